@@ -1,0 +1,1 @@
+"""What is pulled: one declaration per dataset, its normalisation, the data path, the Dagster objects."""

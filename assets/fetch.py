@@ -1,0 +1,166 @@
+"""Asks the vendor for a dataset: one request, or one per row of another dataset, each at most once in a run."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from assets.declaration import Dataset
+from assets.normalise import Piece, normalise
+from assets.privacy import Privacy
+from assets.records import records_in
+from smsonline.answers import Answer
+from smsonline.catalogue import Catalogue
+from smsonline.client import Call, Client
+
+
+@dataclass(frozen=True)
+class Received:
+    """One answer, ready to be kept: ``body`` and ``sha256`` are those of the text without private contents."""
+
+    answer: Answer
+    privacy: Privacy | None
+    response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @cached_property
+    def document(self) -> Any:
+        """The decoded answer, private contents removed."""
+        return self.privacy.clean(self.answer.document) if self.privacy else self.answer.document
+
+    @cached_property
+    def body(self) -> bytes:
+        """The bytes to keep."""
+        return self.privacy.encoded(self.document) if self.privacy else self.answer.body
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of ``body``."""
+        return self.privacy.digest(self.body) if self.privacy else self.answer.sha256
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one request of a dataset brought, and the name of the dataset's part that it answers for."""
+
+    part: str
+    params: Mapping[str, str]
+    received: Received
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part without an answer, and why."""
+
+    part: str
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A dataset's answers. ``requested`` names all parts that exist now, or is ``None`` where that is not known."""
+
+    dataset: Dataset
+    shares: Sequence[Share]
+    missing: Sequence[Missing] = ()
+    requested: frozenset[str] | None = None
+
+
+class Fetcher:
+    """Fetches datasets for one run; an answer that two datasets share is asked for once. Thread safe."""
+
+    def __init__(
+        self,
+        client: Client,
+        catalogue: Catalogue,
+        datasets: Mapping[str, Dataset],
+        account_id: str,
+        privacy: Privacy,
+        trusted: Container[str] = frozenset(),
+    ) -> None:
+        self._client = client
+        self._catalogue = catalogue
+        self._datasets = datasets
+        self._account_id = account_id
+        self._privacy = privacy
+        self._trusted = trusted
+        self._shared = _shared_endpoints(datasets.values())
+        self._lock = threading.Lock()
+        self._asked: dict[tuple[str, str], Future[Received]] = {}
+
+    def fetch(self, dataset: Dataset) -> Fetched:
+        """All shares of ``dataset``; of a fan-out also those that are missing.
+
+        Raises ``VendorError`` when the only answer, or the list to fan out over, cannot be had, and ``AnswerRefused``
+        when that list cannot be read.
+        """
+        if dataset.fan_out:
+            return self._fan_out(dataset)
+        part = self._account_id if dataset.per_account else ""
+        return Fetched(dataset, [Share(part, dataset.params, self._once(dataset.endpoint, dataset.params))])
+
+    def _fan_out(self, dataset: Dataset) -> Fetched:
+        assert dataset.fan_out
+        root = self._datasets[dataset.fan_out.dataset]
+        received = self._once(root.endpoint, root.params)
+        records = records_in(received.document, root, self.place(root))
+        listed = normalise(root, [Piece("", received.response_id, root.params, records)], self._account_id)
+        rows = listed.rows.select(list(dataset.fan_out.params.values())).to_pylist()
+        calls = {}
+        for row in rows:
+            params = {**dataset.params, **{name: row[column] for name, column in dataset.fan_out.params.items()}}
+            calls["/".join(quote(row[column], safe="") for column in dataset.fan_out.params.values())] = params
+        shares, missing = self._many(dataset, calls)
+        return Fetched(dataset, shares, missing, None if listed.rejects else frozenset(calls))
+
+    def _many(self, dataset: Dataset, calls: Mapping[str, Mapping[str, str]]) -> tuple[list[Share], list[Missing]]:
+        parts = {_identity(params): part for part, params in calls.items()}
+        requests = [Call(dataset.endpoint, params) for params in calls.values()]
+        shares, missing = [], []
+        for call, result in self._client.get_many(requests, trusted=self._trusted):
+            part = parts[_identity(call.params)]
+            if isinstance(result, Answer):
+                shares.append(Share(part, call.params, self._received(call.endpoint, result)))
+            else:
+                missing.append(Missing(part, result))
+        return sorted(shares, key=lambda share: share.part), missing
+
+    def place(self, dataset: Dataset) -> str:
+        """The dotted place of the dataset's records in its answer."""
+        return dataset.records or self._catalogue[dataset.endpoint].records
+
+    def _once(self, endpoint: str, params: Mapping[str, str]) -> Received:
+        if endpoint not in self._shared:  # no second asker: let go of the answer as soon as it is loaded
+            return self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted))
+        key = (endpoint, _identity(params))
+        with self._lock:
+            asked = self._asked.get(key)
+            mine = asked is None
+            future = self._asked.setdefault(key, Future())
+        if mine:
+            try:
+                future.set_result(self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted)))
+            except BaseException as error:  # handed to everyone who waits for this answer
+                future.set_exception(error)
+        return future.result()
+
+    def _received(self, endpoint: str, answer: Answer) -> Received:
+        return Received(answer, self._privacy if self._catalogue[endpoint].private else None)
+
+
+def _shared_endpoints(datasets: Iterable[Dataset]) -> set[str]:
+    """Endpoints that more than one dataset reads, roots of fan-outs included."""
+    listed = list(datasets)
+    roots = {dataset.fan_out.dataset for dataset in listed if dataset.fan_out}
+    asked = Counter(dataset.endpoint for dataset in listed) + Counter(d.endpoint for d in listed if d.name in roots)
+    return {endpoint for endpoint, times in asked.items() if times > 1}
+
+
+def _identity(params: Mapping[str, str]) -> str:
+    return repr(sorted(params.items()))

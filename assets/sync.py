@@ -1,0 +1,130 @@
+"""One pass over the vendor. The command line and Dagster both sync through here."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assets.datasets import DATASETS
+from assets.declaration import Dataset
+from assets.errors import AnswerRefused
+from assets.fetch import Fetched, Fetcher
+from assets.intake import Intake
+from assets.privacy import Privacy
+from smsonline.catalogue import ENDPOINTS, Catalogue
+from smsonline.client import Client
+from smsonline.errors import VendorError
+from warehouse import books
+from warehouse.batch import Load, Outcome, Watermarks
+from warehouse.connection import opened
+from warehouse.errors import WarehouseError
+from warehouse.migrate import migrate, shape
+
+log = logging.getLogger("smsonline.sync")
+
+# Datasets asked for at the same time; each may fan out on the client's own bounded threads.
+DATASETS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one dataset, as ``sync --json`` and the asset's metadata tell it.
+
+    ``failure`` is the vendor's error when there was no answer at all: it says whether trying again can help.
+    """
+
+    dataset: str
+    account_id: str
+    outcome: Outcome
+    seconds: float
+    failure: Exception | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The documented JSON object."""
+        head = {"dataset": self.dataset, "account_id": self.account_id, "status": self.outcome.status}
+        return head | asdict(self.outcome.counts) | {"seconds": round(self.seconds, 3), "error": self.outcome.error}
+
+
+@dataclass(frozen=True)
+class DataPath:
+    """Everything a sync needs, for one account and one warehouse file."""
+
+    client: Client
+    account_id: str
+    warehouse: Path
+    privacy: Privacy
+    datasets: Mapping[str, Dataset] = field(default_factory=lambda: DATASETS)
+    catalogue: Catalogue = field(default_factory=lambda: ENDPOINTS)
+    accept_shrink: bool = False
+
+    def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[Result]:
+        """Pulls the datasets ``names`` and yields each as it is done; one that fails does not stop the others.
+
+        Raises ``WarehouseError`` when the warehouse cannot be opened at all.
+        """
+        marks = self._prepare(names)
+        trusted = {mark.body_sha256 for each in marks.values() for mark in each.values()}
+        fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, trusted)
+        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id, self.accept_shrink)
+        with ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
+            asked = [pool.submit(_pull, fetcher, self.datasets[name]) for name in names]
+            while asked:
+                done = next(as_completed(asked))
+                asked.remove(done)
+                yield self._finish(done.result(), fetcher, intake, marks)
+
+    def _prepare(self, names: Sequence[str]) -> dict[str, Watermarks]:
+        with opened(self.warehouse) as connection:
+            migrate(connection)
+            shape(connection, [dataset.table for dataset in self.datasets.values()])
+            return {name: books.watermarks(connection, name) for name in names}
+
+    def _finish(self, pulled: _Pulled, fetcher: Fetcher, intake: Intake, marks: Mapping[str, Watermarks]) -> Result:
+        began = time.perf_counter()
+        name = pulled.dataset.name
+        load = Load(intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at)
+        try:
+            if isinstance(pulled.brought, Fetched):
+                outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), marks[name], load)
+            else:
+                outcome = intake.note(load, Outcome("failed", error=_line(pulled.brought)))
+        except Exception as error:  # one dataset's defect must not stop the others
+            outcome = Outcome("failed", error=_line(error))
+        seconds = pulled.seconds + time.perf_counter() - began
+        failure = pulled.brought if isinstance(pulled.brought, Exception) else None
+        return Result(name, self.account_id, outcome, seconds, failure)
+
+
+@dataclass(frozen=True)
+class _Pulled:
+    """A dataset's answers, or why there are none."""
+
+    dataset: Dataset
+    started_at: datetime
+    seconds: float
+    brought: Fetched | Exception
+
+
+def _pull(fetcher: Fetcher, dataset: Dataset) -> _Pulled:
+    started_at, began = datetime.now(UTC), time.perf_counter()
+    brought: Fetched | Exception
+    try:
+        brought = fetcher.fetch(dataset)
+    except Exception as error:  # told in the dataset's result
+        brought = error
+    return _Pulled(dataset, started_at, time.perf_counter() - began, brought)
+
+
+def _line(error: Exception) -> str:
+    """The error in one line; a defect of this program goes to the log with its traceback."""
+    if isinstance(error, (VendorError, AnswerRefused, WarehouseError)):
+        return str(error)
+    log.error("unexpected error", exc_info=error)
+    return f"unexpected {type(error).__name__}; the log has the traceback"

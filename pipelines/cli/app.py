@@ -1,0 +1,82 @@
+"""Every command and its options. The work is imported when a command runs, so that ``--help`` and ``status`` start fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.choices import Format, Scale
+
+app = typer.Typer(
+    name="smsonline",
+    help="Syncs an SMSOnline account into DuckDB, answers which numbers deliver, and keeps the account funded.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+@app.command()
+def demo() -> None:
+    """Shows everything at once, on a sandbox: sync, let time pass, sync again, plan a top-up, success rates."""
+    from pipelines.cli.demo import run_demo
+
+    run_demo()
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8777,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 7,
+    scale: Annotated[Scale, typer.Option(help="large has over 200,000 statistics rows.")] = Scale.small,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="ENDPOINT=KIND[:N]", help="Break an endpoint, the first N times.")
+    ] = None,
+) -> None:
+    """Serves a stand-in for the vendor on this machine."""
+    from pipelines.cli.sandbox import run_sandbox
+
+    run_sandbox(port, seed, scale.value, fault or [])
+
+
+@app.command()
+def sync(
+    dataset: Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="All when none is named.")] = None,
+    json: Json = False,
+    accept_shrink: Annotated[
+        bool, typer.Option("--accept-shrink", help="Load an answer that has lost most of its rows.")
+    ] = False,
+) -> None:
+    """Pulls datasets into the warehouse, one pass. Exits 1 when some failed, 2 on a wrong setting."""
+    from pipelines.cli.sync import run_sync
+
+    run_sync(dataset or [], as_json=json, accept_shrink=accept_shrink)
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Age, rows and rejects per dataset, balance and open payments. Exits 1 when something is stale."""
+    from pipelines.cli.status import run_status
+
+    run_status(as_json=json)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT; sms.*, ops.*, raw.* and marts.* can be read.")],
+    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+) -> None:
+    """Reads the warehouse with SQL; never writes to it. Exits 1 on an SQL error."""
+    from pipelines.cli.query import run_query
+
+    run_query(sql, format, out)
+
+
+def main() -> None:
+    """Runs the command named on the command line."""
+    app()

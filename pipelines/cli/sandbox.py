@@ -1,0 +1,25 @@
+"""``smsonline sandbox``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pipelines.cli.console import MISCONFIGURED, say, stop
+from smsonline.sandbox import Sandbox, parse_fault, run
+
+
+def run_sandbox(port: int, seed: int, scale: Literal["small", "large"], faults: list[str]) -> None:
+    """Serves until interrupted and says how to point a sync at it."""
+    vendor = Sandbox(seed=seed, scale=scale)
+    try:
+        for text in faults:
+            vendor.faults.add(parse_fault(text))
+    except ValueError as error:
+        stop(str(error), MISCONFIGURED)
+    say(f"sandbox on http://127.0.0.1:{port}; sync from it with")
+    say(f"  export SMSONLINE_BASE_URL=http://127.0.0.1:{port}/v3 SMSONLINE_V2_BASE_URL=http://127.0.0.1:{port}/cs")
+    say(f"  export SMSONLINE_USER_ID={vendor.user_id} SMSONLINE_API_KEY={vendor.api_key}")
+    try:
+        run(vendor, port)
+    except OSError as error:
+        stop(f"port {port} cannot be used: {error.strerror}; choose another with --port", MISCONFIGURED)

@@ -1,0 +1,80 @@
+"""``smsonline sync``."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from assets.sync import Result
+from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_json, print_table, say
+from pipelines.settings import load_settings
+from pipelines.wiring import chosen, data_path, declared
+from smsonline.errors import ConfigurationError
+
+COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
+
+
+def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> None:
+    """One pass over ``names``; exits with the contract's code when anything went wrong."""
+    with clear_errors(as_json=as_json):
+        settings = load_settings()
+        wanted = chosen(names, declared(settings))
+        run_id = uuid.uuid4().hex
+        with data_path(settings, accept_shrink=accept_shrink) as path:
+            results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
+    order = {name: position for position, name in enumerate(wanted)}
+    results.sort(key=lambda result: order[result.dataset])
+    if as_json:
+        print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
+    else:
+        print_results(results)
+    for line in problems(results):
+        say(f"error: {line}")
+    if code := exit_code(results):
+        sys.exit(code)
+
+
+def print_results(results: Sequence[Result], title: str = "sync") -> None:
+    """One row per dataset with what became of its records."""
+    rows = [[result.dataset, result.outcome.status, *_figures(result)] for result in results]
+    print_table(title, ["dataset", "status", *COUNTS, "seconds"], rows, right=(*COUNTS, "seconds"))
+
+
+def problems(results: Iterable[Result]) -> Iterator[str]:
+    """Each different error once, with the datasets it met."""
+    met: dict[str, list[str]] = {}
+    for result in results:
+        if result.outcome.error:
+            prefix = f"{result.failure.endpoint}: " if isinstance(result.failure, ConfigurationError) else ""
+            met.setdefault(result.outcome.error.removeprefix(prefix), []).append(result.dataset)
+    for error, datasets in met.items():
+        yield error if len(datasets) == 1 and error.startswith(datasets[0]) else f"{', '.join(datasets)}: {error}"
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """0 all well, 2 when a wrong setting is all that stopped every dataset, otherwise 1."""
+    if all(result.outcome.status == "ok" for result in results):
+        return 0
+    return MISCONFIGURED if all(isinstance(r.failure, ConfigurationError) for r in results) else FAILED
+
+
+def _figures(result: Result) -> list[str]:
+    return [f"{getattr(result.outcome.counts, name):,}" for name in COUNTS] + [f"{result.seconds:.2f}"]
+
+
+def _watched(results: Iterator[Result], total: int, *, quiet: bool) -> Iterator[Result]:
+    """The results as they come, with a progress bar when a person is looking."""
+    if quiet or not sys.stderr.isatty():
+        yield from results
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("syncing", total=total)
+        for result in results:
+            progress.update(task, advance=1, description=f"{result.dataset} {result.outcome.status}")
+            yield result

@@ -1,0 +1,72 @@
+"""Puts the rooms together: from settings to a data path that is ready to sync.
+
+Imports pandas by way of the data path, so the command line imports this module only in commands that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from assets.datasets import DATASETS
+from assets.declaration import Dataset
+from assets.overrides import with_overrides
+from assets.privacy import privacy_of
+from assets.sync import DataPath
+from pipelines.settings import Settings, SettingsError
+from smsonline.catalogue import Catalogue
+from smsonline.catalogue import with_overrides as catalogue_with_overrides
+from smsonline.client import CallPolicy, Client
+
+
+def utc_now() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+def declared(settings: Settings) -> Mapping[str, Dataset]:
+    """The datasets as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
+    try:
+        return with_overrides(DATASETS, settings.datasets)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def catalogue(settings: Settings) -> Catalogue:
+    """The endpoints as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
+    try:
+        return catalogue_with_overrides(settings.endpoints)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def chosen(names: Sequence[str], datasets: Mapping[str, Dataset]) -> list[str]:
+    """The names asked for, or all. Raises ``SettingsError`` with the nearest name for one that does not exist."""
+    for name in names:
+        if name not in datasets:
+            near = get_close_matches(name, datasets, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(datasets)}"
+            raise SettingsError(f"unknown dataset '{name}': {hint}")
+    return list(dict.fromkeys(names)) or list(datasets)
+
+
+@contextmanager
+def data_path(
+    settings: Settings, *, accept_shrink: bool = False, now: Callable[[], datetime] = utc_now
+) -> Iterator[DataPath]:
+    """A data path for the account of ``settings``; its connections are closed on every way out.
+
+    Raises ``SettingsError`` or ``smsonline.errors.ConfigurationError``: each one line that names the setting.
+    """
+    account, endpoints, datasets = settings.account, catalogue(settings), declared(settings)
+    policy = CallPolicy(
+        parallel=settings.parallel_requests,
+        requests_per_second=settings.requests_per_second,
+        requests_per_minute=settings.requests_per_minute,
+    )
+    hash_key = settings.phone_hash_key.get_secret_value()
+    privacy = privacy_of(account, hash_key=hash_key, keep_messages=settings.keep_messages)
+    with Client(account, catalogue=endpoints, policy=policy, now=now) as client:
+        yield DataPath(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)

@@ -1,0 +1,213 @@
+"""Calls the vendor: reads are repeated with care inside a budget, calls that create are sent exactly once."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from types import MappingProxyType, TracebackType
+
+import tenacity
+
+from smsonline import outcomes
+from smsonline.account import Account
+from smsonline.answers import Answer
+from smsonline.budget import RateBudget
+from smsonline.catalogue import ENDPOINTS, Catalogue, Endpoint
+from smsonline.errors import NeverSent, RateLimited, VendorError
+from smsonline.policy import DEFAULT_POLICY, CallPolicy
+from smsonline.redaction import Redactor
+from smsonline.request import Value, VendorRequest, as_text, check_account, prepare
+from smsonline.transport import Transport, Wire
+
+__all__ = ["Call", "CallPolicy", "Client"]
+
+logger = logging.getLogger("smsonline.client")
+
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+# A payment is decided on fresh facts; it goes out now or not at all.
+LONGEST_WAIT_TO_CREATE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a fan-out."""
+
+    endpoint: str
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+def utc_now() -> datetime:
+    """The present instant in UTC."""
+    return datetime.now(UTC)
+
+
+def full_jitter(ceiling: float) -> float:
+    """A random part of ``ceiling`` seconds, so that many clients do not come back together."""
+    return secrets.SystemRandom().uniform(0, ceiling)
+
+
+class Client:
+    """One account's way to the vendor. Thread safe; a context manager.
+
+    Raises ``ConfigurationError`` at once when a setting makes every call impossible. ``sleep``, ``now``, ``jitter`` and
+    ``transport`` are there for tests; ``budget`` lets several clients of one account share it.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        catalogue: Catalogue = ENDPOINTS,
+        policy: CallPolicy = DEFAULT_POLICY,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = utc_now,
+        jitter: Callable[[float], float] = full_jitter,
+        transport: Transport | None = None,
+        budget: RateBudget | None = None,
+    ) -> None:
+        check_account(account)
+        self._account = account
+        self._catalogue = catalogue
+        self._policy = policy
+        self._sleep = sleep
+        self._now = now
+        self._jitter = jitter
+        self._budget = budget or RateBudget(policy.requests_per_second, policy.requests_per_minute, sleep=sleep)
+        self._wire = Wire(policy, account.api_key, Redactor([account.api_key]), transport)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._wire.close()
+
+    def get(
+        self, endpoint: str, params: Mapping[str, str] = NO_PARAMS, *, trusted: Container[str] = frozenset()
+    ) -> Answer:
+        """Reads. Repeats what tends to pass: no connection, timeouts, 408, 429, 5xx, unreadable bodies.
+
+        ``trusted`` are digests of bodies that were accepted before; the document of such an answer is decoded only when
+        asked for. Raises ``VendorError``, and ``ValueError`` for a call the catalogue does not allow.
+        """
+        record = self._endpoint(endpoint, creates=False)
+        request = prepare(record, self._account, params)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._policy.attempts),
+            retry=tenacity.retry_if_exception(self._worth_repeating),
+            wait=self._backoff,
+            sleep=self._sleep,
+            before_sleep=_log_repeat,
+            reraise=True,
+        )
+        return retrying(self._read_once, request, params, trusted)
+
+    def get_many(
+        self, calls: Sequence[Call], *, trusted: Container[str] = frozenset()
+    ) -> Iterator[tuple[Call, Answer | VendorError]]:
+        """Reads in parallel, yielding in order of completion; a call that fails yields its error and stops no other.
+
+        At most ``2 * parallel`` answers wait in memory for the consumer.
+        """
+        for call in calls:
+            self._endpoint(call.endpoint, creates=False)
+        queue = iter(calls)
+        pending: dict[Future[Answer | VendorError], Call] = {}
+        with ThreadPoolExecutor(self._policy.parallel, thread_name_prefix="vendor") as pool:
+
+            def submit(count: int) -> None:
+                for call in islice(queue, count):
+                    pending[pool.submit(self._outcome, call, trusted)] = call
+
+            submit(2 * self._policy.parallel)
+            try:
+                while pending:
+                    for done in wait(pending, return_when=FIRST_COMPLETED).done:
+                        call = pending.pop(done)
+                        submit(1)
+                        yield call, done.result()
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def create(self, endpoint: str, params: Mapping[str, Value]) -> Answer:
+        """Sends a call that may move money: one request on a connection of its own, never repeated, never redirected.
+
+        Raises ``NeverSent``, a refusal (``Refused``, ``ConfigurationError``) or ``ValueError`` (a call the catalogue does
+        not allow, unsent) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
+        exception, a crash included, is an unknown outcome too. An accepted answer still has to be checked: no shape of
+        it is guaranteed.
+        """
+        request = prepare(self._endpoint(endpoint, creates=True), self._account, params)
+        pause = self._budget.acquire(longest_pause=0, longest_wait=LONGEST_WAIT_TO_CREATE_SECONDS)
+        if pause:
+            raise NeverSent(endpoint, f"calls are held back for another {pause:.0f} s")
+        requested_at = self._now()
+        result = outcomes.of_create(
+            self._wire.send_once(request),
+            endpoint,
+            {name: as_text(value) for name, value in params.items()},
+            requested_at,
+        )
+        if isinstance(result, VendorError):
+            logger.warning("%s", result)
+            raise result
+        return result
+
+    def _endpoint(self, name: str, *, creates: bool) -> Endpoint:
+        record = self._catalogue.get(name)
+        if record is None:
+            raise ValueError(f"{name}: no such endpoint")
+        if record.creates != creates or not (creates or record.method == "GET"):
+            raise ValueError(f"{name}: call it through {'create' if record.creates else 'get'}()")
+        return record
+
+    def _outcome(self, call: Call, trusted: Container[str]) -> Answer | VendorError:
+        try:
+            return self.get(call.endpoint, call.params, trusted=trusted)
+        except VendorError as error:
+            return error
+
+    def _read_once(self, request: VendorRequest, params: Mapping[str, str], trusted: Container[str]) -> Answer:
+        pause = self._budget.acquire(longest_pause=self._policy.retry_after_cap_seconds)
+        if pause:
+            raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=pause)
+        requested_at = self._now()
+        result = outcomes.of_read(self._wire.send(request), request.endpoint, dict(params), requested_at, trusted)
+        if isinstance(result, RateLimited) and result.retry_after_seconds:
+            self._budget.pause(result.retry_after_seconds)
+        if isinstance(result, VendorError):
+            raise result
+        return result
+
+    def _worth_repeating(self, error: BaseException) -> bool:
+        if isinstance(error, RateLimited):
+            return (error.retry_after_seconds or 0) <= self._policy.retry_after_cap_seconds
+        return isinstance(error, VendorError) and error.retryable
+
+    def _backoff(self, state: tenacity.RetryCallState) -> float:
+        """Seconds this thread waits. After a 429 it is the budget that waits, for all threads of the account."""
+        ceiling = self._policy.backoff_first_seconds * 2 ** (state.attempt_number - 1)
+        seconds = self._jitter(min(ceiling, self._policy.backoff_cap_seconds))
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, RateLimited):
+            return seconds
+        if not error.retry_after_seconds:
+            self._budget.pause(seconds)
+        return 0.0
+
+
+def _log_repeat(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    logger.warning("attempt %d failed, trying again: %s", state.attempt_number, error)

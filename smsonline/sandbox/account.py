@@ -1,0 +1,178 @@
+"""The account's money and orders: a ledger that moves event by event.
+
+The account's story hangs on the UTC day the sandbox was opened: two weeks of history before that day, then what it
+buys by itself, calls and payments. Events happen in order of time whatever the steps of the clock, so two sandboxes
+opened on one day agree at every later instant. At each instant: opening + credited - purchased + refunded = balance.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from smsonline.sandbox.chance import source
+from smsonline.sandbox.market import Market
+from smsonline.sandbox.orders import DAY_SECONDS, Order, planned
+from smsonline.sandbox.payments import CONFIRM_SECONDS, Invoice, Receipt, new_address, new_uuid
+
+HISTORY_DAYS = 14
+OPENING_CENTS = 2400
+CHARGED_BEFORE_CENTS = 1800
+DISCOUNTS = ((8000, 80, "-20%"), (6000, 85, "-15%"), (4000, 90, "-10%"), (2000, 95, "-5%"), (0, 100, "0%"))
+# Days before opening, method, amount and what was really paid, both in US cents.
+PAST_PAYMENTS = (
+    (13, "cryptomus", 2000, 2000),
+    (11, "cryptomus", 1000, 0),
+    (10, "pay4bit", 1000, 1000),
+    (6, "cryptomus", 1500, 1523),
+    (3, "cryptomus", 1200, 1100),
+    (2, "stripe", 500, 0),
+)
+
+
+@dataclass
+class Coupon:
+    """A bonus on one crypto top-up, in percent. Times in Unix seconds."""
+
+    code: str
+    issued_at: int
+    expires_at: int
+    percent: int
+    used_at: int | None = None
+
+    def status(self, now: int) -> str:
+        """``issued``, ``used`` or ``expired``."""
+        if self.used_at is not None:
+            return "used"
+        return "issued" if now < self.expires_at else "expired"
+
+
+class Account:
+    """One customer. All amounts in US cents."""
+
+    def __init__(self, seed: int, market: Market, opened_at: int) -> None:
+        self.seed = seed
+        self.market = market
+        self.orders: dict[str, Order] = {}
+        self.invoices: list[Invoice] = []
+        self.purchased_cents = 0
+        self.refunded_cents = 0
+        self.credited_cents = 0
+        self._events: list[tuple[int, int, Callable[[int], None]]] = []
+        self._event_count = 0
+        today = opened_at // DAY_SECONDS
+        self.favourites = [(market.services[n].code, market.countries[n % 3].code) for n in (0, 3, 5)]
+        self.coupons = self._past_coupons(today * DAY_SECONDS)
+        self._tell_past_payments(today)
+        self._at((today - HISTORY_DAYS) * DAY_SECONDS, self._open_day)
+        self.settle(opened_at)
+
+    @property
+    def balance_cents(self) -> int:
+        """What the account can spend."""
+        return OPENING_CENTS + self.credited_cents - self.purchased_cents + self.refunded_cents
+
+    @property
+    def total_charges_cents(self) -> int:
+        """Everything ever credited; decides the discount."""
+        return CHARGED_BEFORE_CENTS + self.credited_cents
+
+    @property
+    def discount(self) -> tuple[int, int, str]:
+        """The tier in force: threshold in US cents, percent of the list price to pay, label."""
+        return next(tier for tier in DISCOUNTS if self.total_charges_cents >= tier[0])
+
+    def settle(self, now: int) -> None:
+        """Let everything happen that is due by ``now``."""
+        while self._events and self._events[0][0] <= now:
+            at, _, happen = heapq.heappop(self._events)
+            happen(at)
+
+    def charge(self, list_price_cents: int) -> int:
+        """A list price after the discount, at least one cent."""
+        return max(1, list_price_cents * self.discount[1] // 100)
+
+    def buy(self, order: Order) -> bool:
+        """Pay for an order at its price and keep it; ``False`` when the balance is too low."""
+        if order.price_cents > self.balance_cents:
+            return False
+        self.purchased_cents += order.price_cents
+        self.orders[order.order_id] = order
+        self._at(order.expires_at, partial(self._refund_expired, order))
+        return True
+
+    def give_back(self, order: Order, now: int) -> None:
+        """Return an unused number: the whole price comes back."""
+        order.returned_at = now
+        self.refunded_cents += order.price_cents
+
+    def bill(self, method: str, cents: int, at: int, coupon: Coupon | None = None, coin: str = "USDT/TRON") -> Invoice:
+        """A new payable invoice; a coupon is used up by it."""
+        chance = source(self.seed, "invoice", len(self.invoices))
+        currency, network = coin.split("/")
+        invoice = Invoice(new_uuid(chance), new_uuid(chance), method, cents, at, currency, network)
+        invoice.address = new_address(network, chance)
+        if coupon:
+            coupon.used_at, invoice.bonus_percent = at, coupon.percent
+        self.invoices.append(invoice)
+        self._at(invoice.expires_at, partial(self._credit, invoice))
+        return invoice
+
+    def receive(self, invoice: Invoice, cents: int, at: int) -> None:
+        """Money reaches an invoice, now or later; it counts once confirmed."""
+        invoice.receipts.append(Receipt(at, cents))
+        self._at(at + CONFIRM_SECONDS, partial(self._credit, invoice))
+
+    def held(self, now: int) -> Counter[int]:
+        """How many numbers of each row the account holds through calls, which the vendor's stock lacks."""
+        return Counter(order.row for order in self.orders.values() if order.by_call and order.is_active(now))
+
+    def toggle_favourite(self, service: str, country: str) -> bool:
+        """Add or remove a favourite; whether it is one afterwards."""
+        if (service, country) in self.favourites:
+            self.favourites.remove((service, country))
+            return False
+        self.favourites.append((service, country))
+        return True
+
+    def _at(self, at: int, happen: Callable[[int], None]) -> None:
+        self._event_count += 1
+        heapq.heappush(self._events, (at, self._event_count, happen))
+
+    def _open_day(self, at: int) -> None:
+        for order in planned(self.seed, self.market, at // DAY_SECONDS):
+            self._at(order.bought_at, partial(self._buy_planned, order))
+        self._at(at + DAY_SECONDS, self._open_day)
+
+    def _buy_planned(self, order: Order, _: int) -> None:
+        order.price_cents = self.charge(order.price_cents)
+        self.buy(order)
+
+    def _refund_expired(self, order: Order, at: int) -> None:
+        if order.returned_at is None and not order.received(at):
+            self.refunded_cents += order.price_cents
+
+    def _credit(self, invoice: Invoice, at: int) -> None:
+        due = invoice.due_cents(at)
+        invoice.credited_cents += due
+        self.credited_cents += due
+
+    def _tell_past_payments(self, today: int) -> None:
+        for days, method, amount, paid in PAST_PAYMENTS:
+            hour = source(self.seed, "payday", days).randrange(8, 20)
+            invoice = self.bill(method, amount, (today - days) * DAY_SECONDS + hour * 3600)
+            if paid:
+                self.receive(invoice, paid, invoice.created_at + 420)
+
+    def _past_coupons(self, today: int) -> list[Coupon]:
+        names = [f"TOPUP{source(self.seed, 'coupon', n).randrange(10_000, 100_000)}" for n in range(3)]
+        ages = (5 * DAY_SECONDS, 20 * DAY_SECONDS, 45 * DAY_SECONDS)
+        coupons = [
+            Coupon(name, today - age + 8250, today - age + 8250 + 30 * DAY_SECONDS, 10)
+            for name, age in zip(names, ages, strict=True)
+        ]
+        coupons[1].used_at = today - 15 * DAY_SECONDS
+        return coupons

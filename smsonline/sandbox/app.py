@@ -1,0 +1,84 @@
+"""The sandbox: a world, its faults, what was asked of it, and the web application over them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from smsonline.sandbox.answers import error
+from smsonline.sandbox.control import control_routes
+from smsonline.sandbox.faults import Faults
+from smsonline.sandbox.geography import Scale
+from smsonline.sandbox.requests import Requests
+from smsonline.sandbox.routes import vendor_routes
+from smsonline.sandbox.truth import truth
+from smsonline.sandbox.world import World
+
+
+class Sandbox:
+    """Acts the whole vendor, V3 and V2, for one account.
+
+    The same seed gives the same world at the same instant. ``now`` replaces the real UTC time; ``advance`` adds to
+    either. ``scale="large"`` has more than 200,000 rows of statistics. ``app`` is the ASGI application.
+    """
+
+    def __init__(
+        self,
+        seed: int = 7,
+        scale: Scale = "small",
+        user_id: str = "sandbox",
+        api_key: str = "sandbox-key",
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.user_id = user_id
+        self.api_key = api_key
+        self.faults = Faults()
+        self.requests = Requests()
+        self.lock = threading.RLock()
+        self.world = World(seed, scale, user_id, now)
+        routes = [*vendor_routes(self), *control_routes(self)]
+        self.app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Sandbox(seed={self.world.seed}, user_id={self.user_id!r})"
+
+    def advance(self, seconds: float) -> None:
+        """Let simulated time pass. Raises ``ValueError`` for a negative number."""
+        with self.lock:
+            self.world.clock.advance(seconds)
+            self.world.settle()
+
+    def pay(self, reference: str, amount_cents: int, when: datetime | None = None) -> None:
+        """Send US cents to an invoice as a person would, now or at a later instant.
+
+        ``reference`` is the invoice's order id (``payId``), uuid (``sesid``) or payment page. The money counts five
+        minutes later, also on an expired invoice. Raises ``ValueError`` for an unknown invoice, an amount that is not
+        positive, or a time in the past.
+        """
+        with self.lock:
+            now = self.world.settle()
+            invoice = self.world.invoice(reference)
+            at = now if when is None else int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+            if invoice is None:
+                raise ValueError("no such invoice")
+            if amount_cents < 1 or at < now:
+                raise ValueError("pay a positive amount, now or later")
+            self.world.account.receive(invoice, amount_cents, at)
+
+    def truth(self) -> dict[str, Any]:
+        """The world's state under neutral names; see ``smsonline.sandbox.truth``."""
+        with self.lock:
+            return truth(self.world)
+
+
+async def _no_such_path(request: Request, problem: Exception) -> Response:
+    status = problem.status_code if isinstance(problem, HTTPException) else 500
+    return error("v2" if request.url.path.startswith("/cs/") else "v3", status, "no such path or method")

@@ -1,0 +1,34 @@
+"""The sandbox's time: real UTC time, or a caller's clock, moved forward at will."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+class Clock:
+    """Whole seconds since 1970 in UTC; ``advance`` adds to an offset and never turns back."""
+
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        self._now = now or (lambda: datetime.now(UTC))
+        self._offset = 0.0
+
+    def instant(self) -> int:
+        """The current simulated instant in Unix seconds. Whole seconds keep sums of durations exact."""
+        return int(self._now().timestamp() + self._offset)
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass. Raises ``ValueError`` for a negative number."""
+        if seconds < 0:
+            raise ValueError("the sandbox's clock only goes forward")
+        self._offset += seconds
+
+
+def stamp(instant: int) -> str:
+    """An instant the way the vendor writes it: ``YYYY-MM-DD HH:MM:SS`` in UTC, without an offset."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso(instant: int) -> str:
+    """An instant as ISO 8601 with its offset, for the control routes."""
+    return datetime.fromtimestamp(instant, UTC).isoformat()

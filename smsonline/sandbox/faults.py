@@ -1,0 +1,181 @@
+"""Faults to inject per endpoint: which kinds there are, and which are due on a request."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from smsonline.catalogue import ENDPOINTS
+
+Stage = Literal["delay", "instead", "damage", "cut"]
+ANY_ENDPOINT = "*"
+
+
+class Kind(NamedTuple):
+    """``delay`` waits, ``instead`` answers without acting, ``damage`` changes a good answer, ``cut`` shortens it."""
+
+    stage: Stage
+    description: str
+
+
+INSTEAD = {
+    "http_429": "429 with Retry-After (=SECONDS, default 1)",
+    "http_500": "500 with an error message",
+    "http_502": "502 with an error message",
+    "http_503": "503 with an error message",
+    "http_400": "400 with an error message",
+    "http_401": "401 as for a wrong key",
+    "http_403": "403 with an error message",
+    "http_404": "404 with an error message",
+    "http_222": "222, the vendor's 'additional action required'",
+    "redirect": "307 to the same path",
+    "timeout": "the answer never comes",
+    "drop": "the connection closes without an answer",
+    "garbage": "random bytes under 200",
+    "html": "an HTML page under 200",
+    "empty_body": "200 without a body",
+    "not_ok": "200 with ok false (V2: error true) and an error message",
+}
+CUT = {
+    "drop_midway": "the connection closes in the middle of the body",
+    "truncated": "the JSON ends in the middle, with a matching length",
+}
+DAMAGE = {
+    "empty_list": "no records",
+    "shrunk": "only a tenth of the records",
+    "missing_field": "a field is gone from every record (=NAME, default the first)",
+    "extra_field": "a field nobody knows in every record",
+    "reordered": "fields and records in the opposite order",
+    "wrong_type": "a number is a word in every third record",
+    "numbers_as_text": "numbers as text",
+    "percent_sign": "rates as text with a percent sign",
+    "fractions": "rates as fractions 0..1",
+    "dollars": "money as dollars such as 0.16",
+    "nested": "records nested by their codes",
+    "bare": "the records without the envelope",
+    "duplicate_rows": "every tenth record twice",
+    "null_keys": "codes and ids are null in every tenth record",
+}
+COMMITS = "commit_then_"
+COMMIT_THEN = {
+    "commit_then_500": "the call takes effect, then answers 500",
+    "commit_then_drop": "the call takes effect, then the connection closes",
+    "commit_then_timeout": "the call takes effect, then no answer comes",
+    "commit_then_garbage": "the call takes effect, then answers random bytes",
+}
+KINDS: dict[str, Kind] = {
+    "latency": Kind("delay", "the answer comes late (=SECONDS, default 0.05)"),
+    **{name: Kind("instead", text) for name, text in (INSTEAD | COMMIT_THEN).items()},
+    **{name: Kind("cut", text) for name, text in CUT.items()},
+    **{name: Kind("damage", text) for name, text in DAMAGE.items()},
+}
+SECONDS = {"latency": 0.05, "http_429": 1.0}
+
+
+@dataclass
+class Fault:
+    """One fault: due on requests to ``endpoint`` (or ``*``) after the first ``after``, ``times`` times or for ever."""
+
+    endpoint: str
+    kind: str
+    value: str = ""
+    times: int | None = None
+    after: int = 0
+
+    @property
+    def stage(self) -> Stage:
+        """When it strikes."""
+        return KINDS[self.kind].stage
+
+    @property
+    def commits(self) -> bool:
+        """Whether the call takes effect before it fails."""
+        return self.kind.startswith(COMMITS)
+
+    @property
+    def acts_as(self) -> str:
+        """The plain kind: ``http_500`` for ``commit_then_500``."""
+        plain = self.kind.removeprefix(COMMITS)
+        return f"http_{plain}" if plain.isdigit() else plain
+
+    @property
+    def seconds(self) -> float:
+        """The wait of a kind that has one."""
+        return float(self.value) if self.value else SECONDS[self.kind]
+
+    def strikes(self) -> bool:
+        """Count one matching request; whether the fault is due on it."""
+        if self.after > 0:
+            self.after -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 0) -> Fault:
+    """A checked fault; ``kind`` may carry a value (``latency=0.2``). Raises ``ValueError`` that lists the choices."""
+    name, _, value = kind.partition("=")
+    if endpoint != ANY_ENDPOINT and endpoint not in ENDPOINTS:
+        raise ValueError(f"unknown endpoint {endpoint!r}; choose * or one of: {', '.join(ENDPOINTS)}")
+    if name not in KINDS:
+        raise ValueError(f"unknown fault {name!r}; choose one of: {', '.join(KINDS)}")
+    if (times is not None and times < 1) or after < 0:
+        raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
+    _check_value(name, value)
+    return Fault(endpoint, name, value, times, after)
+
+
+def parse_fault(text: str) -> Fault:
+    """A fault from ``ENDPOINT=KIND[=VALUE][:N]``, such as ``statistics=http_429:2``. Raises ``ValueError``."""
+    endpoint, equals, rest = text.partition("=")
+    kind, colon, times = rest.partition(":")
+    if not equals or not kind:
+        raise ValueError(f"fault {text!r}: write ENDPOINT=KIND[:N], such as statistics=http_429:2")
+    if colon and not times.isdecimal():
+        raise ValueError(f"fault {text!r}: after the colon stands how many times, a whole number")
+    return make_fault(endpoint, kind, int(times) if colon else None)
+
+
+def _check_value(kind: str, value: str) -> None:
+    if not value or kind == "missing_field":
+        return
+    if kind not in SECONDS:
+        raise ValueError(f"fault {kind} takes no value")
+    try:
+        valid = 0 <= float(value) < 3600
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(f"fault {kind}={value}: the value is a number of seconds")
+
+
+class Faults:
+    """The faults in force, in order of adding."""
+
+    def __init__(self) -> None:
+        self.active: list[Fault] = []
+        self._lock = threading.Lock()  # a test adds from its own thread while the server takes
+
+    def add(self, endpoint: str, kind: str, times: int | None = None, after: int = 0) -> None:
+        """Put a fault in force. Raises ``ValueError`` for an unknown endpoint or kind."""
+        fault = make_fault(endpoint, kind, times, after)
+        with self._lock:
+            self.active.append(fault)
+
+    def clear(self) -> None:
+        """End all faults."""
+        with self._lock:
+            self.active.clear()
+
+    def take(self, endpoint: str) -> list[Fault]:
+        """The faults due on one request: all that match, but of those that answer instead only the first."""
+        due: list[Fault] = []
+        with self._lock:
+            for fault in [f for f in self.active if f.endpoint in (endpoint, ANY_ENDPOINT)]:
+                waits_its_turn = fault.stage == "instead" and any(other.stage == "instead" for other in due)
+                if not waits_its_turn and fault.strikes():
+                    due.append(fault)
+            self.active = [fault for fault in self.active if fault.times != 0]
+        return due

@@ -1,0 +1,128 @@
+"""One request over HTTP: the only module that imports httpx.
+
+Nothing is raised from here. A failure comes back as data, so that no exception with the key in its text or URL can hang
+on to the error that the caller raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import httpx
+
+from smsonline.errors import TimedOut, TransientError, Unreachable, UnreadableAnswer
+from smsonline.policy import CallPolicy
+from smsonline.redaction import Redactor, guard_loggers
+from smsonline.request import VendorRequest
+
+logger = logging.getLogger("smsonline.client")
+
+Transport = httpx.BaseTransport
+
+# First match wins. ``sent`` is False only where no byte of the request can have left.
+FAILURES: tuple[tuple[type[Exception], type[TransientError], bool], ...] = (
+    (httpx.ConnectTimeout, TimedOut, False),
+    (httpx.PoolTimeout, TimedOut, False),
+    (httpx.ConnectError, Unreachable, False),
+    (httpx.ProxyError, Unreachable, False),
+    (httpx.UnsupportedProtocol, Unreachable, False),
+    (httpx.InvalidURL, Unreachable, False),
+    (httpx.TimeoutException, TimedOut, True),
+    (httpx.DecodingError, UnreadableAnswer, True),
+    (Exception, Unreachable, True),
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A complete HTTP answer. ``body`` no longer holds the key; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    elapsed_ms: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """No complete answer. ``sent``: the request may have reached the vendor. ``detail`` holds no secret."""
+
+    error: type[TransientError]
+    sent: bool
+    detail: str
+
+
+class Wire:
+    """Sends requests for one account: reads over kept connections, creating calls each over a connection of its own."""
+
+    def __init__(
+        self, policy: CallPolicy, api_key: str, redactor: Redactor, transport: Transport | None = None
+    ) -> None:
+        self._policy = policy
+        self._redactor = redactor
+        self._transport = transport
+        self._shared = self._build(connections=policy.parallel, kept=policy.parallel)
+        guard_loggers(api_key, ("httpx", "httpcore", "smsonline"))
+
+    def close(self) -> None:
+        """Closes the kept connections."""
+        self._shared.close()
+
+    def send(self, request: VendorRequest) -> Reply | Failure:
+        """One attempt of a call that only reads."""
+        return self._exchange(self._shared, request)
+
+    def send_once(self, request: VendorRequest) -> Reply | Failure:
+        """The only attempt of a creating call: a fresh connection cannot be a stale one, and nothing repeats it."""
+        with self._build(connections=1, kept=0) as alone:
+            return self._exchange(alone, request)
+
+    def _build(self, *, connections: int, kept: int) -> httpx.Client:
+        policy = self._policy
+        return httpx.Client(
+            transport=self._transport,
+            # Without a transport given, httpx makes its own with retries=0 and honours the proxies of the environment.
+            verify=self._certificates,
+            follow_redirects=False,
+            timeout=httpx.Timeout(
+                policy.read_timeout_seconds,
+                connect=policy.connect_timeout_seconds,
+                pool=policy.total_deadline_seconds,
+            ),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=kept),
+            headers={"Accept": "application/json", "User-Agent": "smsonline-pipelines"},
+        )
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
+
+    def _exchange(self, client: httpx.Client, request: VendorRequest) -> Reply | Failure:
+        started = time.monotonic()
+        try:
+            with client.stream(request.method, request.url, json=request.json) as response:
+                body = b"".join(self._chunks(response, started + self._policy.total_deadline_seconds))
+        # Whatever breaks here, known to httpx or not, must become an outcome: a creating call may have been sent.
+        except Exception as error:
+            return self._failure(request, error)
+        headers = {name: self._redactor.url(value) for name, value in response.headers.items()}
+        elapsed_ms = round((time.monotonic() - started) * 1000)
+        return Reply(response.status_code, headers, self._redactor.data(body), elapsed_ms)
+
+    def _chunks(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
+        for chunk in response.iter_bytes():
+            yield chunk
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout(f"the answer was not complete after {self._policy.total_deadline_seconds:g} s")
+
+    def _failure(self, request: VendorRequest, error: Exception) -> Failure:
+        kind, sent = next((kind, sent) for type_, kind, sent in FAILURES if isinstance(error, type_))
+        cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        detail = self._redactor.url(" ".join(cause.split()))[:200]
+        logger.debug("%s %s failed: %s", request.method, request.endpoint, detail)
+        return Failure(kind, sent, detail)

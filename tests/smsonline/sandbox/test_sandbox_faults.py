@@ -1,0 +1,243 @@
+"""Every kind of fault is seen by a real client over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from smsonline.sandbox import KINDS, Sandbox, parse_fault
+from smsonline.sandbox.faults import COMMIT_THEN, DAMAGE
+
+Ask = Callable[..., httpx.Response]
+Rows = list[dict[str, Any]]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 502, 503])
+def test_error_statuses_carry_a_message(ask: Ask, sandbox: Sandbox, status: int) -> None:
+    sandbox.faults.add("statistics", f"http_{status}")
+    response = ask("statistics")
+    assert response.status_code == status
+    assert response.json()["ok"] is False
+    assert response.json()["errorMessage"]
+
+
+def test_429_names_the_wait(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("statistics", "http_429", times=1)
+    sandbox.faults.add("statistics", "http_429=7", times=1)
+    assert [ask("statistics").headers.get("retry-after") for _ in range(3)] == ["1", "7", None]
+
+
+def test_222_is_a_success_status_without_an_order(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("create_order", "http_222")
+    response = ask("create_order")
+    assert response.status_code == 222
+    assert response.is_success
+    assert "orderId" not in response.text
+    assert not any(order.by_call for order in sandbox.world.account.orders.values())
+
+
+def test_redirect_points_to_itself_without_the_key(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "redirect")
+    response = ask("balance")
+    assert response.status_code == 307
+    assert response.headers["location"] == "/v3/customers/sandbox/balance"
+
+
+def test_timeout_outlasts_the_client(ask: Ask, sandbox: Sandbox, client: httpx.Client) -> None:
+    sandbox.faults.add("balance", "timeout", times=1)
+    client.timeout = httpx.Timeout(5, read=0.1)
+    with pytest.raises(httpx.ReadTimeout):
+        ask("balance")
+    client.timeout = httpx.Timeout(5)
+    assert ask("balance").status_code == 200
+
+
+def test_drop_closes_the_connection_without_an_answer(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "drop", times=1)
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        ask("balance")
+    assert ask("balance").status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ["balance", "statistics"])
+def test_drop_midway_closes_inside_the_body(ask: Ask, sandbox: Sandbox, endpoint: str) -> None:
+    sandbox.faults.add(endpoint, "drop_midway", times=1)
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError), match=r"incomplete|closed|reset"):
+        ask(endpoint)
+    assert ask(endpoint).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["truncated", "garbage", "html", "empty_body"])
+def test_unreadable_bodies_come_under_200(ask: Ask, sandbox: Sandbox, kind: str) -> None:
+    sandbox.faults.add("statistics", kind)
+    response = ask("statistics")
+    assert response.status_code == 200
+    assert int(response.headers["content-length"]) == len(response.content)
+    with pytest.raises(ValueError):
+        response.json()
+    assert response.headers["content-type"].startswith("text/html" if kind == "html" else "application/json")
+
+
+def test_not_ok_comes_under_200_in_the_versions_envelope(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("*", "not_ok")
+    assert ask("balance").status_code == 200
+    assert ask("balance").json() == {"ok": False, "errorMessage": "something went wrong"}
+    assert ask("v2_balance").json()["error"] is True
+
+
+def test_latency_delays_a_good_answer(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "latency=0.05", times=1)
+    response = ask("balance")
+    assert response.elapsed.total_seconds() >= 0.05
+    assert response.json()["ok"] is True
+
+
+def rows_of(ask: Ask, endpoint: str = "statistics") -> Any:
+    return ask(endpoint).json()["body"]
+
+
+def first_number_is_a_word(good: Rows, bad: Rows) -> bool:
+    return [row["total"] == "many" for row in bad] == [number % 3 == 0 for number in range(len(good))]
+
+
+def null_every_tenth(good: Rows, bad: Rows) -> bool:
+    return [row["cShort"] is None and row["sShort"] is None for row in bad] == [n % 10 == 0 for n in range(len(good))]
+
+
+def nested_by_code(good: Rows, bad: Any) -> bool:
+    row = good[0]
+    return bool(bad[row["cShort"]][row["sShort"]][row["carrier"]]["total"] == row["total"])
+
+
+SEEN: dict[str, Callable[[Any, Any], bool]] = {
+    "empty_list": lambda _, bad: bad == [],
+    "shrunk": lambda good, bad: bad == good[: len(good) // 10],
+    "missing_field": lambda good, bad: all("cShort" not in row for row in bad) and len(bad) == len(good),
+    "extra_field": lambda good, bad: all(set(new) - set(old) for old, new in zip(good, bad, strict=True)),
+    "reordered": lambda good, bad: bad[::-1] == good and list(bad[0]) == list(good[0])[::-1],
+    "wrong_type": first_number_is_a_word,
+    "numbers_as_text": lambda good, bad: [row["total"] for row in bad] == [str(row["total"]) for row in good],
+    "percent_sign": lambda good, bad: [row["successRate"] for row in bad] == [f"{row['successRate']}%" for row in good],
+    "fractions": lambda _, bad: all(0 <= row["successRate"] <= 1 for row in bad),
+    "nested": nested_by_code,
+    "duplicate_rows": lambda good, bad: bad[0] == bad[1] == good[0] and len(bad) == len(good) + len(good) // 10,
+    "null_keys": null_every_tenth,
+}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_damage_shows_in_the_records(ask: Ask, sandbox: Sandbox, kind: str) -> None:
+    good = rows_of(ask)
+    sandbox.faults.add("statistics", kind)
+    assert SEEN[kind](good, rows_of(ask))
+
+
+def test_dollars_change_prices_only(ask: Ask, sandbox: Sandbox) -> None:
+    good = rows_of(ask, "popular")
+    sandbox.faults.add("popular", "dollars")
+    bad = rows_of(ask, "popular")
+    assert [row["price"] for row in bad] == [row["price"] / 100 for row in good]
+    assert [row["count"] for row in bad] == [row["count"] for row in good]
+
+
+def test_bare_records_have_no_envelope(ask: Ask, sandbox: Sandbox) -> None:
+    good = rows_of(ask)
+    sandbox.faults.add("statistics", "bare")
+    assert ask("statistics").json() == good
+
+
+def test_a_named_field_can_be_left_out(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("statistics", "missing_field=successRate")
+    assert all("successRate" not in row and "cShort" in row for row in rows_of(ask))
+
+
+@pytest.mark.parametrize("endpoint", ["balance", "coupons", "create_invoice", "inventory", "services", "v2_balance"])
+def test_damage_of_any_answer_is_still_json_under_200(ask: Ask, sandbox: Sandbox, endpoint: str) -> None:
+    for kind in DAMAGE:
+        sandbox.faults.add(endpoint, kind, times=1)
+        response = ask(endpoint)
+        assert response.status_code == 200, kind
+        json.loads(response.content)
+
+
+@pytest.mark.parametrize("endpoint", ["create_invoice", "v2_create_invoice", "create_wallet"])
+@pytest.mark.parametrize("kind", COMMIT_THEN)
+def test_commit_then_fail_takes_effect(
+    ask: Ask, sandbox: Sandbox, client: httpx.Client, kind: str, endpoint: str
+) -> None:
+    invoices = len(sandbox.truth()["invoices"])
+    sandbox.faults.add(endpoint, kind)
+    client.timeout = httpx.Timeout(5, read=0.1)
+    try:
+        response = ask(endpoint)
+        assert response.status_code == 500 if kind.endswith("500") else b"pay" not in response.content
+    except (httpx.RemoteProtocolError, httpx.ReadError):
+        assert kind == "commit_then_drop"
+    except httpx.ReadTimeout:
+        assert kind == "commit_then_timeout"
+    client.timeout = httpx.Timeout(5)
+    assert len(sandbox.truth()["invoices"]) == invoices + 1
+    assert sandbox.requests.count(endpoint) == 1
+
+
+@pytest.mark.parametrize("kind", ["http_500", "drop", "garbage", "html", "not_ok", "redirect", "http_222"])
+def test_a_plain_fault_on_a_creating_call_creates_nothing(ask: Ask, sandbox: Sandbox, kind: str) -> None:
+    invoices = len(sandbox.truth()["invoices"])
+    sandbox.faults.add("create_invoice", kind)
+    try:
+        ask("create_invoice")
+    except httpx.TransportError:
+        assert kind == "drop"
+    assert len(sandbox.truth()["invoices"]) == invoices
+    assert sandbox.requests.count("create_invoice") == 1
+
+
+def test_faults_end_after_their_times_and_begin_after_their_delay(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "http_500", times=2, after=1)
+    assert [ask("balance").status_code for _ in range(4)] == [200, 500, 500, 200]
+
+
+def test_faults_in_a_row_take_turns(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "http_429", times=1)
+    sandbox.faults.add("balance", "http_503", times=1)
+    assert [ask("balance").status_code for _ in range(3)] == [429, 503, 200]
+
+
+def test_faults_strike_only_their_endpoint_until_cleared(ask: Ask, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "http_500")
+    assert ask("invoices").status_code == 200
+    assert ask("balance").status_code == 500
+    sandbox.faults.clear()
+    assert ask("balance").status_code == 200
+
+
+def test_every_kind_has_a_line_of_description() -> None:
+    assert all(kind.description and "\n" not in kind.description for kind in KINDS.values())
+
+
+def test_faults_are_read_from_the_command_line() -> None:
+    fault = parse_fault("statistics=http_429=3:2")
+    assert (fault.endpoint, fault.kind, fault.seconds, fault.times) == ("statistics", "http_429", 3.0, 2)
+    assert parse_fault("*=drop").times is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("statistics", "write ENDPOINT=KIND"),
+        ("nowhere=drop", "choose \\* or one of: balance, invoices"),
+        ("balance=explode", "choose one of: latency, http_429"),
+        ("balance=drop:0", "1 or more"),
+        ("balance=drop:often", "a whole number"),
+        ("balance=latency=long", "number of seconds"),
+        ("balance=drop=3", "takes no value"),
+    ],
+)
+def test_a_wrong_fault_is_one_line_that_lists_the_choices(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as caught:
+        parse_fault(text)
+    assert "\n" not in str(caught.value)

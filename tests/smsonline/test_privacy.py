@@ -1,0 +1,113 @@
+import copy
+from decimal import Decimal
+
+import pytest
+
+from smsonline.privacy import hash_phone, mask_phone, redact_private
+
+HASH_KEY = b"hash key"
+ORDER = {
+    "sShort": "ds",
+    "cShort": "12",
+    "orderId": "20046875",
+    "country": "United States",
+    "service": "Discord",
+    "carrier": "any",
+    "phoneNumber": "13125550147",
+    "purchasePrice": 16,
+    "status": "completed",
+    "createdAtUTC": "2025-05-17 05:47:13",
+    "expiredAtUTC": "2025-05-17 06:07:13",
+    "sms": [{"text": "Your code is 428113", "code": "428113", "receivedAtUTC": "2025-05-17 05:50:00"}],
+}
+REDACTED = ORDER | {
+    "phoneNumber": "*******0147",
+    "phoneHash": hash_phone("13125550147", HASH_KEY),
+    "sms": [{"receivedAtUTC": "2025-05-17 05:50:00"}],
+}
+
+
+def redact(document):
+    return redact_private(document, hash_key=HASH_KEY)
+
+
+@pytest.mark.parametrize(
+    ("wrap"),
+    [
+        lambda order: order,
+        lambda order: [order, order],
+        lambda order: {"ok": True, "body": order},
+        lambda order: {"ok": True, "body": [order]},
+        lambda order: {"error": False} | order,
+        lambda order: {"12": {"ds": {"any": order}}},
+        lambda order: {"ok": True, "body": {"20046875": order}},
+    ],
+)
+def test_an_order_is_redacted_wherever_it_stands(wrap):
+    document = wrap(ORDER)
+    before = copy.deepcopy(document)
+    assert redact(document) == wrap(REDACTED)
+    assert document == before
+
+
+def test_the_mask_keeps_four_digits_and_short_numbers_none():
+    assert mask_phone("13125550147") == "*******0147"
+    assert mask_phone("+1 312 555-0147") == "*******0147"
+    assert mask_phone("12345") == "*****"
+    assert mask_phone("") == ""
+
+
+def test_the_hash_depends_on_number_and_key_only():
+    assert hash_phone("13125550147", b"a") == hash_phone("+1 (312) 555-0147", b"a")
+    assert hash_phone("13125550147", b"a") != hash_phone("13125550147", b"b")
+    assert hash_phone("13125550147", b"a") != hash_phone("13125550148", b"a")
+    assert len(hash_phone("1", b"a")) == 32
+
+
+@pytest.mark.parametrize("number", [13125550147, "+13125550147", Decimal("13125550147"), Decimal("13125550147.0")])
+def test_a_number_of_any_type_gives_the_same_mask_and_hash(number):
+    redacted = redact({"orderId": "1", "phoneNumber": number})
+    assert redacted == {"orderId": "1", "phoneNumber": "*******0147", "phoneHash": REDACTED["phoneHash"]}
+
+
+def test_a_missing_number_stays_missing():
+    assert redact({"phoneNumber": None}) == {"phoneNumber": None, "phoneHash": None}
+    assert redact({"phoneNumber": ["13125550147"]}) == {"phoneNumber": "[redacted]", "phoneHash": None}
+
+
+@pytest.mark.parametrize("value", ["code 428113", 428113, Decimal("4.2"), ["428113"], {"n": "428113"}])
+def test_an_unknown_field_of_an_order_is_taken_for_a_message(value):
+    assert redact({"orderId": "1", "last": value}) == {"orderId": "1", "last": "[redacted]"}
+
+
+def test_booleans_and_nulls_are_no_messages():
+    assert redact({"orderId": "1", "seen": True, "last": None}) == {"orderId": "1", "seen": True, "last": None}
+
+
+@pytest.mark.parametrize(
+    ("messages", "left"),
+    [
+        ([], []),
+        (None, None),
+        ("428113", "[redacted]"),
+        (["428113", "428114"], [{}, {}]),
+        ({"text": "428113", "receivedAtUTC": "t"}, {"receivedAtUTC": "t"}),
+        ({"1": {"text": "428113", "receivedAtUTC": "t"}}, [{"receivedAtUTC": "t"}]),
+        ([{"receivedAtUTC": {"text": "428113"}}], [{}]),
+    ],
+)
+def test_of_messages_only_their_times_stay(messages, left):
+    assert redact({"orderId": "1", "sms": messages}) == {"orderId": "1", "sms": left}
+
+
+def test_a_harmless_name_does_not_let_a_nested_message_through():
+    assert redact({"orderId": "1", "service": {"text": "428113"}})["service"] == "[redacted]"
+
+
+def test_outside_of_orders_only_the_envelope_is_known():
+    document = {"ok": True, "error": None, "n": "428113", "messages": ["code 428113"], "13125550147": ORDER}
+    redacted = redact(document)
+    assert "428113" not in str(redacted)
+    assert "13125550147" not in str(redacted)
+    assert redacted["ok"] is True
+    assert redacted[hash_phone("13125550147", HASH_KEY)] == REDACTED

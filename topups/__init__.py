@@ -1,0 +1,1 @@
+"""Money: when the account needs a top-up, and how large."""

@@ -1,0 +1,1 @@
+"""The DuckDB file: connection, migrations, raw responses, loads with history, marts."""

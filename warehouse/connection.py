@@ -1,0 +1,113 @@
+"""Opens the DuckDB file late, for a short time, and always closes it.
+
+One process writes at a time and excludes readers meanwhile (DuckDB's rule), so a busy file is waited for, within
+bounds, and only then reported with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
+
+LOCK_WAIT_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 1.0
+
+
+@contextmanager
+def opened(
+    path: Path,
+    *,
+    read_only: bool = False,
+    wait_seconds: float = LOCK_WAIT_SECONDS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the file at ``path``, closed on every way out.
+
+    Raises ``WarehouseLocked`` after ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
+    """
+    connection = _connect(path, read_only, wait_seconds, sleep)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    except duckdb.Error as error:
+        raise _translated(error, path) from error
+    finally:
+        _close(connection)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commits when the body ends, rolls back when it raises."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _connect(
+    path: Path, read_only: bool, wait_seconds: float, sleep: Callable[[float], None]
+) -> duckdb.DuckDBPyConnection:
+    if not read_only:
+        _make_folder(path)
+    deadline = time.monotonic() + wait_seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except duckdb.Error as error:
+            if not _is_lock(error) or time.monotonic() + pause > deadline:
+                raise _translated(error, path) from error
+        sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseUnwritable(f"cannot make the folder {path.parent}: {error.strerror}") from error
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.close()
+    except duckdb.Error:  # the error that brought us here is the one to report
+        return
+
+
+def _is_lock(error: duckdb.Error) -> bool:
+    return "could not set lock" in str(error).lower()
+
+
+def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Error:
+    """The typed error for what DuckDB says in words; a query's own error (wrong SQL) stays as it is."""
+    text = str(error)
+    if _is_lock(error):
+        holder = re.search(r"held in (.+?)(?:\.|$| by user)", text)
+        who = f" by {holder[1]}" if holder else ""
+        return WarehouseLocked(f"{path} is held{who}: wait for that process or end it, then try again")
+    if "not a valid DuckDB database file" in text or "we can only read versions" in text:
+        return NotAWarehouse(f"{path} is not a DuckDB file that this version reads: set SMSONLINE_WAREHOUSE to another")
+    if "does not exist" in text and isinstance(error, duckdb.IOException):
+        return NotAWarehouse(f"{path} does not exist yet: run smsonline sync first")
+    if isinstance(error, duckdb.IOException):
+        cause = next(
+            (c for c in ("No space left", "Permission denied", "Read-only file system", "Is a directory") if c in text),
+            None,
+        )
+        return WarehouseUnwritable(f"{path} cannot be used: {cause or text.splitlines()[0]}")
+    if "read-only mode" in text:
+        return WarehouseUnwritable(f"{path} was opened for reading only")
+    return error

@@ -1,0 +1,162 @@
+"""Merges one normalised answer into its table, with history, in one transaction.
+
+Stage, compare by key, end and begin versions, move the watermark, write the books, recount: all or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse import books, guard, statements
+from warehouse.batch import Batch, Counts, Load, Outcome, Part
+from warehouse.connection import transaction
+from warehouse.errors import LoadMismatch, SnapshotRefused
+from warehouse.tables import Table, names
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def load_batch(connection: Connection, batch: Batch, load: Load, *, accept_shrink: bool = False) -> Outcome:
+    """Merges ``batch`` and returns what became of its records; a refused snapshot changes nothing but the books.
+
+    The outcome's status is ``ok``, or ``rejected`` when the guard refused or every part was older than what is loaded.
+    Raises ``LoadMismatch`` when the recount inside the transaction disagrees; nothing is committed then.
+    """
+    try:
+        with transaction(connection):
+            counts = _merge(connection, batch, load, accept_shrink)
+            outcome = Outcome("failed" if batch.incomplete else "ok", counts, batch.incomplete)
+            books.record(connection, load, outcome)
+            return outcome
+    except SnapshotRefused as refusal:
+        fetched = sum(part.fetched for part in batch.parts)
+        outcome = Outcome("rejected", Counts(fetched=fetched, rejected=fetched), str(refusal))
+        with transaction(connection):
+            books.record(connection, load, outcome)
+            books.rejects(connection, load, batch, batch.parts)
+            books.drift(connection, batch)
+        return outcome
+
+
+def _merge(connection: Connection, batch: Batch, load: Load, accept_shrink: bool) -> Counts:
+    table = batch.table
+    parts = _not_stale(connection, batch)
+    rows = _of_parts(batch.rows, parts)
+    with _registered(connection, incoming=rows, protected=batch.protected, parts=_parts_table(parts)):
+        rows, parts = _without_duplicates(connection, table, rows, parts)
+    with _registered(connection, incoming=rows, protected=batch.protected, parts=_parts_table(parts)):
+        before = _size(connection, table)
+        statements.run(connection, "delta", table, batch)
+        statements.run(connection, "absent", table, batch)
+        if not accept_shrink:
+            guard.check(connection, batch, parts)
+        counts = _apply(connection, batch, parts, rows.num_rows)
+        _recount(connection, table, before + counts.inserted - counts.closed)
+        books.rejects(connection, load, batch, parts)
+        books.drift(connection, batch)
+    return counts
+
+
+def _apply(connection: Connection, batch: Batch, parts: Sequence[Part], kept: int) -> Counts:
+    table = batch.table
+    new, changed = _row(connection, "SELECT count(*) FILTER (old_row IS NULL), count(old_row) FROM delta")
+    closed = _row(connection, "SELECT count(*) FROM absent")[0] if table.complete else 0
+    if not table.complete:
+        statements.run(connection, "mark_absent", table, batch)
+    if changed or closed:
+        statements.run(connection, "end_versions", table, batch)
+    if new or changed:
+        statements.run(connection, "begin_versions", table, batch)
+    statements.run(connection, "watermarks", table, batch)
+    same = sum(part.fetched - part.rejected - part.duplicates for part in parts if part.unchanged)
+    return Counts(
+        fetched=sum(part.fetched for part in parts),
+        inserted=new,
+        changed=changed,
+        unchanged=kept - new - changed + same,
+        closed=closed,
+        rejected=sum(part.rejected for part in parts),
+        duplicates=sum(part.duplicates for part in parts),
+    )
+
+
+def _not_stale(connection: Connection, batch: Batch) -> list[Part]:
+    """The parts that are not older than what is loaded. Raises ``SnapshotRefused`` when none is left."""
+    seen = dict(
+        connection.execute(
+            "SELECT part, epoch_us(seen_at) FROM ops.watermarks WHERE dataset = ?", [batch.table.name]
+        ).fetchall()
+    )
+    fresh = [part for part in batch.parts if round(part.requested_at.timestamp() * 1e6) >= seen.get(part.name, 0)]
+    if batch.parts and not fresh:
+        raise SnapshotRefused(f"{batch.table.name}: a newer answer is already loaded; this one is kept in raw only")
+    return fresh
+
+
+def _of_parts(rows: pa.Table, parts: Sequence[Part]) -> pa.Table:
+    wanted = {part.name for part in parts if not part.unchanged}
+    if set(rows["part"].unique().to_pylist()) <= wanted:
+        return rows
+    return rows.filter(pc.is_in(rows["part"], pa.array(wanted, pa.string())))
+
+
+def _without_duplicates(
+    connection: Connection, table: Table, rows: pa.Table, parts: Sequence[Part]
+) -> tuple[pa.Table, list[Part]]:
+    """Of rows with one key the last one stays, as in a replacement; the others are counted, not lost track of."""
+    distinct = _row(connection, f"SELECT count(*) FROM (SELECT DISTINCT {names(table.key)} FROM incoming)")[0]
+    if distinct == rows.num_rows:
+        return rows, list(parts)
+    numbered = rows.append_column("row_no", pa.array(range(rows.num_rows), pa.int64()))
+    with _registered(connection, numbered=numbered):
+        kept = connection.execute(f"SELECT max(row_no) FROM numbered GROUP BY {names(table.key)}").fetchnumpy()
+    kept_rows = rows.take(pa.array(sorted(next(iter(kept.values())))))
+    had, has = _per_part(rows), _per_part(kept_rows)
+    counted = [replace(p, duplicates=had.get(p.name, 0) - has.get(p.name, 0)) if not p.unchanged else p for p in parts]
+    return kept_rows, counted
+
+
+def _per_part(rows: pa.Table) -> dict[str, int]:
+    return {pair["values"]: pair["counts"] for pair in rows["part"].value_counts().to_pylist()}
+
+
+def _parts_table(parts: Sequence[Part]) -> pa.Table:
+    """The parts as SQL sees them; ``closes`` says that a row absent from the answer has vanished."""
+    columns = [("part", pa.string()), ("response_id", pa.string()), ("requested_at", pa.timestamp("us", "UTC"))]
+    columns += [("body_sha256", pa.string()), ("contract", pa.string()), ("closes", pa.bool_())]
+    columns += [(name, pa.int64()) for name in ("fetched", "rejected", "duplicates")]
+    rows = [vars(part) | {"part": part.name, "closes": part.readable_keys and not part.unchanged} for part in parts]
+    return pa.Table.from_pylist(rows, pa.schema(columns))
+
+
+def _recount(connection: Connection, table: Table, expected: int) -> None:
+    found = _size(connection, table)
+    if found != expected:
+        raise LoadMismatch(f"{table.name}: the table holds {found} rows after the load, the counts say {expected}")
+
+
+def _size(connection: Connection, table: Table) -> int:
+    return _row(connection, f'SELECT count(*) FROM store."{table.name}"')[0]
+
+
+def _row(connection: Connection, sql: str) -> tuple[int, ...]:
+    row = connection.execute(sql).fetchone()
+    return tuple(int(value) for value in row) if row else ()
+
+
+@contextmanager
+def _registered(connection: Connection, **relations: pa.Table) -> Iterator[None]:
+    """Arrow tables under names that SQL can use, for as long as the body runs."""
+    for name, relation in relations.items():
+        connection.register(name, relation)
+    try:
+        yield
+    finally:
+        for name in relations:
+            connection.unregister(name)

@@ -1,0 +1,69 @@
+"""Brings a warehouse file to this program's schema: numbered migrations, then the tables and views of the datasets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+
+import duckdb
+
+from warehouse.connection import transaction
+from warehouse.errors import NotAWarehouse
+from warehouse.mart_views import mart_statements
+from warehouse.tables import Table, create_statements, view_statements
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Every migration as (version, SQL), in order; the version is the number its file name starts with."""
+    files = resources.files("warehouse").joinpath("migrations").iterdir()
+    return sorted((int(file.name[:4]), file.read_text("utf-8")) for file in files if file.name.endswith(".sql"))
+
+
+def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest migration applied; 0 for an empty file.
+
+    Raises ``NotAWarehouse`` when the file holds tables but none of ours.
+    """
+    found = connection.execute(
+        "SELECT count(*), count(*) FILTER (schema_name = 'ops' AND table_name = 'migrations') "
+        "FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal"
+    ).fetchone()
+    tables, ours = found or (0, 0)
+    if ours:
+        row = connection.execute("SELECT max(version) FROM ops.migrations").fetchone()
+        return int(row[0]) if row else 0
+    if tables:
+        raise NotAWarehouse("the DuckDB file holds tables of another program: set SMSONLINE_WAREHOUSE to a new file")
+    return 0
+
+
+def migrate(connection: duckdb.DuckDBPyConnection) -> None:
+    """Applies the missing migrations, all in one transaction.
+
+    Raises ``NotAWarehouse`` when the file was written by a newer program.
+    """
+    known = migrations()
+    newest, version = known[-1][0], schema_version(connection)
+    if version > newest:
+        raise NotAWarehouse(f"the warehouse has schema {version} and this program knows up to {newest}: upgrade it")
+    if version == newest:
+        return
+    with transaction(connection):
+        for number, sql in known:
+            if number > version:
+                connection.execute(sql)
+                connection.execute("INSERT INTO ops.migrations VALUES (?, now())", [number])
+
+
+def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """Makes the tables, views, macros and marts of ``tables``, unless these very statements made them before."""
+    statements = [s for table in tables for s in create_statements(table) + view_statements(table)] + mart_statements()
+    fingerprint = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    if connection.execute("SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]).fetchone():
+        return
+    with transaction(connection):
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("DELETE FROM ops.shape")
+        connection.execute("INSERT INTO ops.shape VALUES (?)", [fingerprint])

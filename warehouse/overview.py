@@ -1,0 +1,35 @@
+"""The state of the warehouse for ``smsonline status``: plain SQL, no pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.connection import opened
+
+
+def overview(path: Path, datasets: Iterable[str]) -> tuple[Mapping[str, Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """What is known per dataset (empty for one that was never loaded), and the money of each account.
+
+    Raises ``WarehouseError`` when the file cannot be read.
+    """
+    with opened(path, read_only=True) as connection:
+        loads = {row["dataset"]: row for row in _rows(connection, _sql("status"))}
+        for name in datasets:
+            if name in loads:
+                loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
+        return loads, _rows(connection, _sql("money"))
+
+
+def _sql(name: str) -> str:
+    return resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

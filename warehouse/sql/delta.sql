@@ -1,0 +1,5 @@
+-- New and changed rows; old_row is the current version that a changed row replaces.
+CREATE OR REPLACE TEMP TABLE delta AS
+SELECT $business_i, i.part, s.rowid AS old_row, s.first_seen_at AS known_since
+FROM incoming i LEFT JOIN store."$table" s ON $same_key
+WHERE s.rowid IS NULL OR $differs;

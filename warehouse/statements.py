@@ -1,0 +1,52 @@
+"""Fills the SQL files in ``warehouse/sql`` with one table's names."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from string import Template
+
+import duckdb
+
+from warehouse.batch import Batch
+from warehouse.tables import Table, names
+
+
+def run(connection: duckdb.DuckDBPyConnection, name: str, table: Table, batch: Batch) -> None:
+    """Executes ``sql/<name>.sql`` for ``table``; ``batch`` says whose rows are in scope and which parts exist now."""
+    connection.execute(_template(name).substitute(_placeholders(table, batch)))
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template(resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8"))
+
+
+def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
+    account = f"s.account_id = {_literal(batch.account_id)}" if table.per_account else "true"
+    known = "false" if batch.requested is None else _outside("s.part", batch.requested)
+    return {
+        "table": table.name,
+        "complete": "true" if table.complete else "false",
+        "key": names(table.key),
+        "business_i": names(table.business, "i"),
+        "business_d": names(table.business, "d"),
+        "same_key": _equal(table, "i", "s"),
+        "same_key_c": _equal(table, "c", "d"),
+        "differs": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
+        "scope": account,
+        "gone_part": known,
+        "gone_watermark": known.replace("s.part", "w.part"),
+    }
+
+
+def _equal(table: Table, left: str, right: str) -> str:
+    return " AND ".join(f'{left}."{name}" = {right}."{name}"' for name in table.key)
+
+
+def _outside(column: str, parts: frozenset[str]) -> str:
+    return f"NOT list_contains([{', '.join(_literal(part) for part in sorted(parts))}]::VARCHAR[], {column})"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,101 @@
+"""What a loaded table looks like, and the DDL and SELECTs made from it.
+
+Each dataset has two physical tables: ``store.<name>`` holds the versions that are current and ``store.<name>_closed``
+those that ended. Current reads stay as small as the vendor's answer however long the history grows. Readers use the
+views in ``sms``, never ``store``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Bookkeeping of a version. last_seen_at is null while the row is still in the newest answer of its part: its instant
+# is then that answer's, kept once in ops.watermarks, so that an unchanged row is never rewritten.
+VERSION_COLUMNS = (
+    ("part", "VARCHAR"),
+    ("response_id", "VARCHAR"),
+    ("valid_from", "TIMESTAMPTZ"),
+    ("first_seen_at", "TIMESTAMPTZ"),
+    ("last_seen_at", "TIMESTAMPTZ"),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A business column: SQL name with its unit suffix, DuckDB type, and what it means."""
+
+    name: str
+    type: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A dataset as the warehouse sees it.
+
+    ``key`` identifies a row. ``complete`` says that one answer lists everything that exists, so that a row which is not
+    in it has vanished; otherwise (a list cut by a limit) an absent row stays current with an older ``last_seen_at``.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    complete: bool = True
+
+    @property
+    def business(self) -> tuple[str, ...]:
+        """Names of the business columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Business columns outside the key: what makes a row "changed"."""
+        return tuple(name for name in self.business if name not in self.key)
+
+    @property
+    def per_account(self) -> bool:
+        """Whether rows belong to one account (then only that account's answers may close them)."""
+        return "account_id" in self.key
+
+
+def names(columns: Sequence[str], prefix: str = "") -> str:
+    """A quoted column list, each name with ``prefix.``."""
+    dot = f"{prefix}." if prefix else ""
+    return ", ".join(f'{dot}"{column}"' for column in columns)
+
+
+def create_statements(table: Table) -> list[str]:
+    """Idempotent DDL for the two physical tables; a column added to the declaration later is added, never dropped."""
+    business = [(column.name, column.type) for column in table.columns]
+    versions = business + list(VERSION_COLUMNS)
+    statements = []
+    for name, columns in ((table.name, versions), (f"{table.name}_closed", [*versions, ("valid_to", "TIMESTAMPTZ")])):
+        body = ", ".join(f'"{column}" {type_}' for column, type_ in columns)
+        statements.append(f'CREATE TABLE IF NOT EXISTS store."{name}" ({body})')
+        statements += [f'ALTER TABLE store."{name}" ADD COLUMN IF NOT EXISTS "{c}" {t}' for c, t in business]
+    return statements
+
+
+def view_statements(table: Table) -> list[str]:
+    """The readers' side: ``sms.<name>``, ``sms.<name>_history`` and the macro ``sms.<name>_as_of(ts)``."""
+    business = names(table.business, "s")
+    lineage = "s.response_id, s.first_seen_at, coalesce(s.last_seen_at, w.seen_at) AS last_seen_at"
+    watermark = f"ops.watermarks w ON w.dataset = '{table.name}' AND w.part = s.part"
+    current = f'FROM store."{table.name}" s LEFT JOIN {watermark}'
+    closed = f"{business}, s.response_id, s.first_seen_at, s.last_seen_at, s.valid_from, s.valid_to"
+    history = (
+        f"SELECT {business}, {lineage}, s.valid_from, NULL::TIMESTAMPTZ AS valid_to {current} "
+        f'UNION ALL BY NAME SELECT {closed} FROM store."{table.name}_closed" s'
+    )
+    statements = [
+        f'CREATE OR REPLACE VIEW sms."{table.name}" AS SELECT {business}, {lineage} {current}',
+        f'CREATE OR REPLACE VIEW sms."{table.name}_history" AS {history}',
+        f'CREATE OR REPLACE MACRO sms."{table.name}_as_of"(ts) AS TABLE SELECT * FROM sms."{table.name}_history" '
+        "WHERE valid_from <= ts AND (valid_to IS NULL OR valid_to > ts)",
+    ]
+    for view in (table.name, f"{table.name}_history"):
+        for column in table.columns:
+            comment = column.comment.replace("'", "''")
+            statements.append(f'COMMENT ON COLUMN sms."{view}"."{column.name}" IS \'{comment}\'')
+    return statements
