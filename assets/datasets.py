@@ -74,6 +74,7 @@ POPULAR = Dataset(
     ),
     cadence_minutes=60,
     doc="What others buy most.",
+    ranking=True,
     levels=("cShort", "sShort"),
 )
 STATISTICS = Dataset(

@@ -75,7 +75,7 @@ class Dataset:
     the keys of nested objects stand for, outermost first, where an answer nests its records by code. ``explode`` makes
     one record per element of a list (its name, and the field the element becomes). ``positions`` names the elements of
     records that are arrays. ``single`` says the answer is one record. ``ignored`` lists known fields that no column
-    wants. ``complete`` is as in ``warehouse.tables.Table``.
+    wants. ``complete`` and ``ranking`` are as in ``warehouse.tables.Table``.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Dataset:
     ignored: tuple[str, ...] = ()
     single: bool = False
     complete: bool = True
+    ranking: bool = False
 
     @property
     def per_account(self) -> bool:
@@ -105,7 +106,7 @@ class Dataset:
         columns = [Column("account_id", "VARCHAR", "The account the row belongs to.")] if self.per_account else []
         columns += [Column(f.column, SQL_TYPES[f.kind], f.comment) for f in self.fields]
         columns.append(Column("extra", "JSON", "Fields of the answer that the declaration does not know."))
-        return Table(self.name, tuple(columns), self.key, self.complete)
+        return Table(self.name, tuple(columns), self.key, self.complete, self.ranking)
 
     @cached_property
     def contract(self) -> str:

@@ -14,8 +14,9 @@ Overrides = Mapping[str, Mapping[str, Any]]
 def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dict[str, Dataset]:
     """The declarations with ``{dataset: {property: value}}`` applied.
 
-    ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes`` (whole number) and
-    ``fields`` (``{column: {"names": [...], "unit": "..."}}``) can be set. Raises ``ValueError`` that names the entry.
+    ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes`` (whole number)
+    and ``fields`` (``{column: {"names": [...], "unit": "..."}}``) can be set. Raises ``ValueError`` that names the
+    entry.
     """
     changed = dict(datasets)
     for name, properties in overrides.items():

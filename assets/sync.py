@@ -127,4 +127,4 @@ def _line(error: Exception) -> str:
     if isinstance(error, (VendorError, AnswerRefused, WarehouseError)):
         return str(error)
     log.error("unexpected error", exc_info=error)
-    return f"unexpected {type(error).__name__}; the log has the traceback"
+    return f"unexpected {type(error).__name__}; smsonline.log has the traceback"

@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     requests_per_second: int = Field(100, ge=1, description="Most requests in any second.")
     requests_per_minute: int = Field(1000, ge=1, description="Most requests in any minute.")
     parallel_requests: int = Field(8, ge=1, le=64, description="Most requests at the same time.")
-    topup_mode: Literal["off", "dry_run", "approve", "auto"] = Field("off", description="What the top-up policy may do.")
+    topup_mode: Literal["off", "dry_run", "approve", "auto"] = Field(
+        "off", description="What the top-up policy may do."
+    )
     topup_threshold_cents: int | None = Field(None, ge=1, description="Top up below this balance, US cents.")
     topup_target_cents: int | None = Field(None, ge=1, description="Top up to this balance, US cents.")
     topup_amount_min_cents: int | None = Field(None, ge=1, description="Smallest payment, US cents.")
@@ -82,7 +84,7 @@ def load_settings() -> Settings:
 
 
 def _origin(name: str) -> str:
-    variable = PREFIX + name.split(".")[0].upper()
+    variable = PREFIX + name.split(".", maxsplit=1)[0].upper()
     return variable if variable in os.environ else f"{name} in {config_file()}"
 
 

@@ -144,8 +144,8 @@ class Client:
     def create(self, endpoint: str, params: Mapping[str, Value]) -> Answer:
         """Sends a call that may move money: one request on a connection of its own, never repeated, never redirected.
 
-        Raises ``NeverSent``, a refusal (``Refused``, ``ConfigurationError``) or ``ValueError`` (a call the catalogue does
-        not allow, unsent) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
+        Raises ``NeverSent``, a refusal (``Refused``, ``ConfigurationError``) or ``ValueError`` (the catalogue does not
+        allow the call) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
         exception, a crash included, is an unknown outcome too. An accepted answer still has to be checked: no shape of
         it is guaranteed.
         """

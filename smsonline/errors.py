@@ -17,9 +17,6 @@ VendorError
 └── UnknownOutcome            creating call: money may have moved, never repeat it blindly
 """
 
-# The names say what happened, as the tree above reads; "Error" at each end would add nothing.
-# ruff: noqa: N818
-
 from __future__ import annotations
 
 import math

@@ -19,8 +19,8 @@ SHORTEST_ANYWHERE = 8
 SHORTEST_AS_A_WORD = 4
 
 BY_NAME = (
-    re.compile(r"""(api[_-]?key(?:=|%3D))(?:(?!%26)[^&\s"'<>#\\])+""", re.IGNORECASE),
-    re.compile(r"""([?&]key=)[^&\s"'<>#\\]+""", re.IGNORECASE),
+    re.compile(r"""((?:api[_-]?|[?&])key=)[^&\s"'<>#\\]+""", re.IGNORECASE),
+    re.compile(r"""(api[_-]?key%3D)(?:(?!%26)[^&\s"'<>#\\])+""", re.IGNORECASE),
     re.compile(r"""(\\*["']api[_-]?key\\*["']\s*:\s*)(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\"[^"]*\\"|\d+)""", re.I),
 )
 FIELD_BY_NAME = re.compile(rb"""("api[_-]?key"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|\d+)""", re.IGNORECASE)
@@ -41,9 +41,14 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """``text`` without secrets: an exception's text, a log line, a URL."""
+        for form in self._anywhere:
+            text = text.replace(form, MASK)
+        # Names come last: they mask up to a separator, and the rest of a key with one in it would stay.
+        for pattern in self._as_a_word:
+            text = pattern.sub(MASK, text)
         for pattern in BY_NAME:
             text = pattern.sub(rf"\1{MASK}", text)
-        return self._by_value(text)
+        return text
 
     def url(self, url: object) -> str:
         """A URL (text or an object whose ``str`` is one) without secrets in path, query or user part."""
@@ -51,20 +56,13 @@ class Redactor:
 
     def data(self, data: bytes) -> bytes:
         """A body without secrets; the same object when there are none. JSON stays JSON for a key that is text."""
-        if any(start in data for start in (b'"api', b'"Api', b'"API')):
-            data = FIELD_BY_NAME.sub(rb'\1"' + MASK.encode() + b'"', data)
         for form in self._anywhere:
             data = data.replace(form.encode(), MASK.encode())
         for pattern in self._as_a_word:
             data = re.sub(pattern.pattern.encode(), MASK.encode(), data)
+        if any(start in data for start in (b'"api', b'"Api', b'"API')):
+            data = FIELD_BY_NAME.sub(rb'\1"' + MASK.encode() + b'"', data)
         return data
-
-    def _by_value(self, text: str) -> str:
-        for form in self._anywhere:
-            text = text.replace(form, MASK)
-        for pattern in self._as_a_word:
-            text = pattern.sub(MASK, text)
-        return text
 
 
 def spellings(secret: str) -> set[str]:

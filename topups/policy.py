@@ -45,7 +45,8 @@ class Snapshot:
 class Plan:
     """The decision: what it would pay and the reason why nothing is created.
 
-    Creating is not built yet, so there always is a reason; ``amount_cents`` is set when the balance calls for a payment.
+    Creating is not built yet, so there always is a reason; ``amount_cents`` is set when the balance calls for a
+    payment.
     """
 
     reason: Reason

@@ -18,7 +18,7 @@ def check(connection: duckdb.DuckDBPyConnection, batch: Batch, parts: Sequence[P
 
     The same when not one record keeps the contract. Compares the temporary table ``absent`` with the rows of the
     account (or of everyone) in the current table. A list cut by a limit closes nothing, so only its emptiness is
-    suspicious.
+    suspicious; in a ranking a row that another one replaced is not lost.
     """
     name = batch.table.name
     fetched = sum(part.fetched for part in parts)
@@ -32,6 +32,8 @@ def check(connection: duckdb.DuckDBPyConnection, batch: Batch, parts: Sequence[P
     if not fetched:
         raise SnapshotRefused(f"{name}: the answer is empty, {known} rows are known; {_advice(name)}")
     gone = _count(connection, "SELECT count(*) FROM absent", [])
+    if batch.table.ranking:
+        gone -= _count(connection, "SELECT count(*) FROM delta WHERE old_row IS NULL", [])
     if batch.table.complete and gone > known * LARGEST_LOSS:
         raise SnapshotRefused(f"{name}: {gone} of {known} known rows are missing from the answer; {_advice(name)}")
 

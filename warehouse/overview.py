@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ import duckdb
 
 from warehouse.connection import opened
 
+Row = dict[str, Any]
 
-def overview(path: Path, datasets: Iterable[str]) -> tuple[Mapping[str, Mapping[str, Any]], list[Mapping[str, Any]]]:
+
+def overview(path: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[Row]]:
     """What is known per dataset (empty for one that was never loaded), and the money of each account.
 
     Raises ``WarehouseError`` when the file cannot be read.
@@ -29,7 +31,7 @@ def _sql(name: str) -> str:
     return resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8")
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

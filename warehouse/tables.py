@@ -36,12 +36,14 @@ class Table:
 
     ``key`` identifies a row. ``complete`` says that one answer lists everything that exists, so that a row which is not
     in it has vanished; otherwise (a list cut by a limit) an absent row stays current with an older ``last_seen_at``.
+    ``ranking`` says that rows replace each other as a matter of course.
     """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     complete: bool = True
+    ranking: bool = False
 
     @property
     def business(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Every command and its options. The work is imported when a command runs, so that ``--help`` and ``status`` start fast."""
+"""Every command and its options; the work is imported when a command runs, so that ``--help`` starts fast."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def _print(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     types = dict(zip(relation.columns, map(str, relation.types), strict=True))
     # DuckDB spells every value itself: no type passes through Python and loses digits or a zone.
     rows = relation.project("COLUMNS(*)::VARCHAR").fetchall()
-    right = [name for name, type_ in types.items() if type_.startswith(("BIGINT", "INTEGER", "DOUBLE", "DECIMAL", "HUGEINT"))]
+    right = [
+        name for name, type_ in types.items() if type_.startswith(("BIGINT", "INTEGER", "DOUBLE", "DECIMAL", "HUGEINT"))
+    ]
     print_table(f"{len(rows)} rows", relation.columns, rows, right=right)
 
 

@@ -13,7 +13,8 @@ def run_sandbox(port: int, seed: int, scale: Literal["small", "large"], faults: 
     vendor = Sandbox(seed=seed, scale=scale)
     try:
         for text in faults:
-            vendor.faults.add(parse_fault(text))
+            fault = parse_fault(text)
+            vendor.faults.add(fault.endpoint, f"{fault.kind}={fault.value}" if fault.value else fault.kind, fault.times)
     except ValueError as error:
         stop(str(error), MISCONFIGURED)
     say(f"sandbox on http://127.0.0.1:{port}; sync from it with")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from assets.sync import Result
-from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_json, print_table, say
+from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import load_settings
 from pipelines.wiring import chosen, data_path, declared
 from smsonline.errors import ConfigurationError
@@ -23,12 +22,12 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
     """One pass over ``names``; exits with the contract's code when anything went wrong."""
     with clear_errors(as_json=as_json):
         settings = load_settings()
+        log_beside(settings.warehouse)
         wanted = chosen(names, declared(settings))
         run_id = uuid.uuid4().hex
         with data_path(settings, accept_shrink=accept_shrink) as path:
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
-    order = {name: position for position, name in enumerate(wanted)}
-    results.sort(key=lambda result: order[result.dataset])
+    results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
     else:
@@ -72,7 +71,13 @@ def _watched(results: Iterator[Result], total: int, *, quiet: bool) -> Iterator[
     if quiet or not sys.stderr.isatty():
         yield from results
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("syncing", total=total)
         for result in results:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from smsonline.sandbox.account import Account, Coupon
@@ -13,6 +14,9 @@ from smsonline.sandbox.market import TICK_SECONDS, Market
 from smsonline.sandbox.orders import Order, draw_message, new_order
 from smsonline.sandbox.payments import NETWORKS, Invoice
 from smsonline.sandbox.world import World
+
+WHOLE = re.compile(r"[0-9]{1,9}")
+DOLLARS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,2})?")
 
 
 class Refused(Exception):
@@ -52,19 +56,16 @@ class Call:
     def cents(self, name: str = "amount") -> int:
         """A positive whole number of US cents. Refuses with 400."""
         value = self.text(name)
-        if not value.isascii() or not value.isdecimal() or int(value) == 0:
+        if not WHOLE.fullmatch(value) or int(value) == 0:
             raise Refused(400, f"{name} must be a positive whole number of cents")
         return int(value)
 
     def dollars_as_cents(self, name: str = "amount") -> int:
         """A positive decimal number of US dollars, in cents. Refuses with 400."""
-        try:
-            cents = Decimal(self.text(name)) * 100
-        except InvalidOperation:
-            cents = Decimal(0)
-        if not cents.is_finite() or cents <= 0 or cents != cents.to_integral_value():
+        value = self.text(name)
+        if not DOLLARS.fullmatch(value) or float(value) == 0:
             raise Refused(400, f"{name} must be a positive amount of dollars with at most two decimals")
-        return int(cents)
+        return int(Decimal(value) * 100)
 
     def country(self) -> Country:
         """The country of the parameter ``country``, by code. Refuses with 404."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+TEN_YEARS = 10 * 366 * 86_400
+
 
 class Clock:
     """Whole seconds since 1970 in UTC; ``advance`` adds to an offset and never turns back."""
@@ -18,9 +20,9 @@ class Clock:
         return int(self._now().timestamp() + self._offset)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass. Raises ``ValueError`` for a negative number."""
-        if seconds < 0:
-            raise ValueError("the sandbox's clock only goes forward")
+        """Let ``seconds`` pass. Raises ``ValueError`` for a negative number and for more than ten years."""
+        if not 0 <= seconds <= TEN_YEARS:
+            raise ValueError("the sandbox's clock only goes forward, and by ten years at most")
         self._offset += seconds
 
 

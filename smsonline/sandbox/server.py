@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -71,8 +71,8 @@ class _Server(uvicorn.Server):
 
 
 def run(sandbox: Sandbox, port: int = 8777) -> None:
-    """Serve until interrupted. Raises ``OSError`` when the port is taken."""
-    with _listening(port) as listener:
+    """Serve until interrupted from the keyboard. Raises ``OSError`` when the port is taken."""
+    with _listening(port) as listener, suppress(KeyboardInterrupt):
         _Server(sandbox).run([listener])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from smsonline.sandbox import records
-from smsonline.sandbox.call import Call, Refused
+from smsonline.sandbox.call import WHOLE, Call, Refused
 
 REFUND, ANOTHER = "refund", "another"  # the values of `next` are assumed: the page was cut
 
@@ -42,7 +42,7 @@ def encoded_statistics(call: Call) -> msgspec.Raw:
 
 def _inventory(call: Call) -> Any:
     limit = call.text("limit")
-    if not limit.isascii() or not limit.isdecimal():
+    if not WHOLE.fullmatch(limit):
         raise Refused(400, "limit must be a whole number")
     return records.inventory(call.account, int(limit), call.now)
 

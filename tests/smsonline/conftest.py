@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         self.vendor.requests.append(Seen(self.command, self.path, body, self.client_address))
         self.vendor.script(self)
 
-    do_GET = do_PUT = do_POST = do_PATCH = handle_any
+    do_GET = do_PUT = do_POST = do_PATCH = handle_any  # noqa: N815
 
     def log_message(self, *args: object) -> None:
         pass

@@ -81,9 +81,9 @@ def test_the_operator_finds_the_cause_in_the_log(vendor, caplog):
     with (
         caplog.at_level(logging.DEBUG, "smsonline.client"),
         Client(vendor.account(), policy=POLICY, sleep=lambda _: None) as client,
+        pytest.raises(VendorError),
     ):
-        with pytest.raises(VendorError):
-            client.get("balance")
+        client.get("balance")
     assert "RemoteProtocolError: Server disconnected" in caplog.text
     assert "attempt 1 failed, trying again: balance" in caplog.text
 

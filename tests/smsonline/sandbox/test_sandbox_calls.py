@@ -143,3 +143,19 @@ def test_every_create_is_counted(ask: Ask, sandbox: Sandbox) -> None:
     assert sandbox.requests.count("create_invoice") == 2
     assert sandbox.requests[0] == ("PUT", "create_invoice", {"user_id": "sandbox", "amount": "500"})
     assert sandbox.requests.counts() == {"create_invoice": 2, "balance": 1}
+
+
+def test_served_records_are_the_truth_at_every_tick(ask: Ask, sandbox: Sandbox) -> None:
+    for _ in range(3):
+        truth = sandbox.truth()
+        served = [
+            (row["cShort"], row["carrier"], row["sShort"], row["total"]) for row in ask("statistics").json()["body"]
+        ]
+        true = [
+            (row["country_code"], row["carrier"], row["service_code"], row["attempts"]) for row in truth["statistics"]
+        ]
+        assert served == true
+        orders = {row["orderId"]: row["status"] for row in ask("inventory", limit="9999").json()["body"]}
+        assert orders == {row["order_id"]: row["status"] for row in truth["inventory"]}
+        assert ask("balance").json()["body"]["balance"] == truth["money"]["balance_cents"]
+        sandbox.advance(HOUR)

@@ -155,5 +155,8 @@ def test_unknown_things_are_refused(ask: Ask) -> None:
     assert ask("services", country="99999").status_code == 404
     assert ask("order", order_id="1").status_code == 404
     assert ask("create_wallet", network="DOGE").status_code == 400
-    assert ask("create_invoice", amount="5.15").status_code == 400
-    assert ask("create_invoice", amount="0").status_code == 400
+    assert ask("inventory", limit="many").status_code == 400
+    for amount in ("5.15", "0", "-5", "9" * 5000):
+        assert ask("create_invoice", amount=amount).status_code == 400
+    for amount in ("0.00", "5.155", "1e9", "nan"):
+        assert ask("create_wallet", amount=amount).status_code == 400

@@ -1,0 +1,59 @@
+# Needs Python >= 3.11 and make; everything else comes from the lock, into .venv. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+# pip writes wheels it has downloaded into its own cache; nothing here asks the network twice.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-header --quiet
+
+.PHONY: help demo test install up lint lock test-browser audit clean
+.DEFAULT_GOAL := help
+
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: .venv/installed ## Syncs a sandbox twice and prints success rates.
+	$(BIN)/smsonline demo
+
+install: .venv/installed ## Installs the program into .venv.
+
+test: .venv/installed-dev ## The test suite; no system package needed.
+	$(BIN)/python -m pytest -n 2
+
+test-browser: .venv/installed-dev ## The Dagster UI in an installed Chromium.
+	$(BIN)/python -m pytest -m browser tests/browser
+
+up: .venv/installed ## Dagster UI and daemon; SANDBOX=1 for the sandbox instead of an account.
+	$(BIN)/python -m pipelines.up
+
+lint: .venv/installed-dev ## Style, types and import rules.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
+	$(PIP) install uv
+	$(LOCK) --upgrade --group build --output-file requirements.lock
+	$(LOCK) --upgrade --group dev --output-file requirements-dev.lock
+
+audit: .venv/installed-dev ## Known vulnerabilities among what the lock names.
+	$(PIP) install pip-audit
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
+clean: ## Removes everything that make made.
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis ci-output
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "installing from requirements.lock (about a minute, once)"
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

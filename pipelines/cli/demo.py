@@ -1,0 +1,88 @@
+"""``smsonline demo``: the whole product in one go, on a sandbox and a warehouse of its own."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from pipelines.cli.console import clear_errors, log_beside, print_table, say
+from pipelines.cli.sync import exit_code, print_results, problems
+from pipelines.settings import Settings
+from pipelines.wiring import data_path, declared
+from smsonline.sandbox import Address, Sandbox, serve
+from topups.policy import Policy, Snapshot, plan
+from warehouse.connection import opened
+
+WAREHOUSE = Path("data/demo.duckdb")
+# Long enough for prices, stock, rates and orders to move.
+PASSING = timedelta(hours=3)
+# Above what the sandbox's account holds, so that the plan has something to say.
+POLICY = Policy(mode="dry_run", threshold_cents=10_000, target_cents=20_000)
+
+CHANGES = """
+SELECT (SELECT count(*) FROM sms.statistics), (SELECT count(*) FROM sms.statistics_history)
+"""
+BALANCE = "SELECT balance_cents, epoch_us(last_seen_at) FROM sms.balances"
+RATES = """
+SELECT country, service, carrier, round(100 * success_rate, 1), attempts, round(100 * observed_rate, 1),
+       observed_orders, price_cents, round(expected_cents_per_success, 1)
+FROM marts.success_rates
+WHERE attempts >= 100 AND price_cents IS NOT NULL
+ORDER BY expected_cents_per_success, country_code, service_code, carrier LIMIT 12
+"""
+COLUMNS = ["country", "service", "carrier", "claimed %", "attempts", "own %", "own orders", "cents", "cents/delivered"]
+
+
+def run_demo() -> None:
+    """Syncs twice with time passing between, plans a top-up and prints where a delivered message costs least."""
+    vendor = Sandbox()
+    with clear_errors(), serve(vendor) as address:
+        settings = _settings(address, vendor)
+        log_beside(settings.warehouse)
+        settings.warehouse.unlink(missing_ok=True)
+        say(f"a sandbox that acts the vendor answers on {address.url}")
+        _sync(settings, timedelta(), "first sync: everything is new")
+        vendor.advance(PASSING.total_seconds())
+        _sync(settings, PASSING, f"second sync, {PASSING.seconds // 3600} hours later: only changes are stored")
+        _print_findings(settings.warehouse)
+    say(f'look around: SMSONLINE_WAREHOUSE={WAREHOUSE} smsonline query "FROM marts.success_rates"')
+
+
+def _settings(address: Address, vendor: Sandbox) -> Settings:
+    """The sandbox's settings alone: nothing of the user's environment or file has a part in the demo."""
+    return Settings.model_construct(
+        user_id=vendor.user_id,
+        api_key=SecretStr(vendor.api_key),
+        base_url=address.base_url,
+        v2_base_url=address.v2_base_url,
+        warehouse=WAREHOUSE,
+    )
+
+
+def _sync(settings: Settings, passed: timedelta, title: str) -> None:
+    with data_path(settings, now=lambda: datetime.now(UTC) + passed) as path:
+        names = list(declared(settings))
+        results = sorted(path.sync(names), key=lambda result: names.index(result.dataset))
+    print_results(results, title)
+    for line in problems(results):
+        say(f"error: {line}")
+    if code := exit_code(results):
+        sys.exit(code)
+
+
+def _print_findings(warehouse: Path) -> None:
+    with opened(warehouse, read_only=True) as connection:
+        current, versions = connection.execute(CHANGES).fetchall()[0]
+        balance_cents, seen_us = connection.execute(BALANCE).fetchall()[0]
+        rates = connection.execute(RATES).fetchall()
+    seen_at = datetime.fromtimestamp(seen_us / 1e6, UTC)
+    found = plan(Snapshot(balance_cents, seen_at), POLICY, seen_at)
+    print_table("where a delivered message costs least", COLUMNS, rates, right=COLUMNS[3:])
+    lines = [
+        f"history: {current:,} current statistics rows in {versions:,} versions",
+        f"top-up plan ({POLICY.mode}): {found.reason}: {found.facts}",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
