@@ -6,13 +6,16 @@ only a column with surprises is walked value by value. Money and ids are ints, D
 
 from __future__ import annotations
 
+import decimal
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.declaration import Field, Kind
 from assets.instants import instants
@@ -38,6 +41,9 @@ USUAL: dict[Kind, set[type]] = {
     "instant": {str, int, type(None)},
 }
 LARGEST = 2**63 - 1
+# Shifting the point of a number must not round it; numbers of more places than any float or integer has are refused.
+EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+MOST_PLACES = 400
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ def convert(values: list[Any], declared: Field) -> Converted:
     kinds = set(map(type, values))
     usual = USUAL[declared.kind] | ({str} if declared.text_number else set())
     if declared.kind == "instant":
-        array, reasons = instants(values, declared.counted_in)
+        array, bad = instants(values, declared.counted_in)
+        reasons = {row: f"{declared.column}: an instant expected, got {shown(values[row])}" for row in bad}
     else:
         array, reasons = _at_once(values, kinds, declared) or _one_by_one(values, declared)
     return Converted(array, reasons, retyped=not kinds <= usual)
@@ -74,12 +81,18 @@ def _at_once(values: list[Any], kinds: set[type], declared: Field) -> tuple[pa.A
 
 def _fractions(values: list[Any], declared: Field) -> tuple[pa.Array, dict[int, str]] | None:
     shift = -2 if declared.counted_in == "percent" else 0
-    floats = [
-        None if v is None else float(v.scaleb(shift)) if type(v) is Decimal else _scaled(v, shift) for v in values
-    ]
-    if declared.kind == "rate" and any(f is not None and not 0.0 <= f <= 1.0 for f in floats):
+    try:
+        floats = [
+            None if v is None else float(v.scaleb(shift, EXACT)) if type(v) is Decimal else _scaled(v, shift)
+            for v in values
+        ]
+    except (OverflowError, decimal.Overflow):
         return None
-    return pa.array(floats, pa.float64()), {}
+    array = pa.array(floats, pa.float64())
+    lowest, highest = (0.0, 1.0) if declared.kind == "rate" else (-sys.float_info.max, sys.float_info.max)
+    found = pc.min_max(array).as_py()
+    fits = found["min"] is None or lowest <= found["min"] <= found["max"] <= highest
+    return (array, {}) if fits else None
 
 
 def _scaled(value: int, shift: int) -> float:
@@ -115,38 +128,43 @@ def _decimal(value: Any) -> Decimal:
     if type(value) in (int, Decimal):
         return Decimal(value)
     try:
-        number = Decimal(value.strip()) if type(value) is str else None
-    except InvalidOperation:
+        number = Decimal(value.strip()) if type(value) is str and "_" not in value else None
+    except decimal.InvalidOperation:
         number = None
     if number is None or not number.is_finite():
         raise ValueError(f"a number expected, got {shown(value)}")
     return number
 
 
-def _whole(value: Any, _: str) -> int:
+def _shifted(value: Any, places: int) -> Decimal:
     number = _decimal(value)
-    if number != number.to_integral_value() or abs(number) > LARGEST:
+    if number.adjusted() > MOST_PLACES:
+        raise ValueError(f"a number of fewer places expected, got {shown(value)}")
+    return number.scaleb(places, EXACT)
+
+
+def _whole(value: Any, _: str) -> int:
+    number = _shifted(value, 0)
+    if number != number.to_integral_value() or not -LARGEST - 1 <= number <= LARGEST:
         raise ValueError(f"a whole number of 64 bits expected, got {shown(value)}")
     return int(number)
 
 
 def _cents(value: Any, unit: str) -> int:
-    if unit == "usd":
-        value = _decimal(value).scaleb(2)
-    try:
-        return _whole(value, unit)
-    except ValueError:
-        raise ValueError(f"whole cents expected, got {shown(value)}") from None
+    number = _shifted(value, 2 if unit == "usd" else 0)
+    if number != number.to_integral_value():
+        raise ValueError(f"whole cents expected, got {shown(value)}")
+    return _whole(number, unit)
 
 
 def _rate(value: Any, unit: str) -> float:
     percent = unit == "percent"
     if type(value) is str and value.rstrip().endswith("%"):
         value, percent = value.rstrip()[:-1], True
-    number = _decimal(value).scaleb(-2 if percent else 0)
-    if not 0 <= number <= 1:
+    rate = float(_shifted(value, -2 if percent else 0))
+    if not 0 <= rate <= 1:
         raise ValueError(f"a rate of 0 to {'100 percent' if percent else '1'} expected, got {shown(value)}")
-    return float(number)
+    return rate
 
 
 def _number(value: Any, _: str) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assets.declaration import Dataset, FanOut, Field
+from smsonline.privacy import mask_phone
 
 COUNTRY_CODE = Field(
     "country_code", ("cShort",), presence="required", comment="The vendor's own country code, not ISO."
@@ -28,6 +29,11 @@ def first_received(items: Any) -> Any:
     """The earliest ``receivedAtUTC`` of a list of messages; ``None`` without messages."""
     times = [item.get("receivedAtUTC") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     return min((time for time in times if isinstance(time, str)), default=None)
+
+
+def masked(number: Any) -> Any:
+    """A phone number with only its last four digits, also where full numbers are kept in raw."""
+    return number if number is None or "*" in str(number) else mask_phone(str(number))
 
 
 COUNTRIES = Dataset(
@@ -109,7 +115,7 @@ INVENTORY = Dataset(
         Field("carrier", ("carrier",), comment=CARRIER.comment),
         SERVICE_CODE,
         SERVICE,
-        Field("phone_masked", ("phoneNumber",), comment="Only the last four digits are kept."),
+        Field("phone_masked", ("phoneNumber",), take=masked, comment="Only the last four digits are kept."),
         Field("phone_hash", ("phoneHash",), comment="Keyed hash of the full number, to join on."),
         Field("purchase_price_cents", ("purchasePrice",), "cents", comment="What the number cost, US cents."),
         Field("status", ("status",), comment="As the vendor spells it."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from assets.declaration import UNITS, Dataset, Field
 
@@ -22,6 +23,8 @@ def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dic
     for name, properties in overrides.items():
         if name not in datasets:
             raise ValueError(f"[datasets.{name}]: no such dataset")
+        if not isinstance(properties, Mapping):
+            raise ValueError(f"[datasets.{name}]: a table is expected here")
         changed[name] = dataclasses.replace(
             datasets[name], **{key: _value(datasets[name], key, value) for key, value in properties.items()}
         )
@@ -53,12 +56,23 @@ def _fields(dataset: Dataset, overrides: Overrides) -> tuple[Field, ...]:
 
 def _field(dataset: Dataset, each: Field, properties: Mapping[str, Any]) -> Field:
     where = f"[datasets.{dataset.name}.fields.{each.column}]"
+    if not isinstance(properties, Mapping):
+        raise ValueError(f"{where}: a table is expected here, such as names = [...]")
     for key, value in properties.items():
         if key == "names" and isinstance(value, list) and value and all(isinstance(name, str) for name in value):
             each = dataclasses.replace(each, names=tuple(value))
-        elif key == "unit" and isinstance(value, str) and (each.kind == "instant" or value in UNITS.get(each.kind, ())):
+        elif key == "unit" and isinstance(value, str) and _counts(each, value):
             each = dataclasses.replace(each, unit=value)
         else:
             allowed = ", ".join(UNITS.get(each.kind, ("a zone such as UTC",) if each.kind == "instant" else ("none",)))
             raise ValueError(f"{where} {key}: names (a list of texts) or unit (here: {allowed}) can be set")
     return each
+
+
+def _counts(each: Field, unit: str) -> bool:
+    if each.kind != "instant":
+        return unit in UNITS.get(each.kind, ())
+    try:
+        return bool(ZoneInfo(unit))
+    except (ValueError, OSError, LookupError):
+        return False

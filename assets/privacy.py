@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from smsonline.account import Account
-from smsonline.privacy import redact_private
+from smsonline.privacy import add_phone_hashes, redact_private
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -23,7 +23,8 @@ class Privacy:
 
     def clean(self, document: Any) -> Any:
         """A copy of a decoded answer with only what may be kept."""
-        return redact_private(document, hash_key=self.hash_key)
+        clean = add_phone_hashes if self.keep_messages else redact_private
+        return clean(document, hash_key=self.hash_key)
 
     @staticmethod
     def encoded(document: Any) -> bytes:

@@ -24,10 +24,10 @@ def records_in(document: Any, dataset: Dataset, place: str) -> list[Any]:
 
 
 def _at(document: Any, place: str, dataset: Dataset) -> Any:
-    value = document
-    if isinstance(value, dict) and place.startswith("body") and "body" not in value and "ok" not in value:
+    value, steps = document, list(filter(None, place.split(".")))
+    if isinstance(value, dict) and steps[:1] == ["body"] and "body" not in value and "ok" not in value:
         value = {"body": value}
-    for step in filter(None, place.split(".")):
+    for step in steps:
         if isinstance(value, list) and not dataset.single:
             return value
         if not isinstance(value, dict) or step not in value:
@@ -54,6 +54,9 @@ def _walk(value: Any, levels: tuple[str, ...], outer: dict[str, str], dataset: D
         return
     if isinstance(value, list):
         yield from (outer | item if isinstance(item, dict) else item for item in value)
+        return
+    if isinstance(value, dict) and dataset.explode and isinstance(value.get(dataset.explode[0]), list):
+        yield outer | value  # lists what would have been the next level
         return
     if not isinstance(value, dict):
         raise _unknown(dataset, "", f"objects nested by {', '.join(dataset.levels)} were expected, {_kind(value)} came")

@@ -53,11 +53,13 @@ def unknown_fields(dataset: Dataset, present: set[str]) -> set[str]:
 def drift_of(dataset: Dataset, objects: list[Any], present: set[str], columns: Mapping[str, Converted]) -> list[Drift]:
     """Unknown, missing and retyped fields, each with one example."""
     found = [Drift(name, "unknown", _example(objects, name)) for name in sorted(unknown_fields(dataset, present))]
+    retyped = set()
     for each in dataset.fields:
         names = [name for name in each.names if name in present]
         if objects and each.names and not names and each.presence == "expected":
             found.append(Drift(each.names[0], "missing", None))
-        if names and columns[each.column].retyped:
+        if names and columns[each.column].retyped and names[0] not in retyped:
+            retyped.add(names[0])  # two columns may read one field
             found.append(Drift(names[0], "retyped", _example(objects, names[0], columns[each.column])))
     return found
 

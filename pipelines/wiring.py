@@ -46,7 +46,7 @@ def chosen(names: Sequence[str], datasets: Mapping[str, Dataset]) -> list[str]:
     """The names asked for, or all. Raises ``SettingsError`` with the nearest name for one that does not exist."""
     for name in names:
         if name not in datasets:
-            near = get_close_matches(name, datasets, 1)
+            near = get_close_matches(name, datasets, 1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(datasets)}"
             raise SettingsError(f"unknown dataset '{name}': {hint}")
     return list(dict.fromkeys(names)) or list(datasets)

@@ -33,7 +33,6 @@ class RateBudget:
         self._sleep = sleep
         self._clock = clock
         self._lock = Lock()
-        self._last_ms = 0
         self._paused_until_ms = 0
 
     def acquire(self, *, longest_pause: float = math.inf, longest_wait: float = math.inf) -> float:
@@ -46,7 +45,7 @@ class RateBudget:
             pause = (self._paused_until_ms - now) / 1000
             if pause > longest_pause:
                 return pause
-            call = RateItem("call", max(now, self._paused_until_ms, self._last_ms))
+            call = RateItem("call", max(now, self._paused_until_ms))
             self._bucket.leak(call.timestamp)
             while (wait := (call.timestamp - now) / 1000) <= longest_wait:
                 if self._bucket.put(call):
@@ -54,7 +53,6 @@ class RateBudget:
                 call.timestamp += cast(int, self._bucket.waiting(call))
             else:
                 return wait
-            self._last_ms = call.timestamp
         self._wait_until(call.timestamp, now)
         return 0.0
 

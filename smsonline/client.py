@@ -19,9 +19,8 @@ from smsonline.account import Account
 from smsonline.answers import Answer
 from smsonline.budget import RateBudget
 from smsonline.catalogue import ENDPOINTS, Catalogue, Endpoint
-from smsonline.errors import NeverSent, RateLimited, VendorError
+from smsonline.errors import NeverSent, RateLimited, TransientError, VendorError
 from smsonline.policy import DEFAULT_POLICY, CallPolicy
-from smsonline.redaction import Redactor
 from smsonline.request import Value, VendorRequest, as_text, check_account, prepare
 from smsonline.transport import Transport, Wire
 
@@ -79,7 +78,7 @@ class Client:
         self._now = now
         self._jitter = jitter
         self._budget = budget or RateBudget(policy.requests_per_second, policy.requests_per_minute, sleep=sleep)
-        self._wire = Wire(policy, account.api_key, Redactor([account.api_key]), transport)
+        self._wire = Wire(policy, account.api_key, transport)
 
     def __enter__(self) -> Client:
         return self
@@ -118,11 +117,14 @@ class Client:
     ) -> Iterator[tuple[Call, Answer | VendorError]]:
         """Reads in parallel, yielding in order of completion; a call that fails yields its error and stops no other.
 
-        At most ``2 * parallel`` answers wait in memory for the consumer.
+        At most ``2 * parallel`` answers wait in memory for the consumer. After ``2 * parallel`` failures in a row that
+        repeating did not cure the vendor is taken to be down: the remaining calls get the last error without being
+        sent.
         """
         for call in calls:
             self._endpoint(call.endpoint, creates=False)
         queue = iter(calls)
+        failures = 0
         pending: dict[Future[Answer | VendorError], Call] = {}
         with ThreadPoolExecutor(self._policy.parallel, thread_name_prefix="vendor") as pool:
 
@@ -134,9 +136,12 @@ class Client:
             try:
                 while pending:
                     for done in wait(pending, return_when=FIRST_COMPLETED).done:
-                        call = pending.pop(done)
+                        call, result = pending.pop(done), done.result()
+                        failures = failures + 1 if isinstance(result, TransientError) else 0
+                        if failures == 2 * self._policy.parallel:
+                            yield from ((unsent, result) for unsent in queue)
                         submit(1)
-                        yield call, done.result()
+                        yield call, result
             finally:
                 for future in pending:
                     future.cancel()
@@ -150,7 +155,7 @@ class Client:
         it is guaranteed.
         """
         request = prepare(self._endpoint(endpoint, creates=True), self._account, params)
-        pause = self._budget.acquire(longest_pause=0, longest_wait=LONGEST_WAIT_TO_CREATE_SECONDS)
+        pause = self._budget.acquire(longest_wait=LONGEST_WAIT_TO_CREATE_SECONDS)
         if pause:
             raise NeverSent(endpoint, f"calls are held back for another {pause:.0f} s")
         requested_at = self._now()

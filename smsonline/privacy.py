@@ -55,6 +55,17 @@ def redact_private(document: Any, *, hash_key: bytes) -> Any:
     return {_level(name, hash_key): _nested(name, value, hash_key) for name, value in document.items()}
 
 
+def add_phone_hashes(document: Any, *, hash_key: bytes) -> Any:
+    """A copy of a decoded answer with ``phoneHash`` beside every ``phoneNumber``, and everything else as it was."""
+    if isinstance(document, list):
+        return [add_phone_hashes(item, hash_key=hash_key) for item in document]
+    if not isinstance(document, Mapping):
+        return document
+    copy = {name: add_phone_hashes(value, hash_key=hash_key) for name, value in document.items()}
+    hashed = _phone(copy[PHONE], hash_key)[PHONE_HASH] if PHONE in copy else None
+    return copy | ({PHONE_HASH: hashed} if PHONE in copy else {})
+
+
 def _nested(name: str, value: Any, hash_key: bytes) -> Any:
     return value if name in ENVELOPE and _is_scalar(value) else redact_private(value, hash_key=hash_key)
 

@@ -1,6 +1,6 @@
 """One request over HTTP: the only module that imports httpx.
 
-Nothing is raised from here. A failure comes back as data, so that no exception with the key in its text or URL can hang
+No call raises from here. A failure comes back as data, so that no exception with the key in its text or URL can hang
 on to the error that the caller raises.
 """
 
@@ -11,11 +11,11 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 
 import httpx
 
-from smsonline.errors import TimedOut, TransientError, Unreachable, UnreadableAnswer
+from smsonline.errors import ConfigurationError, TimedOut, TransientError, Unreachable, UnreadableAnswer
 from smsonline.policy import CallPolicy
 from smsonline.redaction import Redactor, guard_loggers
 from smsonline.request import VendorRequest
@@ -38,6 +38,12 @@ FAILURES: tuple[tuple[type[Exception], type[TransientError], bool], ...] = (
 )
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes 50 ms, and each creating call builds a client."""
+    return httpx.create_ssl_context()
+
+
 @dataclass(frozen=True)
 class Reply:
     """A complete HTTP answer. ``body`` no longer holds the key; header names are lower case."""
@@ -58,15 +64,20 @@ class Failure:
 
 
 class Wire:
-    """Sends requests for one account: reads over kept connections, creating calls each over a connection of its own."""
+    """Sends requests for one account: reads over kept connections, creating calls each over a connection of its own.
 
-    def __init__(
-        self, policy: CallPolicy, api_key: str, redactor: Redactor, transport: Transport | None = None
-    ) -> None:
+    Raises ``ConfigurationError`` when the environment's proxy or certificates cannot be used.
+    """
+
+    def __init__(self, policy: CallPolicy, api_key: str, transport: Transport | None = None) -> None:
         self._policy = policy
-        self._redactor = redactor
+        self._redactor = Redactor([api_key])
         self._transport = transport
-        self._shared = self._build(connections=policy.parallel, kept=policy.parallel)
+        try:
+            self._shared = self._build(connections=policy.parallel, kept=policy.parallel)
+        except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+            # The text of the error may hold a proxy's password.
+            raise ConfigurationError("HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE", type(error).__name__) from None
         guard_loggers(api_key, ("httpx", "httpcore", "smsonline"))
 
     def close(self) -> None:
@@ -87,7 +98,7 @@ class Wire:
         return httpx.Client(
             transport=self._transport,
             # Without a transport given, httpx makes its own with retries=0 and honours the proxies of the environment.
-            verify=self._certificates,
+            verify=_certificates(),
             follow_redirects=False,
             timeout=httpx.Timeout(
                 policy.read_timeout_seconds,
@@ -97,10 +108,6 @@ class Wire:
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=kept),
             headers={"Accept": "application/json", "User-Agent": "smsonline-pipelines"},
         )
-
-    @cached_property
-    def _certificates(self) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
 
     def _exchange(self, client: httpx.Client, request: VendorRequest) -> Reply | Failure:
         started = time.monotonic()

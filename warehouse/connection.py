@@ -95,7 +95,7 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Erro
     """The typed error for what DuckDB says in words; a query's own error (wrong SQL) stays as it is."""
     text = str(error)
     if _is_lock(error):
-        holder = re.search(r"held in (.+?)(?:\.|$| by user)", text)
+        holder = re.search(r"held in (.+? \(PID \d+\))", text)
         who = f" by {holder[1]}" if holder else ""
         return WarehouseLocked(f"{path} is held{who}: wait for that process or end it, then try again")
     if "not a valid DuckDB database file" in text or "we can only read versions" in text:

@@ -24,7 +24,6 @@ def _template(name: str) -> Template:
 
 def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
     account = f"s.account_id = {_literal(batch.account_id)}" if table.per_account else "true"
-    known = "false" if batch.requested is None else _outside("s.part", batch.requested)
     return {
         "table": table.name,
         "complete": "true" if table.complete else "false",
@@ -35,8 +34,8 @@ def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
         "same_key_c": _equal(table, "c", "d"),
         "differs": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
         "scope": account,
-        "gone_part": known,
-        "gone_watermark": known.replace("s.part", "w.part"),
+        "gone_part": _outside("s.part", batch.requested),
+        "gone_watermark": _outside("w.part", batch.requested),
     }
 
 
@@ -44,7 +43,9 @@ def _equal(table: Table, left: str, right: str) -> str:
     return " AND ".join(f'{left}."{name}" = {right}."{name}"' for name in table.key)
 
 
-def _outside(column: str, parts: frozenset[str]) -> str:
+def _outside(column: str, parts: frozenset[str] | None) -> str:
+    if parts is None:
+        return "false"
     return f"NOT list_contains([{', '.join(_literal(part) for part in sorted(parts))}]::VARCHAR[], {column})"
 
 

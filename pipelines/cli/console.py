@@ -42,7 +42,7 @@ def print_table(
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     # A pipe or a file has no width: nothing is folded there.
-    Console(width=None if sys.stdout.isatty() else WIDEST).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDEST, markup=False, highlight=False).print(table)
 
 
 def say(line: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assets.datasets import DATASETS
@@ -58,7 +58,7 @@ def _line(dataset: Dataset, known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print(rows: list[dict[str, Any]], money: list[Mapping[str, Any]]) -> None:
+def _print(rows: Sequence[Mapping[str, Any]], money: Sequence[Mapping[str, Any]]) -> None:
     columns = ["dataset", "age", "cadence", "state", "rows", "rejected", "drift", "last load"]
     cells = [
         [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -13,7 +13,7 @@ from assets.sync import Result
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import load_settings
 from pipelines.wiring import chosen, data_path, declared
-from smsonline.errors import ConfigurationError
+from smsonline.errors import ConfigurationError, VendorError
 
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
 
@@ -22,10 +22,10 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
     """One pass over ``names``; exits with the contract's code when anything went wrong."""
     with clear_errors(as_json=as_json):
         settings = load_settings()
-        log_beside(settings.warehouse)
         wanted = chosen(names, declared(settings))
         run_id = uuid.uuid4().hex
         with data_path(settings, accept_shrink=accept_shrink) as path:
+            log_beside(settings.warehouse)
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
     results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
@@ -44,15 +44,15 @@ def print_results(results: Sequence[Result], title: str = "sync") -> None:
     print_table(title, ["dataset", "status", *COUNTS, "seconds"], rows, right=(*COUNTS, "seconds"))
 
 
-def problems(results: Iterable[Result]) -> Iterator[str]:
-    """Each different error once, with the datasets it met."""
+def problems(results: Sequence[Result]) -> Iterator[str]:
+    """Each different error once, with the datasets it met where it did not meet all."""
     met: dict[str, list[str]] = {}
     for result in results:
         if result.outcome.error:
-            prefix = f"{result.failure.endpoint}: " if isinstance(result.failure, ConfigurationError) else ""
-            met.setdefault(result.outcome.error.removeprefix(prefix), []).append(result.dataset)
+            endpoint = result.failure.endpoint if isinstance(result.failure, VendorError) else result.dataset
+            met.setdefault(result.outcome.error.removeprefix(f"{endpoint}: "), []).append(result.dataset)
     for error, datasets in met.items():
-        yield error if len(datasets) == 1 and error.startswith(datasets[0]) else f"{', '.join(datasets)}: {error}"
+        yield error if len(datasets) == len(results) > 1 else f"{', '.join(datasets)}: {error}"
 
 
 def exit_code(results: Sequence[Result]) -> int:

@@ -161,6 +161,13 @@ def test_retry_after_is_honoured_in_both_forms(wish):
     assert [round(seconds) for seconds in vendor.slept if seconds] == [7]
 
 
+def test_a_429_without_a_wish_is_backed_off_from():
+    vendor = Vendor(httpx.Response(429))
+    with vendor.client() as client, pytest.raises(RateLimited):
+        client.get("balance")
+    assert [round(seconds, 1) for seconds in vendor.slept if seconds] == [0.5, 1.0, 2.0]
+
+
 def test_a_retry_after_beyond_the_cap_is_given_up_at_once_for_the_whole_account():
     vendor = Vendor(httpx.Response(429, headers={"Retry-After": "3600"}))
     with vendor.client() as client:
@@ -229,6 +236,14 @@ def test_a_creating_call_cannot_be_made_as_a_read(endpoint):
 def test_a_malformed_base_url_is_told_when_the_client_is_made():
     with pytest.raises(ConfigurationError, match="SMSONLINE_BASE_URL"):
         Client(Account("7", "key", "api.test/v3"))
+
+
+@pytest.mark.parametrize("proxy", ["gopher://me:secret@proxy.test", "http://me:secret@proxy.test:x"])
+def test_an_unusable_proxy_is_told_when_the_client_is_made_without_its_password(monkeypatch, proxy):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="HTTP_PROXY") as caught:
+        Client(ACCOUNT)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_host_that_does_not_exist_is_unreachable():

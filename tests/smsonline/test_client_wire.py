@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from smsonline.budget import RateBudget
 from smsonline.client import Call, CallPolicy, Client
 from smsonline.errors import TimedOut, UnexpectedRedirect, Unreachable, VendorError
 
@@ -147,19 +148,54 @@ def test_results_come_as_they_complete(vendor):
         assert next(results)[0] is CALLS[0]
 
 
-def test_a_consumer_that_stops_early_stops_the_rest(vendor):
+def test_a_consumer_that_stops_early_stops_what_was_not_sent(vendor):
+    vendor.script = lambda handler: ("/lookup/0/" in handler.path or vendor.over.wait(5), handler.answer(200, b"[]"))
     with Client(vendor.account(), policy=CallPolicy(parallel=2)) as client:
         results = client.get_many(CALLS)
         next(results)
+        later = threading.Timer(0.2, vendor.over.set)
+        later.start()
         results.close()
-    assert len(vendor.requests) < len(CALLS)
+        later.join()
+    assert len(vendor.requests) <= 3
+
+
+class WatchedBudget(RateBudget):
+    def __init__(self, slept):
+        super().__init__(100, 1000, sleep=slept.append)
+        self.paused = threading.Event()
+
+    def pause(self, seconds):
+        super().pause(seconds)
+        self.paused.set()
 
 
 def test_one_429_pauses_every_thread(vendor):
     slept = []
-    vendor.script = fail_first(1, lambda handler: handler.answer(429, Retry_After="9"))
-    with Client(vendor.account(), policy=CallPolicy(parallel=4), sleep=slept.append) as client:
+    budget = WatchedBudget(slept)
+    first = iter([True])
+
+    def script(handler):
+        if next(first, False):
+            handler.answer(429, Retry_After="9")
+        else:
+            budget.paused.wait(5)
+            handler.answer(200, b"[]")
+
+    vendor.script = script
+    with Client(vendor.account(), policy=CallPolicy(parallel=4), budget=budget, sleep=slept.append) as client:
         assert not [outcome for _, outcome in client.get_many(CALLS) if isinstance(outcome, VendorError)]
-    # The limited call and those that asked for a place after it; at most three were already on the wire.
+    # All but the three that were on the wire with the limited one.
     assert len([seconds for seconds in slept if seconds > 8]) >= len(CALLS) - 3
     assert len(vendor.requests) == len(CALLS) + 1
+
+
+def test_a_vendor_that_is_down_is_not_asked_for_every_call_of_a_fan_out(vendor):
+    vendor.script = lambda handler: handler.answer(503)
+    policy = CallPolicy(parallel=2, attempts=2)
+    with Client(vendor.account(), policy=policy, sleep=no_sleep) as client:
+        results = list(client.get_many(CALLS))
+    assert {call.params["country"] for call, _ in results} == {call.params["country"] for call in CALLS}
+    assert all(isinstance(outcome, VendorError) for _, outcome in results)
+    assert len(results) == len(CALLS)
+    assert len(vendor.requests) <= 2 * (2 * 2 + 2 * 2), "the failures that prove it, and those already under way"

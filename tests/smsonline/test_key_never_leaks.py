@@ -5,6 +5,7 @@ import logging
 import traceback
 from urllib.parse import quote, quote_plus
 
+import httpx
 import pytest
 
 from smsonline.client import CallPolicy, Client
@@ -74,6 +75,22 @@ def test_the_line_of_the_http_library_stays_with_its_key_masked(vendor, caplog):
         client.get("balance")
     [line] = [record.getMessage() for record in caplog.records if record.name == "httpx"]
     assert line.startswith(f"HTTP Request: GET {vendor.base_url}/customers/7/balance?apiKey=*** ")
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadError, RuntimeError])
+def test_the_text_of_a_foreign_exception_is_masked(vendor, error, caplog):
+    def fail(request):
+        raise error(f"no route to {request.url} for {vendor.account().api_key}")
+
+    caplog.set_level(logging.DEBUG)
+    transport = httpx.MockTransport(fail)
+    with (
+        Client(vendor.account(), policy=POLICY, sleep=lambda _: None, transport=transport) as client,
+        pytest.raises(VendorError, match="no route to") as caught,
+    ):
+        client.get("balance")
+    for text in ("".join(traceback.format_exception(caught.value)), repr(caught.value), caplog.text):
+        assert "9f" not in text
 
 
 def test_the_operator_finds_the_cause_in_the_log(vendor, caplog):

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsonline.privacy import hash_phone, mask_phone, redact_private
+from smsonline.privacy import add_phone_hashes, hash_phone, mask_phone, redact_private
 
 HASH_KEY = b"hash key"
 ORDER = {
@@ -111,3 +111,10 @@ def test_outside_of_orders_only_the_envelope_is_known():
     assert "13125550147" not in str(redacted)
     assert redacted["ok"] is True
     assert redacted[hash_phone("13125550147", HASH_KEY)] == REDACTED
+
+
+def test_hashes_can_be_added_while_everything_is_kept():
+    order = {"orderId": "1", "phoneNumber": "13125550147", "sms": [{"text": "code 123456"}]}
+    kept = add_phone_hashes({"ok": True, "body": [order]}, hash_key=b"k")["body"][0]
+    assert kept == order | {"phoneHash": hash_phone("13125550147", b"k")}
+    assert "phoneHash" not in order

@@ -92,6 +92,7 @@ def test_the_log_filter_masks_arguments_exceptions_and_stacks(caplog):
     assert "9f" not in caplog.text
     assert "apiKey=***" in caplog.text
     assert "ValueError: ***" in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 def test_guarding_twice_leaves_one_filter():

@@ -30,16 +30,21 @@ own AS (
     SELECT country_code, service_code, carrier, sum(orders)::BIGINT AS n, sum(received) / sum(orders) AS p,
            1.959964 AS z
     FROM counted GROUP BY ALL
+),
+observed AS (
+    SELECT *, (p + z * z / (2 * n)) / (1 + z * z / n) AS centre,
+           z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n) AS reach
+    FROM own
 )
 SELECT s.country_code, s.country, s.carrier, s.service_code, s.service, s.success_rate, s.attempts,
        v.price_cents, v.stock,
        o.p AS observed_rate,
-       greatest(0, (o.p + z * z / (2 * n) - z * sqrt(o.p * (1 - o.p) / n + z * z / (4 * n * n))) / (1 + z * z / n)) AS observed_low,
-       least(1, (o.p + z * z / (2 * n) + z * sqrt(o.p * (1 - o.p) / n + z * z / (4 * n * n))) / (1 + z * z / n)) AS observed_high,
+       CASE WHEN o.n > 0 THEN greatest(0, centre - reach) END AS observed_low,
+       CASE WHEN o.n > 0 THEN least(1, centre + reach) END AS observed_high,
        coalesce(o.n, 0) AS observed_orders,
        v.price_cents / nullif(s.success_rate, 0) AS expected_cents_per_success
 FROM sms.statistics s
 LEFT JOIN sms.services v
        ON v.country_code = s.country_code AND v.carrier = s.carrier AND v.service_code = s.service_code
-LEFT JOIN own o
+LEFT JOIN observed o
        ON o.country_code = s.country_code AND o.carrier = s.carrier AND o.service_code = s.service_code

@@ -1,4 +1,4 @@
-UPDATE ops.drift d SET last_seen = s.seen_at, example = s.example
+UPDATE ops.drift d SET last_seen = greatest(d.last_seen, s.seen_at), example = s.example
 FROM seen_drift s WHERE d.dataset = s.dataset AND d.field = s.field AND d.kind = s.kind;
 
 INSERT INTO ops.drift BY NAME

@@ -1,5 +1,11 @@
-DELETE FROM ops.watermarks w WHERE w.dataset = '$table'
-  AND (w.part IN (SELECT part FROM parts) OR $gone_watermark);
+-- A part that is no longer asked for keeps its instant, so that a late answer cannot bring its rows back, and no body,
+-- so that a new answer is read afresh.
+UPDATE ops.watermarks w SET seen_at = newest.at, response_id = '', body_sha256 = '', contract = '', fetched = 0,
+    rejected = 0, duplicates = 0
+FROM (SELECT max(requested_at) AS at FROM parts) newest
+WHERE w.dataset = '$table' AND w.seen_at <= newest.at AND $gone_watermark;
+
+DELETE FROM ops.watermarks w WHERE w.dataset = '$table' AND w.part IN (SELECT part FROM parts);
 
 INSERT INTO ops.watermarks BY NAME
 SELECT '$table' AS dataset, part, response_id, requested_at AS seen_at, body_sha256, contract, fetched, rejected, duplicates

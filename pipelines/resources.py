@@ -1,0 +1,42 @@
+"""The account and its warehouse as Dagster sees them. Settings are read when a run needs them, never before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import duckdb
+
+from assets.sync import Result
+from pipelines.settings import SettingsError, load_settings
+from pipelines.wiring import data_path
+from smsonline.errors import VendorError
+from warehouse.connection import opened
+from warehouse.errors import WarehouseError, WarehouseLocked
+
+
+class SmsOnline:
+    """The account of the settings in force.
+
+    A plain object, not a configurable resource: it has no configuration that a secret could end up in.
+    """
+
+    def sync(self, dataset: str, run_id: str) -> Result:
+        """One pass over one dataset. Raises ``dagster.Failure`` with one clear line when it cannot begin."""
+        with _clear_failures(), data_path(load_settings()) as path:
+            return next(iter(path.sync([dataset], run_id)))
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse, read-only. Raises ``dagster.Failure`` with one clear line when it cannot be read."""
+        with _clear_failures(), opened(load_settings().warehouse, read_only=True) as connection:
+            yield connection
+
+
+@contextmanager
+def _clear_failures() -> Iterator[None]:
+    try:
+        yield
+    except (SettingsError, VendorError, WarehouseError) as error:
+        raise dg.Failure(str(error), allow_retries=isinstance(error, WarehouseLocked)) from None

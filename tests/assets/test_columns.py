@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from assets.columns import PARSERS, _at_once, _one_by_one, convert, shown
+from assets.declaration import SQL_TYPES, Field, Kind
+from smsonline.answers import decode
+
+EXACT = 9007199254740993  # the first whole number that a float cannot hold
+
+
+def field(kind: Kind, unit: str = "", **more: Any) -> Field:
+    return Field("c", ("c",), kind, unit=unit, **more)
+
+
+def value(given: Any, kind: Kind, unit: str = "") -> Any:
+    found = convert([given], field(kind, unit))
+    assert found.reasons == {}
+    return found.array.to_pylist()[0]
+
+
+def reason(given: Any, kind: Kind, unit: str = "") -> str:
+    found = convert([None, given], field(kind, unit))
+    assert found.array.to_pylist() == [None, None]
+    assert list(found.reasons) == [1]
+    return found.reasons[1]
+
+
+@pytest.mark.parametrize("given", [87, "87", "87%", " 87 % ", Decimal("87"), Decimal("87.0")])
+def test_percent_is_a_fraction_in_whatever_spelling(given: Any) -> None:
+    assert value(given, "rate") == 0.87
+
+
+def test_a_broken_percent_is_the_nearest_fraction() -> None:
+    assert value(Decimal("87.5"), "rate") == 0.875 == value("87.5%", "rate")
+    assert value(Decimal("0.1"), "rate") == 0.001
+    assert value("100", "rate") == 1.0
+    assert value(0, "rate") == 0.0
+
+
+def test_a_percent_sign_beats_a_declared_fraction() -> None:
+    assert value("87%", "rate", "fraction") == 0.87
+    assert value(Decimal("0.87"), "rate", "fraction") == 0.87
+
+
+@pytest.mark.parametrize("given", [101, -1, "101%", Decimal("100.5"), 10**400, Decimal("1e9999999"), "1e9999999"])
+def test_a_rate_outside_its_range_is_refused(given: Any) -> None:
+    assert "c: " in reason(given, "rate")
+
+
+def test_a_reason_names_the_column_the_expectation_and_the_value() -> None:
+    assert reason(101, "rate") == "c: a rate of 0 to 100 percent expected, got '101'"
+    assert reason("many", "cents") == "c: a number expected, got 'many'"
+    assert reason([1], "text") == "c: text expected, got 'a list'"
+    assert reason("soon", "instant") == "c: an instant expected, got 'soon'"
+    assert len(reason("x" * 100_000, "integer")) < 100
+
+
+@pytest.mark.parametrize("given", [16, "16", Decimal("16.0"), "16.00", " 16 ", "+16", "1.6e1"])
+def test_whole_cents_are_read_in_whatever_spelling(given: Any) -> None:
+    assert value(given, "cents") == 16
+
+
+@pytest.mark.parametrize("given", [Decimal("0.16"), "0.16", "16.5", Decimal("1e-9999999"), "0." + "0" * 500 + "1"])
+def test_a_fraction_of_a_cent_is_refused_not_rounded(given: Any) -> None:
+    assert "whole cents expected" in reason(given, "cents")
+
+
+@pytest.mark.parametrize(
+    ("given", "cents"),
+    [("0.16", 16), (Decimal("0.16"), 16), (5, 500), ("1.10", 110), (Decimal("0.1") + Decimal("0.2"), 30), ("-1", -100)],
+)
+def test_dollars_become_exact_cents(given: Any, cents: int) -> None:
+    assert value(given, "cents", "usd") == cents
+
+
+@pytest.mark.parametrize("given", ["0.165", "0.1600000000000000000000000000000000000000000000000000001"])
+def test_dollars_with_part_of_a_cent_are_refused_however_small_it_is(given: str) -> None:
+    assert "whole cents expected" in reason(given, "cents", "usd")
+
+
+@pytest.mark.parametrize("number", [EXACT, 2**63 - 1, -(2**63), -EXACT])
+@pytest.mark.parametrize("kind", ["integer", "cents"])
+def test_64_bits_pass_exactly_as_number_text_and_decimal(number: int, kind: Kind) -> None:
+    for given in (number, str(number), Decimal(number), f"{number}.0"):
+        assert value(given, kind) == number
+        assert convert([given, "x"], field(kind)).array.to_pylist()[0] == number
+
+
+def test_dollars_never_pass_through_a_float() -> None:
+    assert value("90071992547409.93", "cents", "usd") == EXACT
+    assert value(decode(b"90071992547409.93"), "cents", "usd") == EXACT
+
+
+@pytest.mark.parametrize("given", [2**63, -(2**63) - 1, str(2**63), 10**400, "1e9999999", Decimal("1e9999999")])
+@pytest.mark.parametrize("kind", ["integer", "cents"])
+def test_a_number_beyond_64_bits_is_refused(given: Any, kind: Kind) -> None:
+    assert "expected" in reason(given, kind)
+
+
+@pytest.mark.parametrize("word", ["NaN", "nan", "sNaN", "Infinity", "-inf", "", "%", "0x10", "1_000", "1,5", "\x00"])
+@pytest.mark.parametrize("kind", ["integer", "cents", "number", "rate"])
+def test_a_word_is_no_number(word: str, kind: Kind) -> None:
+    assert "a number expected" in reason(word, kind)
+
+
+@pytest.mark.parametrize("kind", ["integer", "cents", "number", "rate", "text", "instant"])
+def test_a_boolean_is_neither_number_nor_text(kind: Kind) -> None:
+    assert "expected" in reason(True, kind)
+
+
+@pytest.mark.parametrize("given", [Decimal("1e400"), Decimal("-1e400"), 10**400, "1e400", Decimal("1e9999999")])
+def test_a_number_that_no_float_holds_is_refused(given: Any) -> None:
+    assert "expected" in reason(given, "number")
+
+
+def test_identifiers_are_text_also_where_the_vendor_writes_numbers() -> None:
+    assert value(20046875, "text") == "20046875"
+    assert value(2**70, "text") == str(2**70)
+    assert value("007", "text") == "007"
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "a\x00b", "😀 ✓ é", "'; DROP TABLE x; --", '"', "x" * 1_000_000])
+def test_text_is_kept_as_it_is(text: str) -> None:
+    assert value(text, "text") == text
+
+
+def test_half_a_character_is_refused() -> None:
+    assert reason("\ud800", "text") == "c: not valid Unicode"
+
+
+@pytest.mark.parametrize(("given", "flag"), [(True, True), ("false", False), ("TRUE", True), (1, True), ("0", False)])
+def test_flags_are_read_in_the_usual_spellings(given: Any, flag: bool) -> None:
+    assert value(given, "flag") is flag
+
+
+@pytest.mark.parametrize("given", ["", "yes", 2, Decimal(1), []])
+def test_anything_else_is_no_flag(given: Any) -> None:
+    assert "true or false expected" in reason(given, "flag")
+
+
+@pytest.mark.parametrize("kind", list(SQL_TYPES))
+def test_null_is_null_and_nothing_is_nothing(kind: Kind) -> None:
+    assert convert([None, None], field(kind)).array.to_pylist() == [None, None]
+    assert convert([], field(kind)).array.to_pylist() == []
+    assert not convert([None], field(kind)).retyped
+
+
+def test_one_bad_value_costs_no_other() -> None:
+    found = convert([1, "2", "x", None, Decimal("4.0")], field("integer"))
+    assert found.array.to_pylist() == [1, 2, None, None, 4]
+    assert list(found.reasons) == [2]
+
+
+def test_another_json_type_is_reported_also_where_it_could_be_read() -> None:
+    assert convert(["16"], field("cents")).retyped
+    assert convert([Decimal("16.0")], field("cents")).retyped
+    assert convert([12], field("text")).retyped
+    assert not convert([16, None], field("cents")).retyped
+    assert not convert(["500"], field("cents", text_number=True)).retyped
+    assert not convert([Decimal("87.5"), 87], field("rate")).retyped
+
+
+@pytest.mark.parametrize("given", ["x" * 1000, 10**100, Decimal("1e999"), {"a": 1}, "\n"])
+def test_a_quoted_value_is_one_short_line(given: Any) -> None:
+    assert len(shown(given)) <= 44
+    assert "\n" not in shown(given)
+
+
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(-(10**500), 10**500),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.builds(lambda digits, power: Decimal(f"{digits}e{power}"), st.integers(-999, 999), st.integers(-(10**7), 10**7)),
+)
+TEXTS = st.one_of(st.text(), NUMBERS.map(str), st.floats().map(str), st.datetimes().map(str))
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    max_leaves=4,
+)
+FIELDS = st.sampled_from(
+    [field(kind) for kind in SQL_TYPES] + [field("cents", "usd"), field("rate", "fraction"), field("instant", "Asia/Tokyo")]
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(JSON, max_size=6), FIELDS)
+@example([Decimal("1e999999999999999999")], field("cents", "usd"))
+@example(["9" * 5000], field("instant"))
+def test_any_values_become_an_array_of_that_length_with_a_reason_for_each_gap(values: list[Any], declared: Field) -> None:
+    found = convert(values, declared)
+    typed = found.array.to_pylist()
+    assert len(typed) == len(values)
+    for position, (given_, got) in enumerate(zip(values, typed, strict=True)):
+        empty = given_ is None or (declared.kind == "instant" and given_ == "")
+        assert (got is None) == (empty or position in found.reasons)
+        assert not (empty and position in found.reasons)
+
+
+@settings(max_examples=200)
+@given(st.data(), st.sampled_from([each for each in PARSERS]), st.sampled_from(["", "usd", "fraction"]))
+def test_a_column_converted_at_once_equals_the_same_column_read_one_by_one(data: Any, kind: Kind, unit: str) -> None:
+    usual = {"text": st.text(), "flag": st.booleans(), "rate": NUMBERS | st.decimals(0, 100), "number": NUMBERS}
+    values = data.draw(st.lists(st.none() | usual.get(kind, st.integers(-(2**64), 2**64)), max_size=5))
+    declared = field(kind, unit)
+    fast = _at_once(values, set(map(type, values)), declared)
+    if fast is not None:
+        slow = _one_by_one(values, declared)
+        assert slow[1] == fast[1] == {}
+        assert slow[0].equals(fast[0])
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_whole_numbers_survive_json_and_columns_unchanged(numbers: list[int]) -> None:
+    decoded = decode(json.dumps(numbers).encode())
+    assert convert(decoded, field("cents")).array.to_pylist() == numbers
+    assert convert([str(n) for n in decoded], field("cents")).array.to_pylist() == numbers

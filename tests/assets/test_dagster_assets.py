@@ -1,0 +1,221 @@
+"""The Dagster assets: the command line's own data path, with counts in their metadata and no secret anywhere."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from assets.dagster_assets import asset_key, dataset_asset
+from assets.datasets import DATASETS
+from assets.sync import Result
+from pipelines.cli.sync import run_sync
+from pipelines.definitions import definitions
+from pipelines.settings import Settings
+from smsonline.catalogue import ENDPOINTS
+from smsonline.errors import Refused, ServerFault
+from smsonline.sandbox import Sandbox, serve
+from warehouse.batch import Counts, Outcome
+
+KEY = "canary-5d0c7be1f2a94c63"
+WRONG_KEY = "canary-wrong-81e6a0d3b7f2"
+FROZEN = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
+DEFINITIONS = definitions(Settings())
+
+
+@contextmanager
+def settings_for(sandbox: Sandbox, warehouse: Path, key: str = KEY) -> Iterator[pytest.MonkeyPatch]:
+    with serve(sandbox) as address, pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SMSONLINE_")]:
+            patch.delenv(name)
+        patch.chdir(warehouse.parent)
+        patch.setenv("SMSONLINE_USER_ID", sandbox.user_id)
+        patch.setenv("SMSONLINE_API_KEY", key)
+        patch.setenv("SMSONLINE_BASE_URL", address.base_url)
+        patch.setenv("SMSONLINE_V2_BASE_URL", address.v2_base_url)
+        patch.setenv("SMSONLINE_WAREHOUSE", str(warehouse))
+        yield patch
+
+
+def run(job: str, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return DEFINITIONS.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+
+
+def failures(result: dg.ExecuteInProcessResult) -> dict[str, dg.Failure]:
+    return {
+        event.step_key: event.step_failure_data.user_failure_data
+        for event in result.all_events
+        if event.event_type_value == "STEP_FAILURE" and event.step_failure_data.user_failure_data
+    }
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.ExecuteInProcessResult, Path, Path]]:
+    """One run of everything, and one of the command line, against the same frozen vendor."""
+    folder = tmp_path_factory.mktemp("synced")
+    by_dagster, by_command = folder / "dagster.duckdb", folder / "command.duckdb"
+    sandbox = Sandbox(api_key=KEY, now=lambda: FROZEN)
+    with settings_for(sandbox, by_dagster) as patch, dg.DagsterInstance.ephemeral() as instance:
+        result = run("sync_all", instance)
+        patch.setenv("SMSONLINE_WAREHOUSE", str(by_command))
+        run_sync([], as_json=True, accept_shrink=False)
+        yield result, by_dagster, by_command
+
+
+def rows(warehouse: Path, name: str, view: str) -> list[tuple]:
+    columns = ", ".join(f'"{column}"' for column in DATASETS[name].table.business)
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return sorted(connection.execute(f"SELECT {columns} FROM sms.{view}").fetchall(), key=repr)
+
+
+def metadata(result: dg.ExecuteInProcessResult, name: str) -> dict:
+    events = [e.materialization for e in result.get_asset_materialization_events()]
+    return next({k: v.value for k, v in m.metadata.items()} for m in events if m.asset_key == asset_key(name))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_command_line_and_the_job_give_identical_tables(synced, name):
+    _, by_dagster, by_command = synced
+    for view in (name, f"{name}_history"):
+        assert rows(by_dagster, name, view) == rows(by_command, name, view) != []
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_metadata_accounts_for_every_record(synced, name):
+    result, warehouse, _ = synced
+    told = metadata(result, name)
+    assert told["fetched"] == sum(told[each] for each in ("inserted", "changed", "unchanged", "rejected", "duplicates"))
+    assert told["dagster/row_count"] == len(rows(warehouse, name, name)) == told["inserted"]
+    assert told["bytes"] > 0
+    assert told["seconds"] >= 0
+    assert told["run_id"] == result.run_id
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        load = connection.execute("SELECT dataset FROM ops.loads WHERE load_id = ?", [told["load_id"]]).fetchone()
+    assert load == (name,)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_column_schema_is_that_of_the_view(synced, name):
+    result, warehouse, _ = synced
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        described = connection.execute(f"DESCRIBE sms.{name}").fetchall()
+    known = {row[0]: row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for row in described}
+    told = metadata(result, name)["dagster/column_schema"].columns
+    assert {column.name: column.type for column in told} == known
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_preview_shows_at_most_five_rows_and_nothing_personal(synced, name):
+    result, warehouse, _ = synced
+    text = metadata(result, name)["preview"]
+    assert 3 <= len(text.splitlines()) <= 7
+    private = {"account_id", "extra", "order_id", "payment_id", "session_id", "phone_masked", "phone_hash", "code"}
+    private |= {"stripe_id", "cryptomus_id", "referral", "vip_telegram"}
+    assert not private & set(text.splitlines()[0].replace("|", " ").split())
+
+
+def test_a_second_run_changes_nothing(synced):
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run("sync_every_15_minutes", instance)
+    told = metadata(result, "statistics")
+    assert told["fetched"] == told["unchanged"] > 0
+
+
+def test_a_refused_snapshot_fails_the_asset_with_its_counts_and_keeps_the_table(tmp_path):
+    sandbox, warehouse = Sandbox(api_key=KEY), tmp_path / "w.duckdb"
+    with settings_for(sandbox, warehouse), dg.DagsterInstance.ephemeral() as instance:
+        assert run("sync_every_15_minutes", instance).success
+        before = rows(warehouse, "statistics", "statistics")
+        sandbox.faults.add("statistics", "shrunk")
+        result = run("sync_every_15_minutes", instance)
+        failure = failures(result)["sms__statistics"]
+        assert "statistics" in failure.description
+        assert "\n" not in failure.description
+        assert failure.metadata["status"].value == "rejected"
+        assert failure.metadata["fetched"].value == failure.metadata["rejected"].value > 0
+        assert not result.get_asset_materialization_events()
+        assert rows(warehouse, "statistics", "statistics") == before
+
+
+def test_a_wrong_key_fails_with_one_clear_line_and_is_not_tried_again(tmp_path):
+    with settings_for(Sandbox(api_key=KEY), tmp_path / "w.duckdb", WRONG_KEY), dg.DagsterInstance.ephemeral() as instance:
+        result = run("sync_every_2_minutes", instance)
+        asked = instance.get_run_by_id(result.run_id).tags
+    for failure in failures(result).values():
+        assert "SMSONLINE_API_KEY" in failure.description
+        assert "\n" not in failure.description
+        assert {name: failure.metadata[name].value for name in COUNTS} == dict.fromkeys(COUNTS, 0)
+    assert set(failures(result)) == {"sms__balances", "sms__invoices"}
+    assert asked["dagster/max_retries"] == "0"
+
+
+class Ends:
+    """An account whose sync ends the same way every time, and counts how often it was asked."""
+
+    def __init__(self, outcome: Outcome, failure: Exception | None = None) -> None:
+        self.outcome, self.failure, self.asked = outcome, failure, 0
+
+    def sync(self, dataset: str, run_id: str) -> Result:
+        self.asked += 1
+        return Result(dataset, "a", self.outcome, 0.1, self.failure)
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "times"),
+    [("rejected", None, 1), ("failed", Refused("balance"), 1), ("failed", ServerFault("balance"), 2)],
+)
+def test_only_trouble_that_may_pass_obeys_a_retry_policy(status, failure, times):
+    account = Ends(Outcome(status, Counts(fetched=3, rejected=3), "balances: no"), failure)
+    asset = dataset_asset(DATASETS["balances"], ENDPOINTS["balance"])
+    policy = dg.RetryPolicy(max_retries=1)
+    job = dg.Definitions(
+        assets=[asset], jobs=[dg.define_asset_job("job", op_retry_policy=policy)], resources={"smsonline": account}
+    ).resolve_job_def("job")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    assert account.asked == times
+
+
+@pytest.mark.parametrize(
+    ("patch", "line"),
+    [
+        ({"SMSONLINE_API_KEY": ""}, "SMSONLINE_API_KEY is not set"),
+        ({"SMSONLINE_BASE_URL": "ftp://nowhere"}, "SMSONLINE_BASE_URL"),
+        ({"SMSONLINE_WAREHOUSE": "/proc/no/such/w.duckdb"}, "/proc/no"),
+        ({"SMSONLINE_REQUESTS_PER_MINUTE": "many"}, "SMSONLINE_REQUESTS_PER_MINUTE"),
+    ],
+)
+def test_a_setting_that_went_wrong_after_loading_is_one_line_in_the_run(tmp_path, monkeypatch, patch, line):
+    with settings_for(Sandbox(api_key=KEY), tmp_path / "w.duckdb"), dg.DagsterInstance.ephemeral() as instance:
+        for name, value in patch.items():
+            monkeypatch.setenv(name, value)
+        (failure,) = failures(run("sync_every_5_minutes", instance)).values()
+    assert line in failure.description
+    assert "\n" not in failure.description
+
+
+def test_the_key_is_in_no_file_of_dagster_and_in_no_output(tmp_path, capfd):
+    """With every logger of the process recorded at DEBUG: the strictest the operator can set."""
+    logs = {"python_logs": {"managed_python_loggers": ["root"], "python_log_level": "DEBUG"}}
+    home = tmp_path / "home"
+    home.mkdir()
+    sandbox = Sandbox(api_key=KEY)
+    with settings_for(sandbox, tmp_path / "w.duckdb") as patch:
+        with dg.DagsterInstance.local_temp(str(home), overrides=logs) as instance:
+            assert run("sync_all", instance).success
+            sandbox.faults.add("balance", "http_400")
+            run("sync_every_2_minutes", instance)
+            patch.setenv("SMSONLINE_API_KEY", WRONG_KEY)
+            run("sync_every_5_minutes", instance)
+    out, err = capfd.readouterr()
+    files = [path for path in home.rglob("*") if path.is_file()]
+    recorded = b"".join(path.read_bytes() for path in files)
+    assert b"sms__inventory" in recorded  # what is searched is what was recorded
+    for key in (KEY, WRONG_KEY):
+        assert key.encode() not in recorded
+        assert key not in out + err

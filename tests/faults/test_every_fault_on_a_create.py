@@ -1,0 +1,64 @@
+"""Creating calls under every fault: one request on the wire, counted at the server, and an outcome that never lies."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsonline.account import Account
+from smsonline.client import Client
+from smsonline.errors import (
+    AuthenticationRefused,
+    EndpointNotFound,
+    NeverSent,
+    Refused,
+    UnknownOutcome,
+)
+
+CREATING = {
+    "create_invoice": {"amount": "500"},
+    "create_wallet": {"currency": "USDT", "network": "BSC", "amount": "5.15"},
+    "create_card_invoice": {"amount": "500"},
+    "v2_create_invoice": {"amount": "500"},
+}
+UNKNOWN = (
+    *("http_429", "http_500", "http_502", "http_503", "http_222", "redirect", "timeout", "drop", "garbage", "html"),
+    *("empty_body", "drop_midway", "truncated"),
+    *("commit_then_500", "commit_then_drop", "commit_then_timeout", "commit_then_garbage"),
+)
+SAID_NO = {
+    "http_400": Refused,
+    "http_401": AuthenticationRefused,
+    "http_403": AuthenticationRefused,
+    "http_404": EndpointNotFound,
+    "not_ok": Refused,
+}
+
+
+@pytest.mark.parametrize("endpoint", CREATING)
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_a_create_whose_answer_is_lost_is_sent_once_and_its_outcome_is_unknown(sandbox, client, endpoint, kind):
+    sandbox.faults.add(endpoint, kind)
+    with pytest.raises(UnknownOutcome):
+        client.create(endpoint, CREATING[endpoint])
+    assert sandbox.requests.count(endpoint) == 1
+
+
+@pytest.mark.parametrize("endpoint", CREATING)
+@pytest.mark.parametrize("kind", SAID_NO)
+def test_a_create_that_the_vendor_refuses_is_sent_once(sandbox, client, endpoint, kind):
+    sandbox.faults.add(endpoint, kind)
+    with pytest.raises(SAID_NO[kind]):
+        client.create(endpoint, CREATING[endpoint])
+    assert sandbox.requests.count(endpoint) == 1
+
+
+@pytest.mark.parametrize("endpoint", CREATING)
+def test_a_create_that_works_is_sent_once(sandbox, client, endpoint):
+    assert client.create(endpoint, CREATING[endpoint]).status == 200
+    assert sandbox.requests.count(endpoint) == 1
+
+
+def test_without_a_server_nothing_was_sent():
+    nowhere = Account("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
+    with Client(nowhere) as client, pytest.raises(NeverSent):
+        client.create("create_invoice", {"amount": "500"})

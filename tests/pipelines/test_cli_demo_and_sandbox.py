@@ -1,0 +1,81 @@
+"""``smsonline demo`` and ``smsonline sandbox``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+
+def test_the_demo_ends_with_success_rates_and_can_be_repeated(home, command, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_TOPUP_MODE", "nonsense: the user's settings have no part in the demo")
+    for _ in range(2):
+        done = command("demo")
+        assert done.code == 0, done.err
+        assert "where a delivered message costs least" in done.out
+        assert "DRY_RUN_WOULD_CREATE" in done.out
+        assert "first sync" in done.out
+        assert "second sync, 3 hours later" in done.out
+    monkeypatch.delenv("SMSONLINE_TOPUP_MODE")
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/demo.duckdb")
+    assert "540 rows" in command("query", "FROM marts.success_rates").out
+
+
+def test_the_sandbox_serves_on_loopback_until_it_is_interrupted(home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["sandbox", "--port", str(port), "--fault", "balance=http_503:1"]
+    script = f"from pipelines.cli.app import app; app({arguments!r})"
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) as server:
+        try:
+            told = [server.stderr.readline() for _ in range(3)]
+            url = f"http://127.0.0.1:{port}/v3/customers/sandbox/balance?apiKey=sandbox-key"
+            with pytest.raises(urllib.error.HTTPError):
+                _when_up(url)
+            assert _when_up(url).startswith(b'{"ok":true')
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=20) == 0
+    assert f"SMSONLINE_BASE_URL=http://127.0.0.1:{port}/v3" in told[1]
+
+
+def _when_up(url: str) -> bytes:
+    for _ in range(2000):
+        try:
+            with urllib.request.urlopen(url) as answer:
+                return answer.read()
+        except urllib.error.HTTPError:
+            raise
+        except urllib.error.URLError:
+            os.sched_yield()
+    raise AssertionError("the sandbox did not come up")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--fault", "balance=explode"], "explode"),
+        (["--fault", "nowhere=http_500"], "nowhere"),
+        (["--fault", "balance"], "ENDPOINT=KIND"),
+    ],
+)
+def test_a_fault_that_does_not_exist_is_one_line(home, command, arguments, named):
+    done = command("sandbox", *arguments)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert named in done.err
+
+
+def test_a_taken_port_is_one_line(home, command):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = command("sandbox", "--port", str(taken.getsockname()[1]))
+    assert done.code == 2
+    assert len(done.error_lines) == 1
+    assert "--port" in done.error_lines[0]

@@ -1,0 +1,68 @@
+"""``smsonline status``: fresh, stale, never; quick to start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from assets.datasets import DATASETS
+
+
+def test_right_after_a_sync_everything_is_fresh(vendor, command):
+    command("sync")
+    done = command("status", "--json")
+    assert done.code == 0
+    rows = {row["dataset"]: row for row in done.document["datasets"]}
+    assert list(rows) == list(DATASETS)
+    assert not any(row["stale"] for row in rows.values())
+    assert rows["balances"]["rows"] == 1
+    account = done.document["accounts"][0]
+    assert (account["account_id"], account["balance_cents"] > 0) == (vendor.user_id, True)
+
+
+def test_the_text_names_the_balance(vendor, command):
+    command("sync")
+    assert f"account {vendor.user_id}: balance " in command("status").out
+
+
+def test_a_dataset_older_than_two_cadences_is_stale(vendor, command, home):
+    command("sync")
+    with duckdb.connect(str(home / "data/warehouse.duckdb")) as connection:
+        connection.execute("UPDATE ops.loads SET finished_at = now() - INTERVAL 31 MINUTE WHERE dataset = 'statistics'")
+    done = command("status", "--json")
+    assert done.code == 1
+    assert [row["dataset"] for row in done.document["datasets"] if row["stale"]] == ["statistics"]
+
+
+def test_without_a_warehouse_everything_is_stale_and_the_next_step_is_named(home, command):
+    done = command("status")
+    assert done.code == 1
+    assert "run smsonline sync" in done.err
+    assert all(row["stale"] for row in command("status", "--json").document["datasets"])
+
+
+def test_rejects_drift_and_the_last_error_are_told(vendor, command):
+    command("sync", "popular")
+    vendor.advance(3600)
+    vendor.faults.add("popular", "extra_field", times=1)
+    command("sync", "popular")
+    vendor.faults.add("popular", "not_ok")
+    command("sync", "popular")
+    row = next(row for row in command("status", "--json").document["datasets"] if row["dataset"] == "popular")
+    assert (row["last_status"], row["drift"]) == ("failed", 1)
+    assert "popular" in row["last_error"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["status"]])
+def test_help_and_status_start_without_pandas_and_dagster(home, arguments):
+    script = (
+        "import sys; from pipelines.cli.app import app\n"
+        f"try: app({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'dagster', 'numpy', 'pyarrow', 'httpx'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -1,0 +1,173 @@
+"""``smsonline sync``: what it fills, what it says, how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets.datasets import DATASETS
+from pipelines.settings import Settings
+from smsonline.sandbox import Sandbox
+
+COUNTS = ("inserted", "changed", "unchanged", "rejected", "duplicates")
+
+
+def by_name(document):
+    return {entry["dataset"]: entry for entry in document["datasets"]}
+
+
+def test_a_sync_fills_every_table_and_says_so_in_one_json_document(vendor, command, home):
+    done = command("sync", "--json")
+    assert done.code == 0
+    assert done.err == ""
+    entries = by_name(done.document)
+    assert list(entries) == list(DATASETS)
+    with duckdb.connect(str(home / "data/warehouse.duckdb"), read_only=True) as connection:
+        for name, entry in entries.items():
+            rows = connection.execute(f"SELECT count(*) FROM sms.{name}").fetchone()[0]
+            assert rows == entry["inserted"] > 0, name
+            assert entry["status"] == "ok"
+            assert entry["account_id"] == vendor.user_id
+
+
+def test_a_second_sync_inserts_and_changes_nothing(vendor, command):
+    command("sync")
+    for name, entry in by_name(command("sync", "--json").document).items():
+        assert entry["fetched"] == entry["unchanged"], name
+
+
+def test_the_counts_add_up_whatever_comes(vendor, command):
+    command("sync")
+    vendor.advance(3600)
+    for endpoint, kind in (("statistics", "duplicate_rows"), ("popular", "null_keys"), ("services", "wrong_type")):
+        vendor.faults.add(endpoint, kind)
+    for entry in command("sync", "--json").document["datasets"]:
+        assert entry["fetched"] == sum(entry[count] for count in COUNTS), entry
+
+
+def test_one_failing_dataset_does_not_stop_the_others(vendor, command):
+    vendor.faults.add("statistics", "http_403")
+    done = command("sync", "--json")
+    entries = by_name(done.document)
+    assert done.code == 1
+    assert entries.pop("statistics")["status"] == "failed"
+    assert {entry["status"] for entry in entries.values()} == {"ok"}
+    assert len(done.error_lines) == 1
+    assert done.error_lines[0].startswith("error: statistics: the vendor refused the credentials (HTTP 403")
+
+
+def test_only_the_datasets_asked_for_are_synced_each_once(vendor, command):
+    done = command("sync", "coupons", "invoices", "coupons", "--json")
+    assert [entry["dataset"] for entry in done.document["datasets"]] == ["coupons", "invoices"]
+    assert vendor.requests.counts() == {"coupons": 1, "invoices": 1}
+
+
+def test_datasets_that_share_an_answer_ask_for_it_once(vendor, command):
+    command("sync", "balances", "discount_tiers", "countries", "services")
+    assert vendor.requests.count("balance") == 1
+    assert vendor.requests.count("countries") == 1
+
+
+def test_a_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_API_KEY", "not-the-key-at-all")
+    done = command("sync")
+    assert done.code == 2
+    assert len(done.error_lines) == 1
+    assert "check SMSONLINE_USER_ID and SMSONLINE_API_KEY" in done.error_lines[0]
+
+
+def test_an_unreachable_server_is_one_line_and_exit_code_1(home, command, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_USER_ID", "u")
+    monkeypatch.setenv("SMSONLINE_API_KEY", "some-key")
+    monkeypatch.setenv("SMSONLINE_BASE_URL", "http://127.0.0.1:9/v3")
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
+    done = command("sync", "balances", "invoices")
+    assert done.code == 1
+    assert len(done.error_lines) == 1
+    assert "cannot be reached" in done.error_lines[0]
+
+
+@pytest.mark.parametrize("missing", ["user_id", "api_key"])
+def test_a_missing_setting_is_one_line_that_names_it(vendor, command, monkeypatch, missing):
+    monkeypatch.delenv(f"SMSONLINE_{missing.upper()}")
+    done = command("sync")
+    assert done.code == 2
+    assert done.err == (
+        f"error: SMSONLINE_{missing.upper()} is not set: export it, or put {missing} into smsonline.toml\n"
+    )
+    assert not Path("data").exists()
+
+
+def test_an_unknown_dataset_is_one_line_with_the_nearest_name(vendor, command):
+    done = command("sync", "statistic")
+    assert (done.code, done.err) == (2, "error: unknown dataset 'statistic': did you mean statistics?\n")
+
+
+def test_a_file_that_is_no_duckdb_file_is_one_line_and_stays_as_it_was(vendor, command, home, monkeypatch):
+    precious = home / "notes.txt"
+    precious.write_text("not a database " * 1000)
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(precious))
+    done = command("sync", "--json")
+    assert done.code == 2
+    assert len(done.error_lines) == 1
+    assert "SMSONLINE_WAREHOUSE" in done.document["error"]
+    assert precious.read_text() == "not a database " * 1000
+
+
+def test_an_empty_answer_is_refused_until_it_is_accepted(vendor, command):
+    command("sync")
+    vendor.faults.add("favourites", "empty_list")
+    refused = command("sync", "favourites", "--json")
+    assert (refused.code, refused.document["datasets"][0]["status"]) == (1, "rejected")
+    assert "--accept-shrink" in refused.error_lines[0]
+    accepted = command("sync", "favourites", "--accept-shrink", "--json")
+    assert (accepted.code, accepted.document["datasets"][0]["closed"]) == (0, 3)
+
+
+def test_a_defect_is_one_line_for_the_user_and_a_traceback_in_the_log(vendor, command, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("assets.intake.normalise", broken)
+    done = command("sync", "coupons")
+    assert done.code == 1
+    assert done.error_lines == ["error: coupons: unexpected RuntimeError; smsonline.log has the traceback"]
+    assert "Traceback" not in done.err
+    assert "RuntimeError: boom" in caplog.text
+
+
+def test_the_environment_wins_over_the_file(vendor: Sandbox, home, monkeypatch):
+    (home / "smsonline.toml").write_text('user_id = "from the file"\nrequests_per_second = 5\n')
+    settings = Settings()
+    assert (settings.user_id, settings.requests_per_second) == (vendor.user_id, 5)
+
+
+@pytest.mark.parametrize(
+    ("toml", "named"),
+    [
+        ("base_urll = 'x'", "base_urll in smsonline.toml"),
+        ("requests_per_second = 0", "requests_per_second in smsonline.toml"),
+        ("[[[", "smsonline.toml cannot be read"),
+        ("[datasets.nothing]\nrecords = 'x'", "[datasets.nothing]: no such dataset"),
+        ("[endpoints.balance]\npath = 3", "[endpoints.balance] path"),
+        ("[datasets.statistics.fields.success_rate]\nunit = 'bananas'", "[datasets.statistics.fields.success_rate]"),
+    ],
+)
+def test_a_malformed_file_is_one_line_that_names_the_entry(vendor, command, home, toml, named):
+    (home / "smsonline.toml").write_text(toml)
+    done = command("sync")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert named in done.err
+    assert "canary" not in done.err
+
+
+def test_a_changed_shape_is_mended_by_the_file_alone(vendor, command, home):
+    vendor.faults.add("statistics", "fractions")
+    refused = command("sync", "statistics", "--json")
+    assert refused.document["datasets"][0]["status"] == "rejected"
+    assert '[datasets.statistics.fields.success_rate] unit = "fraction"' in refused.error_lines[0]
+    (home / "smsonline.toml").write_text('[datasets.statistics.fields.success_rate]\nunit = "fraction"\n')
+    assert command("sync", "statistics").code == 0
