@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from assets.declaration import Dataset
@@ -21,6 +22,26 @@ from smsonline.catalogue import Catalogue
 from smsonline.client import Call, Client
 
 
+class Source(Protocol):
+    """An answer that can be loaded, whether it just came or lies in raw. ``requested_at`` is in UTC."""
+
+    @property
+    def response_id(self) -> str:
+        """Its row in ``raw.responses``."""
+
+    @property
+    def requested_at(self) -> datetime:
+        """When it was asked for."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the kept body."""
+
+    @property
+    def document(self) -> Any:
+        """The decoded body."""
+
+
 @dataclass(frozen=True)
 class Received:
     """One answer, ready to be kept: ``body`` and ``sha256`` are those of the text without private contents."""
@@ -28,6 +49,11 @@ class Received:
     answer: Answer
     privacy: Privacy | None
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def requested_at(self) -> datetime:
+        """When the successful attempt was sent, UTC."""
+        return self.answer.requested_at
 
     @cached_property
     def document(self) -> Any:
@@ -51,7 +77,7 @@ class Share:
 
     part: str
     params: Mapping[str, str]
-    received: Received
+    source: Source
 
 
 @dataclass(frozen=True)
@@ -64,12 +90,45 @@ class Missing:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A dataset's answers. ``requested`` names all parts that exist now, or is ``None`` where that is not known."""
+    """A dataset's answers.
+
+    ``requested`` names all parts that exist now, or is ``None`` where that is not known. ``basis`` are the answers that
+    the list of parts was made of.
+    """
 
     dataset: Dataset
     shares: Sequence[Share]
     missing: Sequence[Missing] = ()
     requested: frozenset[str] | None = None
+    basis: Sequence[Source] = ()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The parts of a fan-out and each one's parameters; ``complete`` unless a record of the list could not be read."""
+
+    params: Mapping[str, Mapping[str, str]]
+    complete: bool
+
+
+def part_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> str:
+    """The name of the part that a request answers for: the fan-out's values, or the account where rows have one."""
+    if dataset.fan_out:
+        return "/".join(quote(params[name], safe="") for name in dataset.fan_out.params)
+    return account_id if dataset.per_account else ""
+
+
+def spread(dataset: Dataset, root: Dataset, source: Source, place: str, account_id: str) -> Spread:
+    """One request per row of ``root``, as its answer lists them. Raises ``AnswerRefused`` when it cannot be read."""
+    assert dataset.fan_out
+    piece = Piece("", source.response_id, root.params, records_in(source.document, root, place))
+    listed = normalise(root, [piece], account_id)
+    columns = dataset.fan_out.params
+    params = [
+        {**dataset.params, **{name: row[column] for name, column in columns.items()}}
+        for row in listed.rows.select(list(dict.fromkeys(columns.values()))).to_pylist()
+    ]
+    return Spread({part_name(dataset, each, account_id): each for each in params}, complete=not listed.rejects)
 
 
 class Fetcher:
@@ -102,22 +161,16 @@ class Fetcher:
         """
         if dataset.fan_out:
             return self._fan_out(dataset)
-        part = self._account_id if dataset.per_account else ""
+        part = part_name(dataset, dataset.params, self._account_id)
         return Fetched(dataset, [Share(part, dataset.params, self._once(dataset.endpoint, dataset.params))])
 
     def _fan_out(self, dataset: Dataset) -> Fetched:
         assert dataset.fan_out
         root = self._datasets[dataset.fan_out.dataset]
-        received = self._once(root.endpoint, root.params)
-        records = records_in(received.document, root, self.place(root))
-        listed = normalise(root, [Piece("", received.response_id, root.params, records)], self._account_id)
-        rows = listed.rows.select(list(dataset.fan_out.params.values())).to_pylist()
-        calls = {}
-        for row in rows:
-            params = {**dataset.params, **{name: row[column] for name, column in dataset.fan_out.params.items()}}
-            calls["/".join(quote(row[column], safe="") for column in dataset.fan_out.params.values())] = params
-        shares, missing = self._many(dataset, calls)
-        return Fetched(dataset, shares, missing, None if listed.rejects else frozenset(calls))
+        listed = self._once(root.endpoint, root.params)
+        parts = spread(dataset, root, listed, self.place(root), self._account_id)
+        shares, missing = self._many(dataset, parts.params)
+        return Fetched(dataset, shares, missing, frozenset(parts.params) if parts.complete else None, [listed])
 
     def _many(self, dataset: Dataset, calls: Mapping[str, Mapping[str, str]]) -> tuple[list[Share], list[Missing]]:
         parts = {_identity(params): part for part, params in calls.items()}

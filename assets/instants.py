@@ -55,7 +55,8 @@ def _iso(text: str, zone: str) -> Any:
         return _unix(int(text))
     try:
         moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else pd.Timestamp(moment).tz_localize(zone).astimezone(UTC)
+        local = moment if moment.tzinfo else pd.Timestamp(moment).tz_localize(zone).to_pydatetime()
+        return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -22,10 +22,11 @@ from smsonline.catalogue import ENDPOINTS, Catalogue
 from smsonline.client import Client
 from smsonline.errors import VendorError
 from warehouse import books
-from warehouse.batch import Load, Outcome, Watermarks
+from warehouse.batch import Load, Outcome
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
 from warehouse.migrate import migrate, shape
+from warehouse.publish import publish
 
 log = logging.getLogger("smsonline.sync")
 
@@ -69,30 +70,35 @@ class DataPath:
 
         Raises ``WarehouseError`` when the warehouse cannot be opened at all.
         """
-        marks = self._prepare(names)
-        trusted = {mark.body_sha256 for each in marks.values() for mark in each.values()}
+        trusted = self._prepare(names)
         fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, trusted)
-        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id, self.accept_shrink)
+        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id)
         with ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
             asked = [pool.submit(_pull, fetcher, self.datasets[name]) for name in names]
             while asked:
                 done = next(as_completed(asked))
                 asked.remove(done)
-                yield self._finish(done.result(), fetcher, intake, marks)
+                yield self._finish(done.result(), fetcher, intake)
 
-    def _prepare(self, names: Sequence[str]) -> dict[str, Watermarks]:
+    def publish(self) -> bool:
+        """Brings the analysts' copy up to date with what was loaded; false when nothing had changed."""
+        return publish(self.warehouse, [dataset.table for dataset in self.datasets.values()])
+
+    def _prepare(self, names: Sequence[str]) -> set[str]:
+        """Brings the file up to date; the hashes of the bodies that were accepted last."""
         with opened(self.warehouse) as connection:
             migrate(connection)
             shape(connection, [dataset.table for dataset in self.datasets.values()])
-            return {name: books.watermarks(connection, name) for name in names}
+            marks = [mark for name in names for mark in books.watermarks(connection, name).values()]
+            return {mark.body_sha256 for mark in marks}
 
-    def _finish(self, pulled: _Pulled, fetcher: Fetcher, intake: Intake, marks: Mapping[str, Watermarks]) -> Result:
+    def _finish(self, pulled: _Pulled, fetcher: Fetcher, intake: Intake) -> Result:
         began = time.perf_counter()
         name = pulled.dataset.name
-        load = Load(intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at)
+        load = Load(intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at, self.accept_shrink)
         try:
             if isinstance(pulled.brought, Fetched):
-                outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), marks[name], load)
+                outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), load)
             else:
                 outcome = intake.note(load, Outcome("failed", error=_line(pulled.brought)))
         except Exception as error:  # one dataset's defect must not stop the others

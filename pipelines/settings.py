@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     phone_hash_key: SecretStr = Field(
         SecretStr(""), description="Keys the hash of phone numbers; by default one derived from the API key does."
     )
+    raw_retention_days: int = Field(365, ge=1, description="Days that `prune` keeps raw answers.")
     requests_per_second: int = Field(100, ge=1, description="Most requests in any second.")
     requests_per_minute: int = Field(1000, ge=1, description="Most requests in any minute.")
     parallel_requests: int = Field(8, ge=1, le=64, description="Most requests at the same time.")

@@ -52,7 +52,7 @@ def sandbox() -> Iterator[None]:
             "SMSONLINE_API_KEY": vendor.api_key,
             "SMSONLINE_BASE_URL": address.base_url,
             "SMSONLINE_V2_BASE_URL": address.v2_base_url,
-            "SMSONLINE_WAREHOUSE": str(ROOT / "data" / "sandbox.duckdb"),
+            "SMSONLINE_WAREHOUSE": str(Path("data", "sandbox.duckdb").resolve()),
         }
         say(f"sandbox on {address.url}; its warehouse is {os.environ['SMSONLINE_WAREHOUSE']}")
         yield

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from smsonline.sandbox import Sandbox
+from smsonline.account import Account
+from smsonline.client import CallPolicy, Client
+from smsonline.sandbox import Sandbox, serve
 
 settings.register_profile(
     "steady",
@@ -34,3 +37,31 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox = Sandbox(now=lambda: NOON)
     yield sandbox
     sandbox.faults.clear()
+
+
+@contextmanager
+def _connected(sandbox: Sandbox) -> Iterator[Client]:
+    with serve(sandbox) as address:
+        account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+        policy = CallPolicy(requests_per_second=10_000, requests_per_minute=100_000)
+
+        def now() -> datetime:
+            return datetime.fromtimestamp(sandbox.world.clock.instant(), UTC)
+
+        with Client(account, policy=policy, now=now, sleep=lambda _: None) as client:
+            yield client
+
+
+@pytest.fixture
+def vendor_client(sandbox: Sandbox) -> Iterator[Client]:
+    """A client over real HTTP to ``sandbox``, on the sandbox's own clock, that never really waits."""
+    with _connected(sandbox) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_vendor() -> Iterator[tuple[Sandbox, Client]]:
+    """The same for the whole of a module, with a sandbox of its own."""
+    sandbox = Sandbox(now=lambda: NOON)
+    with _connected(sandbox) as client:
+        yield sandbox, client

@@ -1,83 +1,136 @@
-"""Whether the account needs a top-up, and how large: a pure function of what is known and what is wanted."""
+"""What the owner of the account wants: every number that a decision depends on, with its default."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
+from typing import Any
 
-BALANCE_MAX_AGE = timedelta(minutes=10)
+from topups import rails
 
-
-class Reason(StrEnum):
-    """Why no payment is created. Every "no" is one of these."""
-
-    DISABLED = "DISABLED"
-    DRY_RUN_WOULD_CREATE = "DRY_RUN_WOULD_CREATE"
-    NO_POLICY = "NO_POLICY"
-    BALANCE_OK = "BALANCE_OK"
-    BALANCE_STALE = "BALANCE_STALE"
-    BALANCE_UNREADABLE = "BALANCE_UNREADABLE"
-    AMOUNT_BELOW_MIN = "AMOUNT_BELOW_MIN"
-    AMOUNT_ABOVE_MAX = "AMOUNT_ABOVE_MAX"
+PREFIX = "SMSONLINE_TOPUP_"
+MODES = ("off", "dry_run", "approve", "auto")
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MAX_OPEN_PER_ACCOUNT = 1  # fixed: the ledger has one slot per account
+# Below this distance a refill would trigger the next one at once.
+TARGET_FACTOR_PERCENT = 150
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What the owner wants; amounts in US cents, ``None`` where nothing was set."""
+    """Amounts in US cents, spans as ``timedelta``; ``None`` where the owner has to choose and has not."""
 
     mode: str = "off"
     threshold_cents: int | None = None
     target_cents: int | None = None
     amount_min_cents: int | None = None
     amount_max_cents: int | None = None
+    cap_day_cents: int | None = None
+    cap_week_cents: int | None = None
+    cap_month_cents: int | None = None
+    rail: str = "v3_invoice"
+    currency: str = ""
+    network: str = ""
+    currencies: frozenset[str] = frozenset({"USDT"})
+    networks: frozenset[str] = frozenset({"TRON", "BSC"})
+    url_hosts: frozenset[str] = frozenset({"pay.cryptomus.com"})
+    creates_per_day: int = 3
+    exposure_cents: int | None = None
+    approval_above_cents: int | None = None
+    anomaly_factor: float = 3.0
+    fingerprint: bool = False
+    breaker_failures: int = 3
+    backoff: tuple[timedelta, ...] = (HOUR, 4 * HOUR, 24 * HOUR)
+    cooldown: timedelta = 30 * MINUTE
+    balance_max_age: timedelta = 10 * MINUTE
+    send_deadline: timedelta = 60 * SECOND
+    list_max_age: timedelta = 30 * SECOND
+    # The client gives up on an answer after 120 s; until then its process may still bring one.
+    answer_wait: timedelta = 150 * SECOND
+    reserve_max_age: timedelta = 5 * MINUTE
+    unknown_quiescence: timedelta = 15 * MINUTE
+    unknown_max_age: timedelta = 2 * HOUR
+    absent_lists: int = 3
+    absent_spacing: timedelta = 60 * SECOND
+    list_memory: timedelta = 7 * DAY
+    invoice_life: timedelta = 60 * MINUTE
+    expiry_grace: timedelta = 30 * MINUTE
+    late_watch: timedelta = 7 * DAY
+    credit_wait: timedelta = 60 * MINUTE
+    approval_life: timedelta = 24 * HOUR
+    clock_skew: timedelta = 2 * MINUTE
+
+    @property
+    def exposure_limit_cents(self) -> int | None:
+        """Most prepaid money at the vendor; twice the target unless set."""
+        return self.exposure_cents or (2 * self.target_cents if self.target_cents else None)
+
+    @property
+    def approval_limit_cents(self) -> int | None:
+        """Above this a person has to agree; half of the largest payment unless set."""
+        return self.approval_above_cents or (self.amount_max_cents // 2 if self.amount_max_cents else None)
+
+    def problems(self) -> list[str]:
+        """One line per reason why nothing may be paid under this policy; each names the settings to correct."""
+        unset = [PREFIX + name.upper() for name in REQUIRED if getattr(self, name) is None]
+        if self.mode not in MODES:
+            return [f"{PREFIX}MODE must be one of {', '.join(MODES)}, not {self.mode!r}"]
+        if unset:
+            return [f"{', '.join(unset)} must be set: nothing is paid without these limits"]
+        return [*self._contradictions(), *rails.problems(self.rail, self.currency, self.network, PREFIX)]
+
+    def _contradictions(self) -> list[str]:
+        given = {name: getattr(self, name) for name in REQUIRED}
+        lines = [f"{PREFIX}{name.upper()} must be above 0" for name, value in given.items() if value <= 0]
+        for smaller, larger in ORDERED:
+            if given[smaller] > given[larger]:
+                lines.append(f"{PREFIX}{smaller.upper()} must not be above {PREFIX}{larger.upper()}")
+        if given["target_cents"] * 100 < given["threshold_cents"] * TARGET_FACTOR_PERCENT:
+            lines.append(f"{PREFIX}TARGET_CENTS must be at least 1.5 times {PREFIX}THRESHOLD_CENTS")
+        return lines
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known: the balance in US cents, and when the vendor told it (UTC)."""
+REQUIRED = (
+    *("threshold_cents", "target_cents", "amount_min_cents", "amount_max_cents"),
+    *("cap_day_cents", "cap_week_cents", "cap_month_cents"),
+)
+ORDERED = (
+    ("amount_min_cents", "amount_max_cents"),
+    ("cap_day_cents", "cap_week_cents"),
+    ("cap_week_cents", "cap_month_cents"),
+)
+_FIELDS = {field.name: field for field in dataclasses.fields(Policy)}
 
-    balance_cents: int | None
-    balance_at: datetime | None
 
+def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy:
+    """A policy from plain values, as a TOML file or settings hold them; ``base`` gives what is not named.
 
-@dataclass(frozen=True)
-class Plan:
-    """The decision: what it would pay and the reason why nothing is created.
-
-    Creating is not built yet, so there always is a reason; ``amount_cents`` is set when the balance calls for a
-    payment.
+    A span ``x`` is named ``x_seconds``; lists become sets. Raises ``ValueError`` that names the entry.
     """
-
-    reason: Reason
-    facts: str
-    amount_cents: int | None = None
-
-
-def plan(snapshot: Snapshot, policy: Policy, now: datetime) -> Plan:
-    """What the policy would do at ``now``."""
-    if policy.mode == "off":
-        return Plan(Reason.DISABLED, "topup_mode is off")
-    if policy.threshold_cents is None or policy.target_cents is None:
-        return Plan(Reason.NO_POLICY, "topup_threshold_cents and topup_target_cents must be set")
-    if snapshot.balance_cents is None or snapshot.balance_at is None:
-        return Plan(Reason.BALANCE_UNREADABLE, "no balance is known")
-    if now - snapshot.balance_at > BALANCE_MAX_AGE:
-        return Plan(Reason.BALANCE_STALE, f"the balance is from {snapshot.balance_at:%Y-%m-%d %H:%M} UTC")
-    if snapshot.balance_cents >= policy.threshold_cents:
-        return Plan(Reason.BALANCE_OK, f"{_usd(snapshot.balance_cents)} is not below {_usd(policy.threshold_cents)}")
-    return _sized(snapshot.balance_cents, policy.threshold_cents, policy.target_cents, policy)
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.removesuffix("_seconds")
+        if name not in _FIELDS:
+            raise ValueError(f"{key}: the top-up policy has no such entry")
+        try:
+            changes[name] = _converted(name, value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{key}: {value!r} does not fit") from None
+    return dataclasses.replace(base or Policy(), **changes)
 
 
-def _sized(balance: int, threshold: int, target: int, policy: Policy) -> Plan:
-    amount = target - balance
-    low = f"{_usd(balance)} is below {_usd(threshold)}; up to {_usd(target)} is missing {_usd(amount)}"
-    if policy.amount_min_cents is not None and amount < policy.amount_min_cents:
-        return Plan(Reason.AMOUNT_BELOW_MIN, f"{low}, the smallest payment is {_usd(policy.amount_min_cents)}")
-    if policy.amount_max_cents is not None and amount > policy.amount_max_cents:
-        return Plan(Reason.AMOUNT_ABOVE_MAX, f"{low}, the largest payment is {_usd(policy.amount_max_cents)}")
-    return Plan(Reason.DRY_RUN_WOULD_CREATE, low, amount)
-
-
-def _usd(cents: int) -> str:
-    return f"{cents / 100:,.2f} USD"
+def _converted(name: str, value: Any) -> Any:
+    default = getattr(Policy(), name)
+    if isinstance(default, timedelta):
+        return timedelta(seconds=float(value))
+    if name == "backoff":
+        return tuple(timedelta(seconds=float(step)) for step in value)
+    if isinstance(default, frozenset):
+        return frozenset(value.split(",") if isinstance(value, str) else map(str, value))
+    if isinstance(default, bool | str):
+        return type(default)(value)
+    if isinstance(default, float):
+        return float(value)
+    return None if value is None else int(value)

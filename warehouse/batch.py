@@ -76,13 +76,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Load:
-    """The head of an ``ops.loads`` row."""
+    """The head of an ``ops.loads`` row. ``accept_shrink`` is a person's word that a shrunken answer is right."""
 
     run_id: str
     load_id: str
     dataset: str
     account_id: str
     started_at: datetime
+    accept_shrink: bool = False
 
 
 @dataclass

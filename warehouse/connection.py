@@ -20,6 +20,7 @@ from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, War
 LOCK_WAIT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
+SQLITE = b"SQLite format 3\0"
 
 
 @contextmanager
@@ -61,6 +62,8 @@ def _connect(
 ) -> duckdb.DuckDBPyConnection:
     if not read_only:
         _make_folder(path)
+    if _is_sqlite(path):
+        raise NotAWarehouse(_other_format(path))
     deadline = time.monotonic() + wait_seconds
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -71,6 +74,19 @@ def _connect(
                 raise _translated(error, path) from error
         sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _is_sqlite(path: Path) -> bool:
+    """DuckDB would look for an extension on the network to read one."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE)) == SQLITE
+    except OSError:  # told by DuckDB in its own way
+        return False
+
+
+def _other_format(path: Path) -> str:
+    return f"{path} is not a DuckDB file that this version reads: set SMSONLINE_WAREHOUSE to another"
 
 
 def _make_folder(path: Path) -> None:
@@ -99,7 +115,7 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Erro
         who = f" by {holder[1]}" if holder else ""
         return WarehouseLocked(f"{path} is held{who}: wait for that process or end it, then try again")
     if "not a valid DuckDB database file" in text or "we can only read versions" in text:
-        return NotAWarehouse(f"{path} is not a DuckDB file that this version reads: set SMSONLINE_WAREHOUSE to another")
+        return NotAWarehouse(_other_format(path))
     if "does not exist" in text and isinstance(error, duckdb.IOException):
         return NotAWarehouse(f"{path} does not exist yet: run smsonline sync first")
     if isinstance(error, duckdb.IOException):

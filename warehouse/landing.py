@@ -63,10 +63,10 @@ def land(connection: duckdb.DuckDBPyConnection, responses: Sequence[RawResponse]
         connection.unregister("landing")
 
 
-def stored_body(connection: duckdb.DuckDBPyConnection, body_sha256: str) -> bytes:
-    """The body with this hash, unpacked. Raises ``KeyError`` when it was never stored or has been pruned."""
+def stored_body(connection: duckdb.DuckDBPyConnection, body_sha256: str, schema: str = "raw") -> bytes:
+    """The body with this hash, unpacked. Raises ``KeyError`` when it was never stored."""
     row = connection.execute(
-        "SELECT body FROM raw.responses WHERE body_sha256 = ? AND body IS NOT NULL LIMIT 1", [body_sha256]
+        f"SELECT body FROM {schema}.responses WHERE body_sha256 = ? AND body IS NOT NULL LIMIT 1", [body_sha256]
     ).fetchone()
     if row is None:
         raise KeyError(body_sha256)

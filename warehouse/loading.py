@@ -22,7 +22,7 @@ from warehouse.tables import Table, names
 Connection = duckdb.DuckDBPyConnection
 
 
-def load_batch(connection: Connection, batch: Batch, load: Load, *, accept_shrink: bool = False) -> Outcome:
+def load_batch(connection: Connection, batch: Batch, load: Load) -> Outcome:
     """Merges ``batch`` and returns what became of its records; a refused snapshot changes nothing but the books.
 
     The outcome's status is ``ok``, or ``rejected`` when the guard refused or every part was older than what is loaded.
@@ -30,7 +30,7 @@ def load_batch(connection: Connection, batch: Batch, load: Load, *, accept_shrin
     """
     try:
         with transaction(connection):
-            counts = _merge(connection, batch, load, accept_shrink)
+            counts = _merge(connection, batch, load)
             outcome = Outcome("failed" if batch.incomplete else "ok", counts, batch.incomplete)
             books.record(connection, load, outcome)
             return outcome
@@ -44,7 +44,7 @@ def load_batch(connection: Connection, batch: Batch, load: Load, *, accept_shrin
         return outcome
 
 
-def _merge(connection: Connection, batch: Batch, load: Load, accept_shrink: bool) -> Counts:
+def _merge(connection: Connection, batch: Batch, load: Load) -> Counts:
     table = batch.table
     parts = _not_stale(connection, batch)
     rows = _of_parts(batch.rows, parts)
@@ -54,7 +54,7 @@ def _merge(connection: Connection, batch: Batch, load: Load, accept_shrink: bool
         before = _size(connection, table)
         statements.run(connection, "delta", table, batch)
         statements.run(connection, "absent", table, batch)
-        if not accept_shrink:
+        if not load.accept_shrink:
             guard.check(connection, batch, parts)
         counts = _apply(connection, batch, parts, rows.num_rows)
         _recount(connection, table, before + counts.inserted - counts.closed)
@@ -69,6 +69,7 @@ def _apply(connection: Connection, batch: Batch, parts: Sequence[Part], kept: in
     closed = _row(connection, "SELECT count(*) FROM absent")[0] if table.complete else 0
     if not table.complete:
         statements.run(connection, "mark_absent", table, batch)
+    statements.run(connection, "mark_present", table, batch)
     if changed or closed:
         statements.run(connection, "end_versions", table, batch)
     if new or changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -75,6 +76,30 @@ def query(
     from pipelines.cli.query import run_query
 
     run_query(sql, format, out)
+
+
+@app.command()
+def replay(
+    dataset: Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="All when none is named.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Rebuild from this instant (UTC) on; before it nothing changes.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Rebuilds tables from raw answers, for example after a declaration was mended; calls nobody."""
+    from pipelines.cli.replay import run_replay
+
+    run_replay(dataset or [], since, as_json=json)
+
+
+@app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False, json: Json = False
+) -> None:
+    """Removes raw answers older than SMSONLINE_RAW_RETENTION_DAYS; tables and history stay."""
+    from pipelines.cli.prune import run_prune
+
+    run_prune(dry_run=dry_run, as_json=json)
 
 
 def main() -> None:

@@ -66,6 +66,7 @@ def _sync(settings: Settings, passed: timedelta, title: str) -> None:
     with data_path(settings, now=lambda: datetime.now(UTC) + passed) as path:
         names = list(declared(settings))
         results = sorted(path.sync(names), key=lambda result: names.index(result.dataset))
+        path.publish()
     print_results(results, title)
     for line in problems(results):
         say(f"error: {line}")

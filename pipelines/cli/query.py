@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -13,8 +14,10 @@ from pipelines.cli.choices import Format
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_table, stop
 from pipelines.settings import load_settings
 from warehouse.connection import opened
+from warehouse.publish import published_path
 
 COPY_OPTIONS = {Format.csv: "FORMAT csv, HEADER", Format.json: "FORMAT json, ARRAY", Format.parquet: "FORMAT parquet"}
+WAREHOUSE_ONLY = re.compile(r"\b(raw|ops|store)\b", re.IGNORECASE)
 READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
@@ -23,9 +26,8 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
     if format is Format.parquet and out is None:
         stop("parquet is a file format: name the file with --out", MISCONFIGURED)
     with clear_errors():
-        path = load_settings().warehouse
         try:
-            with opened(path, read_only=True) as connection:
+            with opened(_source(load_settings().warehouse, sql), read_only=True) as connection:
                 statement = _one_read(connection, sql)
                 if format is Format.table and out is None:
                     _print(connection, statement)
@@ -35,6 +37,12 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
             stop(first_line(error), FAILED)
         except OSError as error:
             stop(f"{out} cannot be written: {error.strerror}", MISCONFIGURED)
+
+
+def _source(warehouse: Path, sql: str) -> Path:
+    """The analysts' copy, which no sync ever holds; the warehouse itself for what only that has."""
+    copy = published_path(warehouse)
+    return warehouse if WAREHOUSE_ONLY.search(sql) or not copy.exists() else copy
 
 
 def first_line(error: duckdb.Error) -> str:

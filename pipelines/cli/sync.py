@@ -27,6 +27,7 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         with data_path(settings, accept_shrink=accept_shrink) as path:
             log_beside(settings.warehouse)
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
+            path.publish()
     results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})

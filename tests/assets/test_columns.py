@@ -186,7 +186,8 @@ JSON = st.recursive(
     max_leaves=4,
 )
 FIELDS = st.sampled_from(
-    [field(kind) for kind in SQL_TYPES] + [field("cents", "usd"), field("rate", "fraction"), field("instant", "Asia/Tokyo")]
+    [field(kind) for kind in SQL_TYPES]
+    + [field("cents", "usd"), field("rate", "fraction"), field("instant", "Asia/Tokyo")]
 )
 
 
@@ -194,7 +195,9 @@ FIELDS = st.sampled_from(
 @given(st.lists(JSON, max_size=6), FIELDS)
 @example([Decimal("1e999999999999999999")], field("cents", "usd"))
 @example(["9" * 5000], field("instant"))
-def test_any_values_become_an_array_of_that_length_with_a_reason_for_each_gap(values: list[Any], declared: Field) -> None:
+def test_any_values_become_an_array_of_that_length_with_a_reason_for_each_gap(
+    values: list[Any], declared: Field
+) -> None:
     found = convert(values, declared)
     typed = found.array.to_pylist()
     assert len(typed) == len(values)

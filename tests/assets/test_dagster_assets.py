@@ -15,6 +15,7 @@ from assets.datasets import DATASETS
 from assets.sync import Result
 from pipelines.cli.sync import run_sync
 from pipelines.definitions import definitions
+from pipelines.jobs import all_jobs
 from pipelines.settings import Settings
 from smsonline.catalogue import ENDPOINTS
 from smsonline.errors import Refused, ServerFault
@@ -111,7 +112,7 @@ def test_the_column_schema_is_that_of_the_view(synced, name):
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_preview_shows_at_most_five_rows_and_nothing_personal(synced, name):
-    result, warehouse, _ = synced
+    result, _warehouse, _ = synced
     text = metadata(result, name)["preview"]
     assert 3 <= len(text.splitlines()) <= 7
     private = {"account_id", "extra", "order_id", "payment_id", "session_id", "phone_masked", "phone_hash", "code"}
@@ -119,11 +120,17 @@ def test_the_preview_shows_at_most_five_rows_and_nothing_personal(synced, name):
     assert not private & set(text.splitlines()[0].replace("|", " ").split())
 
 
-def test_a_second_run_changes_nothing(synced):
+@pytest.mark.parametrize("job", [job.name for job in all_jobs(DATASETS)])
+def test_each_job_runs_to_its_end_and_a_second_pass_changes_nothing(synced, job):
     with dg.DagsterInstance.ephemeral() as instance:
-        result = run("sync_every_15_minutes", instance)
-    told = metadata(result, "statistics")
-    assert told["fetched"] == told["unchanged"] > 0
+        result = run(job, instance)
+    assert result.success
+    for event in result.get_asset_materialization_events():
+        told = {name: value.value for name, value in event.materialization.metadata.items()}
+        assert told["fetched"] == told["unchanged"] > 0
+    evaluations = result.get_asset_check_evaluations()
+    assert evaluations
+    assert all(evaluation.passed for evaluation in evaluations)
 
 
 def test_a_refused_snapshot_fails_the_asset_with_its_counts_and_keeps_the_table(tmp_path):
@@ -143,7 +150,10 @@ def test_a_refused_snapshot_fails_the_asset_with_its_counts_and_keeps_the_table(
 
 
 def test_a_wrong_key_fails_with_one_clear_line_and_is_not_tried_again(tmp_path):
-    with settings_for(Sandbox(api_key=KEY), tmp_path / "w.duckdb", WRONG_KEY), dg.DagsterInstance.ephemeral() as instance:
+    with (
+        settings_for(Sandbox(api_key=KEY), tmp_path / "w.duckdb", WRONG_KEY),
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
         result = run("sync_every_2_minutes", instance)
         asked = instance.get_run_by_id(result.run_id).tags
     for failure in failures(result).values():
@@ -205,13 +215,15 @@ def test_the_key_is_in_no_file_of_dagster_and_in_no_output(tmp_path, capfd):
     home = tmp_path / "home"
     home.mkdir()
     sandbox = Sandbox(api_key=KEY)
-    with settings_for(sandbox, tmp_path / "w.duckdb") as patch:
-        with dg.DagsterInstance.local_temp(str(home), overrides=logs) as instance:
-            assert run("sync_all", instance).success
-            sandbox.faults.add("balance", "http_400")
-            run("sync_every_2_minutes", instance)
-            patch.setenv("SMSONLINE_API_KEY", WRONG_KEY)
-            run("sync_every_5_minutes", instance)
+    with (
+        settings_for(sandbox, tmp_path / "w.duckdb") as patch,
+        dg.DagsterInstance.local_temp(str(home), overrides=logs) as instance,
+    ):
+        assert run("sync_every_5_minutes", instance).success
+        sandbox.faults.add("statistics", "http_400")
+        run("sync_every_15_minutes", instance)
+        patch.setenv("SMSONLINE_API_KEY", WRONG_KEY)
+        run("sync_every_5_minutes", instance)
     out, err = capfd.readouterr()
     files = [path for path in home.rglob("*") if path.is_file()]
     recorded = b"".join(path.read_bytes() for path in files)

@@ -2,6 +2,3 @@
 UPDATE store."$table" s SET last_seen_at = w.seen_at
 FROM absent a, ops.watermarks w
 WHERE s.rowid = a.old_row AND s.last_seen_at IS NULL AND w.dataset = '$table' AND w.part = s.part;
-
-UPDATE store."$table" s SET last_seen_at = NULL
-FROM incoming i WHERE s.last_seen_at IS NOT NULL AND $same_key;

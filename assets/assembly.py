@@ -1,0 +1,85 @@
+"""Makes a batch for the warehouse out of a dataset's answers, fresh from the vendor or kept in raw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from assets.declaration import Dataset
+from assets.errors import AnswerRefused
+from assets.fetch import Fetched, Missing, Share
+from assets.normalise import Normalised, Piece, normalise
+from assets.records import records_in
+from warehouse.batch import Batch, Part, Watermarks
+
+
+def assemble(fetched: Fetched, place: str, marks: Watermarks, account_id: str) -> Batch:
+    """The batch of ``fetched``: answers identical to their part's mark carry no rows, the others are normalised.
+
+    ``place`` is the dotted path of the records. Raises ``AnswerRefused`` when no answer can be read, or the numbers of
+    one look wrong.
+    """
+    dataset = fetched.dataset
+    parts, pieces, missing = [], [], list(fetched.missing)
+    for share in fetched.shares:
+        part = _part(share, dataset.contract, marks)
+        try:
+            if not part.unchanged:
+                pieces.append(_piece(share, dataset, place))
+            parts.append(part)
+        except AnswerRefused as refusal:
+            missing.append(Missing(share.part, refusal))
+    if missing and not parts:
+        raise AnswerRefused(told(fetched, missing))
+    found = normalise(dataset, pieces, account_id)
+    return Batch(
+        table=dataset.table,
+        account_id=account_id,
+        parts=_counted(parts, pieces, found),
+        rows=found.rows,
+        protected=found.protected,
+        requested=fetched.requested,
+        rejects=found.rejects,
+        drift=found.drift,
+        incomplete=told(fetched, missing) if missing else None,
+    )
+
+
+def told(fetched: Fetched, missing: Sequence[Missing]) -> str:
+    """One line for one failure, or for the first of many."""
+    requests = len(fetched.shares) + len(fetched.missing)
+    first = str(missing[0].error)
+    return first if requests == 1 else f"{len(missing)} of {requests} requests failed; the first: {first}"
+
+
+def _part(share: Share, contract: str, marks: Watermarks) -> Part:
+    part = Part(
+        name=share.part,
+        response_id=share.source.response_id,
+        requested_at=share.source.requested_at,
+        body_sha256=share.source.sha256,
+        contract=contract,
+    )
+    mark = marks.get(share.part)
+    if mark is None or (mark.body_sha256, mark.contract) != (part.body_sha256, contract):
+        return part
+    return replace(part, unchanged=True, fetched=mark.fetched, rejected=mark.rejected, duplicates=mark.duplicates)
+
+
+def _piece(share: Share, dataset: Dataset, place: str) -> Piece:
+    return Piece(share.part, share.source.response_id, share.params, records_in(share.source.document, dataset, place))
+
+
+def _counted(parts: Sequence[Part], pieces: Sequence[Piece], found: Normalised) -> list[Part]:
+    fetched = {piece.part: len(piece.records) for piece in pieces}
+    return [
+        part
+        if part.unchanged
+        else replace(
+            part,
+            fetched=fetched[part.name],
+            rejected=found.rejected.get(part.name, 0),
+            readable_keys=part.name not in found.unreadable,
+        )
+        for part in parts
+    ]

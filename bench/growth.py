@@ -1,0 +1,160 @@
+"""A year of snapshots every 15 minutes: 10,000 keys, one in a hundred changed each time.
+
+Run in a process of its own: ``python -m bench.growth FOLDER SNAPSHOTS``; prints one JSON document. The snapshots go
+through ``warehouse.loading.load_batch``, the function that every sync loads with, each with its watermark, its row in
+``ops.loads`` and its recount; the file is closed and opened again once per simulated day. Bodies are left out on both
+sides: what they cost is a matter of the retention setting.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from assets.datasets import DATASETS, STATISTICS
+from warehouse.batch import Batch, Load, Part
+from warehouse.connection import opened
+from warehouse.loading import load_batch
+from warehouse.migrate import migrate, shape
+
+YEAR = 35_040
+KEYS, CHANGED = 10_000, 100
+PER_DAY = 96
+APPENDED_SAMPLE = 960
+START = datetime(2026, 1, 1, tzinfo=UTC)
+QUERIES = 41
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Sizes in bytes, times in seconds (medians); ``append_only_bytes`` is scaled up from ``appended_sample`` snapshots."""
+
+    snapshots: int
+    seconds: float
+    history_bytes: int
+    versions: int
+    append_only_bytes: int
+    appended_sample: int
+    scan_seconds: float
+    as_of_seconds: float
+    as_of_worst_seconds: float
+
+
+class Vendor:
+    """The changing snapshot, as the Arrow table that a normalised answer is."""
+
+    def __init__(self) -> None:
+        self._chance = np.random.default_rng(1)
+        self._total = self._chance.integers(1, 5_000, KEYS)
+        self._success = (self._total * self._chance.random(KEYS)).astype("int64")
+        numbers = range(KEYS)
+        texts = {
+            "country_code": [str(n // 100) for n in numbers],
+            "country": [f"Country {n // 100}" for n in numbers],
+            "carrier": ["any"] * KEYS,
+            "service_code": [f"s{n % 100}" for n in numbers],
+            "service": [f"Service {n % 100}" for n in numbers],
+        }
+        self._fixed = pa.table({name: pa.array(values, pa.string()) for name, values in texts.items()})
+        self._seconds = pa.array(self._chance.integers(0, 3_000, KEYS) / 10)
+        self._empty = pa.array([""] * KEYS, pa.string())
+
+    def change(self) -> None:
+        """One row in a hundred gets another number of orders."""
+        rows = self._chance.choice(KEYS, CHANGED, replace=False)
+        self._total[rows] += self._chance.integers(1, 50, CHANGED)
+
+    def rows(self) -> pa.Table:
+        """The snapshot as it stands."""
+        rows = self._fixed.append_column("success_rate", pa.array(self._success / self._total))
+        rows = rows.append_column("attempts", pa.array(self._total)).append_column("successes", pa.array(self._success))
+        rows = rows.append_column("average_seconds", self._seconds)
+        return rows.append_column("extra", pa.nulls(KEYS, pa.string())).append_column("part", self._empty)
+
+
+def measure(folder: Path, snapshots: int) -> Growth:
+    """Raises ``AssertionError`` when a past snapshot does not read back exactly as it was."""
+    vendor, file = Vendor(), folder / "history.duckdb"
+    past: dict[datetime, int] = {}
+    began, at = time.perf_counter(), START
+    for first in range(0, snapshots, PER_DAY):
+        with opened(file) as connection:
+            if not first:
+                migrate(connection)
+                shape(connection, [dataset.table for dataset in DATASETS.values()])
+            for number in range(first, min(first + PER_DAY, snapshots)):
+                vendor.change()
+                at = START + timedelta(minutes=15 * number)
+                outcome = load_batch(connection, _batch(vendor.rows(), at), _load(number, at))
+                assert outcome.status == "ok" and outcome.counts.fetched == KEYS, outcome.error
+        past[at] = int(vendor._total.sum())
+    seconds = time.perf_counter() - began
+    sampled = min(APPENDED_SAMPLE, snapshots)
+    appended = _append_only(folder / "appended.duckdb", sampled) * snapshots // sampled
+    with opened(file, read_only=True) as connection:
+        versions = _value(connection, "SELECT count(*) FROM sms.statistics_history")
+        scan, as_of, worst = _queries(connection, past)
+    return Growth(snapshots, seconds, file.stat().st_size, versions, appended, sampled, scan, as_of, worst)
+
+
+def _batch(rows: pa.Table, at: datetime) -> Batch:
+    part = Part("", f"response {at:%s}", at, f"body {at:%s}", STATISTICS.contract, fetched=KEYS)
+    return Batch(STATISTICS.table, "bench", [part], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
+
+
+def _load(number: int, at: datetime) -> Load:
+    return Load(f"run {number}", f"load {number}", "statistics", "bench", at)
+
+
+def _append_only(file: Path, snapshots: int) -> int:
+    """Bytes of a table that every snapshot was appended to, with its instant; also closed once a day."""
+    vendor = Vendor()
+    for first in range(0, snapshots, PER_DAY):
+        with duckdb.connect(str(file)) as connection:
+            for number in range(first, min(first + PER_DAY, snapshots)):
+                vendor.change()
+                rows = vendor.rows().drop_columns(["extra", "part"])  # noqa: F841 - DuckDB finds it by its name
+                verb = "INSERT INTO appended" if number else "CREATE TABLE appended AS"
+                connection.execute(f"{verb} SELECT *, {number}::INTEGER AS snapshot FROM rows")
+    return file.stat().st_size
+
+
+def _queries(connection: duckdb.DuckDBPyConnection, past: dict[datetime, int]) -> tuple[float, float, float]:
+    """Median seconds of a scan of the current table and of as-of queries over the year, and the slowest day's median."""
+    whole = "SELECT sum(attempts), avg(success_rate), count(*) FROM "
+    scan, as_of = [], []
+    days = sorted(past)
+    for turn in range(QUERIES):
+        scan.append(_timed(connection, whole + "sms.statistics")[0])
+        day = days[turn * (len(days) - 1) // (QUERIES - 1)]
+        query = whole + f"sms.statistics_as_of(TIMESTAMPTZ '{day.isoformat()}')"
+        runs = [_timed(connection, query) for _ in range(3)]
+        assert runs[0][1] == (past[day], KEYS), f"the snapshot of {day} reads back as {runs[0][1]}, it was {past[day]}"
+        as_of.append(statistics.median(seconds for seconds, _ in runs))
+    return statistics.median(scan), statistics.median(as_of), max(as_of)
+
+
+def _timed(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[float, tuple[int, int]]:
+    began = time.perf_counter()
+    row = connection.execute(sql).fetchone()
+    assert row
+    return time.perf_counter() - began, (row[0], row[2])
+
+
+def _value(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = connection.execute(sql).fetchone()
+    assert row
+    return int(row[0])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asdict(measure(Path(sys.argv[1]), int(sys.argv[2])))))

@@ -1,0 +1,175 @@
+"""The loaders that are compared. Each has the same two duties: sync one shape into files below a folder, read it back.
+
+Everything a loader does between the call of its ``sync`` and its return is timed; its imports are not, because every
+process syncs a small answer into another folder first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+USER, KEY = "bench", "k9f2c7d41ab80e6655d0aa13f7c2e9b4"
+PARALLEL = 8
+STATISTICS = ("country_code", "country", "carrier", "service_code", "service", "attempts", "successes")
+RATES = ("round(success_rate * 10000)::BIGINT", "round(average_seconds * 10)::BIGINT")
+SERVICES = ("country_code", "carrier", "service_code", "service", "price_cents", "stock")
+
+Sync = Callable[[str, str, Path], None]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A loader: ``sync(shape, base_url, folder)``, its file's name, its current rows and all its versions in SQL."""
+
+    name: str
+    sync: Sync
+    file: str
+    current: Mapping[str, str]
+    versions: Mapping[str, str]
+    bodies: str = ""
+
+
+def sync_ours(shape: str, base_url: str, folder: Path) -> None:
+    """The program's own data path with every promise on; only the rate budget is widened beyond the benchmark's need."""
+    from pipelines.settings import Settings
+    from pipelines.wiring import data_path
+
+    settings = Settings(
+        user_id=USER,
+        api_key=KEY,
+        base_url=base_url,
+        warehouse=folder / "warehouse.duckdb",
+        parallel_requests=PARALLEL,
+        requests_per_second=10_000,
+        requests_per_minute=100_000,
+    )
+    with data_path(settings) as path:
+        for result in path.sync([shape]):
+            assert result.outcome.status == "ok", result.outcome.error
+
+
+def sync_floor(shape: str, base_url: str, folder: Path) -> None:
+    """GET, JSON parse, one insert into a typed table: no raw, no history, no checks, no second load."""
+    import duckdb
+    import httpx
+    import orjson
+    import pyarrow as pa
+
+    assert shape == "statistics"
+    with httpx.Client(timeout=60) as client:
+        body = client.get(f"{base_url}/statistics/{USER}", params={"apiKey": KEY}).content
+    rows = pa.Table.from_pylist(orjson.loads(body)["body"])
+    with duckdb.connect(str(folder / "floor.duckdb")) as connection:
+        connection.execute(
+            "CREATE TABLE statistics (cShort VARCHAR, country VARCHAR, carrier VARCHAR, sShort VARCHAR, service VARCHAR, "
+            "total BIGINT, success BIGINT, successRate DOUBLE, averageSeconds DOUBLE)"
+        )
+        connection.register("answer", rows)
+        connection.execute("INSERT INTO statistics BY NAME SELECT * FROM answer")
+
+
+def sync_dlt_merge(shape: str, base_url: str, folder: Path) -> None:
+    """dlt's default merge strategy (delete and insert by primary key)."""
+    _sync_dlt(shape, base_url, folder, "merge")
+
+
+def sync_dlt_scd2(shape: str, base_url: str, folder: Path) -> None:
+    """dlt's slowly changing dimension: a version per changed row, absent rows retired."""
+    _sync_dlt(shape, base_url, folder, {"disposition": "merge", "strategy": "scd2"})
+
+
+def _sync_dlt(shape: str, base_url: str, folder: Path, disposition: Any) -> None:
+    # Settings as dlt's own variables: no telemetry, nothing outside the folder, as many threads as ours.
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "EXTRACT__WORKERS": str(PARALLEL)}
+    os.environ |= {"DLT_DATA_DIR": str(folder / "dlt"), "DLT_PROJECT_DIR": str(folder)}
+    import dlt
+    from dlt.sources.rest_api import rest_api_source
+
+    resources = {"statistics": _dlt_statistics, "services": _dlt_services}[shape](disposition)
+    client = {"base_url": base_url, "auth": {"type": "api_key", "name": "apiKey", "api_key": KEY, "location": "query"}}
+    source = rest_api_source({"client": {**client, "paginator": "single_page"}, "resources": resources}, name="vendor")
+    pipeline = dlt.pipeline(
+        "bench",
+        pipelines_dir=str(folder / "pipelines"),
+        destination=dlt.destinations.duckdb(str(folder / "dlt.duckdb")),
+        dataset_name="vendor",
+    )
+    pipeline.run(source.with_resources(shape), loader_file_format="parquet").raise_on_failed_jobs()
+
+
+def _dlt_statistics(disposition: Any) -> list[Any]:
+    by_key = {"primary_key": ["cShort", "carrier", "sShort"]} if disposition == "merge" else {}
+    endpoint = {"path": f"statistics/{USER}", "data_selector": "body"}
+    return [{"name": "statistics", "endpoint": endpoint, "write_disposition": disposition, **by_key}]
+
+
+def _dlt_services(disposition: Any) -> list[Any]:
+    listed = {"path": f"numbers/{USER}/countries", "data_selector": "body"}
+    asked = f"numbers/{USER}/lookup/{{resources.carriers.cShort}}/{{resources.carriers.carrier}}"
+    return [
+        {"name": "carriers", "endpoint": listed, "processing_steps": [{"yield_map": _one_per_carrier}]},
+        {
+            "name": "services",
+            "endpoint": {"path": asked, "data_selector": "body"},
+            "include_from_parent": ["cShort", "carrier"],
+            "primary_key": ["_carriers_cShort", "_carriers_carrier", "sShort"],
+            "write_disposition": disposition,
+            "parallelized": True,
+        },
+    ]
+
+
+def _one_per_carrier(country: dict[str, Any]) -> Any:
+    yield [{"cShort": country["cShort"], "carrier": carrier} for carrier in country["carriers"]]
+
+
+def _select(columns: tuple[str, ...], source: str) -> str:
+    return f"SELECT {', '.join(columns)} FROM {source}"
+
+
+_VENDOR_STATISTICS = ("c_short", "country", "carrier", "s_short", "service", "total", "success")
+_VENDOR_RATES = ("round(success_rate * 100)::BIGINT", "round(average_seconds * 10)::BIGINT")
+_VENDOR_SERVICES = ("_carriers_c_short", "_carriers_carrier", "s_short", "service", "price", "count")
+_DLT = {
+    "statistics": _select((*_VENDOR_STATISTICS, *_VENDOR_RATES), "vendor.statistics"),
+    "services": _select(_VENDOR_SERVICES, "vendor.services"),
+}
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "ours",
+            sync_ours,
+            "warehouse.duckdb",
+            {
+                "statistics": _select((*STATISTICS, *RATES), "sms.statistics"),
+                "services": _select(SERVICES, "sms.services"),
+            },
+            {"statistics": "sms.statistics_history", "services": "sms.services_history"},
+            "SELECT count(*) FROM raw.responses WHERE body IS NOT NULL",
+        ),
+        Peer("dlt merge", sync_dlt_merge, "dlt.duckdb", _DLT, {}),
+        Peer(
+            "dlt scd2",
+            sync_dlt_scd2,
+            "dlt.duckdb",
+            {"statistics": _DLT["statistics"] + " WHERE _dlt_valid_to IS NULL"},
+            {"statistics": "vendor.statistics"},
+        ),
+        Peer(
+            "floor",
+            sync_floor,
+            "floor.duckdb",
+            {
+                "statistics": "SELECT cShort, country, carrier, sShort, service, total, success, "
+                "round(successRate * 100)::BIGINT, round(averageSeconds * 10)::BIGINT FROM statistics"
+            },
+            {},
+        ),
+    )
+}

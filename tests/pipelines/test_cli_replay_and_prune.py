@@ -1,0 +1,111 @@
+"""``smsonline replay`` and ``smsonline prune``: raw answers are enough, and go when they are old."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets.datasets import DATASETS
+from pipelines.settings import load_settings
+from pipelines.wiring import data_path
+from smsonline.sandbox import Sandbox
+
+HOUR = timedelta(hours=1)
+
+
+def synced(vendor: Sandbox, hours: int) -> datetime:
+    """Syncs everything once an hour of the sandbox's time; returns when it began."""
+    began = datetime.now(UTC)
+    for number in range(hours):
+        shift = number * HOUR
+        with data_path(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as path:
+            assert all(result.outcome.status == "ok" for result in path.sync(list(DATASETS)))
+            path.publish()
+        vendor.advance(HOUR.total_seconds())
+    return began
+
+
+def history(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return {
+            name: connection.execute(f"SELECT * FROM sms.{name}_history ORDER BY ALL").fetchall() for name in DATASETS
+        }
+
+
+@pytest.fixture
+def warehouse(home: Path) -> Path:
+    return home / "data/warehouse.duckdb"
+
+
+def test_a_replay_without_the_vendor_gives_the_same_tables(vendor, command, warehouse):
+    began = synced(vendor, 3)
+    before = history(warehouse)
+    asked = len(vendor.requests)
+    with duckdb.connect(str(warehouse)) as connection:
+        for name in DATASETS:
+            connection.execute(f"DELETE FROM store.{name}")
+    assert command("replay").code == 0
+    assert history(warehouse) == before
+    since = (began + HOUR / 2).strftime("%Y-%m-%dT%H:%M:%S")
+    assert command("replay", "--since", since).code == 0
+    assert history(warehouse) == before
+    assert history(warehouse.with_name("analytics.duckdb")) == before
+    assert len(vendor.requests) == asked
+
+
+def test_a_mended_declaration_takes_back_what_was_rejected(vendor, command, home, warehouse):
+    vendor.faults.add("popular", "fractions")
+    vendor.faults.add("statistics", "fractions")
+    assert command("sync", "statistics").code == 1
+    (home / "smsonline.toml").write_text('[datasets.statistics.fields.success_rate]\nunit = "fraction"\n')
+    replayed = command("replay", "statistics", "--json").document["datasets"][0]
+    assert replayed["inserted"] == 540
+    assert "540" in command("query", "SELECT count(*) FROM sms.statistics").out
+
+
+def test_rejected_rows_come_back_when_the_contract_is_mended(vendor, command, home, warehouse):
+    vendor.faults.add("coupons", "wrong_type")
+    command("sync", "coupons")
+    (home / "smsonline.toml").write_text('[datasets.coupons.fields.timing]\nnames = ["weeks"]\n')
+    assert "1 rows" in command("query", "SELECT reasons FROM ops.rejects").out
+    assert command("replay", "coupons").code == 0
+    assert "0 rows" in command("query", "SELECT reasons FROM ops.rejects").out
+    assert "3 rows" in command("query", "SELECT code FROM sms.coupons").out
+
+
+def test_an_accepted_shrink_is_accepted_again(vendor, command, warehouse):
+    command("sync", "favourites")
+    vendor.faults.add("favourites", "empty_list")
+    command("sync", "favourites")
+    command("sync", "favourites", "--accept-shrink")
+    before = history(warehouse)["favourites"]
+    command("replay", "favourites")
+    assert history(warehouse)["favourites"] == before
+
+
+def test_pruning_keeps_tables_and_what_a_later_replay_needs(vendor, command, warehouse, monkeypatch):
+    synced(vendor, 3)
+    before = history(warehouse)
+    with duckdb.connect(str(warehouse)) as connection:  # two syncs were long ago
+        connection.execute(
+            "UPDATE raw.responses SET requested_at = requested_at - INTERVAL 400 DAY WHERE requested_at < ?",
+            [datetime.now(UTC) + HOUR / 2],
+        )
+    dry = command("prune", "--dry-run", "--json").document
+    assert dry["responses"] > 10
+    wet = command("prune", "--json").document
+    assert (wet["responses"], wet["body_bytes"]) == (dry["responses"], dry["body_bytes"])
+    assert command("prune", "--json").document["responses"] == 0
+    assert history(warehouse) == before
+    assert command("replay").code == 0
+    assert history(warehouse) == before
+
+
+def test_without_a_warehouse_both_name_the_next_step(home, command):
+    for arguments in (["replay"], ["prune"]):
+        done = command(*arguments)
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert "run smsonline sync first" in done.err

@@ -1,0 +1,138 @@
+"""The code location: what it holds, and that it loads without account, network or warehouse."""
+
+import importlib
+import os
+import socket
+
+import dagster as dg
+import pytest
+import yaml
+
+import pipelines.definitions
+from assets.datasets import DATASETS
+from pipelines.definitions import definitions
+from pipelines.jobs import CHECK_ALL, SYNC_ALL
+from pipelines.settings import Settings, SettingsError
+from pipelines.up import INSTANCE_TEMPLATE, WORKSPACE
+
+DEFINITIONS = definitions(Settings())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("SMSONLINE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_asset_graph_is_the_one_on_record(snapshot):
+    specs = sorted(DEFINITIONS.resolve_all_asset_specs(), key=lambda spec: spec.key)
+    pools = {key: node.pools for key, node in DEFINITIONS.resolve_asset_graph()._asset_nodes_by_key.items()}
+    assert [
+        {
+            "key": spec.key.to_user_string(),
+            "group": spec.group_name,
+            "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "kinds": sorted(spec.kinds),
+            "tags": {name: value for name, value in spec.tags.items() if not name.startswith("dagster/")},
+            "pools": sorted(pools[spec.key]),
+            "description": spec.description,
+            "warn_minutes": spec.freshness_policy.warn_window.to_timedelta().total_seconds() / 60,
+            "fail_minutes": spec.freshness_policy.fail_window.to_timedelta().total_seconds() / 60,
+            "columns": [f"{c.name} {c.type}" for c in spec.metadata["dagster/column_schema"].columns],
+        }
+        for spec in specs
+    ] == snapshot
+
+
+def test_the_checks_are_the_ones_on_record(snapshot):
+    specs = [spec for checks in DEFINITIONS.asset_checks for spec in checks.check_specs]
+    assert {f"{spec.asset_key.to_user_string()}: {spec.name}": spec.description for spec in specs} == snapshot
+
+
+def test_the_jobs_schedules_and_sensors_are_the_ones_on_record(snapshot):
+    repository = DEFINITIONS.get_repository_def()
+    assert {
+        "jobs": {
+            job.name: {
+                "assets": sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys),
+                "checks": len(job.asset_layer.asset_graph.asset_check_keys),
+                "tags": dict(job.tags),
+                "executor": job.executor_def.name,
+                "hooks": sorted(hook.name for hook in job.hook_defs),
+            }
+            for job in repository.get_all_jobs()
+            if not job.name.startswith("__")
+        },
+        "schedules": {s.name: [s.job_name, s.cron_schedule, s.default_status.value] for s in repository.schedule_defs},
+        "sensors": {s.name: [s.job_name, s.minimum_interval_seconds] for s in repository.sensor_defs},
+    } == snapshot
+
+
+def test_the_definitions_validate():
+    dg.Definitions.validate_loadable(DEFINITIONS)
+
+
+def test_every_dataset_is_in_one_cadence_job_and_in_the_job_of_all():
+    jobs = {job.name: job for job in DEFINITIONS.get_repository_def().get_all_jobs()}
+    cadence_jobs = [name for name in jobs if name.startswith("sync_") and name != SYNC_ALL]
+    found = [key.path[-1] for name in cadence_jobs for key in jobs[name].asset_layer.selected_asset_keys]
+    assert sorted(found) == sorted(DATASETS)
+    assert {key.path[-1] for key in jobs[SYNC_ALL].asset_layer.selected_asset_keys} == set(DATASETS)
+    assert jobs[CHECK_ALL].asset_layer.selected_asset_keys == set()
+
+
+def test_loading_needs_no_account_no_network_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
+    importlib.reload(pipelines.definitions)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_key_is_nowhere_in_the_definitions(monkeypatch):
+    key = "canary-9d2b64c0e7"
+    monkeypatch.setenv("SMSONLINE_API_KEY", key)
+    external = importlib.reload(pipelines.definitions).defs.get_repository_def()
+    assert key not in repr(external.get_top_level_resources())
+    for job in external.get_all_jobs():
+        assert key not in repr(job.tags) + repr(job.run_config)
+
+
+def test_a_settings_file_that_is_no_toml_is_named(tmp_path):
+    (tmp_path / "smsonline.toml").write_text("datasets = [")
+    with pytest.raises(SettingsError, match=r"^smsonline.toml cannot be read: ") as caught:
+        importlib.reload(pipelines.definitions)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_override_that_fits_nothing_is_named(tmp_path):
+    (tmp_path / "smsonline.toml").write_text("[datasets.balance]\ncadence_minutes = 5\n")
+    with pytest.raises(SettingsError, match=r"\[datasets.balance\]: no such dataset"):
+        importlib.reload(pipelines.definitions)
+
+
+def test_an_override_of_a_cadence_moves_the_dataset_to_another_job(tmp_path):
+    (tmp_path / "smsonline.toml").write_text("[datasets.balances]\ncadence_minutes = 360\n")
+    repository = importlib.reload(pipelines.definitions).defs.get_repository_def()
+    schedule = repository.get_schedule_def("every_6_hours")
+    assert schedule.cron_schedule == "0 */6 * * *"
+    keys = repository.get_job("sync_every_6_hours").asset_layer.selected_asset_keys
+    assert [key.path[-1] for key in keys] == ["balances"]
+
+
+def test_the_instance_configuration_for_one_box_is_accepted(tmp_path):
+    (tmp_path / "dagster.yaml").write_text(INSTANCE_TEMPLATE.read_text())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        concurrency = instance.get_concurrency_config()
+        assert concurrency.run_queue_config.max_concurrent_runs == 1
+        assert concurrency.pool_config.pool_granularity.value == "run"
+        assert concurrency.pool_config.default_pool_limit == 1
+        assert not instance.telemetry_enabled
+        assert not instance.run_retries_enabled
+        assert instance.run_retries_max_retries == 0
+        assert instance.run_monitoring_enabled
+        assert instance.freshness_enabled
+
+
+def test_the_workspace_names_this_code_location():
+    (entry,) = yaml.safe_load(WORKSPACE.read_text())["load_from"]
+    assert entry["python_module"]["module_name"] == pipelines.definitions.__name__

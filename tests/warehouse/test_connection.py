@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from warehouse.connection import opened, transaction
+from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
+
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def held_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        holder.communicate()
+
+
+def opens_elsewhere(path: Path) -> bool:
+    return (
+        subprocess.run([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.DEVNULL, check=False).returncode == 0
+    )
+
+
+def refusal(path: Path, *, read_only: bool = False) -> WarehouseError:
+    with pytest.raises(WarehouseError) as error, opened(path, read_only=read_only, wait_seconds=0) as connection:
+        connection.execute("SELECT 1")
+    assert "\n" not in str(error.value)
+    assert str(path) in str(error.value) or str(path.parent) in str(error.value)
+    return error.value
+
+
+def test_folders_are_made_and_times_are_utc(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        assert connection.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+    assert warehouse_path.is_file()
+
+
+def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: Path) -> None:
+    pauses: list[float] = []
+    warehouse_path.parent.mkdir()
+    with held_by_another_process(warehouse_path) as holder:
+        with (
+            pytest.raises(WarehouseLocked) as error,
+            opened(warehouse_path, wait_seconds=0.1, sleep=pauses.append) as _,
+        ):
+            pass
+    assert f"(PID {holder.pid})" in str(error.value)
+    assert "wait for that process or end it" in str(error.value)
+    assert len(pauses) >= 1
+    assert max(pauses) <= 1.0
+
+
+def test_a_file_that_is_let_go_while_waiting_is_opened(warehouse_path: Path) -> None:
+    warehouse_path.parent.mkdir()
+    with held_by_another_process(warehouse_path) as holder:
+
+        def let_go(_: float) -> None:
+            if holder.poll() is None:
+                holder.communicate()
+
+        with opened(warehouse_path, sleep=let_go) as connection:
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_reader_waits_for_a_writer_too(warehouse_path: Path) -> None:
+    warehouse_path.parent.mkdir()
+    with held_by_another_process(warehouse_path):
+        assert isinstance(refusal(warehouse_path, read_only=True), WarehouseLocked)
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, duckdb.Error])
+def test_the_file_is_free_again_whatever_happened(warehouse_path: Path, failure: type[BaseException]) -> None:
+    with pytest.raises(failure), opened(warehouse_path) as connection, transaction(connection):
+        connection.execute("CREATE TABLE t (i INTEGER)")
+        raise failure
+    assert opens_elsewhere(warehouse_path)
+    with opened(warehouse_path, read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
+def test_a_transaction_that_ends_well_is_kept(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection, transaction(connection):
+        connection.execute("CREATE TABLE t AS SELECT 1 AS i")
+    with opened(warehouse_path, read_only=True) as connection:
+        assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hi", b"not a database " * 1000, b"SQLite format 3\0" + b"\0" * 5000, b"PAR1" * 9]
+)
+def test_a_file_that_is_no_duckdb_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "w.duckdb"
+    path.write_bytes(content)
+    error = refusal(path)
+    assert isinstance(error, NotAWarehouse)
+    assert "SMSONLINE_WAREHOUSE" in str(error)
+    assert path.read_bytes() == content
+
+
+def test_reading_a_file_that_is_not_there_says_what_to_run(tmp_path: Path) -> None:
+    error = refusal(tmp_path / "none.duckdb", read_only=True)
+    assert isinstance(error, NotAWarehouse)
+    assert "run smsonline sync first" in str(error)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_path_that_cannot_be_is_refused(tmp_path: Path, read_only: bool) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert isinstance(refusal(tmp_path / "file" / "w.duckdb", read_only=read_only), WarehouseUnwritable)
+    assert isinstance(refusal(tmp_path), WarehouseUnwritable)
+
+
+def test_writing_through_a_reader_is_refused(warehouse_path: Path) -> None:
+    with opened(warehouse_path):
+        pass
+    with (
+        pytest.raises(WarehouseUnwritable, match="opened for reading only"),
+        opened(warehouse_path, read_only=True) as connection,
+    ):
+        connection.execute("CREATE TABLE t (i INTEGER)")
+
+
+def test_wrong_sql_stays_duckdbs_own_error(warehouse_path: Path) -> None:
+    with pytest.raises(duckdb.ParserException, match="selec"), opened(warehouse_path) as connection:
+        connection.execute("selec 1")

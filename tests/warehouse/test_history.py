@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warehouse.batch import Outcome
+
+VALUES = st.none() | st.integers(0, 2)
+SNAPSHOTS = st.lists(st.lists(st.tuples(st.sampled_from("abcd"), VALUES), max_size=6), min_size=1, max_size=7)
+
+
+def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> Outcome:
+    rows = [{"code": code, "price_cents": price} for code, price in records]
+    outcome: Outcome = warehouse.snapshot(rows, at, accept_shrink=True)
+    return outcome
+
+
+def empty(warehouse: Any) -> None:
+    for table in ("store.things", "store.things_closed", "ops.watermarks", "ops.loads"):
+        warehouse.sql(f"DELETE FROM {table}")
+
+
+@settings(max_examples=25)
+@given(SNAPSHOTS)
+def test_the_history_of_any_snapshots_replays_to_exactly_those(warehouse: Any, snapshots: Any) -> None:
+    empty(warehouse)
+    for at, records in enumerate(snapshots):
+        outcome = load(warehouse, records, at)
+        assert (outcome.status, outcome.counts.fetched) == ("ok", len(records))
+        assert outcome.counts.duplicates == len(records) - len(dict(records))
+    for at, records in enumerate(snapshots):
+        assert warehouse.as_of(at) == warehouse.as_of(at + 0.99) == dict(records)
+    assert warehouse.as_of(-1) == {}
+    assert warehouse.current() == dict(snapshots[-1])
+    _versions_fit(warehouse, snapshots)
+
+
+def _versions_fit(warehouse: Any, snapshots: Any) -> None:
+    """No overlaps, no two neighbours that say the same, as many versions as there were changes."""
+    overlaps = warehouse.sql(
+        "SELECT 1 FROM (SELECT *, lead(valid_from) OVER w AS following, lead(price_cents) OVER w AS next_price, "
+        "lead(code) OVER w AS next_code FROM sms.things_history WINDOW w AS (PARTITION BY code ORDER BY valid_from)) "
+        "WHERE valid_to <= valid_from OR valid_to > following OR (valid_to IS NULL AND following IS NOT NULL) "
+        "OR (valid_to = following AND price_cents IS NOT DISTINCT FROM next_price)"
+    )
+    assert overlaps == []
+    states = [{}, *map(dict, snapshots)]
+    begun = sum(
+        code not in before or before[code] != price
+        for before, after in zip(states, states[1:], strict=False)
+        for code, price in after.items()
+    )
+    assert warehouse.sql("SELECT count(*) FROM sms.things_history") == [(begun,)]
+    firsts = {code: at for at, records in reversed(list(enumerate(snapshots))) for code, _ in records}
+    seen = dict(warehouse.sql("SELECT DISTINCT code, first_seen_at FROM sms.things_history"))
+    assert seen == {code: warehouse.minute(at) for code, at in firsts.items()}
+
+
+@settings(max_examples=20)
+@given(st.permutations(range(4)), st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=4, max_size=4))
+def test_answers_that_arrive_late_change_nothing(warehouse: Any, order: list[int], snapshots: Any) -> None:
+    empty(warehouse)
+    newest, kept = -1, []
+    for at in order:
+        outcome = load(warehouse, list(snapshots[at].items()), at)
+        assert outcome.status == ("ok" if at > newest else "rejected")
+        kept += [at] if at > newest else []
+        newest = max(newest, at)
+    assert [warehouse.as_of(at) for at in kept] == [snapshots[at] for at in kept]
+    assert warehouse.current() == snapshots[3]
+
+
+FAN_OUTS = st.lists(
+    st.tuples(
+        st.integers(0, 9),
+        st.dictionaries(st.sampled_from("xyz"), st.none() | st.dictionaries(st.sampled_from("12"), VALUES), max_size=3),
+    ),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda load: load[0],
+)
+
+
+@settings(max_examples=25)
+@given(FAN_OUTS)
+def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_late(
+    warehouse: Any, loads: Any
+) -> None:
+    """A part that is ``None`` was asked for and failed; one that is absent was not asked for any more."""
+    empty(warehouse)
+    known: dict[str, tuple[int, dict[str, Any]]] = {}
+    for at, parts in loads:
+        answers = {
+            part: {part + code: n for code, n in rows.items()} for part, rows in parts.items() if rows is not None
+        }
+        if not answers:
+            continue
+        fresh = [part for part in answers if at > known.get(part, (-1, {}))[0]]
+        outcome = warehouse.answers(answers, at, requested=frozenset(parts), accept_shrink=True)
+        assert outcome.status == ("ok" if fresh else "rejected")
+        if fresh:
+            known |= {part: (at, {}) for part in known if part not in parts and known[part][0] < at}
+            known |= {part: (at, answers[part]) for part in fresh}
+    expected = {code: n for _, rows in known.values() for code, n in rows.items()}
+    assert warehouse.current() == expected
+    assert warehouse.sql("SELECT count(*) FROM sms.things_history WHERE valid_to <= valid_from") == [(0,)]
+
+
+def test_the_instant_of_a_change_belongs_to_the_new_version(warehouse: Any) -> None:
+    warehouse.snapshot({"a": 1, "b": 1}, 1)
+    warehouse.snapshot({"a": 2}, 2)
+    assert warehouse.as_of(0.999999) == {}
+    assert warehouse.as_of(1) == {"a": 1, "b": 1} == warehouse.as_of(1.999999)
+    assert warehouse.as_of(2) == {"a": 2} == warehouse.as_of(1_000_000)
+
+
+def test_unchanged_loads_cost_no_row(warehouse: Any) -> None:
+    for at in range(9):
+        warehouse.snapshot({"a": 1, "b": 2}, at)
+    assert warehouse.sql("SELECT count(*) FROM sms.things_history") == [(2,)]
+    assert warehouse.sql("SELECT count(*) FROM ops.watermarks") == [(1,)]
+    assert warehouse.sql("SELECT DISTINCT last_seen_at FROM sms.things") == [(warehouse.minute(8),)]
+
+
+def test_every_version_names_the_answer_it_came_with(warehouse: Any) -> None:
+    named = [{"": {"response_id": f"r{n}"}} for n in range(3)]
+    warehouse.answers({"": {"a": 1, "b": 1}}, 0, changed_parts=named[0])
+    warehouse.answers({"": {"a": 1, "b": 1}}, 1, changed_parts=named[1])
+    warehouse.answers({"": {"a": 1, "b": 2}}, 2, changed_parts=named[2])
+    assert warehouse.sql("SELECT code, price_cents, response_id FROM sms.things_history ORDER BY ALL") == [
+        ("a", 1, "r0"),
+        ("b", 1, "r0"),
+        ("b", 2, "r2"),
+    ]
+
+
+def test_the_views_have_the_promised_columns_and_comments(warehouse: Any) -> None:
+    def columns(view: str) -> list[str]:
+        return [row[0] for row in warehouse.sql(f"DESCRIBE sms.{view}")]
+
+    business = ["code", "price_cents", "extra"]
+    sightings = ["response_id", "first_seen_at", "last_seen_at"]
+    assert columns("things") == business + sightings
+    assert columns("things_history") == [*business, *sightings, "valid_from", "valid_to"]
+    comments = warehouse.sql(
+        "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = 'sms' AND table_name = 'things' "
+        "AND comment IS NOT NULL ORDER BY column_index"
+    )
+    assert comments == [
+        ("code", "The thing's code."),
+        ("price_cents", "What it's worth, US cents."),
+        ("extra", "The rest."),
+    ]

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from assets.datasets import DATASETS
+from warehouse.connection import opened
+from warehouse.errors import NotAWarehouse
+from warehouse.migrate import migrate, migrations, schema_version, shape
+
+TABLES = [dataset.table for dataset in DATASETS.values()]
+
+
+def objects(connection: duckdb.DuckDBPyConnection) -> list[Any]:
+    return connection.execute(
+        "SELECT schema_name, table_name, column_name, data_type, comment FROM duckdb_columns() "
+        "WHERE NOT internal ORDER BY ALL"
+    ).fetchall()
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+def test_an_empty_file_becomes_a_warehouse_and_a_second_time_changes_nothing(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        assert schema_version(connection) == 0
+        migrate(connection)
+        shape(connection, TABLES)
+        made = objects(connection)
+        applied = connection.execute("SELECT * FROM ops.migrations ORDER BY 1").fetchall()
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        assert objects(connection) == made
+        assert connection.execute("SELECT * FROM ops.migrations ORDER BY 1").fetchall() == applied
+        assert schema_version(connection) == len(migrations())
+
+
+def test_every_dataset_has_its_view_its_history_and_its_macro(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        for name in DATASETS:
+            for source in (name, f"{name}_history", f"{name}_as_of(now())"):
+                assert connection.execute(f"SELECT count(*) FROM sms.{source}").fetchall() == [(0,)]
+
+
+def test_every_business_column_of_a_view_has_its_comment(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        found = connection.execute(
+            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE schema_name = 'sms' AND comment <> ''"
+        ).fetchall()
+    assert {(table.name, c.name, c.comment) for table in TABLES for c in table.columns} <= set(found)
+
+
+def test_a_file_of_a_newer_program_is_refused_untouched(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        connection.execute("INSERT INTO ops.migrations VALUES (999, now())")
+    with opened(warehouse_path) as connection, pytest.raises(NotAWarehouse, match="has schema 999 .* upgrade"):
+        migrate(connection)
+
+
+def test_a_duckdb_file_of_another_program_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.duckdb"
+    with duckdb.connect(str(path)) as foreign:
+        foreign.execute("CREATE TABLE customers AS SELECT 1 AS id")
+    with opened(path) as connection:
+        with pytest.raises(NotAWarehouse, match="another program: set SMSONLINE_WAREHOUSE"):
+            migrate(connection)
+        assert [row[1] for row in objects(connection)] == ["customers"]
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(
+    warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [*migrations(), (len(migrations()) + 1, "CREATE TABLE ops.extra (i INTEGER); SELECT nonsense")]
+    monkeypatch.setattr("warehouse.migrate.migrations", lambda: broken)
+    with pytest.raises(duckdb.Error), opened(warehouse_path) as connection:
+        migrate(connection)
+    with opened(warehouse_path) as connection:
+        assert objects(connection) == []
+
+
+def test_a_changed_declaration_reshapes_the_views_and_keeps_the_rows(warehouse_path: Path) -> None:
+    table = DATASETS["coupons"].table
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        connection.execute("INSERT INTO store.coupons (account_id, code, valid_from) VALUES ('7', 'A', now())")
+        new = replace(table.columns[1], name="novelty", comment="New.")
+        others = [each for each in TABLES if each.name != "coupons"]
+        shape(connection, [*others, replace(table, columns=(*table.columns, new))])
+        assert connection.execute("SELECT code, novelty FROM sms.coupons_history").fetchall() == [("A", None)]
+        assert connection.execute("SELECT count(*) FROM ops.shape").fetchall() == [(1,)]

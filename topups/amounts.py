@@ -1,0 +1,53 @@
+"""Sums of money: US cents inside, dollars for eyes and for the vendor's decimal fields."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+FINGERPRINTS = range(1, 98)
+# No account holds ten million dollars: a larger figure is a unit gone wrong.
+ABSURD_CENTS = 10**9
+
+
+def usd(cents: int) -> str:
+    """``1,234.50 USD``."""
+    sign = "-" if cents < 0 else ""
+    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d} USD"
+
+
+def as_dollars(cents: int) -> str:
+    """``1234.5`` dollars the way a decimal path segment wants them: ``1234.50``."""
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def cents_of(value: Any, unit: str) -> int:
+    """US cents of a vendor's number or text, whose ``unit`` is ``cents`` or ``dollars``.
+
+    Raises ``ValueError`` for anything that is not a whole number of cents of a sensible size.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise ValueError(f"{value!r:.40} is no amount")
+    try:
+        cents = Decimal(value) * (100 if unit == "dollars" else 1)
+        whole = cents.to_integral_value()
+    except InvalidOperation:
+        raise ValueError(f"{value!r:.40} is no amount") from None
+    if not cents.is_finite() or cents != whole or abs(whole) > ABSURD_CENTS:
+        raise ValueError(f"{value!r:.40} is no sensible amount in {unit}")
+    return int(whole)
+
+
+def fingerprinted(cents: int, taken: Container[int]) -> int:
+    """The largest amount not above ``cents`` whose odd cents make it differ from all ``taken``.
+
+    The amount is all that a create call lets its caller choose, so unlike cents tell one payment from another. Returns
+    ``cents`` unchanged when every fingerprint is taken.
+    """
+    dollars = cents // 100 * 100
+    for base in (dollars, dollars - 100):
+        for extra in reversed(FINGERPRINTS):
+            if base > 0 and base + extra <= cents and base + extra not in taken:
+                return base + extra
+    return cents

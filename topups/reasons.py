@@ -1,0 +1,121 @@
+"""What a decision can be: a payment to create, or one reason of one list why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """Why no payment is created. Every "no" is one of these."""
+
+    DISABLED = "DISABLED"
+    KILL_SWITCH = "KILL_SWITCH"
+    DRY_RUN_WOULD_CREATE = "DRY_RUN_WOULD_CREATE"
+    NO_POLICY = "NO_POLICY"
+    BALANCE_OK = "BALANCE_OK"
+    BALANCE_STALE = "BALANCE_STALE"
+    BALANCE_UNREADABLE = "BALANCE_UNREADABLE"
+    IN_FLIGHT = "IN_FLIGHT"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    PAYMENT_OPEN_AT_VENDOR = "PAYMENT_OPEN_AT_VENDOR"
+    PAID_NOT_CREDITED = "PAID_NOT_CREDITED"
+    VENDOR_LIST_UNAVAILABLE = "VENDOR_LIST_UNAVAILABLE"
+    VENDOR_LIST_INCOMPLETE = "VENDOR_LIST_INCOMPLETE"
+    COOLDOWN = "COOLDOWN"
+    BACKOFF = "BACKOFF"
+    BREAKER_OPEN = "BREAKER_OPEN"
+    CAP_DAY = "CAP_DAY"
+    CAP_WEEK = "CAP_WEEK"
+    CAP_MONTH = "CAP_MONTH"
+    COUNT_CAP = "COUNT_CAP"
+    EXPOSURE_CAP = "EXPOSURE_CAP"
+    AMOUNT_BELOW_MIN = "AMOUNT_BELOW_MIN"
+    AMOUNT_ABOVE_MAX = "AMOUNT_ABOVE_MAX"
+    NETWORK_NOT_ALLOWED = "NETWORK_NOT_ALLOWED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
+    ANOMALOUS_BURN = "ANOMALOUS_BURN"
+    CLOCK_SUSPECT = "CLOCK_SUSPECT"
+    LEDGER_UNAVAILABLE = "LEDGER_UNAVAILABLE"
+    LOST_RACE = "LOST_RACE"
+    NOT_SENT_STALE = "NOT_SENT_STALE"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule at one instant: its figure, its limit, and whether the figure keeps it.
+
+    ``reason`` is the one given when the rule says no. Both texts carry their units.
+    """
+
+    reason: Reason
+    passed: bool
+    figure: str
+    limit: str
+
+    @property
+    def text(self) -> str:
+        """Figure and limit in one line."""
+        return f"{self.figure} (limit: {self.limit})" if self.limit else self.figure
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A payment to create. ``amount_cents`` in US cents; ``currency`` and ``network`` are empty for an invoice.
+
+    ``approval`` is why a person has to agree first (``AWAITING_APPROVAL`` by amount or mode, ``ANOMALOUS_BURN``), None
+    when nobody has to. ``approved_payment_id`` is the waiting payment a person has agreed to.
+    """
+
+    amount_cents: int
+    rail: str
+    currency: str = ""
+    network: str = ""
+    approval: Reason | None = None
+    approved_payment_id: str | None = None
+    why: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for ``--json`` and run metadata."""
+        return {
+            "amount_cents": self.amount_cents,
+            "rail": self.rail,
+            "currency": self.currency,
+            "network": self.network,
+            "approval": self.approval,
+            "why": self.why,
+        }
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A "no": its reason, the figure that failed and the limit it failed against.
+
+    ``decision`` is what would have been created, where the answer got that far (dry run, waiting for approval).
+    """
+
+    reason: Reason
+    figure: str = ""
+    limit: str = ""
+    decision: Decision | None = field(default=None)
+
+    @property
+    def facts(self) -> str:
+        """Figure and limit in one line."""
+        return f"{self.figure} (limit: {self.limit})" if self.limit else self.figure
+
+    def __str__(self) -> str:
+        """What a skip reason shows: ``CODE: facts``."""
+        return f"{self.reason}: {self.facts}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for ``--json`` and run metadata."""
+        planned = self.decision.as_json() if self.decision else None
+        return {"reason": str(self.reason), "figure": self.figure, "limit": self.limit, "decision": planned}
+
+
+def refused(finding: Finding) -> Refusal:
+    """The refusal of a rule that was not kept."""
+    return Refusal(finding.reason, finding.figure, finding.limit)

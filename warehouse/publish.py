@@ -1,0 +1,121 @@
+"""The analysts' copy: ``analytics.duckdb`` beside the warehouse, always complete, never in a writer's way.
+
+A new file is made from the last one plus what changed since, and takes its place in one step: a reader that has the old
+one open keeps it for as long as it likes. The warehouse notes what the copy holds, so one that a crash prevented is
+made up for by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import duckdb
+
+from warehouse.connection import opened, transaction
+from warehouse.crashpoints import reach
+from warehouse.errors import WarehouseUnwritable
+from warehouse.migrate import shape
+from warehouse.tables import Table
+
+Connection = duckdb.DuckDBPyConnection
+
+NAME = "analytics.duckdb"
+BOOKS = ("watermarks", "drift", "loads", "shape")
+# The newest load of each dataset that changed its tables: loads are only ever appended.
+NEWEST = """
+SELECT dataset, arg_max(load_id, rowid) FROM ops.loads WHERE inserted + changed + closed > 0 GROUP BY dataset
+"""
+
+
+def published_path(warehouse: Path) -> Path:
+    """Where the copy of ``warehouse`` lies."""
+    return warehouse.with_name(NAME)
+
+
+def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
+    """Brings the copy up to date; returns whether there was anything to bring.
+
+    Raises ``WarehouseUnwritable`` when there is no room; the old copy stays as it was.
+    """
+    path = published_path(warehouse)
+    with opened(warehouse) as connection:
+        newest = dict(connection.execute(NEWEST).fetchall())
+        held = dict(connection.execute("SELECT * FROM ops.published").fetchall())
+        if newest == held and path.exists():
+            return False
+        with _successor(path) as successor:
+            if not _attached(connection, successor):
+                held = {}
+            _fill(connection, tables, newest, held)
+            connection.execute("DETACH copy")
+            reach("before publishing")
+        with transaction(connection):
+            connection.execute("DELETE FROM ops.published")
+            connection.execute("INSERT INTO ops.published SELECT * FROM (" + NEWEST + ")")
+    return True
+
+
+@contextmanager
+def _successor(path: Path) -> Iterator[Path]:
+    """A copy of the copy to change; takes its place when the body ends well, is removed when it does not."""
+    successor = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        if path.exists():
+            shutil.copyfile(path, successor)
+        yield successor
+        successor.replace(path)
+    except OSError as error:
+        raise WarehouseUnwritable(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        for leftover in (successor, successor.with_name(f"{successor.name}.wal")):
+            leftover.unlink(missing_ok=True)
+
+
+def _attached(connection: Connection, successor: Path) -> bool:
+    """Attaches the file as ``copy``; false when it had to be made from nothing."""
+    attach = f"ATTACH '{str(successor).replace(chr(39), chr(39) * 2)}' AS copy"
+    existed = successor.exists()
+    try:
+        connection.execute(attach)
+    except duckdb.IOException:
+        if not existed:
+            raise
+        successor.unlink()
+        connection.execute(attach)
+        return False
+    return existed
+
+
+def _fill(connection: Connection, tables: Sequence[Table], newest: Mapping[str, str], held: Mapping[str, str]) -> None:
+    row = connection.execute("SELECT current_database()").fetchone()
+    main = str(row[0]) if row else ""
+    connection.execute("USE copy")
+    try:
+        _make_books(connection, main)
+        shape(connection, tables)
+        with transaction(connection):
+            for table in tables:
+                if not held.get(table.name):
+                    connection.execute(f'DELETE FROM store."{table.name}_closed"')
+                if newest.get(table.name) != held.get(table.name):
+                    connection.execute(_sql("publish_table", table=table.name, main=main))
+            connection.execute(_sql("publish_books", main=main))
+    finally:
+        connection.execute(f'USE "{main}"')
+
+
+def _make_books(connection: Connection, main: str) -> None:
+    for schema in ("ops", "store", "sms", "marts"):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for name in BOOKS:
+        connection.execute(f'CREATE TABLE IF NOT EXISTS ops.{name} AS FROM "{main}".ops.{name} LIMIT 0')
+
+
+def _sql(name: str, **words: str) -> str:
+    return Template(resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8")).substitute(words)
