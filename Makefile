@@ -18,7 +18,7 @@ demo: .venv/installed ## Syncs a sandbox twice and prints success rates.
 install: .venv/installed ## Installs the program into .venv.
 
 test: .venv/installed-dev ## The test suite; no system package needed.
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-browser: .venv/installed-dev ## The Dagster UI in an installed Chromium.
 	$(BIN)/python -m pytest -m browser tests/browser

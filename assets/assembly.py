@@ -22,7 +22,7 @@ def assemble(fetched: Fetched, place: str, marks: Watermarks, account_id: str) -
     dataset = fetched.dataset
     parts, pieces, missing = [], [], list(fetched.missing)
     for share in fetched.shares:
-        part = _part(share, dataset.contract, marks)
+        part = _part(share, f"{dataset.contract} {place}", marks)
         try:
             if not part.unchanged:
                 pieces.append(_piece(share, dataset, place))
@@ -42,6 +42,7 @@ def assemble(fetched: Fetched, place: str, marks: Watermarks, account_id: str) -
         rejects=found.rejects,
         drift=found.drift,
         incomplete=told(fetched, missing) if missing else None,
+        asked_at=max((source.requested_at for source in fetched.sources), default=None),
     )
 
 

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 import dagster as dg
 import duckdb
 
-from assets.declaration import Dataset
+from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.facts import facts_of, preview
-from assets.quality import CADENCES_UNTIL_STALE
 from assets.sync import Result
 from smsonline.catalogue import Endpoint
 from smsonline.errors import ConfigurationError, Refused

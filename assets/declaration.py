@@ -28,6 +28,9 @@ SQL_TYPES: Mapping[Kind, str] = MappingProxyType(
 DEFAULT_UNITS: Mapping[str, str] = MappingProxyType({"cents": "cents", "rate": "percent", "instant": "UTC"})
 UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cents": ("cents", "usd"), "rate": ("percent", "fraction")})
 
+# A dataset is stale when it missed one sync and the next is due as well.
+CADENCES_UNTIL_STALE = 2
+
 # Part of every contract's fingerprint: raise it when the same record would be normalised to other values.
 NORMALISER = 1
 

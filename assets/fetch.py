@@ -102,6 +102,11 @@ class Fetched:
     requested: frozenset[str] | None = None
     basis: Sequence[Source] = ()
 
+    @property
+    def sources(self) -> list[Source]:
+        """Every answer, those of the list of parts first."""
+        return [*self.basis, *(share.source for share in self.shares)]
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
 from assets.assembly import assemble, told
 from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Received
 from warehouse import books
-from warehouse.batch import Load, Outcome, Watermarks
+from warehouse.batch import Load, Outcome
 from warehouse.connection import opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.landing import RawResponse, land
@@ -18,7 +20,7 @@ from warehouse.loading import load_batch
 
 @dataclass
 class Intake:
-    """Takes the answers of one run into one warehouse file, opened late and for a short time at each step."""
+    """Takes the answers of one run into one warehouse file, opened late and once per dataset."""
 
     warehouse: Path
     run_id: str
@@ -33,32 +35,30 @@ class Intake:
         """
         if fetched.missing and not fetched.shares:
             return self.note(load, Outcome("failed", error=told(fetched, fetched.missing)))
-        marks = self._land(fetched)
-        reach("after landing")
-        while True:
+        reach("after fetching")
+        with opened(self.warehouse) as connection:
+            self._land(connection, fetched)
+            reach("after landing")
+            marks = books.watermarks(connection, fetched.dataset.name)
             try:
                 batch = assemble(fetched, place, marks, self.account_id)
             except AnswerRefused as refusal:
-                return self.note(load, Outcome("rejected", error=str(refusal)))
-            with opened(self.warehouse) as connection:
-                known = books.watermarks(connection, fetched.dataset.name)
-                if known == marks:
-                    return load_batch(connection, batch, load)
-            marks = known  # another process loaded meanwhile: what was unchanged may not be so any more
+                return _noted(connection, load, Outcome("rejected", error=str(refusal)))
+            return load_batch(connection, batch, load)
 
     def note(self, load: Load, outcome: Outcome) -> Outcome:
         """Writes a load that changed no table into the books."""
-        with opened(self.warehouse) as connection, transaction(connection):
-            books.record(connection, load, outcome)
-        return outcome
-
-    def _land(self, fetched: Fetched) -> Watermarks:
-        sources = [*fetched.basis, *(share.source for share in fetched.shares)]
-        new = [source for source in sources if isinstance(source, Received) and source.response_id not in self._landed]
         with opened(self.warehouse) as connection:
-            land(connection, [self._raw(received) for received in new])
-            self._landed |= {received.response_id for received in new}
-            return books.watermarks(connection, fetched.dataset.name)
+            return _noted(connection, load, outcome)
+
+    def _land(self, connection: DuckDBPyConnection, fetched: Fetched) -> None:
+        new = [
+            source
+            for source in fetched.sources
+            if isinstance(source, Received) and source.response_id not in self._landed
+        ]
+        land(connection, [self._raw(received) for received in new])
+        self._landed |= {received.response_id for received in new}
 
     def _raw(self, received: Received) -> RawResponse:
         answer = received.answer
@@ -74,3 +74,9 @@ class Intake:
             body=received.body,
             response_id=received.response_id,
         )
+
+
+def _noted(connection: DuckDBPyConnection, load: Load, outcome: Outcome) -> Outcome:
+    with transaction(connection):
+        books.record(connection, load, outcome)
+    return outcome

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assets.declaration import Dataset
+from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.facts import Facts, rate_columns
 
-# A dataset is stale when it missed one sync and the next is due as well.
-CADENCES_UNTIL_STALE = 2
 MOST_REJECTED = 0.05
 FAR_TOO_MANY_REJECTED = 0.5
 

@@ -68,12 +68,11 @@ class Replay:
         Where raw answers were pruned, versions from before the oldest one that is left stay too. A dataset without raw
         answers is left alone. Raises ``WarehouseError`` when the file cannot be written.
         """
-        tables = [dataset.table for dataset in self.datasets.values()]
-        for name in names:
-            began = time.perf_counter()
-            with rebuilding(self.warehouse, tables) as rebuild:
+        with rebuilding(self.warehouse, [dataset.table for dataset in self.datasets.values()]) as rebuild:
+            for name in names:
+                began = time.perf_counter()
                 outcome = self._rebuild(rebuild, self.datasets[name], since)
-            yield Result(name, "", outcome, time.perf_counter() - began)
+                yield Result(name, "", outcome, time.perf_counter() - began)
 
     def _rebuild(self, rebuild: Rebuild, dataset: Dataset, since: datetime | None) -> Outcome:
         root = self.datasets[dataset.fan_out.dataset] if dataset.fan_out else None

@@ -46,7 +46,12 @@ def services(country: str, carrier: str) -> list[Row]:
     """1,000 rows of one country and carrier."""
     chance = random.Random(f"{country}/{carrier}")
     return [
-        {"sShort": f"s{n}", "service": f"Service {n}", "price": chance.randrange(5, 900), "count": chance.randrange(500)}
+        {
+            "sShort": f"s{n}",
+            "service": f"Service {n}",
+            "price": chance.randrange(5, 900),
+            "count": chance.randrange(500),
+        }
         for n in range(SERVICES)
     ]
 

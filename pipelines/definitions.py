@@ -8,6 +8,7 @@ from assets.dagster_assets import dataset_asset
 from assets.dagster_checks import dataset_checks
 from pipelines.jobs import all_jobs
 from pipelines.resources import SmsOnline
+from pipelines.retention import clean_up
 from pipelines.schedules import all_schedules, first_load
 from pipelines.settings import Settings, load_settings
 from pipelines.wiring import catalogue, declared
@@ -19,7 +20,7 @@ def definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[dataset_asset(dataset, endpoints[dataset.endpoint]) for dataset in datasets.values()],
         asset_checks=[dataset_checks(dataset) for dataset in datasets.values()],
-        jobs=all_jobs(datasets),
+        jobs=[*all_jobs(datasets), clean_up],
         schedules=all_schedules(datasets),
         sensors=[first_load(datasets)],
         resources={"smsonline": SmsOnline()},

@@ -23,9 +23,11 @@ class SmsOnline:
     """
 
     def sync(self, dataset: str, run_id: str) -> Result:
-        """One pass over one dataset. Raises ``dagster.Failure`` with one clear line when it cannot begin."""
+        """One pass over one dataset, published. Raises ``dagster.Failure`` with one clear line when it cannot begin."""
         with _clear_failures(), data_path(load_settings()) as path:
-            return next(iter(path.sync([dataset], run_id)))
+            result = next(iter(path.sync([dataset], run_id)))
+            path.publish()
+            return result
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,4 +1,4 @@
-"""When what runs: a schedule per cadence, one for the checks, and a sensor for the very first load.
+"""When what runs: a schedule per cadence, one for checks, one for cleaning, and a sensor for the very first load.
 
 None of them calls the vendor or opens the warehouse; they only look at Dagster's own records.
 """
@@ -13,6 +13,7 @@ import dagster as dg
 from assets.dagster_assets import asset_key
 from assets.declaration import Dataset
 from pipelines.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
+from pipelines.retention import clean_up
 from pipelines.settings import SettingsError
 
 HOUR, DAY, WEEK = 60, 1440, 10080
@@ -41,9 +42,10 @@ def cron_of(cadence: Cadence) -> str:
 
 
 def all_schedules(datasets: Mapping[str, Dataset]) -> list[dg.ScheduleDefinition]:
-    """One schedule per cadence and an hourly one for the checks, all on. Raises ``SettingsError`` as ``cron_of``."""
+    """One schedule per cadence, and those for checks and cleaning, all on. Raises ``SettingsError`` as ``cron_of``."""
     of_cadences = [_schedule(each.name, each.job, cron_of(each)) for each in cadences(datasets)]
-    return [*of_cadences, _schedule("hourly_checks", CHECK_ALL, "30 * * * *")]
+    cleaning = _schedule("daily_cleaning", clean_up.name, "20 3 * * *")
+    return [*of_cadences, _schedule("hourly_checks", CHECK_ALL, "30 * * * *"), cleaning]
 
 
 def first_load(datasets: Mapping[str, Dataset]) -> dg.SensorDefinition:

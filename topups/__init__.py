@@ -1,1 +1,1 @@
-"""Money: when the account needs a top-up, and how large."""
+"""Money: when the account needs a top-up, how large, and how to ask for it exactly once."""

@@ -11,6 +11,7 @@ from topups.amounts import usd
 from topups.policy import Policy
 from topups.rails import RAILS
 from topups.reasons import Decision, Finding, Reason, Refusal, refused
+from topups.sizing import approval_wanted, sized
 from topups.snapshot import Snapshot
 
 
@@ -59,7 +60,8 @@ def decision_id(snapshot: Snapshot) -> str:
 
     For a run key: two ticks on the same facts ask for one run, and a failed run does not block the next decision.
     """
-    facts = (snapshot.account_id, snapshot.ledger_at, snapshot.balance and (snapshot.balance.at, snapshot.balance.cents))
+    balance = snapshot.balance and (snapshot.balance.at, snapshot.balance.cents)
+    facts = (snapshot.account_id, snapshot.ledger_at, balance)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 
 
@@ -73,7 +75,7 @@ def _nothing_under_way(snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
 
 
 def _amount_fits(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[Finding]:
-    amount = rules.sized(snapshot, policy)
+    amount = sized(snapshot, policy)
     yield rules.large_enough(amount, policy)
     yield rules.small_enough(amount, policy)
     yield rules.exposed(amount, snapshot, policy)
@@ -81,7 +83,7 @@ def _amount_fits(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[
 
 
 def _decision(snapshot: Snapshot, policy: Policy) -> Decision:
-    amount, waiting = rules.sized(snapshot, policy), snapshot.waiting()
+    amount, waiting = sized(snapshot, policy), snapshot.waiting()
     agreed = waiting.payment_id if waiting and waiting.approved_at else None
     wallet = RAILS[policy.rail].wallet
     assert snapshot.balance and policy.target_cents is not None
@@ -91,7 +93,7 @@ def _decision(snapshot: Snapshot, policy: Policy) -> Decision:
         rail=policy.rail,
         currency=policy.currency if wallet else "",
         network=policy.network if wallet else "",
-        approval=None if agreed else rules.approval_wanted(amount, snapshot, policy),
+        approval=None if agreed else approval_wanted(amount, snapshot, policy),
         approved_payment_id=agreed,
         why=f"{low}; up to {usd(policy.target_cents)} it is missing {usd(amount)}",
     )

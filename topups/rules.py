@@ -1,6 +1,6 @@
 """The rules of a decision, one function each: the figure, its limit, and whether it is kept.
 
-A rule sees the snapshot, the policy and the instant, nothing else. Rules about the amount get it from ``sized``.
+A rule sees the snapshot, the policy and the instant, nothing else. Those about the amount get it from ``topups.sizing``.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from topups import rails
-from topups.amounts import ABSURD_CENTS, fingerprinted, usd
+from topups.amounts import ABSURD_CENTS, usd
 from topups.policy import DAY, Policy
 from topups.reasons import Finding, Reason
+from topups.sizing import trigger_cents
 from topups.snapshot import PaymentFact, Snapshot, in_states
 from topups.states import State
 from topups.statuses import blocks
@@ -72,13 +73,6 @@ def balance_low(snapshot: Snapshot, policy: Policy) -> Finding:
     at = trigger_cents(snapshot, policy)
     figure = f"{usd(snapshot.balance.cents)} is {'' if snapshot.balance.cents < at else 'not '}below {usd(at)}"
     return Finding(Reason.BALANCE_OK, snapshot.balance.cents < at, figure, "")
-
-
-def trigger_cents(snapshot: Snapshot, policy: Policy) -> int:
-    """The balance below which to act: the threshold, or the forecast's earlier point, never near the target."""
-    assert policy.threshold_cents is not None and policy.target_cents is not None
-    forecast = min(snapshot.burn.reorder_cents, policy.target_cents * 2 // 3) if snapshot.burn else 0
-    return max(policy.threshold_cents, forecast)
 
 
 def outcome_known(snapshot: Snapshot) -> Finding:
@@ -168,18 +162,6 @@ def coin_allowed(policy: Policy) -> Finding:
     return Finding(Reason.NETWORK_NOT_ALLOWED, allowed, f"{policy.currency} on {policy.network}", limit)
 
 
-def sized(snapshot: Snapshot, policy: Policy) -> int:
-    """What is missing up to the target, in US cents; an approved amount is never exceeded."""
-    assert snapshot.balance and policy.target_cents is not None
-    missing = policy.target_cents - snapshot.balance.cents - snapshot.pending_cents()
-    waiting = snapshot.waiting()
-    if waiting and waiting.approved_at:
-        return min(missing, waiting.amount_cents)
-    if policy.fingerprint:
-        return fingerprinted(missing, {payment.amount_cents for payment in snapshot.payments})
-    return missing
-
-
 def large_enough(amount: int, policy: Policy) -> Finding:
     """The smallest payment worth making."""
     assert policy.amount_min_cents is not None
@@ -225,15 +207,6 @@ def person_agreed(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
     agreed = waiting.approved_at is not None
     word = "is approved" if agreed else f"over {usd(waiting.amount_cents)} waits since {_span(age)}"
     return Finding(Reason.AWAITING_APPROVAL, agreed, f"{waiting.payment_id} {word}", _span(limit))
-
-
-def approval_wanted(amount: int, snapshot: Snapshot, policy: Policy) -> Reason | None:
-    """Why a person has to agree to a payment, or None."""
-    burn = snapshot.burn
-    if burn and burn.normal_cents_per_hour and burn.cents_per_hour > policy.anomaly_factor * burn.normal_cents_per_hour:
-        return Reason.ANOMALOUS_BURN
-    large = policy.approval_limit_cents is not None and amount > policy.approval_limit_cents
-    return Reason.AWAITING_APPROVAL if large or policy.mode == "approve" else None
 
 
 def _none_in(snapshot: Snapshot, reason: Reason, states: tuple[State, ...]) -> Finding:

@@ -60,7 +60,8 @@ class Batch:
 
     ``rows`` holds the business columns plus ``part``; ``protected`` the keys of rejected records (present at the
     vendor, so not vanished). ``requested`` names every part that exists now, or is ``None`` where that is not known.
-    ``incomplete`` says what of the answer is missing: what came is loaded, the load counts as failed.
+    ``asked_at`` is when the newest answer was asked for: what is not listed any more ended then. ``incomplete`` says
+    what of the answer is missing: what came is loaded, the load counts as failed.
     """
 
     table: Table
@@ -72,6 +73,7 @@ class Batch:
     rejects: Sequence[Reject] = ()
     drift: Sequence[Drift] = ()
     incomplete: str | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

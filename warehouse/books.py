@@ -33,12 +33,14 @@ def watermarks(connection: Connection, dataset: str) -> Watermarks:
     return {row[0]: Watermark(*row[1:]) for row in rows}
 
 
-def rejects(connection: Connection, load: Load, batch: Batch, parts: Sequence[Part]) -> None:
-    """Keeps every record that broke the contract, with its reasons."""
+def rejects(
+    connection: Connection, load: Load, batch: Batch, parts: Sequence[Part], at_most: int | None = None
+) -> None:
+    """Keeps every record that broke the contract, or the first ``at_most``, with its reasons."""
     live = {part.response_id for part in parts}
     rows = [
         {"load_id": load.load_id, "dataset": load.dataset} | asdict(reject)
-        for reject in batch.rejects
+        for reject in batch.rejects[:at_most]
         if reject.response_id in live
     ]
     if rows:

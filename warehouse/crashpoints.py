@@ -6,6 +6,16 @@ import os
 import signal
 
 VARIABLE = "SMSONLINE_CRASH_AT"
+POINTS = (
+    "after fetching",
+    "while landing",
+    "after landing",
+    "while loading",
+    "before committing a load",
+    "after committing a load",
+    "before publishing",
+    "after publishing",
+)
 
 
 def reach(point: str) -> None:

@@ -13,23 +13,29 @@ from warehouse.errors import SnapshotRefused
 LARGEST_LOSS = 0.5
 
 
-def check(connection: duckdb.DuckDBPyConnection, batch: Batch, parts: Sequence[Part]) -> None:
-    """Raises ``SnapshotRefused`` when the answer is empty although rows are known, or more than half of them are gone.
-
-    The same when not one record keeps the contract. Compares the temporary table ``absent`` with the rows of the
-    account (or of everyone) in the current table. A list cut by a limit closes nothing, so only its emptiness is
-    suspicious; in a ranking a row that another one replaced is not lost.
-    """
-    name = batch.table.name
+def check_contract(batch: Batch, parts: Sequence[Part]) -> None:
+    """Raises ``SnapshotRefused`` when not one record of the answer keeps the contract."""
     fetched = sum(part.fetched for part in parts)
     if fetched and fetched == sum(part.rejected for part in parts):
         reasons = batch.rejects[0].reasons if batch.rejects else ["see ops.rejects"]
-        raise SnapshotRefused(f"{name}: every one of {fetched} records breaks the contract; the first: {reasons[0]}")
+        raise SnapshotRefused(
+            f"{batch.table.name}: every one of {fetched} records breaks the contract; the first: {reasons[0]}"
+        )
+
+
+def check_loss(connection: duckdb.DuckDBPyConnection, batch: Batch, parts: Sequence[Part]) -> None:
+    """Raises ``SnapshotRefused`` when the answer is empty although rows are known, or more than half of them are gone.
+
+    Compares the temporary table ``absent`` with the rows of the account (or of everyone) in the current table. A list
+    cut by a limit closes nothing, so only its emptiness is suspicious; in a ranking a row that another one replaced is
+    not lost.
+    """
+    name = batch.table.name
     scope, parameters = ("WHERE account_id = ?", [batch.account_id]) if batch.table.per_account else ("", [])
     known = _count(connection, f'SELECT count(*) FROM store."{name}" {scope}', parameters)
     if not known:
         return
-    if not fetched:
+    if not sum(part.fetched for part in parts):
         raise SnapshotRefused(f"{name}: the answer is empty, {known} rows are known; {_advice(name)}")
     gone = _count(connection, "SELECT count(*) FROM absent", [])
     if batch.table.ranking:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import zstandard
 
 from warehouse.connection import transaction
+from warehouse.crashpoints import reach
 
 # Level 1 packs a large answer to a ninth; higher levels cost more time than they save space here.
 ZSTD_LEVEL = 1
@@ -61,6 +62,7 @@ def land(connection: duckdb.DuckDBPyConnection, responses: Sequence[RawResponse]
         connection.register("landing", landing)
         connection.execute("INSERT INTO raw.responses BY NAME SELECT * FROM landing")
         connection.unregister("landing")
+        reach("while landing")
 
 
 def stored_body(connection: duckdb.DuckDBPyConnection, body_sha256: str, schema: str = "raw") -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -16,16 +17,21 @@ import pyarrow.compute as pc
 from warehouse import books, guard, statements
 from warehouse.batch import Batch, Counts, Load, Outcome, Part
 from warehouse.connection import transaction
+from warehouse.crashpoints import reach
 from warehouse.errors import LoadMismatch, SnapshotRefused
 from warehouse.tables import Table, names
 
 Connection = duckdb.DuckDBPyConnection
+# Of a refused answer, which is in raw as a whole and may come again every few minutes, so many rejects are kept.
+EXAMPLES = 100
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def load_batch(connection: Connection, batch: Batch, load: Load) -> Outcome:
     """Merges ``batch`` and returns what became of its records; a refused snapshot changes nothing but the books.
 
-    The outcome's status is ``ok``, or ``rejected`` when the guard refused or every part was older than what is loaded.
+    The outcome's status is ``ok``, ``failed`` when a part of the answer is missing, or ``rejected`` when the guard
+    refused. An answer that a newer one has overtaken is ``ok`` and unchanged: what is loaded is at least as new.
     Raises ``LoadMismatch`` when the recount inside the transaction disagrees; nothing is committed then.
     """
     try:
@@ -33,20 +39,24 @@ def load_batch(connection: Connection, batch: Batch, load: Load) -> Outcome:
             counts = _merge(connection, batch, load)
             outcome = Outcome("failed" if batch.incomplete else "ok", counts, batch.incomplete)
             books.record(connection, load, outcome)
-            return outcome
+            reach("before committing a load")
+        reach("after committing a load")
+        return outcome
     except SnapshotRefused as refusal:
         fetched = sum(part.fetched for part in batch.parts)
         outcome = Outcome("rejected", Counts(fetched=fetched, rejected=fetched), str(refusal))
         with transaction(connection):
             books.record(connection, load, outcome)
-            books.rejects(connection, load, batch, batch.parts)
+            books.rejects(connection, load, batch, batch.parts, at_most=EXAMPLES)
             books.drift(connection, batch)
         return outcome
 
 
 def _merge(connection: Connection, batch: Batch, load: Load) -> Counts:
     table = batch.table
-    parts = _not_stale(connection, batch)
+    parts, overtaken = _by_age(connection, batch)
+    if overtaken and not parts:
+        return Counts(fetched=overtaken, unchanged=overtaken)
     rows = _of_parts(batch.rows, parts)
     with _registered(connection, incoming=rows, protected=batch.protected, parts=_parts_table(parts)):
         rows, parts = _without_duplicates(connection, table, rows, parts)
@@ -54,13 +64,14 @@ def _merge(connection: Connection, batch: Batch, load: Load) -> Counts:
         before = _size(connection, table)
         statements.run(connection, "delta", table, batch)
         statements.run(connection, "absent", table, batch)
+        guard.check_contract(batch, parts)
         if not load.accept_shrink:
-            guard.check(connection, batch, parts)
+            guard.check_loss(connection, batch, parts)
         counts = _apply(connection, batch, parts, rows.num_rows)
         _recount(connection, table, before + counts.inserted - counts.closed)
         books.rejects(connection, load, batch, parts)
         books.drift(connection, batch)
-    return counts
+    return replace(counts, fetched=counts.fetched + overtaken, unchanged=counts.unchanged + overtaken)
 
 
 def _apply(connection: Connection, batch: Batch, parts: Sequence[Part], kept: int) -> Counts:
@@ -72,6 +83,7 @@ def _apply(connection: Connection, batch: Batch, parts: Sequence[Part], kept: in
     statements.run(connection, "mark_present", table, batch)
     if changed or closed:
         statements.run(connection, "end_versions", table, batch)
+    reach("while loading")
     if new or changed:
         statements.run(connection, "begin_versions", table, batch)
     statements.run(connection, "watermarks", table, batch)
@@ -87,17 +99,25 @@ def _apply(connection: Connection, batch: Batch, parts: Sequence[Part], kept: in
     )
 
 
-def _not_stale(connection: Connection, batch: Batch) -> list[Part]:
-    """The parts that are not older than what is loaded. Raises ``SnapshotRefused`` when none is left."""
+def _by_age(connection: Connection, batch: Batch) -> tuple[list[Part], int]:
+    """The parts that are not older than what is loaded, and how many records the others brought.
+
+    Raises ``SnapshotRefused`` when what is loaded is from the future: then a clock is wrong, not the answer late.
+    """
     seen = dict(
         connection.execute(
             "SELECT part, epoch_us(seen_at) FROM ops.watermarks WHERE dataset = ?", [batch.table.name]
         ).fetchall()
     )
-    fresh = [part for part in batch.parts if round(part.requested_at.timestamp() * 1e6) >= seen.get(part.name, 0)]
-    if batch.parts and not fresh:
-        raise SnapshotRefused(f"{batch.table.name}: a newer answer is already loaded; this one is kept in raw only")
-    return fresh
+    fresh = [part for part in batch.parts if _microseconds(part.requested_at) >= seen.get(part.name, 0)]
+    late = [part for part in batch.parts if _microseconds(part.requested_at) < seen.get(part.name, 0)]
+    if any(seen[part.name] > _microseconds(datetime.now(UTC)) for part in late):
+        raise SnapshotRefused(f"{batch.table.name}: what is loaded is from the future; set this machine's clock right")
+    return fresh, sum(part.fetched for part in late)
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(microseconds=1)
 
 
 def _of_parts(rows: pa.Table, parts: Sequence[Part]) -> pa.Table:

@@ -42,5 +42,6 @@ def prune(warehouse: Path, before: datetime, *, dry_run: bool) -> Pruned:
         if not dry_run:
             with transaction(connection):
                 connection.execute(INHERIT)
-                connection.execute("DELETE FROM raw.responses WHERE response_id IN (SELECT response_id FROM doomed)")
+                for table in ("raw.responses", "ops.rejects"):
+                    connection.execute(f"DELETE FROM {table} WHERE response_id IN (SELECT response_id FROM doomed)")
         return Pruned(*map(int, row)) if row else Pruned(0, 0)

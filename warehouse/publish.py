@@ -58,6 +58,7 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
         with transaction(connection):
             connection.execute("DELETE FROM ops.published")
             connection.execute("INSERT INTO ops.published SELECT * FROM (" + NEWEST + ")")
+            reach("after publishing")
     return True
 
 

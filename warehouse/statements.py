@@ -33,6 +33,7 @@ def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
         "same_key": _equal(table, "i", "s"),
         "same_key_c": _equal(table, "c", "d"),
         "differs": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
+        "asked_at": f"TIMESTAMPTZ '{batch.asked_at.isoformat()}'" if batch.asked_at else "NULL::TIMESTAMPTZ",
         "scope": account,
         "gone_part": _outside("s.part", batch.requested),
         "gone_watermark": _outside("w.part", batch.requested),

@@ -13,14 +13,27 @@ from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
 from pipelines.wiring import data_path, declared
 from smsonline.sandbox import Address, Sandbox, serve
-from topups.policy import Policy, Snapshot, plan
+from topups.decide import decide
+from topups.policy import Policy
+from topups.ports import Balance
+from topups.reasons import Refusal
+from topups.snapshot import Snapshot
 from warehouse.connection import opened
 
 WAREHOUSE = Path("data/demo.duckdb")
 # Long enough for prices, stock, rates and orders to move.
 PASSING = timedelta(hours=3)
 # Above what the sandbox's account holds, so that the plan has something to say.
-POLICY = Policy(mode="dry_run", threshold_cents=10_000, target_cents=20_000)
+POLICY = Policy(
+    mode="dry_run",
+    threshold_cents=10_000,
+    target_cents=20_000,
+    amount_min_cents=500,
+    amount_max_cents=20_000,
+    cap_day_cents=20_000,
+    cap_week_cents=40_000,
+    cap_month_cents=80_000,
+)
 
 CHANGES = """
 SELECT (SELECT count(*) FROM sms.statistics), (SELECT count(*) FROM sms.statistics_history)
@@ -80,7 +93,8 @@ def _print_findings(warehouse: Path) -> None:
         balance_cents, seen_us = connection.execute(BALANCE).fetchall()[0]
         rates = connection.execute(RATES).fetchall()
     seen_at = datetime.fromtimestamp(seen_us / 1e6, UTC)
-    found = plan(Snapshot(balance_cents, seen_at), POLICY, seen_at)
+    found = decide(Snapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
+    assert isinstance(found, Refusal), "a dry run never creates a payment"
     print_table("where a delivered message costs least", COLUMNS, rates, right=COLUMNS[3:])
     lines = [
         f"history: {current:,} current statistics rows in {versions:,} versions",

@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assets.datasets import DATASETS
-from assets.declaration import Dataset
+from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.overrides import with_overrides
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
 from pipelines.settings import Settings, SettingsError, load_settings
 from warehouse.overview import overview
-
-# A dataset is stale when it missed one sync and the next is due as well.
-CADENCES_UNTIL_STALE = 2
 
 
 def run_status(*, as_json: bool) -> None:

@@ -88,9 +88,9 @@ def test_dollars_with_part_of_a_cent_are_refused_however_small_it_is(given: str)
 @pytest.mark.parametrize("number", [EXACT, 2**63 - 1, -(2**63), -EXACT])
 @pytest.mark.parametrize("kind", ["integer", "cents"])
 def test_64_bits_pass_exactly_as_number_text_and_decimal(number: int, kind: Kind) -> None:
-    for given in (number, str(number), Decimal(number), f"{number}.0"):
-        assert value(given, kind) == number
-        assert convert([given, "x"], field(kind)).array.to_pylist()[0] == number
+    for spelling in (number, str(number), Decimal(number), f"{number}.0"):
+        assert value(spelling, kind) == number
+        assert convert([spelling, "x"], field(kind)).array.to_pylist()[0] == number
 
 
 def test_dollars_never_pass_through_a_float() -> None:
@@ -208,7 +208,7 @@ def test_any_values_become_an_array_of_that_length_with_a_reason_for_each_gap(
 
 
 @settings(max_examples=200)
-@given(st.data(), st.sampled_from([each for each in PARSERS]), st.sampled_from(["", "usd", "fraction"]))
+@given(st.data(), st.sampled_from(list(PARSERS)), st.sampled_from(["", "usd", "fraction"]))
 def test_a_column_converted_at_once_equals_the_same_column_read_one_by_one(data: Any, kind: Kind, unit: str) -> None:
     usual = {"text": st.text(), "flag": st.booleans(), "rate": NUMBERS | st.decimals(0, 100), "number": NUMBERS}
     values = data.draw(st.lists(st.none() | usual.get(kind, st.integers(-(2**64), 2**64)), max_size=5))

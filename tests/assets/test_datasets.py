@@ -6,7 +6,7 @@ from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from smsonline.catalogue import ENDPOINTS
 
-ALL = pytest.mark.parametrize("dataset", DATASETS.values(), ids=str)
+ALL = pytest.mark.parametrize("dataset", DATASETS.values(), ids=list(DATASETS))
 
 KEYS = {
     "countries": ("country_code", "carrier"),

@@ -84,7 +84,7 @@ def test_cents_written_with_a_point_are_not_suspicious() -> None:
 
 
 def test_a_balance_in_dollars_is_suspicious_although_it_is_the_only_one() -> None:
-    with pytest.raises(UnitSuspicious, match="balances.balance_cents"):
+    with pytest.raises(UnitSuspicious, match=r"balances\.balance_cents"):
         balance(Decimal("5.15"))
 
 

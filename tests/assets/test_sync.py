@@ -133,7 +133,7 @@ def test_the_state_before_can_be_read_back(story: Any) -> None:
     data_path, (_, before, _) = story
     for name in DATASETS:
         columns = "* EXCLUDE (last_seen_at, valid_to)"
-        found = rows(data_path, f"SELECT {columns} FROM sms.{name}_as_of('2026-03-04 13:00Z') ORDER BY ALL")
+        found = rows(data_path, f"SELECT {columns} FROM sms.{name}_as_of('2026-03-04 13:00:00+00') ORDER BY ALL")
         assert found == [row[:-1] for row in before.versions[name]]
 
 
@@ -164,9 +164,10 @@ def test_a_dataset_that_fails_does_not_stop_the_others(data_path: DataPath, sand
 
 
 def test_a_defect_of_this_program_is_one_line_and_does_not_stop_the_others(
-    data_path: DataPath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    data_path: DataPath, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(vars(DATASETS["popular"]), "contract", object())
+    monkeypatch.setitem(vars(DATASETS["popular"]), "levels", object())
+    sandbox.faults.add("popular", "nested")
     results = sync(data_path, "popular", "countries")
     assert (results["popular"].outcome.status, results["countries"].outcome.status) == ("failed", "ok")
     assert "unexpected" in (results["popular"].outcome.error or "")

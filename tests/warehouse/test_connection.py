@@ -48,12 +48,12 @@ def test_folders_are_made_and_times_are_utc(warehouse_path: Path) -> None:
 def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: Path) -> None:
     pauses: list[float] = []
     warehouse_path.parent.mkdir()
-    with held_by_another_process(warehouse_path) as holder:
-        with (
-            pytest.raises(WarehouseLocked) as error,
-            opened(warehouse_path, wait_seconds=0.1, sleep=pauses.append) as _,
-        ):
-            pass
+    with (
+        held_by_another_process(warehouse_path) as holder,
+        pytest.raises(WarehouseLocked) as error,
+        opened(warehouse_path, wait_seconds=0.1, sleep=pauses.append) as _,
+    ):
+        pass
     assert f"(PID {holder.pid})" in str(error.value)
     assert "wait for that process or end it" in str(error.value)
     assert len(pauses) >= 1

@@ -10,7 +10,7 @@ from warehouse.batch import Drift, Reject
 
 @pytest.fixture
 def ten(warehouse: Any) -> Any:
-    warehouse.snapshot({code: 1 for code in "abcdefghij"}, 0)
+    warehouse.snapshot(dict.fromkeys("abcdefghij", 1), 0)
     return warehouse
 
 
@@ -36,16 +36,16 @@ def test_an_empty_answer_is_refused_and_the_tables_stay_bit_by_bit(ten: Any) -> 
 
 def test_more_than_half_of_the_keys_gone_is_refused(ten: Any) -> None:
     before = ten.stored()
-    assert "6 of 10 known rows are missing" in refused(ten, ten.snapshot({code: 2 for code in "abcd"}, 1), before)
+    assert "6 of 10 known rows are missing" in refused(ten, ten.snapshot(dict.fromkeys("abcd", 2), 1), before)
 
 
 def test_half_of_the_keys_gone_is_believed(ten: Any) -> None:
-    assert ten.snapshot({code: 1 for code in "abcde"}, 1).counts.closed == 5
+    assert ten.snapshot(dict.fromkeys("abcde", 1), 1).counts.closed == 5
 
 
 def test_as_many_new_keys_as_lost_ones_do_not_hide_the_loss(ten: Any) -> None:
     before = ten.stored()
-    refused(ten, ten.snapshot({code: 1 for code in "ABCDEFGHIJ"}, 1), before)
+    refused(ten, ten.snapshot(dict.fromkeys("ABCDEFGHIJ", 1), 1), before)
 
 
 def test_accepting_the_shrinkage_loads_it(ten: Any) -> None:
@@ -57,7 +57,7 @@ def test_accepting_the_shrinkage_loads_it(ten: Any) -> None:
 
 def test_after_a_refusal_the_next_good_answer_loads_as_ever(ten: Any) -> None:
     ten.snapshot({}, 1)
-    outcome = ten.snapshot({code: 1 for code in "abcdefghij"}, 2)
+    outcome = ten.snapshot(dict.fromkeys("abcdefghij", 1), 2)
     assert (outcome.status, outcome.counts.unchanged) == ("ok", 10)
 
 
@@ -102,7 +102,7 @@ def test_a_first_answer_that_breaks_the_contract_is_refused_too(warehouse: Any) 
 
 def test_a_list_cut_by_a_limit_may_shrink_but_not_be_empty(warehouse: Any) -> None:
     warehouse.shape(replace(warehouse.table, complete=False))
-    warehouse.snapshot({code: 1 for code in "abcdefghij"}, 0)
+    warehouse.snapshot(dict.fromkeys("abcdefghij", 1), 0)
     assert warehouse.snapshot({"a": 1}, 1).status == "ok"
     before = warehouse.stored()
     refused(warehouse, warehouse.snapshot({}, 2), before)

@@ -11,10 +11,22 @@ import pytest
 from assets.datasets import DATASETS
 from warehouse.migrate import migrate, shape
 
-SUCCESS_RATES = (
-    "country_code country carrier service_code service success_rate attempts price_cents stock observed_rate "
-    "observed_low observed_high observed_orders expected_cents_per_success"
-).split()
+SUCCESS_RATES = [
+    "country_code",
+    "country",
+    "carrier",
+    "service_code",
+    "service",
+    "success_rate",
+    "attempts",
+    "price_cents",
+    "stock",
+    "observed_rate",
+    "observed_low",
+    "observed_high",
+    "observed_orders",
+    "expected_cents_per_success",
+]
 MARTS = sorted(f.name[:-4] for f in resources.files("warehouse").joinpath("marts").iterdir() if f.name.endswith(".sql"))
 
 

@@ -64,7 +64,7 @@ def test_a_file_of_a_newer_program_is_refused_untouched(warehouse_path: Path) ->
     with opened(warehouse_path) as connection:
         migrate(connection)
         connection.execute("INSERT INTO ops.migrations VALUES (999, now())")
-    with opened(warehouse_path) as connection, pytest.raises(NotAWarehouse, match="has schema 999 .* upgrade"):
+    with opened(warehouse_path) as connection, pytest.raises(NotAWarehouse, match=r"has schema 999 .* upgrade"):
         migrate(connection)
 
 

@@ -2,7 +2,7 @@
 -- so that a new answer is read afresh.
 UPDATE ops.watermarks w SET seen_at = newest.at, response_id = '', body_sha256 = '', contract = '', fetched = 0,
     rejected = 0, duplicates = 0
-FROM (SELECT max(requested_at) AS at FROM parts) newest
+FROM (SELECT coalesce(max(requested_at), $asked_at) AS at FROM parts) newest
 WHERE w.dataset = '$table' AND w.seen_at <= newest.at AND $gone_watermark;
 
 DELETE FROM ops.watermarks w WHERE w.dataset = '$table' AND w.part IN (SELECT part FROM parts);

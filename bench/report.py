@@ -1,0 +1,114 @@
+"""Tells the figures: one table on the terminal, everything in ``docs/benchmarks.md``."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.growth import Growth
+from bench.loads import SCENARIOS, Measured, Spread, spread
+from bench.targets import Line, file_growth, lines, new_versions
+
+PACKAGES = ("dlt", "duckdb", "httpx", "msgspec", "numpy", "orjson", "pandas", "pyarrow", "zstandard")
+TEMPLATE = Path(__file__).with_name("benchmarks.md")
+
+
+def show(measured: Measured, growth: Growth) -> bool:
+    """Prints the targets; true when all of them are met."""
+    table = Table("figure", "target", "measured", "met", title="ours against the targets")
+    found = lines(measured, growth)
+    for line in found:
+        table.add_row(line.figure, line.target, line.measured, "[green]yes" if line.met else "[red]no")
+    Console(width=120).print(table)
+    return all(line.met for line in found)
+
+
+def write(path: Path, measured: Measured, growth: Growth, repeats: int) -> None:
+    """Writes the whole report: targets, raw figures, machine, versions, method."""
+    text = TEMPLATE.read_text("utf-8")
+    parts = {
+        "targets": _targets(lines(measured, growth)),
+        "loads": _loads(measured),
+        "growth": _growth(growth),
+        "machine": _machine(),
+        "repeats": str(repeats),
+    }
+    for name, part in parts.items():
+        text = text.replace(f"{{{{ {name} }}}}", part)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def _targets(found: Sequence[Line]) -> str:
+    rows = ((line.figure, line.target, line.measured, "yes" if line.met else "**no**") for line in found)
+    return _markdown(("figure", "target", "measured", "met"), rows)
+
+
+def _loads(measured: Measured) -> str:
+    head = ("load", "by", "wall, s", "CPU, s", "peak RSS, MB", "file, MB", "file growth", "new versions")
+    rows = []
+    for scenario in SCENARIOS:
+        for peer in scenario.peers:
+            loads = measured[scenario.name, peer]
+            figures = [_spread(spread(loads, name)) for name in ("wall_seconds", "cpu_seconds")]
+            size = f"{spread(loads, 'file_bytes').median / 1e6:.1f}"
+            again = (
+                f"{file_growth(measured, scenario.name, peer):.1%}",
+                str(new_versions(measured, scenario.name, peer)),
+            )
+            peak = f"{spread(loads, 'peak_mb').median:.0f}"
+            rows.append((scenario.name, peer, *figures, peak, size, *(again if scenario.again else ("", ""))))
+    return _markdown(head, rows)
+
+
+def _growth(growth: Growth) -> str:
+    rows = (
+        ("snapshots loaded", f"{growth.snapshots:,} in {growth.seconds:,.0f} s"),
+        ("versions kept", f"{growth.versions:,}"),
+        ("size with history", f"{growth.history_bytes / 1e6:,.1f} MB"),
+        (
+            f"size append-only (scaled from {growth.appended_sample:,} snapshots)",
+            f"{growth.append_only_bytes / 1e6:,.1f} MB",
+        ),
+        ("scan of the current table", f"{growth.scan_seconds * 1000:.2f} ms"),
+        ("as-of query, median over the period", f"{growth.as_of_seconds * 1000:.2f} ms"),
+        ("as-of query, slowest day", f"{growth.as_of_worst_seconds * 1000:.2f} ms"),
+    )
+    return _markdown(("figure", "measured"), rows)
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    facts = (
+        ("day", f"{datetime.now(UTC):%Y-%m-%d}"),
+        ("machine", f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()}"),
+        ("load average at the end", f"{os.getloadavg()[0]:.1f}"),
+        ("Python", platform.python_version()),
+        *((name, version(name)) for name in PACKAGES),
+    )
+    return _markdown(("what", "which"), facts)
+
+
+def _processor() -> str:
+    found = Path("/proc/cpuinfo")
+    named = (
+        [line for line in found.read_text("utf-8").splitlines() if line.startswith("model name")]
+        if found.exists()
+        else []
+    )
+    return named[0].split(":", 1)[1].strip() if named else platform.machine()
+
+
+def _spread(figure: Spread) -> str:
+    return f"{figure.median:.2f} ({figure.lowest:.2f} to {figure.highest:.2f})"
+
+
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))

@@ -1,0 +1,39 @@
+"""SIGKILL at every named point of the data path, and at random times: one clean sync then gives the vendor's state."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+
+import pytest
+
+from warehouse.crashpoints import POINTS, VARIABLE
+
+VERSIONS = "SELECT * EXCLUDE (last_seen_at) FROM sms.statistics_history ORDER BY ALL"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_named_point_is_made_up_for_by_the_next_sync(site, point):
+    site.sync()
+    site.sandbox.advance(3600)
+    killed = site.run("sync", "statistics", "inventory", "services", **{VARIABLE: point})
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    site.sync()
+    site.assert_equals_the_vendor()
+    assert site.query(VERSIONS, site.warehouse.with_name("analytics.duckdb")) == site.query(VERSIONS)
+
+
+def test_kills_at_random_times_are_made_up_for_by_the_next_sync(site):
+    chance = random.Random(20260322)
+    for _ in range(4):
+        site.sandbox.advance(1800)
+        with site.start("sync") as process:
+            try:
+                process.wait(chance.uniform(0.8, 2.5))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            process.communicate()
+    site.sync()
+    site.assert_equals_the_vendor()
+    assert site.query(VERSIONS, site.warehouse.with_name("analytics.duckdb")) == site.query(VERSIONS)

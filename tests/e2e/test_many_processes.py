@@ -1,0 +1,32 @@
+"""One writer at a time, readers at any time."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+
+
+def test_eight_syncs_at_once_all_succeed_and_none_corrupts(site):
+    processes = [site.start("sync", "--json") for _ in range(8)]
+    for process in processes:
+        with process:
+            out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert {entry["status"] for entry in json.loads(out)["datasets"]} == {"ok"}
+    site.assert_equals_the_vendor()
+    assert site.query("SELECT count(*) FROM ops.loads") == [(80,)]
+    assert site.query("SELECT count(DISTINCT run_id) FROM raw.responses") == [(8,)]
+
+
+def test_a_reader_that_stays_open_blocks_no_sync_and_sees_one_state(site):
+    site.sync()
+    copy = site.warehouse.with_name("analytics.duckdb")
+    with duckdb.connect(str(copy), read_only=True) as reader:
+        before = reader.execute("SELECT * FROM sms.statistics ORDER BY ALL").fetchall()
+        site.sandbox.advance(3600)
+        site.sync()
+        assert reader.execute("SELECT * FROM sms.statistics ORDER BY ALL").fetchall() == before
+    rows = "SELECT count(*) FROM sms.statistics_history"
+    assert site.query(rows, copy) == site.query(rows)
+    assert site.query(rows, copy)[0][0] > len(before)

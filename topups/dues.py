@@ -1,0 +1,46 @@
+"""Notices that time brings: countdowns, credits that do not come, an open breaker, a low balance nobody cures."""
+
+from __future__ import annotations
+
+from topups import telling
+from topups.context import Context
+from topups.decide import decide
+from topups.ledger import post
+from topups.ledger.rows import Announcement
+from topups.reasons import Reason, Refusal
+from topups.sizing import trigger_cents
+from topups.snapshot import Snapshot
+
+# A payment under way has notices of its own; the rest of the reasons leave a low balance to a person.
+NO_LOW_BALANCE_NOTICE = frozenset(
+    {
+        *(Reason.BALANCE_OK, Reason.BALANCE_STALE, Reason.BALANCE_UNREADABLE, Reason.DISABLED, Reason.IN_FLIGHT),
+        *(Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN, Reason.AWAITING_APPROVAL),
+        Reason.DRY_RUN_WOULD_CREATE,
+    }
+)
+
+
+def tell_what_is_due(context: Context, snapshot: Snapshot) -> None:
+    """Writes the notices that are due at this instant into the outbox; each is told once."""
+    ledger, policy, now = context.ledger, context.policy, context.now()
+    due: list[Announcement] = telling.breaker(snapshot, policy)
+    for payment in ledger.under_watch(context.account_id, now):
+        due += telling.countdown(payment, now, policy) + telling.credit_late(payment, now, policy)
+    verdict = decide(snapshot, policy, now)
+    if isinstance(verdict, Refusal) and verdict.reason not in NO_LOW_BALANCE_NOTICE and snapshot.balance:
+        due += _low_balance(context, snapshot, verdict)
+    if due:
+        ledger.announce(context.account_id, due, now)
+
+
+def _low_balance(context: Context, snapshot: Snapshot, verdict: Refusal) -> list[Announcement]:
+    policy, ledger = context.policy, context.ledger
+    if policy.problems() or snapshot.balance is None:
+        return []
+    trigger = trigger_cents(snapshot, policy)
+    last = post.last_told_at(ledger, context.account_id, "low_balance")
+    if snapshot.balance.cents >= trigger or (last and context.now() - last < telling.LOW_BALANCE_AT_MOST):
+        return []
+    dip = post.dip(ledger, context.account_id, trigger)
+    return [telling.low_balance(snapshot, dip, str(verdict.reason), verdict.facts)]

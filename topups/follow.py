@@ -1,0 +1,124 @@
+"""Follows what is at the vendor: our payments along their states, and everybody else's as EXTERNAL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from topups import matching, rails, statuses, telling
+from topups.advance import next_state, oddity
+from topups.context import Context, Step, Steps
+from topups.ledger.rows import Payment
+from topups.observe import look_at_transaction
+from topups.policy import DAY
+from topups.ports import PaymentList, VendorPayment
+from topups.reconciled import Reconciled, move_to
+from topups.settle import verified
+from topups.states import UNRESOLVED, Oddity, State
+
+MOST_STEPS = 6
+
+
+def follow(context: Context, done: Reconciled) -> Steps[None]:
+    """Moves each known payment to where the vendor's word leads."""
+    now = context.now()
+    rows = {row.vendor_id: row for row in done.listing.rows} if done.listing else {}
+    for payment in context.ledger.under_watch(context.account_id, now - context.policy.late_watch - DAY):
+        if payment.vendor_payment_id is None:
+            continue
+        row = rows.get(payment.vendor_payment_id)
+        if row is None and payment.slot and done.listing and payment.state != State.PAID:
+            yield from _follow_transaction(context, payment, done)
+        elif row is not None:
+            yield from _follow_row(context, payment, row, done)
+
+
+def _follow_row(context: Context, payment: Payment, row: VendorPayment, done: Reconciled) -> Steps[None]:
+    current: Payment | None = payment
+    news = _news(payment, row, context.now())
+    if any(getattr(payment, name) != value for name, value in news.items()):
+        current = context.ledger.note(payment, "seen", context.now(), news)
+        yield Step.MOVED
+    if current and current.state == State.OPEN and not (current.url or current.address):
+        current = yield from _describe(context, current, row)
+    if current and current.state != State.EXTERNAL:
+        yield from _advance(context, current, row.status, done)
+
+
+def _describe(context: Context, payment: Payment, row: VendorPayment) -> Steps[Payment | None]:
+    """Asks again for the link or address of an open payment that nobody could verify yet."""
+    if rails.row_problem(row, payment.order):
+        return payment
+    told = yield from look_at_transaction(context, row.vendor_id)
+    guessed = payment.exception == Oddity.ADOPTED
+    shown = verified(context, payment, row, told, guessed=guessed)
+    if not shown:
+        return payment
+    tell = [telling.about(payment.payment_id, "pay_link")]
+    described = context.ledger.note(payment, "verified", context.now(), shown, tell)
+    yield Step.MOVED
+    return described
+
+
+def _follow_transaction(context: Context, payment: Payment, done: Reconciled) -> Steps[None]:
+    told = yield from look_at_transaction(context, payment.vendor_payment_id or "")
+    if told and told.status:
+        yield from _advance(context, payment, told.status, done)
+
+
+def _advance(context: Context, payment: Payment, status: str, done: Reconciled) -> Steps[None]:
+    current: Payment | None = payment
+    for _ in range(MOST_STEPS):
+        to = next_state(current, status, context.now(), context.policy) if current else None
+        if current is None or to is None:
+            return
+        changes = {"exception": oddity(current, to, status), "vendor_status": status}
+        current = yield from move_to(context, current, to, done, current.detail, **changes)
+
+
+def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
+    """What the row says of the payment. The first amount stays: a list that changes it is not to be trusted."""
+    return {
+        "vendor_status": row.status,
+        "ends_at": row.ends_at or payment.ends_at,
+        "listed_at": payment.listed_at or now,
+        "session_id": row.session_id or payment.session_id,
+        "vendor_amount_cents": row.amount_cents if payment.vendor_amount_cents is None else payment.vendor_amount_cents,
+    }
+
+
+def adopt(context: Context, listing: PaymentList, done: Reconciled) -> Steps[None]:
+    """Every row that nobody here knows becomes an EXTERNAL payment.
+
+    Not while a request of ours is unresolved: the row may be its outcome. The ledger is read after the list was, so
+    a row of a request that went out meanwhile finds its payment at least in SENDING.
+    """
+    ledger, account = context.ledger, context.account_id
+    if ledger.payments(account, UNRESOLVED, 1):
+        return
+    known = ledger.vendor_ids(account)
+    strays = matching.unclaimed(listing, known)
+    if not strays:
+        return
+    lost = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
+    balances = ledger.observations(account, "balance", limit=1)
+    baseline = balances[0].seq if balances else None
+    for row in strays:
+        ours = any(_may_be(payment, row, context) for payment in lost)
+        kind = Oddity.DUPLICATE_SUSPECTED if ours else Oddity.EXTERNAL
+        final = row.status in statuses.FINAL
+        now = context.now()
+        adopted = ledger.adopt(account, context.ids.new(now), row, kind, now, None if final else baseline)
+        yield Step.ADOPTED
+        if adopted:
+            done.adopted.append(adopted.payment_id)
+            if ours or statuses.blocks(row.status, row.ends_at, now):
+                kind_of_notice = "duplicate" if ours else "external"
+                ledger.announce(account, [telling.about(adopted.payment_id, kind_of_notice)], now)
+
+
+def _may_be(lost: Payment, row: VendorPayment, context: Context) -> bool:
+    """Whether a stray row may be the late outcome of a request that was given up."""
+    recent = lost.sending_at is not None and context.now() - lost.sending_at < DAY
+    named = matching.named(lost.claimed, [row]) is not None
+    return named or (recent and row.amount_cents == lost.amount_cents)

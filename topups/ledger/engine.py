@@ -1,0 +1,126 @@
+"""Opens the ledger: SQLite by default, PostgreSQL where several machines run; migrated, durable, one writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import StaticPool
+
+from topups.ledger.errors import LedgerUnavailable, guarded
+from topups.ledger.schema import HEAD
+from topups.ledger.store import Ledger
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 5.0
+# Any number, the same for every program that writes to the ledger.
+WRITER_LOCK = 0x70_60_50
+
+
+def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
+    """The ledger at a SQLAlchemy URL, brought to the newest schema. Close it after use.
+
+    ``check`` looks for damage in the whole file (SQLite; some milliseconds per thousand payments). Raises
+    ``LedgerUnavailable`` when it is locked, read-only, damaged, unreachable, or written by a newer version.
+    """
+    engine = _engine(url, busy_seconds)
+    try:
+        with guarded():
+            if check:
+                _look_for_damage(engine)
+            _bring_up_to_date(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Ledger(engine)
+
+
+def _engine(url: str, busy_seconds: float) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(url, parsed.database, busy_seconds)
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(busy_seconds))})
+    except (ArgumentError, ImportError, OSError) as error:
+        raise LedgerUnavailable(f"SMSONLINE_LEDGER cannot be used ({type(error).__name__}); nothing is paid") from None
+    event.listen(engine, "begin", _begin_on_postgresql)
+    return engine
+
+
+def _sqlite(url: str, database: str | None, busy_seconds: float) -> Engine:
+    arguments: dict[str, Any] = {"connect_args": {"timeout": busy_seconds, "check_same_thread": False}}
+    if database in (None, "", ":memory:"):
+        arguments["poolclass"] = StaticPool
+    elif not database.startswith("file:"):
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, **arguments)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_on_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    # Python would begin transactions by itself, and too late to lock against another writer.
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_on_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_on_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+
+def _look_for_damage(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise LedgerUnavailable(
+            "the ledger is malformed; nothing is paid; restore it from a backup; the next pass learns the rest from "
+            "the vendor's own list"
+        )
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    with engine.connect() as connection:
+        if _version(connection) == HEAD:
+            return
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        found = _version(connection)  # another program may have been quicker
+        if found != HEAD:
+            _migrate(connection, found)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def _migrate(connection: Connection, found: str | None) -> None:
+    # Costly to import, and needed once in the life of a ledger.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise LedgerUnavailable(
+            f"the ledger was written by a newer version of this program (schema {found}, known is {HEAD}); nothing is "
+            "paid; update this program"
+        )
+    command.upgrade(config, HEAD)

@@ -1,0 +1,127 @@
+"""The ledger's tables. Migrations make them (``topups/ledger/migrations``); a test holds the two against each other.
+
+payments      one row per intent or foreign payment, its present state
+events        every change of it, append-only and hash-chained: the payments can be rebuilt from them
+outbox        notices, written with the change they tell of
+observations  each balance, list and decision that was seen
+controls      per account: kill switch, breaker, reserved money
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
+
+from topups.ledger.types import Instant, Json, Word
+from topups.states import Oddity, State
+
+HEAD = "0001"  # the newest migration
+EVERY_ACCOUNT = "*"  # the row of ``controls`` that stops all accounts
+
+metadata = MetaData()
+HELD = text("slot IS NOT NULL")
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_id", String(36), primary_key=True),
+    Column("account_id", String(128), nullable=False),
+    Column("decision_id", String(160), nullable=False),
+    Column("state", Word(State), nullable=False),
+    Column("exception", Word(Oddity), nullable=False),
+    # The account while the payment holds its slot. Not derived from the state; unique where it is set.
+    Column("slot", String(128)),
+    Column("rail", String(32), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("currency", String(16), nullable=False),
+    Column("network", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("hours_to_empty", Text),
+    Column("claim", Json),
+    Column("vendor_payment_id", String(128)),
+    Column("session_id", String(128)),
+    Column("vendor_status", String(64), nullable=False),
+    Column("vendor_amount_cents", BigInteger),
+    # Link, address and coins to send: set only once they were verified.
+    Column("url", Text),
+    Column("address", Text),
+    Column("amount_in_crypto", Text),
+    Column("ends_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("counted_at", Instant, nullable=False),
+    Column("state_since", Instant, nullable=False),
+    Column("sending_at", Instant),
+    Column("deadline_at", Instant),
+    Column("slot_freed_at", Instant),
+    Column("approved_at", Instant),
+    Column("approved_by", Text),
+    Column("listed_at", Instant),
+    Column("absences", Integer, nullable=False),
+    Column("absent_at", Instant),
+    # Observations of the balance: the last one before the money could come, and the one that proved its arrival.
+    Column("baseline", BigInteger),
+    Column("credit", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+Index("one_slot_per_account", payments.c.slot, unique=True, sqlite_where=HELD, postgresql_where=HELD)
+Index("one_row_per_vendor_payment", payments.c.account_id, payments.c.vendor_payment_id, unique=True)
+Index("one_payment_per_decision", payments.c.account_id, payments.c.decision_id, unique=True)
+Index("payments_by_time", payments.c.account_id, payments.c.counted_at)
+Index("payments_by_state", payments.c.account_id, payments.c.state)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("account_id", String(128), nullable=False),
+    Column("payment_id", String(36)),
+    Column("kind", String(32), nullable=False),
+    Column("from_state", String(32)),
+    Column("to_state", String(32)),
+    Column("changes", Json, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+Index("events_by_account", events.c.account_id, events.c.seq)
+Index("events_by_payment", events.c.payment_id, events.c.seq)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # The identity of a notice: what is told once is told once, however often it is written.
+    Column("key", String(160), primary_key=True),
+    Column("account_id", String(128), nullable=False),
+    Column("payment_id", String(36)),
+    Column("kind", String(32), nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    Column("attempts", Integer, nullable=False),
+    Column("done_at", Instant),
+    Column("outcome", Text, nullable=False),
+)
+Index("outbox_waiting", outbox.c.done_at, outbox.c.created_at)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", String(128), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("figure", BigInteger),
+    Column("facts", Json, nullable=False),
+)
+Index("observations_by_kind", observations.c.account_id, observations.c.kind, observations.c.seq)
+
+controls = Table(
+    "controls",
+    metadata,
+    Column("account_id", String(128), primary_key=True),
+    Column("paused", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("last_failure_at", Instant),
+    Column("reserved_cents", BigInteger, nullable=False),
+)

@@ -1,0 +1,224 @@
+"""The ledger: each method is one transaction. Raises ``LedgerUnavailable`` when it cannot be read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, and_, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from topups.ledger.errors import guarded
+from topups.ledger.reading import UNFINISHED, planned, read_controls, read_observations, read_snapshot
+from topups.ledger.rows import Announcement, Controls, Draft, Event, Observation, Payment
+from topups.ledger.writing import EVENTS, PAYMENTS, Writer
+from topups.ports import Balance, PaymentList, VendorPayment
+from topups.reasons import Reason, Refusal
+from topups.snapshot import Snapshot
+from topups.states import WATCHED, Oddity, State
+
+Check = Callable[[Snapshot], Refusal | None]
+
+
+class Ledger:
+    """Payments, events, observations and switches of all accounts. Thread safe; close it after use."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the ledger."""
+        with guarded(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, now: datetime) -> Iterator[Writer]:
+        """The only writing transaction at this time, over all programs."""
+        with guarded(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
+            yield Writer(connection, now)
+
+    # Reading
+
+    def snapshot(self, account_id: str, now: datetime) -> Snapshot:
+        """What the ledger alone knows of an account: the latest balance it saw, no list. Reads a few hundred rows."""
+        with self.reading() as connection:
+            return read_snapshot(connection, account_id, now)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """One payment, by its id or the vendor's."""
+        known = or_(PAYMENTS.c.payment_id == payment_id, PAYMENTS.c.vendor_payment_id == payment_id)
+        found = self._payments(select(PAYMENTS).where(known).limit(1))
+        return found[0] if found else None
+
+    def payments(
+        self, account_id: str | None = None, states: Iterable[State] | None = None, limit: int | None = None
+    ) -> list[Payment]:
+        """Payments, newest first."""
+        wanted = select(PAYMENTS).order_by(PAYMENTS.c.counted_at.desc(), PAYMENTS.c.payment_id.desc()).limit(limit)
+        if account_id is not None:
+            wanted = wanted.where(PAYMENTS.c.account_id == account_id)
+        if states is not None:
+            wanted = wanted.where(PAYMENTS.c.state.in_(list(states)))
+        return self._payments(wanted)
+
+    def under_watch(self, account_id: str, since: datetime) -> list[Payment]:
+        """The payments that may still change, oldest first: all that hold the slot or are younger than ``since``."""
+        young = and_(PAYMENTS.c.counted_at >= since, PAYMENTS.c.state.in_(WATCHED))
+        alive = or_(PAYMENTS.c.state.in_(UNFINISHED), PAYMENTS.c.slot.is_not(None), young)
+        query = select(PAYMENTS).where(PAYMENTS.c.account_id == account_id, alive).order_by(PAYMENTS.c.payment_id)
+        return self._payments(query)
+
+    def vendor_ids(self, account_id: str) -> frozenset[str]:
+        """The vendor's ids of every payment of the account that is in the ledger."""
+        query = select(PAYMENTS.c.vendor_payment_id).where(
+            PAYMENTS.c.account_id == account_id, PAYMENTS.c.vendor_payment_id.is_not(None)
+        )
+        with self.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def events(self, payment_id: str | None = None) -> list[Event]:
+        """Events in order, of one payment or of the whole ledger."""
+        query = select(EVENTS).order_by(EVENTS.c.seq)
+        if payment_id is not None:
+            query = query.where(EVENTS.c.payment_id == payment_id)
+        with self.reading() as connection:
+            return [Event(**row._mapping) for row in connection.execute(query)]
+
+    def observations(self, account_id: str, kind: str, since: int = 0, limit: int | None = None) -> list[Observation]:
+        """Observations numbered ``since`` and later, newest first."""
+        with self.reading() as connection:
+            return read_observations(connection, account_id, kind, since, limit)
+
+    def controls(self, account_id: str) -> Controls:
+        """The switches of an account."""
+        with self.reading() as connection:
+            return read_controls(connection, account_id)
+
+    # Writing
+
+    def enter(
+        self, draft: Draft, to: State, check: Check, now: datetime, tell: Iterable[Announcement] = ()
+    ) -> Payment | Refusal:
+        """A new payment in its second state (``RESERVED``, ``AWAITING_APPROVAL`` or ``SKIPPED``).
+
+        ``check`` sees the ledger as it is inside the transaction and may still say no. A taken slot or a decision that
+        already has a payment is ``LOST_RACE``.
+        """
+        try:
+            with self.writing(now) as writer:
+                refusal = check(read_snapshot(writer.connection, draft.account_id, now))
+                if refusal:
+                    return refusal
+                payment = planned(draft, now)
+                writer.insert(payment, "planned")
+                entered = writer.move(payment, to, {})
+                writer.announce(draft.account_id, tell)
+                assert entered
+                return entered
+        except IntegrityError:
+            return Refusal(Reason.LOST_RACE, "another run took this decision or the account's slot")
+
+    def move(
+        self,
+        payment: Payment,
+        to: State,
+        now: datetime,
+        changes: Mapping[str, Any] | None = None,
+        tell: Iterable[Announcement] = (),
+        check: Check | None = None,
+    ) -> Payment | None:
+        """One step along the graph with its event and notices; None when somebody was quicker: then do nothing.
+
+        ``check`` may still say no inside the transaction (None then too).
+        """
+        try:
+            with self.writing(now) as writer:
+                if check and check(read_snapshot(writer.connection, payment.account_id, now)):
+                    return None
+                moved = writer.move(payment, to, changes or {})
+                if moved:
+                    writer.announce(payment.account_id, tell)
+                return moved
+        except IntegrityError:
+            return None
+
+    def note(
+        self, payment: Payment, kind: str, now: datetime, changes: Mapping[str, Any], tell: Iterable[Announcement] = ()
+    ) -> Payment | None:
+        """Other facts in the same state; None when somebody was quicker."""
+        with self.writing(now) as writer:
+            noted = writer.note(payment, kind, changes)
+            if noted:
+                writer.announce(payment.account_id, tell)
+            return noted
+
+    def adopt(
+        self, account_id: str, payment_id: str, row: VendorPayment, oddity: Oddity, now: datetime, baseline: int | None
+    ) -> Payment | None:
+        """A vendor's payment that nobody here asked for, as ``EXTERNAL``; None when it is already known."""
+        draft = Draft(payment_id, account_id, f"external:{row.vendor_id}", row.method[:32], row.amount_cents)
+        external = {
+            "state": State.EXTERNAL,
+            "exception": oddity,
+            "vendor_payment_id": row.vendor_id,
+            "session_id": row.session_id or None,
+            "vendor_status": row.status,
+            "ends_at": row.ends_at,
+            "counted_at": row.created_at if row.created_at and row.created_at <= now else now,
+            "listed_at": now,
+            "baseline": baseline,
+        }
+        try:
+            with self.writing(now) as writer:
+                adopted = planned(draft, now, **external)
+                writer.insert(adopted, "adopted")
+                return adopted
+        except IntegrityError:
+            return None
+
+    def announce(self, account_id: str, notices: Iterable[Announcement], now: datetime) -> None:
+        """Notices that come with no change."""
+        with self.writing(now) as writer:
+            writer.announce(account_id, notices)
+
+    def saw_balance(self, account_id: str, balance: Balance, now: datetime) -> int:
+        """Writes a balance down; the number of the observation."""
+        facts = {"vendor_at": balance.vendor_at} if balance.vendor_at else {}
+        with self.writing(now) as writer:
+            return writer.observe(account_id, "balance", balance.at, complete=True, figure=balance.cents, facts=facts)
+
+    def saw_payments(self, account_id: str, listing: PaymentList, now: datetime) -> int:
+        """Writes down that the vendor's list was seen, and whether it was complete."""
+        facts = {"problem": listing.problem} if listing.problem else {}
+        with self.writing(now) as writer:
+            figure = len(listing.rows)
+            return writer.observe(
+                account_id, "payments", listing.at, complete=listing.complete, figure=figure, facts=facts
+            )
+
+    def saw_decision(self, account_id: str, facts: Mapping[str, Any], now: datetime) -> int:
+        """Writes down what was decided and why."""
+        with self.writing(now) as writer:
+            return writer.observe(account_id, "decision", now, complete=True, figure=None, facts=dict(facts))
+
+    def switch(self, account_id: str, kind: str, now: datetime, **changes: Any) -> Controls:
+        """Changes the switches of an account, or of all (``*``)."""
+        with self.writing(now) as writer:
+            return writer.switch(account_id, kind, **changes)
+
+    def _payments(self, query: Select[Any]) -> list[Payment]:
+        with self.reading() as connection:
+            return [Payment(**row._mapping) for row in connection.execute(query)]

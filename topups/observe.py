@@ -1,0 +1,87 @@
+"""Looking at the vendor: each look is a step of its own and is written down before anything is made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from topups.context import Context, Step, Steps
+from topups.ledger.rows import Payment
+from topups.policy import Policy
+from topups.ports import Balance, PaymentList, Transaction, VendorUnavailable
+
+# A list that lost half of its rows within this time is a part of a list.
+SHRINK_MEMORY = timedelta(days=1)
+
+
+def look_at_balance(context: Context) -> Steps[tuple[Balance | None, str]]:
+    """The balance now and what was wrong, one of them empty."""
+    try:
+        balance = context.gateway.balance()
+    except VendorUnavailable as error:
+        yield Step.BALANCE_READ
+        return None, str(error)
+    yield Step.BALANCE_READ
+    context.ledger.saw_balance(context.account_id, balance, context.now())
+    yield Step.BALANCE_WRITTEN
+    return balance, ""
+
+
+def look_at_payments(context: Context) -> Steps[tuple[PaymentList | None, str]]:
+    """The vendor's payments, judged against what the ledger knows must be among them; or what was wrong."""
+    try:
+        told = context.gateway.payments()
+    except VendorUnavailable as error:
+        yield Step.LIST_READ
+        return None, str(error)
+    yield Step.LIST_READ
+    policy, ledger, now = context.policy, context.ledger, context.now()
+    known = ledger.under_watch(context.account_id, now - max(policy.list_memory, policy.late_watch))
+    earlier = ledger.observations(context.account_id, "payments", limit=50)
+    largest = max((o.figure or 0 for o in earlier if o.complete and o.at > told.at - SHRINK_MEMORY), default=0)
+    listing = judged(told, known, largest, policy)
+    ledger.saw_payments(context.account_id, listing, now)
+    yield Step.LIST_WRITTEN
+    return listing, listing.problem
+
+
+def look_at_transaction(context: Context, order_id: str) -> Steps[Transaction | None]:
+    """One payment at the vendor; None when there is none or the vendor does not tell."""
+    try:
+        found = context.gateway.transaction(order_id) if order_id else None
+    except VendorUnavailable:
+        found = None
+    yield Step.TRANSACTION_READ
+    return found
+
+
+def judged(listing: PaymentList, known: Iterable[Payment], largest: int, policy: Policy) -> PaymentList:
+    """The list, complete only if nothing speaks against it.
+
+    ``known`` are the ledger's payments; those that were in a list before and are young must be in this one, with the
+    same amount. ``largest`` is the number of rows of the largest complete list of the last day.
+    """
+    problem = listing.problem or _missing(listing, known, policy)
+    if not problem and len(listing.rows) * 2 < largest:
+        problem = f"the vendor's list shrank from {largest} to {len(listing.rows)} payments"
+    return dataclasses.replace(listing, complete=listing.complete and not problem, problem=problem)
+
+
+def _missing(listing: PaymentList, known: Iterable[Payment], policy: Policy) -> str:
+    rows = {row.vendor_id: row for row in listing.rows}
+    for payment in known:
+        if payment.vendor_payment_id is None or not _must_be_listed(payment, listing.at, policy):
+            continue
+        row = rows.get(payment.vendor_payment_id)
+        if row is None:
+            return f"the vendor's list lacks the payment {payment.vendor_payment_id}"
+        if payment.vendor_amount_cents not in (None, row.amount_cents):
+            return f"the vendor's list changed the amount of {row.vendor_id}"
+    return ""
+
+
+def _must_be_listed(payment: Payment, at: datetime, policy: Policy) -> bool:
+    if payment.listed_at is None or payment.listed_at > at:
+        return False
+    return payment.slot is not None or payment.counted_at > at - policy.list_memory

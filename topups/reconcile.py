@@ -1,0 +1,60 @@
+"""Brings the ledger to what the vendor says. Reads only: nothing here asks for money, and it may run at any time.
+
+Between two effects each function yields, so that another program, or a crash, may come in between. A lost
+compare-and-swap means that somebody else did it: go on with the next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from topups.context import Context, Step, Steps
+from topups.credit import prove_credits
+from topups.dues import tell_what_is_due
+from topups.follow import adopt, follow
+from topups.ledger.errors import LedgerUnavailable
+from topups.observe import look_at_balance, look_at_payments
+from topups.reconciled import Reconciled
+from topups.snapshot import ListFact, Snapshot, blocking_rows
+from topups.unknowns import recover, resolve_unknown
+
+
+def run_reconcile(context: Context) -> Steps[Reconciled]:
+    """One pass for one account. A ledger that cannot be used is told in ``ledger_problem``."""
+    try:
+        return (yield from reconcile(context))
+    except LedgerUnavailable as error:
+        return Reconciled(ledger_problem=str(error))
+
+
+def reconcile(context: Context) -> Steps[Reconciled]:
+    """One pass for one account. Raises ``LedgerUnavailable``."""
+    done = Reconciled()
+    yield from recover(context, done)
+    done.balance, done.balance_problem = yield from look_at_balance(context)
+    done.listing, done.list_problem = yield from look_at_payments(context)
+    yield from resolve_unknown(context, done)
+    yield from follow(context, done)
+    if done.listing:
+        yield from adopt(context, done.listing, done)
+    yield from prove_credits(context, done)
+    snapshot = context.ledger.snapshot(context.account_id, context.now())
+    tell_what_is_due(context, observed(context, snapshot, done))
+    yield Step.RECONCILED
+    return done
+
+
+def observed(context: Context, snapshot: Snapshot, done: Reconciled) -> Snapshot:
+    """What the ledger knows, with what this pass saw at the vendor."""
+    listing = done.listing
+    fact = ListFact(None, False, done.list_problem)
+    if listing:
+        fact = ListFact(listing.at, listing.complete, listing.problem, blocking_rows(listing, context.now()))
+    return dataclasses.replace(
+        snapshot,
+        balance=done.balance or (None if done.balance_problem else snapshot.balance),
+        balance_problem=done.balance_problem,
+        listing=fact,
+        killed=context.killed(),
+        burn=context.burn(),
+    )

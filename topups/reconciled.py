@@ -1,0 +1,46 @@
+"""What one pass of reconciling saw and did, and the one way in which it moves a payment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from topups import telling
+from topups.context import Context, Step, Steps
+from topups.ledger.rows import Payment
+from topups.ports import Balance, PaymentList
+from topups.states import State
+
+
+@dataclass
+class Reconciled:
+    """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none."""
+
+    balance: Balance | None = None
+    balance_problem: str = ""
+    listing: PaymentList | None = None
+    list_problem: str = ""
+    moved: list[tuple[str, str, str]] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)
+    ledger_problem: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for ``--json`` and run metadata."""
+        return {
+            "balance_cents": self.balance.cents if self.balance else None,
+            "problems": [p for p in (self.balance_problem, self.list_problem, self.ledger_problem) if p],
+            "moved": [{"payment_id": id_, "from": before, "to": after} for id_, before, after in self.moved],
+            "adopted": self.adopted,
+        }
+
+
+def move_to(
+    context: Context, payment: Payment, to: State, done: Reconciled, detail: str, **changes: Any
+) -> Steps[Payment | None]:
+    """One step of one payment, with its notices; None when somebody was quicker."""
+    tell = telling.on_entering(payment.payment_id, to)
+    moved = context.ledger.move(payment, to, context.now(), {**changes, "detail": detail}, tell)
+    yield Step.MOVED
+    if moved:
+        done.moved.append((payment.payment_id, payment.state, to))
+    return moved

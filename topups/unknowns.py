@@ -1,0 +1,61 @@
+"""What a crash or a lost answer left behind: brought to a state that says what is known, and nothing sent again."""
+
+from __future__ import annotations
+
+from topups import matching
+from topups.context import Context, Step, Steps
+from topups.ledger.rows import Payment
+from topups.observe import look_at_transaction
+from topups.reconciled import Reconciled, move_to
+from topups.settle import open_payment, settle
+from topups.states import State
+
+
+def recover(context: Context, done: Reconciled) -> Steps[None]:
+    """What a dead process left behind. Nothing is ever sent again."""
+    policy, now = context.policy, context.now()
+    states = (State.AWAITING_APPROVAL, State.RESERVED, State.SENDING)
+    for payment in reversed(context.ledger.payments(context.account_id, states)):
+        age = now - payment.state_since
+        if payment.state == State.SENDING:
+            deadline = payment.deadline_at or payment.state_since
+            if now > deadline + policy.answer_wait:
+                yield from move_to(context, payment, State.UNKNOWN, done, "no answer was written down")
+        elif payment.state == State.RESERVED and age > policy.reserve_max_age:
+            yield from move_to(context, payment, State.RELEASED, done, "left behind; nothing was sent")
+        elif payment.state == State.AWAITING_APPROVAL and age > policy.approval_life:
+            yield from move_to(context, payment, State.RELEASED, done, "nobody approved it in time")
+    yield Step.RECOVERED
+
+
+def resolve_unknown(context: Context, done: Reconciled) -> Steps[None]:
+    """Looks for payments whose outcome is unknown, certain matches first."""
+    states = (State.UNKNOWN, State.NEEDS_HUMAN)
+    for payment in reversed(context.ledger.payments(context.account_id, states)):
+        opened = yield from settle(context, payment, done.listing)
+        if opened:
+            done.moved.append((payment.payment_id, payment.state, opened.state))
+        elif payment.state == State.UNKNOWN:
+            yield from _keep_looking(context, payment, done)
+
+
+def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> Steps[None]:
+    policy, listing = context.policy, done.listing
+    if listing is None:
+        if matching.too_old(payment, context.now(), policy):
+            yield from move_to(context, payment, State.NEEDS_HUMAN, done, "the vendor's list could not be read in time")
+        return
+    rows = matching.unclaimed(listing, context.ledger.vendor_ids(context.account_id))
+    alike = matching.candidates(payment, rows)
+    missed = matching.absences(payment, listing, len(alike), policy)
+    to = matching.fate(payment, listing, len(alike), missed, context.now(), policy)
+    if to == State.OPEN:
+        told = yield from look_at_transaction(context, alike[0].vendor_id)
+        opened = open_payment(context, payment, alike[0], told, guessed=True)
+        done.moved += [(payment.payment_id, payment.state, opened.state)] if opened else []
+    elif to is not None:
+        yield from move_to(context, payment, to, done, f"{len(alike)} payments fit, {missed} lists without it")
+    elif missed != payment.absences:
+        changes = {"absences": missed, "absent_at": listing.at if missed else None}
+        context.ledger.note(payment, "looked_for", context.now(), changes)
+        yield Step.MOVED
