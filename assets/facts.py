@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from assets.declaration import Dataset
+from warehouse.connection import first_row
 from warehouse.tables import names
 
 Connection = duckdb.DuckDBPyConnection
@@ -90,7 +91,7 @@ def _sql(name: str) -> str:
 
 
 def _count(connection: Connection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
+    row = first_row(connection, sql)
     return int(row[0]) if row else 0
 
 

@@ -36,7 +36,7 @@ QUERIES = 41
 
 @dataclass(frozen=True)
 class Growth:
-    """Sizes in bytes, times in seconds (medians); ``append_only_bytes`` is scaled up from ``appended_sample`` snapshots."""
+    """Sizes in bytes, median times in seconds; ``append_only_bytes`` is scaled from ``appended_sample``."""
 
     snapshots: int
     seconds: float
@@ -134,7 +134,7 @@ def _append_only(file: Path, snapshots: int) -> int:
 
 
 def _queries(connection: duckdb.DuckDBPyConnection, past: dict[datetime, int]) -> tuple[float, float, float]:
-    """Median seconds of a scan of the current table and of as-of queries over the year, and the slowest day's median."""
+    """Median seconds of a scan of the current table, of as-of queries over the period, and of the slowest day's."""
     whole = "SELECT sum(attempts), avg(success_rate), count(*) FROM "
     scan, as_of = [], []
     days = sorted(past)

@@ -26,10 +26,10 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario("first load", "statistics", "first", ("ours", "dlt merge", "dlt scd2", "floor")),
+    Scenario("first load", "statistics", "first", ("ours", "ours, no copy", "dlt merge", "dlt scd2", "floor")),
     Scenario("identical", "statistics", "first", ("ours", "dlt scd2"), again=True),
     Scenario("another order", "statistics", "reordered", ("ours", "dlt scd2"), again=True),
-    Scenario("1 % changed", "statistics", "changed", ("ours", "dlt scd2"), again=True),
+    Scenario("1 % changed", "statistics", "changed", ("ours", "ours, no copy", "dlt scd2"), again=True),
     Scenario("100 bodies", "services", "first", ("ours", "dlt merge")),
 )
 
@@ -78,7 +78,7 @@ def _turns(repeat: int) -> Iterator[tuple[Scenario, str]]:
 
 def _load(scenario: Scenario, peer: str, root_url: str, folder: Path) -> Load:
     """Works in one place per peer, so that paths a loader remembers stay true; the state after first loads is kept."""
-    place, kept = folder / peer.replace(" ", "_"), folder / f"{peer.replace(' ', '_')}_{scenario.shape}"
+    place, kept = folder / peer, folder / f"{peer} after {scenario.shape}"
     shutil.rmtree(place, ignore_errors=True)
     if scenario.again:
         shutil.copytree(kept, place)

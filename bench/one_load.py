@@ -40,7 +40,7 @@ def measure(peer: Peer, shape: str, variant: str, root_url: str, folder: Path) -
     peer.sync(shape, f"{root_url}/{variant}", folder)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = (folder / peer.file).stat().st_size
+    size = sum(part.stat().st_size for part in folder.glob(f"{peer.file}*"))  # with the log of writes, if it is left
     with duckdb.connect(str(folder / peer.file), read_only=True) as connection:
         _compare(connection.execute(peer.current[shape]).fetchall(), expected(shape, variant), peer.name)
         versions = _count(connection, f"SELECT count(*) FROM {peer.versions[shape]}") if shape in peer.versions else 0

@@ -39,8 +39,9 @@ def _verify(context: Context, payment: Payment, outcome: Answered) -> Steps[Paym
         return payment
     problem = rails.claim_problem(claim, payment.order, context.policy.url_hosts)
     if not problem:
-        listing, problem = yield from look_at_payments(context)
-        opened = yield from settle(context, payment, listing)
+        look = yield from look_at_payments(context)
+        problem = look.problem
+        opened = yield from settle(context, payment, look.listing)
         if opened:
             return opened
     payment = context.ledger.payment(payment.payment_id) or payment

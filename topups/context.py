@@ -20,7 +20,6 @@ Result = TypeVar("Result")
 class Step(StrEnum):
     """What was just finished. Between two steps stands one effect: a vendor call or one ledger transaction."""
 
-    RECOVERED = "recovered"
     BALANCE_READ = "balance_read"
     BALANCE_WRITTEN = "balance_written"
     LIST_READ = "list_read"

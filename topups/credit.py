@@ -23,17 +23,16 @@ class Jump(NamedTuple):
     at: datetime
 
 
-def prove_credits(context: Context, done: Reconciled) -> Steps[None]:
+def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
     """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
     ledger, now = context.ledger, context.now()
-    watched = ledger.under_watch(context.account_id, now - context.policy.late_watch)
-    waiting = [payment for payment in watched if _awaits_credit(payment)]
+    waiting = [payment for payment in known if _awaits_credit(payment)]
     if not waiting:
         return
     first = min(payment.baseline or 0 for payment in waiting)
     balances = ledger.observations(context.account_id, "balance", first)[::-1]
     rises, spending = jumps(balances), spending_per_hour(balances)
-    used = taken(watched)
+    used = taken(known)
     for payment in sorted(waiting, key=lambda p: p.state != State.EXTERNAL):
         seq = proof(payment, rises, used, spending)
         if seq is None:

@@ -6,7 +6,7 @@ from topups import telling
 from topups.context import Context
 from topups.decide import decide
 from topups.ledger import post
-from topups.ledger.rows import Announcement
+from topups.ledger.rows import Announcement, Payment
 from topups.reasons import Reason, Refusal
 from topups.sizing import trigger_cents
 from topups.snapshot import Snapshot
@@ -21,11 +21,11 @@ NO_LOW_BALANCE_NOTICE = frozenset(
 )
 
 
-def tell_what_is_due(context: Context, snapshot: Snapshot) -> None:
+def tell_what_is_due(context: Context, snapshot: Snapshot, known: list[Payment]) -> None:
     """Writes the notices that are due at this instant into the outbox; each is told once."""
     ledger, policy, now = context.ledger, context.policy, context.now()
     due: list[Announcement] = telling.breaker(snapshot, policy)
-    for payment in ledger.under_watch(context.account_id, now):
+    for payment in known:
         due += telling.countdown(payment, now, policy) + telling.credit_late(payment, now, policy)
     verdict = decide(snapshot, policy, now)
     if isinstance(verdict, Refusal) and verdict.reason not in NO_LOW_BALANCE_NOTICE and snapshot.balance:

@@ -13,17 +13,16 @@ from topups.observe import look_at_transaction
 from topups.policy import DAY
 from topups.ports import PaymentList, VendorPayment
 from topups.reconciled import Reconciled, move_to
-from topups.settle import verified
+from topups.settle import unclaimed, verified
 from topups.states import UNRESOLVED, Oddity, State
 
 MOST_STEPS = 6
 
 
-def follow(context: Context, done: Reconciled) -> Steps[None]:
+def follow(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
     """Moves each known payment to where the vendor's word leads."""
-    now = context.now()
     rows = {row.vendor_id: row for row in done.listing.rows} if done.listing else {}
-    for payment in context.ledger.under_watch(context.account_id, now - context.policy.late_watch - DAY):
+    for payment in known:
         if payment.vendor_payment_id is None:
             continue
         row = rows.get(payment.vendor_payment_id)
@@ -38,6 +37,7 @@ def _follow_row(context: Context, payment: Payment, row: VendorPayment, done: Re
     news = _news(payment, row, context.now())
     if any(getattr(payment, name) != value for name, value in news.items()):
         current = context.ledger.note(payment, "seen", context.now(), news)
+        done.noted += 1
         yield Step.MOVED
     if current and current.state == State.OPEN and not (current.url or current.address):
         current = yield from _describe(context, current, row)
@@ -87,33 +87,35 @@ def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]
     }
 
 
-def adopt(context: Context, listing: PaymentList, done: Reconciled) -> Steps[None]:
+def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Reconciled) -> Steps[None]:
     """Every row that nobody here knows becomes an EXTERNAL payment.
 
-    Not while a request of ours is unresolved: the row may be its outcome. The ledger is read after the list was, so
-    a row of a request that went out meanwhile finds its payment at least in SENDING.
+    Not while a request of ours is unresolved: the row may be its outcome. ``known`` was read after the list, so a
+    row of a request that went out meanwhile finds its payment there, at least in SENDING.
     """
     ledger, account = context.ledger, context.account_id
-    if ledger.payments(account, UNRESOLVED, 1):
+    ours = {payment.vendor_payment_id for payment in known}
+    if all(row.vendor_id in ours for row in listing.rows):
         return
-    known = ledger.vendor_ids(account)
-    strays = matching.unclaimed(listing, known)
+    if any(payment.state in UNRESOLVED for payment in known):
+        return
+    strays = unclaimed(context, listing)
     if not strays:
         return
     lost = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
     balances = ledger.observations(account, "balance", limit=1)
     baseline = balances[0].seq if balances else None
     for row in strays:
-        ours = any(_may_be(payment, row, context) for payment in lost)
-        kind = Oddity.DUPLICATE_SUSPECTED if ours else Oddity.EXTERNAL
+        suspected = any(_may_be(payment, row, context) for payment in lost)
+        kind = Oddity.DUPLICATE_SUSPECTED if suspected else Oddity.EXTERNAL
         final = row.status in statuses.FINAL
         now = context.now()
         adopted = ledger.adopt(account, context.ids.new(now), row, kind, now, None if final else baseline)
         yield Step.ADOPTED
         if adopted:
             done.adopted.append(adopted.payment_id)
-            if ours or statuses.blocks(row.status, row.ends_at, now):
-                kind_of_notice = "duplicate" if ours else "external"
+            if suspected or statuses.blocks(row.status, row.ends_at, now):
+                kind_of_notice = "duplicate" if suspected else "external"
                 ledger.announce(account, [telling.about(adopted.payment_id, kind_of_notice)], now)
 
 

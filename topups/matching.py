@@ -21,11 +21,6 @@ def named(claim: Claim, rows: Iterable[VendorPayment]) -> VendorPayment | None:
     return next((row for row in rows if names & {row.vendor_id, row.session_id}), None)
 
 
-def unclaimed(listing: PaymentList, known: frozenset[str]) -> list[VendorPayment]:
-    """The rows that no payment of the ledger stands for."""
-    return [row for row in listing.rows if row.vendor_id not in known]
-
-
 def candidates(payment: Payment, rows: Iterable[VendorPayment]) -> list[VendorPayment]:
     """Rows that may be the payment: new in the list since it was asked for, and of its amount.
 

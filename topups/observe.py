@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from topups.context import Context, Step, Steps
 from topups.ledger.rows import Payment
-from topups.policy import Policy
+from topups.policy import DAY, Policy
 from topups.ports import Balance, PaymentList, Transaction, VendorUnavailable
 
 # A list that lost half of its rows within this time is a part of a list.
@@ -28,22 +29,40 @@ def look_at_balance(context: Context) -> Steps[tuple[Balance | None, str]]:
     return balance, ""
 
 
-def look_at_payments(context: Context) -> Steps[tuple[PaymentList | None, str]]:
-    """The vendor's payments, judged against what the ledger knows must be among them; or what was wrong."""
+class Look(NamedTuple):
+    """The vendor's list (None when it could not be read), what was wrong, and what the ledger knew just after it.
+
+    The ledger is read after the list: a row of a request that went out meanwhile finds its payment in ``known``.
+    """
+
+    listing: PaymentList | None
+    problem: str
+    known: list[Payment]
+
+
+def look_at_payments(context: Context) -> Steps[Look]:
+    """The vendor's payments, judged against what the ledger knows must be among them."""
     try:
-        told = context.gateway.payments()
+        told: PaymentList | VendorUnavailable = context.gateway.payments()
     except VendorUnavailable as error:
-        yield Step.LIST_READ
-        return None, str(error)
+        told = error
     yield Step.LIST_READ
-    policy, ledger, now = context.policy, context.ledger, context.now()
-    known = ledger.under_watch(context.account_id, now - max(policy.list_memory, policy.late_watch))
-    earlier = ledger.observations(context.account_id, "payments", limit=50)
-    largest = max((o.figure or 0 for o in earlier if o.complete and o.at > told.at - SHRINK_MEMORY), default=0)
-    listing = judged(told, known, largest, policy)
+    ledger, now = context.ledger, context.now()
+    known = watched(context)
+    if isinstance(told, VendorUnavailable):
+        return Look(None, str(told), known)
+    largest = ledger.largest_list(context.account_id, told.at - SHRINK_MEMORY)
+    listing = judged(told, known, largest, context.policy)
     ledger.saw_payments(context.account_id, listing, now)
     yield Step.LIST_WRITTEN
-    return listing, listing.problem
+    return Look(listing, listing.problem, known)
+
+
+def watched(context: Context) -> list[Payment]:
+    """The payments of the account that may still change, or that the vendor's list still has to show."""
+    policy = context.policy
+    since = context.now() - max(policy.list_memory, policy.late_watch + DAY)
+    return context.ledger.under_watch(context.account_id, since)
 
 
 def look_at_transaction(context: Context, order_id: str) -> Steps[Transaction | None]:

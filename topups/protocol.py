@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from topups import telling
+from topups import rules, telling
 from topups.answering import write_down
 from topups.context import Context, Step, Steps
 from topups.decide import decide
@@ -20,7 +20,7 @@ from topups.ledger.errors import LedgerUnavailable
 from topups.ledger.rows import Payment
 from topups.observe import look_at_balance, look_at_payments
 from topups.ports import Outcome, PaymentList, Unclear
-from topups.reasons import Decision, Reason, Refusal
+from topups.reasons import Decision, Reason, Refusal, refused
 from topups.reconcile import observed, reconcile
 from topups.reconciled import Reconciled
 from topups.reserving import ask_a_person, leave_a_trace, reserve
@@ -73,7 +73,8 @@ def _run(context: Context, decision_id: str) -> Steps[Pass]:
     if early:
         return Pass(context.account_id, early)
     done = yield from reconcile(context)
-    done.balance, done.balance_problem = yield from look_at_balance(context)
+    if done.balance is None or context.now() - done.balance.at > context.policy.list_max_age:
+        done.balance, done.balance_problem = yield from look_at_balance(context)
     snapshot = observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
     verdict = decide(snapshot, context.policy, context.now())
     context.ledger.saw_decision(context.account_id, {"decision_id": decision_id, **_plain(verdict)}, context.now())
@@ -87,12 +88,9 @@ def _run(context: Context, decision_id: str) -> Steps[Pass]:
 
 def _without_a_look(context: Context) -> Refusal | None:
     """What needs no vendor to be known: switched off, without limits, or stopped."""
-    snapshot = dataclasses.replace(
-        context.ledger.snapshot(context.account_id, context.now()), balance=None, killed=context.killed()
-    )
-    verdict = decide(snapshot, context.policy, context.now())
-    assert isinstance(verdict, Refusal), "there is no decision without a balance"
-    return verdict if verdict.reason in (Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH) else None
+    stopped = Snapshot(context.account_id, paused=context.ledger.paused(context.account_id), killed=context.killed())
+    first = (rules.switched_on(context.policy), rules.complete(context.policy), rules.not_killed(stopped))
+    return next((refused(finding) for finding in first if not finding.passed), None)
 
 
 def _carry_out(
@@ -109,9 +107,9 @@ def _carry_out(
     yield Step.RESERVED
     if isinstance(reserved, Refusal):
         return Pass(context.account_id, reserved)
-    listing, problem = yield from look_at_payments(context)
+    listing, problem, known = yield from look_at_payments(context)
     if listing:
-        yield from adopt(context, listing, done)
+        yield from adopt(context, listing, known, done)
     unclean = _unclean(context, listing, problem)
     if unclean or listing is None:
         released = context.ledger.move(reserved, State.RELEASED, context.now(), {"detail": str(unclean)})
@@ -151,7 +149,7 @@ def last_look(context: Context, sending: Payment, listing: PaymentList) -> Refus
     known = context.ledger.payment(sending.payment_id)
     if known is None or known.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
-    paused = context.ledger.snapshot(context.account_id, context.now()).paused
+    paused = context.ledger.paused(context.account_id)
     if paused or context.killed():
         return Refusal(Reason.KILL_SWITCH, paused or "the environment's kill switch is on")
     now, policy = context.now(), context.policy
@@ -172,7 +170,7 @@ def request(context: Context, payment: Payment) -> Outcome:
 
 def _give_back(context: Context, payment: Payment) -> Pass:
     """SENDING was not entered: stopped by the kill switch, or another program was quicker."""
-    paused = context.ledger.snapshot(context.account_id, context.now()).paused
+    paused = context.ledger.paused(context.account_id)
     if not paused:
         return Pass(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
     refusal = Refusal(Reason.KILL_SWITCH, paused)

@@ -13,7 +13,8 @@ from topups.credit import prove_credits
 from topups.dues import tell_what_is_due
 from topups.follow import adopt, follow
 from topups.ledger.errors import LedgerUnavailable
-from topups.observe import look_at_balance, look_at_payments
+from topups.ledger.rows import Payment
+from topups.observe import look_at_balance, look_at_payments, watched
 from topups.reconciled import Reconciled
 from topups.snapshot import ListFact, Snapshot, blocking_rows
 from topups.unknowns import recover, resolve_unknown
@@ -30,18 +31,24 @@ def run_reconcile(context: Context) -> Steps[Reconciled]:
 def reconcile(context: Context) -> Steps[Reconciled]:
     """One pass for one account. Raises ``LedgerUnavailable``."""
     done = Reconciled()
-    yield from recover(context, done)
     done.balance, done.balance_problem = yield from look_at_balance(context)
-    done.listing, done.list_problem = yield from look_at_payments(context)
-    yield from resolve_unknown(context, done)
-    yield from follow(context, done)
+    done.listing, done.list_problem, known = yield from look_at_payments(context)
+    yield from recover(context, known, done)
+    yield from resolve_unknown(context, _present(context, known, done), done)
+    yield from follow(context, _present(context, known, done), done)
+    known = _present(context, known, done)
     if done.listing:
-        yield from adopt(context, done.listing, done)
-    yield from prove_credits(context, done)
+        yield from adopt(context, done.listing, known, done)
+    yield from prove_credits(context, known, done)
     snapshot = context.ledger.snapshot(context.account_id, context.now())
-    tell_what_is_due(context, observed(context, snapshot, done))
+    tell_what_is_due(context, observed(context, snapshot, done), _present(context, known, done))
     yield Step.RECONCILED
     return done
+
+
+def _present(context: Context, known: list[Payment], done: Reconciled) -> list[Payment]:
+    """The payments as they are by now; read again only if this pass changed one."""
+    return watched(context) if done.moved or done.noted else known
 
 
 def observed(context: Context, snapshot: Snapshot, done: Reconciled) -> Snapshot:

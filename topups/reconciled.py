@@ -23,6 +23,7 @@ class Reconciled:
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
     ledger_problem: str = ""
+    noted: int = 0  # facts that changed without a step
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""

@@ -1,6 +1,6 @@
 """The rules of a decision, one function each: the figure, its limit, and whether it is kept.
 
-A rule sees the snapshot, the policy and the instant, nothing else. Those about the amount get it from ``topups.sizing``.
+A rule sees the snapshot, the policy and the instant, nothing else. Those about the amount get it from ``sizing``.
 """
 
 from __future__ import annotations

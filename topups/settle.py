@@ -17,8 +17,7 @@ MOST_QUESTIONS = 3
 
 def settle(context: Context, payment: Payment, listing: PaymentList | None) -> Steps[Payment | None]:
     """The payment as OPEN when the vendor's own reads show it for certain, else None."""
-    known = context.ledger.vendor_ids(context.account_id)
-    rows = matching.unclaimed(listing, known) if listing else []
+    rows = unclaimed(context, listing) if listing else []
     row = matching.exact(payment, rows, context.policy)
     told = None
     if row is not None:
@@ -30,6 +29,12 @@ def settle(context: Context, payment: Payment, listing: PaymentList | None) -> S
     opened = open_payment(context, payment, row, told)
     yield Step.VERIFIED
     return opened
+
+
+def unclaimed(context: Context, listing: PaymentList) -> list[VendorPayment]:
+    """The rows that no payment of the ledger stands for."""
+    known = context.ledger.known_ids(context.account_id, (row.vendor_id for row in listing.rows))
+    return [row for row in listing.rows if row.vendor_id not in known]
 
 
 def open_payment(

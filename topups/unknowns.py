@@ -7,15 +7,14 @@ from topups.context import Context, Step, Steps
 from topups.ledger.rows import Payment
 from topups.observe import look_at_transaction
 from topups.reconciled import Reconciled, move_to
-from topups.settle import open_payment, settle
+from topups.settle import open_payment, settle, unclaimed
 from topups.states import State
 
 
-def recover(context: Context, done: Reconciled) -> Steps[None]:
+def recover(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
     """What a dead process left behind. Nothing is ever sent again."""
     policy, now = context.policy, context.now()
-    states = (State.AWAITING_APPROVAL, State.RESERVED, State.SENDING)
-    for payment in reversed(context.ledger.payments(context.account_id, states)):
+    for payment in known:
         age = now - payment.state_since
         if payment.state == State.SENDING:
             deadline = payment.deadline_at or payment.state_since
@@ -25,13 +24,13 @@ def recover(context: Context, done: Reconciled) -> Steps[None]:
             yield from move_to(context, payment, State.RELEASED, done, "left behind; nothing was sent")
         elif payment.state == State.AWAITING_APPROVAL and age > policy.approval_life:
             yield from move_to(context, payment, State.RELEASED, done, "nobody approved it in time")
-    yield Step.RECOVERED
 
 
-def resolve_unknown(context: Context, done: Reconciled) -> Steps[None]:
+def resolve_unknown(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
     """Looks for payments whose outcome is unknown, certain matches first."""
-    states = (State.UNKNOWN, State.NEEDS_HUMAN)
-    for payment in reversed(context.ledger.payments(context.account_id, states)):
+    for payment in known:
+        if payment.state not in (State.UNKNOWN, State.NEEDS_HUMAN):
+            continue
         opened = yield from settle(context, payment, done.listing)
         if opened:
             done.moved.append((payment.payment_id, payment.state, opened.state))
@@ -45,7 +44,7 @@ def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> Steps
         if matching.too_old(payment, context.now(), policy):
             yield from move_to(context, payment, State.NEEDS_HUMAN, done, "the vendor's list could not be read in time")
         return
-    rows = matching.unclaimed(listing, context.ledger.vendor_ids(context.account_id))
+    rows = unclaimed(context, listing)
     alike = matching.candidates(payment, rows)
     missed = matching.absences(payment, listing, len(alike), policy)
     to = matching.fate(payment, listing, len(alike), missed, context.now(), policy)
@@ -58,4 +57,5 @@ def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> Steps
     elif missed != payment.absences:
         changes = {"absences": missed, "absent_at": listing.at if missed else None}
         context.ledger.note(payment, "looked_for", context.now(), changes)
+        done.noted += 1
         yield Step.MOVED

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -55,6 +56,20 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def first_row(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()
+) -> tuple[Any, ...] | None:
+    """The first row of a query that has few, or ``None``; all are fetched, as an open result blocks the connection."""
+    rows = connection.execute(sql, list(parameters)).fetchall()
+    return rows[0] if rows else None
+
+
+def current_database(connection: duckdb.DuckDBPyConnection) -> str:
+    """The name of the database in use."""
+    row = first_row(connection, "SELECT current_database()")
+    return str(row[0]) if row else ""
 
 
 def _connect(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from warehouse.batch import Batch, Part
+from warehouse.connection import first_row
 from warehouse.errors import SnapshotRefused
 
 # More than this share of the known keys gone in one answer is taken for a fault of the answer.
@@ -49,5 +50,5 @@ def _advice(name: str) -> str:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[str]) -> int:
-    row = connection.execute(sql, parameters).fetchone()
+    row = first_row(connection, sql, parameters)
     return int(row[0]) if row else 0

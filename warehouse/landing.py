@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import zstandard
 
-from warehouse.connection import transaction
+from warehouse.connection import first_row, transaction
 from warehouse.crashpoints import reach
 
 # Level 1 packs a large answer to a ninth; higher levels cost more time than they save space here.
@@ -67,9 +67,8 @@ def land(connection: duckdb.DuckDBPyConnection, responses: Sequence[RawResponse]
 
 def stored_body(connection: duckdb.DuckDBPyConnection, body_sha256: str, schema: str = "raw") -> bytes:
     """The body with this hash, unpacked. Raises ``KeyError`` when it was never stored."""
-    row = connection.execute(
-        f"SELECT body FROM {schema}.responses WHERE body_sha256 = ? AND body IS NOT NULL LIMIT 1", [body_sha256]
-    ).fetchone()
+    sql = f"SELECT body FROM {schema}.responses WHERE body_sha256 = ? AND body IS NOT NULL LIMIT 1"
+    row = first_row(connection, sql, [body_sha256])
     if row is None:
         raise KeyError(body_sha256)
     return zstandard.decompress(row[0])

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from warehouse import books, guard, statements
 from warehouse.batch import Batch, Counts, Load, Outcome, Part
-from warehouse.connection import transaction
+from warehouse.connection import first_row, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import LoadMismatch, SnapshotRefused
 from warehouse.tables import Table, names
@@ -136,8 +136,8 @@ def _without_duplicates(
         return rows, list(parts)
     numbered = rows.append_column("row_no", pa.array(range(rows.num_rows), pa.int64()))
     with _registered(connection, numbered=numbered):
-        kept = connection.execute(f"SELECT max(row_no) FROM numbered GROUP BY {names(table.key)}").fetchnumpy()
-    kept_rows = rows.take(pa.array(sorted(next(iter(kept.values())))))
+        kept = connection.execute(f"SELECT max(row_no) FROM numbered GROUP BY {names(table.key)}").fetchall()
+    kept_rows = rows.take(pa.array(sorted(row[0] for row in kept)))
     had, has = _per_part(rows), _per_part(kept_rows)
     counted = [replace(p, duplicates=had.get(p.name, 0) - has.get(p.name, 0)) if not p.unchanged else p for p in parts]
     return kept_rows, counted
@@ -167,7 +167,7 @@ def _size(connection: Connection, table: Table) -> int:
 
 
 def _row(connection: Connection, sql: str) -> tuple[int, ...]:
-    row = connection.execute(sql).fetchone()
+    row = first_row(connection, sql)
     return tuple(int(value) for value in row) if row else ()
 
 

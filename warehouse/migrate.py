@@ -8,10 +8,15 @@ from importlib import resources
 
 import duckdb
 
-from warehouse.connection import transaction
+from warehouse.connection import first_row, transaction
 from warehouse.errors import NotAWarehouse
 from warehouse.mart_views import mart_statements
 from warehouse.tables import Table, create_statements, view_statements
+
+TABLES = """
+SELECT count(*), count(*) FILTER (schema_name = 'ops' AND table_name = 'migrations')
+FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal
+"""
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -25,13 +30,9 @@ def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
 
     Raises ``NotAWarehouse`` when the file holds tables but none of ours.
     """
-    found = connection.execute(
-        "SELECT count(*), count(*) FILTER (schema_name = 'ops' AND table_name = 'migrations') "
-        "FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal"
-    ).fetchone()
-    tables, ours = found or (0, 0)
+    tables, ours = first_row(connection, TABLES) or (0, 0)
     if ours:
-        row = connection.execute("SELECT max(version) FROM ops.migrations").fetchone()
+        row = first_row(connection, "SELECT max(version) FROM ops.migrations")
         return int(row[0]) if row else 0
     if tables:
         raise NotAWarehouse("the DuckDB file holds tables of another program: set SMSONLINE_WAREHOUSE to a new file")
@@ -60,7 +61,7 @@ def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Non
     """Makes the tables, views, macros and marts of ``tables``, unless these very statements made them before."""
     statements = [s for table in tables for s in create_statements(table) + view_statements(table)] + mart_statements()
     fingerprint = hashlib.sha256("\n".join(statements).encode()).hexdigest()
-    if connection.execute("SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]).fetchone():
+    if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
         return
     with transaction(connection):
         for statement in statements:

@@ -7,7 +7,7 @@ from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
-from warehouse.connection import opened, transaction
+from warehouse.connection import first_row, opened, transaction
 
 DOOMED = """
 CREATE OR REPLACE TEMP TABLE doomed AS
@@ -38,7 +38,7 @@ def prune(warehouse: Path, before: datetime, *, dry_run: bool) -> Pruned:
     with opened(warehouse) as connection:
         connection.execute(DOOMED, [before])
         connection.execute(resources.files("warehouse").joinpath("sql", "prune_heirs.sql").read_text("utf-8"))
-        row = connection.execute(SIZE).fetchone()
+        row = first_row(connection, SIZE)
         if not dry_run:
             with transaction(connection):
                 connection.execute(INHERIT)

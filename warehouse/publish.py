@@ -17,7 +17,7 @@ from string import Template
 
 import duckdb
 
-from warehouse.connection import opened, transaction
+from warehouse.connection import current_database, opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
 from warehouse.migrate import shape
@@ -94,8 +94,7 @@ def _attached(connection: Connection, successor: Path) -> bool:
 
 
 def _fill(connection: Connection, tables: Sequence[Table], newest: Mapping[str, str], held: Mapping[str, str]) -> None:
-    row = connection.execute("SELECT current_database()").fetchone()
-    main = str(row[0]) if row else ""
+    main = current_database(connection)
     connection.execute("USE copy")
     try:
         _make_books(connection, main)

@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from warehouse.connection import opened, transaction
+from warehouse.connection import current_database, opened, transaction
 from warehouse.landing import stored_body
 from warehouse.migrate import migrate, shape
 from warehouse.tables import Table
@@ -103,12 +103,12 @@ def rebuilding(path: Path, tables: Sequence[Table]) -> Iterator[Rebuild]:
         with opened(path) as connection:
             migrate(connection)
             shape(connection, tables)
-            row = connection.execute("SELECT current_database()").fetchone()
+            main = current_database(connection)
             connection.execute(f"ATTACH '{str(beside).replace(chr(39), chr(39) * 2)}' AS rebuilt")
             connection.execute("USE rebuilt")
             migrate(connection)
             shape(connection, tables)
-            yield Rebuild(connection, str(row[0]) if row else path.stem)
+            yield Rebuild(connection, main)
     finally:
         for leftover in (beside, beside.with_name(f"{beside.name}.wal")):
             leftover.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def run_demo() -> None:
         vendor.advance(PASSING.total_seconds())
         _sync(settings, PASSING, f"second sync, {PASSING.seconds // 3600} hours later: only changes are stored")
         _print_findings(settings.warehouse)
-    say(f'look around: SMSONLINE_WAREHOUSE={WAREHOUSE} smsonline query "FROM marts.success_rates"')
+    say(f'look around: SMSONLINE_WAREHOUSE={WAREHOUSE} {sys.argv[0]} query "FROM marts.success_rates"')
 
 
 def _settings(address: Address, vendor: Sandbox) -> Settings:

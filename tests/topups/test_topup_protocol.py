@@ -15,7 +15,7 @@ from topups.reasons import Reason
 from topups.states import COUNTS_AS_CREATED, Oddity, State
 
 ALL_STEPS = [
-    *(Step.RECOVERED, Step.BALANCE_READ, Step.BALANCE_WRITTEN, Step.LIST_READ, Step.LIST_WRITTEN, Step.RECONCILED),
+    *(Step.BALANCE_READ, Step.BALANCE_WRITTEN, Step.LIST_READ, Step.LIST_WRITTEN, Step.RECONCILED),
     *(Step.DECIDED, Step.RESERVED, Step.LISTED_IN_SLOT, Step.SENDING, Step.REQUESTED, Step.ANSWER_WRITTEN),
     *(Step.VERIFIED,),
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select
 
 from topups.ledger import schema
 from topups.ledger.rows import Controls, Draft, Observation, Payment
 from topups.ports import Balance
 from topups.snapshot import PaymentFact, Snapshot
-from topups.states import LEGAL, Oddity, State
+from topups.states import LEGAL, WATCHED, Oddity, State
 
 # Longer than the longest window, so that no rule misses a payment.
 REMEMBERED = timedelta(days=31)
@@ -23,32 +23,53 @@ FACTS = (
     *(P.payment_id, P.state, P.exception, P.amount_cents, P.vendor_amount_cents, P.counted_at, P.slot),
     *(P.slot_freed_at, P.vendor_status, P.ends_at, P.approved_at),
 )
+ACCOUNT: BindParameter[str] = bindparam("account")
+SINCE: BindParameter[Any] = bindparam("since")
+OF_ACCOUNT = P.account_id == ACCOUNT
+ALIVE = or_(P.state.in_(UNFINISHED), P.slot.is_not(None))
+
+# Built once: a statement costs more to build than to run.
+RECENT_FACTS = select(*FACTS).where(OF_ACCOUNT, or_(P.counted_at > SINCE, ALIVE))
+WATCHED_PAYMENTS = (
+    select(schema.payments)
+    .where(OF_ACCOUNT, or_(ALIVE, and_(P.counted_at >= SINCE, P.state.in_(WATCHED))))
+    .order_by(P.payment_id)
+)
+VENDOR_IDS = select(P.vendor_payment_id).where(OF_ACCOUNT, P.vendor_payment_id.in_(bindparam("ids", expanding=True)))
+ONE_PAYMENT = (
+    select(schema.payments).where(or_(P.payment_id == bindparam("id"), P.vendor_payment_id == bindparam("id"))).limit(1)
+)
+SWITCHES = select(schema.controls).where(schema.controls.c.account_id.in_([ACCOUNT, bindparam("everybody")]))
+LATEST_SEEN = (
+    select(SEEN)
+    .where(SEEN.c.account_id == ACCOUNT, SEEN.c.kind == bindparam("kind"), SEEN.c.seq >= SINCE)
+    .order_by(SEEN.c.seq.desc())
+)
+LAST_SEEN = LATEST_SEEN.limit(1)
+LAST_EVENT_AT = select(func.max(EVENTS.c.at)).where(EVENTS.c.account_id == ACCOUNT)
+LARGEST_LIST = select(func.max(SEEN.c.figure)).where(
+    SEEN.c.account_id == ACCOUNT, SEEN.c.kind == "payments", SEEN.c.complete, SEEN.c.at > SINCE
+)
+LAST_SEEN_AT = select(func.max(SEEN.c.at)).where(SEEN.c.account_id == ACCOUNT)
 
 
 def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Snapshot:
     """What the ledger knows of an account. The latest balance comes with it, the vendor's list does not."""
-    recent = or_(P.counted_at > now - REMEMBERED, P.state.in_(UNFINISHED), P.slot.is_not(None))
-    rows = connection.execute(select(*FACTS).where(P.account_id == account_id, recent))
+    rows = connection.execute(RECENT_FACTS, {"account": account_id, "since": now - REMEMBERED})
     payments = tuple(
         PaymentFact(id_, state, oddity, max(asked, made or 0), at, slot is not None, freed, status, ends, agreed)
         for id_, state, oddity, asked, made, at, slot, freed, status, ends, agreed in rows
     )
-    switches = {
-        row.account_id: row
-        for row in connection.execute(
-            select(schema.controls).where(schema.controls.c.account_id.in_([account_id, schema.EVERY_ACCOUNT]))
-        )
-    }
-    own = switches.get(account_id)
-    balance, seen_at = _latest_balance(connection, account_id)
+    own, everybody = read_switches(connection, account_id)
+    instants = (connection.execute(query, {"account": account_id}).scalar() for query in (LAST_EVENT_AT, LAST_SEEN_AT))
     return Snapshot(
         account_id,
-        balance=balance,
+        balance=_latest_balance(connection, account_id),
         payments=payments,
-        failures=own.failures if own else 0,
-        last_failure_at=own.last_failure_at if own else None,
-        paused=next((row.paused for row in switches.values() if row.paused), ""),
-        ledger_at=max(filter(None, (seen_at, _last_event_at(connection, account_id))), default=None),
+        failures=own.failures,
+        last_failure_at=own.last_failure_at,
+        paused=own.paused or everybody.paused,
+        ledger_at=max(filter(None, instants), default=None),
     )
 
 
@@ -56,16 +77,17 @@ def read_observations(
     connection: Connection, account_id: str, kind: str, since: int, limit: int | None
 ) -> list[Observation]:
     """Observations numbered ``since`` and later, newest first."""
-    wanted = (SEEN.c.account_id == account_id, SEEN.c.kind == kind, SEEN.c.seq >= since)
-    query = select(SEEN).where(*wanted).order_by(SEEN.c.seq.desc()).limit(limit)
-    return [Observation(**row._mapping) for row in connection.execute(query)]
+    query = LAST_SEEN if limit == 1 else LATEST_SEEN.limit(limit)
+    found = connection.execute(query, {"account": account_id, "kind": kind, "since": since})
+    return [Observation(**row._mapping) for row in found]
 
 
-def read_controls(connection: Connection, account_id: str) -> Controls:
-    """The switches of an account."""
-    table = schema.controls
-    row = connection.execute(select(table).where(table.c.account_id == account_id)).one_or_none()
-    return Controls(**row._mapping) if row else Controls(account_id)
+def read_switches(connection: Connection, account_id: str) -> tuple[Controls, Controls]:
+    """The switches of an account, and those of all accounts."""
+    found = connection.execute(SWITCHES, {"account": account_id, "everybody": schema.EVERY_ACCOUNT})
+    rows = {row.account_id: Controls(**row._mapping) for row in found}
+    own, everybody = (rows.get(name, Controls(name)) for name in (account_id, schema.EVERY_ACCOUNT))
+    return own, everybody
 
 
 def planned(draft: Draft, now: datetime, **columns: Any) -> Payment:
@@ -77,16 +99,9 @@ def planned(draft: Draft, now: datetime, **columns: Any) -> Payment:
     return Payment(**{**empty, **start, **counters, **given, **draft.__dict__, **columns})
 
 
-def _latest_balance(connection: Connection, account_id: str) -> tuple[Balance | None, datetime | None]:
+def _latest_balance(connection: Connection, account_id: str) -> Balance | None:
     found = read_observations(connection, account_id, "balance", 0, 1)
     if not found or found[0].figure is None:
-        return None, None
+        return None
     told = found[0].facts.get("vendor_at")
-    vendor_at = datetime.fromisoformat(told) if told else None
-    return Balance(found[0].figure, found[0].at, vendor_at), found[0].at
-
-
-def _last_event_at(connection: Connection, account_id: str) -> datetime | None:
-    query = select(EVENTS.c.at).where(EVENTS.c.account_id == account_id).order_by(EVENTS.c.seq.desc()).limit(1)
-    found: datetime | None = connection.execute(query).scalar()
-    return found
+    return Balance(found[0].figure, found[0].at, datetime.fromisoformat(told) if told else None)

@@ -83,7 +83,7 @@ events = Table(
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
-Index("events_by_account", events.c.account_id, events.c.seq)
+Index("events_by_time", events.c.account_id, events.c.at)
 Index("events_by_payment", events.c.payment_id, events.c.seq)
 
 outbox = Table(
@@ -115,6 +115,7 @@ observations = Table(
     Column("facts", Json, nullable=False),
 )
 Index("observations_by_kind", observations.c.account_id, observations.c.kind, observations.c.seq)
+Index("observations_by_time", observations.c.account_id, observations.c.at)
 
 controls = Table(
     "controls",

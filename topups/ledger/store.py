@@ -7,17 +7,26 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, or_, select
+from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import IntegrityError
 
 from topups.ledger.errors import guarded
-from topups.ledger.reading import UNFINISHED, planned, read_controls, read_observations, read_snapshot
+from topups.ledger.reading import (
+    LARGEST_LIST,
+    ONE_PAYMENT,
+    VENDOR_IDS,
+    WATCHED_PAYMENTS,
+    planned,
+    read_observations,
+    read_snapshot,
+    read_switches,
+)
 from topups.ledger.rows import Announcement, Controls, Draft, Event, Observation, Payment
 from topups.ledger.writing import EVENTS, PAYMENTS, Writer
 from topups.ports import Balance, PaymentList, VendorPayment
 from topups.reasons import Reason, Refusal
 from topups.snapshot import Snapshot
-from topups.states import WATCHED, Oddity, State
+from topups.states import Oddity, State
 
 Check = Callable[[Snapshot], Refusal | None]
 
@@ -59,8 +68,7 @@ class Ledger:
 
     def payment(self, payment_id: str) -> Payment | None:
         """One payment, by its id or the vendor's."""
-        known = or_(PAYMENTS.c.payment_id == payment_id, PAYMENTS.c.vendor_payment_id == payment_id)
-        found = self._payments(select(PAYMENTS).where(known).limit(1))
+        found = self._payments(ONE_PAYMENT, id=payment_id)
         return found[0] if found else None
 
     def payments(
@@ -76,18 +84,18 @@ class Ledger:
 
     def under_watch(self, account_id: str, since: datetime) -> list[Payment]:
         """The payments that may still change, oldest first: all that hold the slot or are younger than ``since``."""
-        young = and_(PAYMENTS.c.counted_at >= since, PAYMENTS.c.state.in_(WATCHED))
-        alive = or_(PAYMENTS.c.state.in_(UNFINISHED), PAYMENTS.c.slot.is_not(None), young)
-        query = select(PAYMENTS).where(PAYMENTS.c.account_id == account_id, alive).order_by(PAYMENTS.c.payment_id)
-        return self._payments(query)
+        return self._payments(WATCHED_PAYMENTS, account=account_id, since=since)
 
-    def vendor_ids(self, account_id: str) -> frozenset[str]:
-        """The vendor's ids of every payment of the account that is in the ledger."""
-        query = select(PAYMENTS.c.vendor_payment_id).where(
-            PAYMENTS.c.account_id == account_id, PAYMENTS.c.vendor_payment_id.is_not(None)
-        )
+    def known_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
+        """Those of the vendor's ids that a payment of the account in the ledger has."""
         with self.reading() as connection:
-            return frozenset(connection.execute(query).scalars())
+            found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
+            return frozenset(found.scalars())
+
+    def largest_list(self, account_id: str, since: datetime) -> int:
+        """Rows of the largest complete list since then."""
+        with self.reading() as connection:
+            return connection.execute(LARGEST_LIST, {"account": account_id, "since": since}).scalar() or 0
 
     def events(self, payment_id: str | None = None) -> list[Event]:
         """Events in order, of one payment or of the whole ledger."""
@@ -105,7 +113,13 @@ class Ledger:
     def controls(self, account_id: str) -> Controls:
         """The switches of an account."""
         with self.reading() as connection:
-            return read_controls(connection, account_id)
+            return read_switches(connection, account_id)[0]
+
+    def paused(self, account_id: str) -> str:
+        """Who stopped the account or all accounts and why; empty when nobody did."""
+        with self.reading() as connection:
+            own, everybody = read_switches(connection, account_id)
+            return own.paused or everybody.paused
 
     # Writing
 
@@ -219,6 +233,6 @@ class Ledger:
         with self.writing(now) as writer:
             return writer.switch(account_id, kind, **changes)
 
-    def _payments(self, query: Select[Any]) -> list[Payment]:
+    def _payments(self, query: Select[Any], **given: Any) -> list[Payment]:
         with self.reading() as connection:
-            return [Payment(**row._mapping) for row in connection.execute(query)]
+            return [Payment(*row) for row in connection.execute(query, given)]

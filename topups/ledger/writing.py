@@ -13,12 +13,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from topups.ledger import schema
 from topups.ledger.chain import FIRST_HASH, hash_of
-from topups.ledger.reading import read_controls
+from topups.ledger.reading import read_switches
 from topups.ledger.rows import Announcement, Controls, Event, Payment
 from topups.ledger.types import canonical
 from topups.states import FAILURES, SLOT_HOLDING, State, check_legal
 
-EVENTS, PAYMENTS, CONTROLS = schema.events, schema.payments, schema.controls
+EVENTS, PAYMENTS, CONTROLS, SEEN = schema.events, schema.payments, schema.controls, schema.observations
+LAST_LINK = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
+ADD_EVENT, ADD_PAYMENT = EVENTS.insert(), PAYMENTS.insert()
+NEXT_SEEN = select(func.coalesce(func.max(SEEN.c.seq), 0) + 1)
+ADD_SEEN = SEEN.insert()
 
 
 class Writer:
@@ -31,8 +35,8 @@ class Writer:
     def insert(self, payment: Payment, kind: str) -> None:
         """A new row and its first event, which holds every column."""
         check_legal(None, payment.state)
-        row = dataclasses.asdict(payment)
-        self.connection.execute(PAYMENTS.insert().values(row))
+        row = dict(payment.__dict__)
+        self.connection.execute(ADD_PAYMENT, row)
         self._event(payment, kind, None, payment.state, row)
 
     def move(self, payment: Payment, to: State, changes: Mapping[str, Any]) -> Payment | None:
@@ -54,7 +58,7 @@ class Writer:
 
     def switch(self, account_id: str, kind: str, **changes: Any) -> Controls:
         """The account's switches with changes, and an event."""
-        known = read_controls(self.connection, account_id)
+        known = read_switches(self.connection, account_id)[0]
         switched = dataclasses.replace(known, **changes)
         values = dataclasses.asdict(switched)
         insert = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
@@ -82,21 +86,18 @@ class Writer:
         states: tuple[State | None, State | None] = (None, None),
     ) -> None:
         """One event at the end of the chain."""
-        last = self.connection.execute(
-            select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
-        ).one_or_none()
+        last = self.connection.execute(LAST_LINK).one_or_none()
         seq, previous = (last.seq + 1, last.hash) if last else (1, FIRST_HASH)
         before, after = (str(state) if state else None for state in states)
         plain = json.loads(canonical(dict(changes)))
         event = Event(seq, self.now, account_id, payment_id, kind, before, after, plain, previous, "")
         event = dataclasses.replace(event, hash=hash_of(event))
-        self.connection.execute(EVENTS.insert().values(dataclasses.asdict(event)))
+        self.connection.execute(ADD_EVENT, dict(event.__dict__))
 
     def observe(self, account_id: str, kind: str, at: datetime, **seen: Any) -> int:
         """Writes an observation down; its number."""
-        table = schema.observations
-        seq: int = self.connection.execute(select(func.coalesce(func.max(table.c.seq), 0) + 1)).scalar_one()
-        self.connection.execute(table.insert().values(seq=seq, account_id=account_id, kind=kind, at=at, **seen))
+        seq: int = self.connection.execute(NEXT_SEEN).scalar_one()
+        self.connection.execute(ADD_SEEN, {"seq": seq, "account_id": account_id, "kind": kind, "at": at, **seen})
         return seq
 
     def _event(
@@ -123,7 +124,7 @@ class Writer:
 
     def _count(self, before: Payment, after: Payment) -> None:
         """Reserved money and failures in a row, kept with the change that makes them."""
-        known = read_controls(self.connection, after.account_id)
+        known = read_switches(self.connection, after.account_id)[0]
         changes: dict[str, Any] = {}
         held = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
         if held:

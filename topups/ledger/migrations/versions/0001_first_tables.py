@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.Text, nullable=False),
     )
     op.create_index("observations_by_kind", "observations", ["account_id", "kind", "seq"])
+    op.create_index("observations_by_time", "observations", ["account_id", "at"])
     op.create_table(
         "controls",
         sa.Column("account_id", ACCOUNT, primary_key=True),
@@ -103,7 +104,7 @@ def _events() -> None:
         sa.Column("previous_hash", sa.String(64), nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
     )
-    op.create_index("events_by_account", "events", ["account_id", "seq"])
+    op.create_index("events_by_time", "events", ["account_id", "at"])
     op.create_index("events_by_payment", "events", ["payment_id", "seq"])
     if op.get_bind().dialect.name == "sqlite":
         for change in ("UPDATE", "DELETE"):
