@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: help demo test install up lint lock test-browser audit clean
+.PHONY: help demo test install up lint lock bench test-browser audit clean
 .DEFAULT_GOAL := help
 
 help: ## Lists the targets.
@@ -23,6 +23,9 @@ test: .venv/installed-dev ## The test suite; no system package needed.
 test-browser: .venv/installed-dev ## The Dagster UI in an installed Chromium.
 	$(BIN)/python -m pytest -m browser tests/browser
 
+bench: .venv-bench/installed ## Side by side with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
+	.venv-bench/bin/python -m bench $(BENCH)
+
 up: .venv/installed ## Dagster UI and daemon; SANDBOX=1 for the sandbox instead of an account.
 	$(BIN)/python -m pipelines.up
 
@@ -36,13 +39,14 @@ lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
 	$(PIP) install uv
 	$(LOCK) --upgrade --group build --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --output-file requirements-dev.lock
+	$(LOCK) --upgrade bench/requirements.in --constraint requirements.lock --output-file requirements-bench.lock
 
 audit: .venv/installed-dev ## Known vulnerabilities among what the lock names.
 	$(PIP) install pip-audit
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
 clean: ## Removes everything that make made.
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis ci-output
+	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis ci-output
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
@@ -52,6 +56,11 @@ clean: ## Removes everything that make made.
 	@echo "installing from requirements.lock (about a minute, once)"
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-bench/installed: requirements-bench.lock | .venv/bin/python
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-bench.lock
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed

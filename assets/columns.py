@@ -80,23 +80,17 @@ def _at_once(values: list[Any], kinds: set[type], declared: Field) -> tuple[pa.A
 
 
 def _fractions(values: list[Any], declared: Field) -> tuple[pa.Array, dict[int, str]] | None:
-    shift = -2 if declared.counted_in == "percent" else 0
+    """The column by way of its decimal texts, so that percent become the fraction nearest to the written number."""
+    texts = pa.array([None if value is None else str(value) for value in values], pa.string())
+    shift = "e-2" if declared.counted_in == "percent" else ""
     try:
-        floats = [
-            None if v is None else float(v.scaleb(shift, EXACT)) if type(v) is Decimal else _scaled(v, shift)
-            for v in values
-        ]
-    except (OverflowError, decimal.Overflow):
+        array = pc.cast(pc.binary_join_element_wise(texts, shift, "") if shift else texts, pa.float64())
+    except pa.ArrowInvalid:
         return None
-    array = pa.array(floats, pa.float64())
     lowest, highest = (0.0, 1.0) if declared.kind == "rate" else (-sys.float_info.max, sys.float_info.max)
     found = pc.min_max(array).as_py()
     fits = found["min"] is None or lowest <= found["min"] <= found["max"] <= highest
     return (array, {}) if fits else None
-
-
-def _scaled(value: int, shift: int) -> float:
-    return value / 100 if shift else float(value)
 
 
 def _one_by_one(values: list[Any], declared: Field) -> tuple[pa.Array, dict[int, str]]:

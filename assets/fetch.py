@@ -60,6 +60,11 @@ class Received:
         """The decoded answer, private contents removed."""
         return self.privacy.clean(self.answer.document) if self.privacy else self.answer.document
 
+    def forget(self) -> None:
+        """Lets go of the decoded answer, which takes many times the memory of its body."""
+        self.__dict__.pop("document", None)
+        self.answer.__dict__.pop("document", None)
+
     @cached_property
     def body(self) -> bytes:
         """The bytes to keep."""

@@ -44,6 +44,7 @@ class Intake:
                 batch = assemble(fetched, place, marks, self.account_id)
             except AnswerRefused as refusal:
                 return _noted(connection, load, Outcome("rejected", error=str(refusal)))
+            _forget(fetched)
             return load_batch(connection, batch, load)
 
     def note(self, load: Load, outcome: Outcome) -> Outcome:
@@ -74,6 +75,12 @@ class Intake:
             body=received.body,
             response_id=received.response_id,
         )
+
+
+def _forget(fetched: Fetched) -> None:
+    for source in fetched.sources:
+        if isinstance(source, Received):
+            source.forget()
 
 
 def _noted(connection: DuckDBPyConnection, load: Load, outcome: Outcome) -> Outcome:

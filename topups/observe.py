@@ -90,12 +90,10 @@ def judged(listing: PaymentList, known: Iterable[Payment], largest: int, policy:
 def _missing(listing: PaymentList, known: Iterable[Payment], policy: Policy) -> str:
     rows = {row.vendor_id: row for row in listing.rows}
     for payment in known:
-        if payment.vendor_payment_id is None or not _must_be_listed(payment, listing.at, policy):
-            continue
-        row = rows.get(payment.vendor_payment_id)
-        if row is None:
+        row = rows.get(payment.vendor_payment_id or "")
+        if row is None and _must_be_listed(payment, listing.at, policy):
             return f"the vendor's list lacks the payment {payment.vendor_payment_id}"
-        if payment.vendor_amount_cents not in (None, row.amount_cents):
+        if row is not None and payment.vendor_amount_cents not in (None, row.amount_cents):
             return f"the vendor's list changed the amount of {row.vendor_id}"
     return ""
 

@@ -64,7 +64,6 @@ def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Non
     if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
         return
     with transaction(connection):
-        for statement in statements:
-            connection.execute(statement)
+        connection.execute(";\n".join(statements))
         connection.execute("DELETE FROM ops.shape")
         connection.execute("INSERT INTO ops.shape VALUES (?)", [fingerprint])

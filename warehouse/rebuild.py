@@ -28,7 +28,7 @@ KEPT = """
 SELECT r.response_id, r.run_id, r.account_id, r.endpoint, r.params, epoch_us(r.requested_at) AS requested_at,
        r.body_sha256, l.load_id, epoch_us(l.started_at) AS started_at, l.status,
        coalesce(l.accept_shrink, false) AS accept_shrink
-FROM raw.responses r JOIN ops.loads l ON l.run_id = r.run_id AND l.account_id = r.account_id AND l.dataset = ?
+FROM raw.requests r JOIN ops.loads l ON l.run_id = r.run_id AND l.account_id = r.account_id AND l.dataset = ?
 WHERE list_contains(?, r.endpoint)
 ORDER BY l.finished_at, l.load_id, r.requested_at
 """

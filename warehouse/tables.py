@@ -86,15 +86,14 @@ def view_statements(table: Table) -> list[str]:
     watermark = f"ops.watermarks w ON w.dataset = '{table.name}' AND w.part = s.part"
     current = f'FROM store."{table.name}" s LEFT JOIN {watermark}'
     closed = f"{business}, s.response_id, s.first_seen_at, s.last_seen_at, s.valid_from, s.valid_to"
-    history = (
-        f"SELECT {business}, {lineage}, s.valid_from, NULL::TIMESTAMPTZ AS valid_to {current} "
-        f'UNION ALL BY NAME SELECT {closed} FROM store."{table.name}_closed" s'
-    )
+    open_side = f"SELECT {business}, {lineage}, s.valid_from, NULL::TIMESTAMPTZ AS valid_to {current}"
+    closed_side = f'SELECT {closed} FROM store."{table.name}_closed" s'
     statements = [
         f'CREATE OR REPLACE VIEW sms."{table.name}" AS SELECT {business}, {lineage} {current}',
-        f'CREATE OR REPLACE VIEW sms."{table.name}_history" AS {history}',
-        f'CREATE OR REPLACE MACRO sms."{table.name}_as_of"(ts) AS TABLE SELECT * FROM sms."{table.name}_history" '
-        "WHERE valid_from <= ts AND (valid_to IS NULL OR valid_to > ts)",
+        f'CREATE OR REPLACE VIEW sms."{table.name}_history" AS {open_side} UNION ALL BY NAME {closed_side}',
+        # Each side filters by its own instants: the ended versions of other times are never read.
+        f'CREATE OR REPLACE MACRO sms."{table.name}_as_of"(ts) AS TABLE {open_side} WHERE s.valid_from <= ts '
+        f"UNION ALL BY NAME {closed_side} WHERE s.valid_from <= ts AND s.valid_to > ts",
     ]
     for view in (table.name, f"{table.name}_history"):
         for column in table.columns:

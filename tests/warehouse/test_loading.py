@@ -151,7 +151,7 @@ def test_a_recount_that_disagrees_rolls_everything_back(warehouse: Any, monkeypa
     warehouse.snapshot({"a": 1}, 0)
     before, loads = warehouse.stored(), warehouse.sql("SELECT count(*) FROM ops.loads")
     run = statements.run
-    monkeypatch.setattr(statements, "run", lambda c, name, *rest: name == "begin_versions" or run(c, name, *rest))
+    monkeypatch.setattr(statements, "run", lambda c, name, *rest: name == "begin_keys" or run(c, name, *rest))
     with pytest.raises(LoadMismatch, match="the table holds 1 rows after the load, the counts say 2"):
         warehouse.snapshot({"a": 1, "b": 2}, 1)
     monkeypatch.undo()

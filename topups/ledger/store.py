@@ -190,6 +190,7 @@ class Ledger:
             "vendor_payment_id": row.vendor_id,
             "session_id": row.session_id or None,
             "vendor_status": row.status,
+            "vendor_amount_cents": row.amount_cents,
             "ends_at": row.ends_at,
             "counted_at": row.created_at if row.created_at and row.created_at <= now else now,
             "listed_at": now,

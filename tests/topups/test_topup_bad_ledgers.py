@@ -1,0 +1,133 @@
+"""A ledger that cannot be trusted stops creating, says so in one line, and loses nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from conftest import POLICY, START, CountingIds, FakeVendor
+from topups.context import Context, Step, drive
+from topups.ledger import Ledger, LedgerUnavailable, open_ledger
+from topups.ledger.audit import audit
+from topups.protocol import run
+from topups.reasons import Reason
+from topups.states import State
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+def context(ledger: Ledger, vendor: FakeVendor) -> Context:
+    return Context(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})
+
+
+def refused(ledger: Ledger, vendor: FakeVendor, word: str) -> None:
+    done = drive(run(context(ledger, vendor)))
+    assert done.refusal.reason == Reason.LEDGER_UNAVAILABLE
+    assert word in done.refusal.facts
+    assert "nothing is paid" in done.refusal.facts
+    assert vendor.created == []
+
+
+def test_a_read_only_ledger_creates_nothing(path, vendor):
+    open_ledger(f"sqlite:///{path}").close()
+    with open_ledger(f"sqlite:///file:{path}?mode=ro&uri=true") as ledger:
+        refused(ledger, vendor, "writable")
+
+
+def test_a_locked_ledger_creates_nothing(path, vendor):
+    with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
+        other = sqlite3.connect(path)
+        other.execute("BEGIN IMMEDIATE")
+        refused(ledger, vendor, "another program holds it")
+        other.close()
+        assert drive(run(context(ledger, vendor))).refusal is None
+
+
+def test_a_full_disk_creates_nothing_and_loses_nothing(path, vendor):
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        pages = _pragma(ledger, "page_count")
+        _pragma(ledger, f"max_page_count = {pages}")
+        done = drive(run(context(ledger, vendor)))
+        while done.refusal is None or done.refusal.reason != Reason.LEDGER_UNAVAILABLE:
+            vendor.rows.clear()
+            vendor.clock.advance(minutes=1)
+            done = drive(run(context(ledger, vendor)))
+        assert "free some disk space" in done.refusal.facts
+        sent = len(vendor.created)
+        _pragma(ledger, "max_page_count = 100000")
+        assert audit(ledger) == []
+        assert len([p for p in ledger.payments() if p.sending_at]) == sent
+
+
+def test_a_damaged_ledger_is_not_opened_for_paying(path):
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        ledger.switch("acc", "resumed", START, paused="")
+    for side in ("-wal", "-shm"):
+        Path(f"{path}{side}").unlink(missing_ok=True)
+    pages = bytearray(path.read_bytes())
+    pages[4096 * 2 : 4096 * 6] = b"\xff" * (4096 * 4)
+    path.write_bytes(bytes(pages))
+    with pytest.raises(LedgerUnavailable, match="restore it from a backup"):
+        open_ledger(f"sqlite:///{path}", check=True)
+
+
+def test_a_file_that_is_no_ledger_is_not_opened(path):
+    path.write_bytes(b"this is a letter, not a database " * 200)
+    with pytest.raises(LedgerUnavailable, match="restore it from a backup"):
+        open_ledger(f"sqlite:///{path}")
+
+
+def test_a_ledger_of_a_newer_version_is_not_opened(path):
+    with open_ledger(f"sqlite:///{path}") as ledger, ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LedgerUnavailable, match="update this program"):
+        open_ledger(f"sqlite:///{path}")
+
+
+def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_one(path, vendor):
+    with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
+        other = sqlite3.connect(path, isolation_level=None)
+        for step in run(context(ledger, vendor)):
+            if step == Step.REQUESTED:
+                other.execute("BEGIN IMMEDIATE")
+        other.close()
+        assert [payment.state for payment in ledger.payments()] == [State.SENDING]
+        for _ in range(12):
+            vendor.clock.advance(minutes=2)
+            drive(run(context(ledger, vendor)))
+        assert [payment.state for payment in ledger.payments()] == [State.OPEN]
+        assert len(vendor.created) == 1
+
+
+def test_a_ledger_that_breaks_before_the_sending_row_sends_nothing(path, vendor):
+    with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
+        other = sqlite3.connect(path, isolation_level=None)
+        for step in run(context(ledger, vendor)):
+            if step == Step.LISTED_IN_SLOT:
+                other.execute("BEGIN IMMEDIATE")
+        other.close()
+        assert vendor.created == []
+        vendor.clock.advance(minutes=6)
+        drive(run(context(ledger, vendor)))
+        assert State.RELEASED in [payment.state for payment in ledger.payments()]
+
+
+def test_an_empty_ledger_in_place_of_the_real_one_never_pays_a_second_time(path, vendor):
+    with open_ledger(f"sqlite:///{path}") as ledger:
+        drive(run(context(ledger, vendor)))
+    with open_ledger(f"sqlite:///{path}.new") as fresh:
+        lost = replace(context(fresh, vendor))
+        assert drive(run(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+    assert len(vendor.created) == 1
+
+
+def _pragma(ledger: Ledger, what: str) -> int:
+    with ledger.engine.connect() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {what}").scalar()

@@ -1,0 +1,216 @@
+"""Whether to ask for a payment, how large, and why not: pure, with a figure and a limit for every no."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ACCOUNT, POLICY, START
+from topups.decide import decide, decision_id, explain
+from topups.policy import REQUIRED, Policy, policy_from
+from topups.ports import Balance
+from topups.reasons import Decision, Reason, Refusal
+from topups.sizing import trigger_cents
+from topups.snapshot import Burn, ListFact, PaymentFact, Snapshot
+from topups.states import Oddity, State
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LOW = Snapshot(ACCOUNT, Balance(500, START))
+
+
+def fact(state: State, cents: int = 2500, ago: timedelta = timedelta(days=40), **more: object) -> PaymentFact:
+    return PaymentFact("p", state, Oddity.NONE, cents, START - ago, holds_slot=False, **more)
+
+
+def with_payments(*payments: PaymentFact, **more: object) -> Snapshot:
+    return replace(LOW, payments=payments, **more)
+
+
+def reason(snapshot: Snapshot = LOW, policy: Policy = POLICY) -> Reason | None:
+    verdict = decide(snapshot, policy, START)
+    return verdict.reason if isinstance(verdict, Refusal) else None
+
+
+NOES = [
+    (Reason.DISABLED, LOW, replace(POLICY, mode="off")),
+    (Reason.NO_POLICY, LOW, replace(POLICY, cap_day_cents=None)),
+    (Reason.NO_POLICY, LOW, replace(POLICY, target_cents=1400)),
+    (Reason.NO_POLICY, LOW, replace(POLICY, rail="pay4bit")),
+    (Reason.NO_POLICY, LOW, replace(POLICY, rail="v3_wallet", currency="BTC", network="TRON")),
+    (Reason.KILL_SWITCH, replace(LOW, killed=True), POLICY),
+    (Reason.KILL_SWITCH, replace(LOW, paused="paused by me"), POLICY),
+    (Reason.CLOCK_SUSPECT, replace(LOW, ledger_at=START + timedelta(minutes=3)), POLICY),
+    (Reason.CLOCK_SUSPECT, replace(LOW, balance=Balance(500, START, START + timedelta(minutes=3))), POLICY),
+    (Reason.BALANCE_UNREADABLE, replace(LOW, balance=None), POLICY),
+    (Reason.BALANCE_UNREADABLE, replace(LOW, balance=Balance(-1, START)), POLICY),
+    (Reason.BALANCE_STALE, replace(LOW, balance=Balance(500, START - timedelta(minutes=11))), POLICY),
+    (Reason.BALANCE_OK, replace(LOW, balance=Balance(1000, START)), POLICY),
+    (Reason.OUTCOME_UNKNOWN, with_payments(fact(State.UNKNOWN)), POLICY),
+    (Reason.OUTCOME_UNKNOWN, with_payments(fact(State.NEEDS_HUMAN)), POLICY),
+    (Reason.PAID_NOT_CREDITED, with_payments(fact(State.PAID)), POLICY),
+    (Reason.PAID_NOT_CREDITED, with_payments(fact(State.PAID_LATE)), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.OPEN)), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.LATE_CONFIRMING)), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, vendor_status="check")), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, replace(LOW, listing=ListFact(START, True, "", ("o",))), POLICY),
+    (Reason.IN_FLIGHT, with_payments(fact(State.RESERVED)._replace(holds_slot=True)), POLICY),
+    (Reason.IN_FLIGHT, with_payments(fact(State.UNDERPAID)._replace(holds_slot=True)), POLICY),
+    (Reason.VENDOR_LIST_UNAVAILABLE, replace(LOW, listing=ListFact(None, False, "HTTP 500")), POLICY),
+    (Reason.VENDOR_LIST_INCOMPLETE, replace(LOW, listing=ListFact(START, False, "a part")), POLICY),
+    (Reason.BREAKER_OPEN, replace(LOW, failures=3, last_failure_at=START - 90 * DAY), POLICY),
+    (Reason.BACKOFF, replace(LOW, failures=1, last_failure_at=START - 0.9 * HOUR), POLICY),
+    (Reason.BACKOFF, replace(LOW, failures=2, last_failure_at=START - 3.9 * HOUR), POLICY),
+    (Reason.COOLDOWN, with_payments(fact(State.CREDITED, slot_freed_at=START - 0.4 * HOUR)), POLICY),
+    (Reason.COUNT_CAP, with_payments(*[fact(State.REJECTED, 1, HOUR)] * 3), POLICY),
+    (Reason.CAP_DAY, with_payments(fact(State.CREDITED, 3600, 23 * HOUR)), POLICY),
+    (Reason.CAP_WEEK, with_payments(fact(State.EXPIRED, 9600, 6 * DAY)), POLICY),
+    (Reason.CAP_MONTH, with_payments(fact(State.CLOSED, 28_000, 29 * DAY)), POLICY),
+    (Reason.EXPOSURE_CAP, LOW, replace(POLICY, exposure_cents=2999)),
+    (Reason.AMOUNT_BELOW_MIN, LOW, replace(POLICY, amount_min_cents=2501)),
+    (Reason.AMOUNT_ABOVE_MAX, LOW, replace(POLICY, amount_max_cents=2499)),
+    (
+        Reason.NETWORK_NOT_ALLOWED,
+        LOW,
+        replace(POLICY, rail="v3_wallet", currency="USDT", network="ETH"),
+    ),
+    (Reason.AWAITING_APPROVAL, with_payments(fact(State.AWAITING_APPROVAL, 2500, HOUR)), POLICY),
+    (Reason.APPROVAL_EXPIRED, with_payments(fact(State.AWAITING_APPROVAL, 2500, 25 * HOUR)), POLICY),
+    (Reason.DRY_RUN_WOULD_CREATE, LOW, replace(POLICY, mode="dry_run")),
+]
+
+
+@pytest.mark.parametrize(("expected", "snapshot", "policy"), NOES)
+def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
+    verdict = decide(snapshot, policy, START)
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason == expected
+    assert verdict.facts
+    assert "\n" not in verdict.facts
+
+
+def test_each_reason_that_a_decision_can_give_is_tried_here():
+    outside_of_decide = {Reason.LEDGER_UNAVAILABLE, Reason.LOST_RACE, Reason.NOT_SENT_STALE, Reason.ANOMALOUS_BURN}
+    assert {expected for expected, _, _ in NOES} == set(Reason) - outside_of_decide
+
+
+def test_the_amount_fills_up_to_the_target():
+    verdict = decide(LOW, POLICY, START)
+    assert isinstance(verdict, Decision)
+    assert (verdict.amount_cents, verdict.rail, verdict.approval) == (2500, "v3_invoice", None)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_limit_is_refused_with_a_line_that_names_its_setting(name):
+    lines = replace(POLICY, **{name: None}).problems()
+    assert lines == [f"SMSONLINE_TOPUP_{name.upper()} must be set: nothing is paid without these limits"]
+
+
+def test_contradicting_limits_are_refused_by_name():
+    lines = replace(POLICY, target_cents=1499, amount_min_cents=6000, cap_day_cents=13_000).problems()
+    text = "\n".join(lines)
+    for name in ("TARGET_CENTS", "THRESHOLD_CENTS", "AMOUNT_MIN_CENTS", "CAP_DAY_CENTS", "CAP_WEEK_CENTS"):
+        assert f"SMSONLINE_TOPUP_{name}" in text
+
+
+def test_windows_roll_and_do_not_begin_anew_at_midnight():
+    assert reason(with_payments(fact(State.CREDITED, 3600, DAY - timedelta(seconds=1)))) == Reason.CAP_DAY
+    assert reason(with_payments(fact(State.CREDITED, 3600, DAY))) is None
+
+
+def test_a_large_payment_or_the_mode_or_an_unusual_burn_asks_a_person():
+    def approval(policy: Policy, burn: Burn | None = None) -> Reason | None:
+        verdict = decide(replace(LOW, burn=burn), policy, START)
+        assert isinstance(verdict, Decision)
+        return verdict.approval
+
+    assert approval(replace(POLICY, approval_above_cents=2499)) == Reason.AWAITING_APPROVAL
+    assert approval(replace(POLICY, approval_above_cents=2500)) is None
+    assert approval(replace(POLICY, mode="approve")) == Reason.AWAITING_APPROVAL
+    assert approval(POLICY, Burn(301, 100)) == Reason.ANOMALOUS_BURN
+    assert approval(POLICY, Burn(300, 100)) is None
+
+
+def test_an_approved_payment_is_never_larger_than_what_was_agreed_to():
+    waiting = fact(State.AWAITING_APPROVAL, 2000, HOUR, approved_at=START)
+    verdict = decide(with_payments(waiting), replace(POLICY, mode="approve"), START)
+    assert isinstance(verdict, Decision)
+    assert (verdict.amount_cents, verdict.approved_payment_id, verdict.approval) == (2000, "p", None)
+
+
+def test_explain_gives_every_rule_in_order_even_behind_a_no():
+    found = list(explain(replace(LOW, balance=Balance(5000, START)), POLICY, START))
+    assert [finding.reason for finding in found if not finding.passed][0] == Reason.BALANCE_OK
+    assert len(found) == 26
+    assert all(finding.text for finding in found)
+
+
+def test_the_decision_id_stays_while_nothing_moves():
+    moved = replace(LOW, ledger_at=START)
+    assert decision_id(LOW) == decision_id(replace(LOW))
+    assert decision_id(moved) != decision_id(LOW)
+
+
+@given(
+    balance=st.integers(-(10**6), 10**6),
+    smallest=st.integers(1, 10**5),
+    largest=st.integers(1, 10**5),
+    spent=st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 60)), max_size=6),
+    fingerprint=st.booleans(),
+)
+def test_invariant_5_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerprint):
+    policy = replace(POLICY, amount_min_cents=smallest, amount_max_cents=largest, fingerprint=fingerprint)
+    payments = tuple(fact(State.EXPIRED, cents, days * DAY) for cents, days in spent)
+    verdict = decide(replace(LOW, balance=Balance(balance, START), payments=payments), policy, START)
+    if isinstance(verdict, Decision):
+        assert smallest <= verdict.amount_cents <= largest
+        assert 0 <= policy.target_cents - balance - verdict.amount_cents < (200 if fingerprint else 1)
+        for days, cap in ((1, 6000), (7, 12_000), (30, 30_000)):
+            assert sum(cents for cents, ago in spent if ago < days) + verdict.amount_cents <= cap
+
+
+@given(reorder=st.integers(-(10**9), 10**9), balance=st.integers(0, 5000))
+def test_invariant_17_a_forecast_acts_earlier_but_never_larger(reorder, balance):
+    usual = replace(LOW, balance=Balance(balance, START))
+    warned = replace(usual, burn=Burn(10, None, reorder))
+    assert trigger_cents(usual, POLICY) <= trigger_cents(warned, POLICY) <= 2000
+    before, after = decide(usual, POLICY, START), decide(warned, POLICY, START)
+    if isinstance(before, Decision):
+        assert after == replace(before, why=after.why)
+    elif isinstance(after, Decision):
+        assert after.amount_cents == 3000 - balance
+
+
+@given(minutes=st.floats(-10_000, 10_000))
+def test_invariant_14_no_instant_closes_the_breaker(minutes):
+    snapshot = replace(LOW, failures=3, last_failure_at=START - 400 * DAY)
+    now = START + timedelta(minutes=minutes)
+    verdict = decide(replace(snapshot, balance=Balance(500, now)), POLICY, now)
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason in (Reason.BREAKER_OPEN, Reason.CLOCK_SUSPECT)
+
+
+def test_a_policy_file_names_spans_in_seconds_and_refuses_what_it_does_not_know():
+    policy = policy_from({"threshold_cents": 5, "cooldown_seconds": 90, "networks": ["TRON"], "backoff_seconds": [1, 2]})
+    assert (policy.threshold_cents, policy.cooldown) == (5, timedelta(seconds=90))
+    assert policy.networks == frozenset({"TRON"})
+    assert policy.backoff == (timedelta(seconds=1), timedelta(seconds=2))
+    with pytest.raises(ValueError, match="no_such"):
+        policy_from({"no_such": 1})
+    with pytest.raises(ValueError, match="threshold_cents"):
+        policy_from({"threshold_cents": "much"})
+
+
+def test_every_entry_of_the_policy_can_come_from_a_file():
+    hints = get_type_hints(Policy)
+    for field in fields(Policy):
+        name = f"{field.name}_seconds" if hints[field.name] is timedelta else field.name
+        value = getattr(POLICY, field.name)
+        plain = value.total_seconds() if isinstance(value, timedelta) else value
+        if field.name == "backoff":
+            plain = [step.total_seconds() for step in value]
+        assert getattr(policy_from({name: plain}), field.name) == value

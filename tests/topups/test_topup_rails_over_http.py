@@ -1,0 +1,222 @@
+"""Every rail over HTTP against a vendor that breaks: one create request at the server, over any number of passes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from conftest import POLICY, CountingIds, FakeClock
+from smsonline.account import Account
+from smsonline.client import CallPolicy, Client
+from smsonline.sandbox import Sandbox, serve
+from topups.context import Context, Step, drive
+from topups.ledger import Ledger, open_ledger
+from topups.ledger.audit import audit
+from topups.policy import Policy
+from topups.ports import Balance
+from topups.protocol import Pass, run
+from topups.reasons import Reason
+from topups.reconcile import run_reconcile
+from topups.states import State
+from topups.vendor import VendorGateway
+
+RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
+COMMITTED = ("commit_then_500", "commit_then_drop", "commit_then_timeout", "commit_then_garbage", "drop_midway")
+NOT_COMMITTED = ("http_500", "http_503", "timeout", "drop", "garbage", "html", "redirect", "empty_body")
+REFUSED = ("http_400", "http_401", "not_ok")
+LOW = {"threshold_cents": 10_000, "target_cents": 20_000, "amount_max_cents": 20_000, "approval_above_cents": 20_000}
+CAPS = {"cap_day_cents": 40_000, "cap_week_cents": 80_000, "cap_month_cents": 99_000}
+
+
+class Gateway(VendorGateway):
+    """The web server stamps the real time on its answers; this test's clock runs ahead of it."""
+
+    def balance(self) -> Balance:
+        return replace(super().balance(), vendor_at=None)
+
+
+@dataclass
+class Shop:
+    sandbox: Sandbox
+    clock: FakeClock
+    context: Context
+    ledger: Ledger
+
+    def run(self) -> Pass:
+        return drive(run(self.context))
+
+    def creates(self) -> int:
+        return sum(self.sandbox.requests.count(endpoint) for endpoint in RAILS.values())
+
+    def payable(self) -> list[str]:
+        return [row["payment_id"] for row in self.sandbox.truth()["invoices"] if row["status"] in ("check", "process")]
+
+    def pass_time(self, minutes: float, step: float = 3) -> None:
+        for _ in range(int(minutes / step)):
+            self.clock.advance(minutes=step)
+            drive(run_reconcile(self.context))
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest) -> Iterator[Shop]:
+    rail = getattr(request, "param", "v3_invoice")
+    coin = {"currency": "USDT", "network": "TRON"} if rail == "v3_wallet" else {}
+    policy: Policy = replace(POLICY, rail=rail, **LOW, **CAPS, **coin)
+    sandbox = Sandbox(now=clock.now)
+    with serve(sandbox) as address, open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+        quick = CallPolicy(read_timeout_seconds=0.2, total_deadline_seconds=2)
+        with Client(account, policy=quick, sleep=lambda _: None, now=clock.now) as client:
+            gateway = Gateway(client, sandbox.user_id, clock=clock)
+            yield Shop(sandbox, clock, Context(ledger, gateway, policy, clock, CountingIds(), {}), ledger)
+
+
+def is_safe(shop: Shop) -> None:
+    known = {payment.vendor_payment_id for payment in shop.ledger.payments()}
+    assert len(shop.payable()) <= 1
+    assert set(shop.payable()) <= known
+    assert audit(shop.ledger) == []
+
+
+@pytest.mark.parametrize("shop", RAILS, indirect=True)
+def test_a_payment_is_created_verified_shown_and_credited(shop):
+    done = shop.run()
+    assert done.refusal is None
+    payment = shop.ledger.payments(states=[State.OPEN])[0]
+    assert payment.url.startswith("https://pay.cryptomus.com/pay/")
+    assert bool(payment.address) == (payment.rail == "v3_wallet")
+    shop.sandbox.pay(payment.vendor_payment_id, payment.amount_cents)
+    shop.pass_time(9)
+    assert shop.ledger.payment(payment.payment_id).state == State.CREDITED
+    assert shop.creates() == 1
+    is_safe(shop)
+
+
+@pytest.mark.parametrize("shop", RAILS, indirect=True)
+@pytest.mark.parametrize("kind", [*COMMITTED, *NOT_COMMITTED])
+def test_an_unclear_answer_is_one_request_and_at_most_one_payable_payment(shop, kind):
+    shop.sandbox.faults.add(RAILS[shop.context.policy.rail], kind)
+    for _ in range(3):
+        shop.run()
+    assert shop.creates() == 1
+    ours = shop.ledger.payments(states=[State.UNKNOWN])
+    assert len(ours) == 1
+    shop.pass_time(21)
+    assert shop.creates() == 1
+    found = shop.ledger.payment(ours[0].payment_id)
+    assert found.state == (State.OPEN if kind in COMMITTED else State.NOT_CREATED)
+    assert shop.payable() == ([found.vendor_payment_id] if kind in COMMITTED else [])
+    assert shop.run().refusal is not None
+    is_safe(shop)
+
+
+@pytest.mark.parametrize("shop", RAILS, indirect=True)
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refusal_is_one_request_and_a_back_off(shop, kind):
+    shop.sandbox.faults.add(RAILS[shop.context.policy.rail], kind)
+    assert shop.run().payment.state == State.REJECTED
+    assert shop.run().refusal.reason == Reason.BACKOFF
+    assert shop.creates() == 1
+    is_safe(shop)
+
+
+def test_without_a_connection_nothing_was_sent_and_nothing_is_decided(shop):
+    nowhere = Account("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
+    with Client(nowhere, sleep=lambda _: None) as client:
+        lost = replace(shop.context, gateway=VendorGateway(client, "u", clock=shop.clock))
+        assert drive(run(lost)).refusal.reason == Reason.BALANCE_UNREADABLE
+
+
+@pytest.mark.parametrize("endpoint", ["balance", "invoices"])
+@pytest.mark.parametrize("kind", ["http_500", "garbage", "html", "timeout", "not_ok", "empty_list"])
+def test_a_bad_answer_to_a_read_creates_nothing(shop, endpoint, kind):
+    drive(run_reconcile(shop.context))
+    shop.sandbox.faults.add(endpoint, kind)
+    expected = {
+        "balance": {Reason.BALANCE_UNREADABLE},
+        "invoices": {Reason.VENDOR_LIST_UNAVAILABLE, Reason.VENDOR_LIST_INCOMPLETE},
+    }
+    assert shop.run().refusal.reason in expected[endpoint]
+    assert shop.creates() == 0
+
+
+@pytest.mark.parametrize(
+    "kind", ["shrunk", "missing_field=payId", "missing_field=amount", "wrong_type", "null_keys", "dollars", "truncated"]
+)
+def test_a_list_that_is_not_whole_creates_nothing(shop, kind):
+    drive(run_reconcile(shop.context))
+    shop.sandbox.faults.add("invoices", kind)
+    assert shop.run().refusal is not None
+    assert shop.creates() == 0
+
+
+@pytest.mark.parametrize("kind", ["extra_field", "reordered", "numbers_as_text", "duplicate_rows"])
+def test_a_list_that_is_only_spelled_differently_is_understood(shop, kind):
+    shop.sandbox.faults.add("invoices", kind)
+    assert shop.run().payment.state == State.OPEN
+
+
+def test_two_programs_at_once_send_one_request(shop):
+    gate = threading.Barrier(3)
+
+    def work() -> None:
+        gate.wait()
+        shop.run()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shop.creates() == 1
+    is_safe(shop)
+
+
+def test_a_crash_after_the_request_is_found_again_and_not_repeated(shop):
+    steps = run(shop.context)
+    assert any(step == Step.REQUESTED for step in steps)
+    steps.close()
+    assert shop.ledger.payments(states=[State.SENDING])
+    shop.pass_time(24)
+    assert shop.ledger.payments(states=[State.OPEN])
+    assert shop.creates() == 1
+    is_safe(shop)
+
+
+def test_yesterdays_ledger_creates_nothing_beside_todays_payment(shop, tmp_path):
+    old = tmp_path / "yesterday.db"
+    drive(run_reconcile(shop.context))
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        connection.execute(f"VACUUM INTO '{old}'")
+    shop.clock.advance(hours=20)
+    shop.run()
+    with open_ledger(f"sqlite:///{old}", check=True) as restored:
+        context = replace(shop.context, ledger=restored)
+        for _ in range(3):
+            assert drive(run(context)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+            shop.clock.advance(minutes=2)
+        assert restored.payment(shop.payable()[0]).state == State.EXTERNAL
+    assert shop.creates() == 1
+
+
+def test_a_payment_that_nobody_pays_expires_and_a_late_one_is_still_credited(shop):
+    first = shop.run().payment
+    shop.pass_time(96, step=8)
+    assert shop.ledger.payment(first.payment_id).state == State.EXPIRED
+    shop.sandbox.pay(first.vendor_payment_id, first.amount_cents)
+    assert timedelta() < shop.context.policy.late_watch
+    shop.pass_time(15)
+    assert shop.ledger.payment(first.payment_id).state == State.CREDITED
+    is_safe(shop)

@@ -1,0 +1,79 @@
+"""The graph of a payment's life as data."""
+
+from __future__ import annotations
+
+import pytest
+
+from topups.advance import AFTER
+from topups.states import (
+    BY_HAND,
+    COUNTS_AS_CREATED,
+    FAILURES,
+    FIRST_STATES,
+    LEGAL,
+    SLOT_HOLDING,
+    IllegalTransition,
+    State,
+    check_legal,
+)
+
+PROTOCOL = """
+PLANNED SKIPPED AWAITING_APPROVAL RESERVED; AWAITING_APPROVAL RESERVED RELEASED; RESERVED SENDING RELEASED;
+SENDING OPEN REJECTED NOT_SENT UNKNOWN; UNKNOWN OPEN NOT_CREATED NEEDS_HUMAN;
+OPEN CONFIRMING UNDERPAID_WAITING PAID EXPIRED FAILED LOCKED; CONFIRMING PAID UNDERPAID OPEN;
+UNDERPAID_WAITING PAID UNDERPAID OPEN; PAID CREDITED; EXPIRED LATE_CONFIRMING CLOSED; LATE_CONFIRMING PAID_LATE;
+PAID_LATE CREDITED; REFUNDING REFUNDED
+"""
+
+
+def test_the_graph_has_every_step_of_the_protocol():
+    for line in PROTOCOL.split(";"):
+        before, *after = line.split()
+        assert {State(name) for name in after} <= LEGAL[State(before)]
+
+
+def test_every_state_can_be_reached_and_nothing_leads_out_of_the_graph():
+    reached, fresh = set(FIRST_STATES), set(FIRST_STATES)
+    while fresh:
+        fresh = {after for state in fresh for after in LEGAL[state]} - reached
+        reached |= fresh
+    assert reached == set(State) == set(LEGAL)
+
+
+def test_only_reserving_takes_the_slot_and_no_way_leads_back_to_a_slot_that_was_given_up():
+    """A late payment on an old intent must never collide with the slot of the next one."""
+    for before, following in LEGAL.items():
+        for after in following:
+            if after == State.SENDING:
+                assert before == State.RESERVED
+            if after == State.RESERVED:
+                assert before in (State.PLANNED, State.AWAITING_APPROVAL)
+
+
+def test_whatever_may_exist_at_the_vendor_counts_as_created():
+    never_asked_for = {State.PLANNED, State.SKIPPED, State.AWAITING_APPROVAL, State.RELEASED, State.NOT_SENT}
+    said_no = {State.REJECTED, State.NOT_CREATED}
+    assert set(State) - COUNTS_AS_CREATED == never_asked_for | said_no | {State.EXTERNAL}
+    assert SLOT_HOLDING <= COUNTS_AS_CREATED
+
+
+def test_what_the_vendors_words_and_people_may_do_is_legal():
+    for before, rules in AFTER.items():
+        for _, after in rules:
+            check_legal(before, after)
+    for before, after in BY_HAND.items():
+        check_legal(before, after)
+        assert after not in SLOT_HOLDING
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(None, State.SENDING), (State.UNKNOWN, State.SENDING), (State.RELEASED, State.RESERVED), (State.OPEN, State.OPEN)],
+)
+def test_an_illegal_step_is_a_bug_and_says_so(before, after):
+    with pytest.raises(IllegalTransition):
+        check_legal(before, after)
+
+
+def test_failures_free_the_slot():
+    assert not FAILURES & SLOT_HOLDING
