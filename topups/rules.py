@@ -186,10 +186,14 @@ def exposed(amount: int, snapshot: Snapshot, policy: Policy) -> Finding:
 
 
 def caps_left(amount: int, snapshot: Snapshot, policy: Policy, now: datetime) -> list[Finding]:
-    """Rolling windows over what was created, not over what was paid."""
+    """Rolling windows over what was created, not over what was paid.
+
+    A request that the vendor carries out late is created later than it was counted, so each window is longer by the
+    longest such delay.
+    """
     found = []
     for reason, name, window in WINDOWS:
-        spent, limit = snapshot.created_cents(now - window), getattr(policy, name)
+        spent, limit = snapshot.created_cents(now - window - policy.unknown_quiescence), getattr(policy, name)
         figure = f"{usd(spent)} in {window.days} days and {usd(amount)} more"
         found.append(Finding(reason, spent + amount <= limit, figure, usd(limit)))
     return found

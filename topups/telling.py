@@ -69,7 +69,7 @@ def caps(payment: Payment, snapshot: Snapshot, policy: Policy, now: datetime) ->
     """
     told = []
     for reason, name, window in WINDOWS:
-        limit, before = getattr(policy, name), snapshot.created_cents(now - window)
+        limit, before = getattr(policy, name), snapshot.created_cents(now - window - policy.unknown_quiescence)
         after = before + payment.amount_cents
         crossed = [level for level in LEVELS if before * 100 < level * limit <= after * 100]
         if crossed:

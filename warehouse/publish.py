@@ -21,7 +21,7 @@ from warehouse.connection import current_database, opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
 from warehouse.migrate import shape
-from warehouse.tables import Table
+from warehouse.tables import Table, equal_keys
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -101,13 +101,20 @@ def _fill(connection: Connection, tables: Sequence[Table], newest: Mapping[str, 
         shape(connection, tables)
         with transaction(connection):
             for table in tables:
-                if not held.get(table.name):
-                    connection.execute(f'DELETE FROM store."{table.name}_closed"')
-                if newest.get(table.name) != held.get(table.name):
-                    connection.execute(_sql("publish_table", table=table.name, main=main))
+                # Absent rows of a list cut by a limit are rewritten in place, which no load counts as a change.
+                if newest.get(table.name) != held.get(table.name) or not table.complete:
+                    _bring(connection, table, main, known=bool(held.get(table.name)))
             connection.execute(_sql("publish_books", main=main))
     finally:
         connection.execute(f'USE "{main}"')
+
+
+def _bring(connection: Connection, table: Table, main: str, *, known: bool) -> None:
+    """Brings one dataset; ``known`` says that the copy holds an earlier state of the same versions."""
+    if not known:
+        connection.execute(f'DELETE FROM store."{table.name}_closed"')
+    name = "publish_changes" if known and table.complete else "publish_table"
+    connection.execute(_sql(name, table=table.name, main=main, same_key=equal_keys(table, "i", "s")))
 
 
 def _make_books(connection: Connection, main: str) -> None:

@@ -9,7 +9,7 @@ from string import Template
 import duckdb
 
 from warehouse.batch import Batch
-from warehouse.tables import Table, names
+from warehouse.tables import Table, equal_keys, names
 
 
 def run(connection: duckdb.DuckDBPyConnection, name: str, table: Table, batch: Batch) -> None:
@@ -30,18 +30,14 @@ def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
         "key": names(table.key),
         "business_i": names(table.business, "i"),
         "business_d": names(table.business, "d"),
-        "same_key": _equal(table, "i", "s"),
-        "same_key_c": _equal(table, "c", "d"),
+        "same_key": equal_keys(table, "i", "s"),
+        "same_key_c": equal_keys(table, "c", "d"),
         "differs": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
         "asked_at": f"TIMESTAMPTZ '{batch.asked_at.isoformat()}'" if batch.asked_at else "NULL::TIMESTAMPTZ",
         "scope": account,
         "gone_part": _outside("s.part", batch.requested),
         "gone_watermark": _outside("w.part", batch.requested),
     }
-
-
-def _equal(table: Table, left: str, right: str) -> str:
-    return " AND ".join(f'{left}."{name}" = {right}."{name}"' for name in table.key)
 
 
 def _outside(column: str, parts: frozenset[str] | None) -> str:

@@ -67,6 +67,11 @@ def names(columns: Sequence[str], prefix: str = "") -> str:
     return ", ".join(f'{dot}"{column}"' for column in columns)
 
 
+def equal_keys(table: Table, left: str, right: str) -> str:
+    """The condition that two rows have the same key, for a join of ``left`` and ``right``."""
+    return " AND ".join(f'{left}."{name}" = {right}."{name}"' for name in table.key)
+
+
 def create_statements(table: Table) -> list[str]:
     """Idempotent DDL for the two physical tables; a column added to the declaration later is added, never dropped."""
     business = [(column.name, column.type) for column in table.columns]

@@ -10,10 +10,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from conftest import ACCOUNT, START, CountingIds
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from conftest import ACCOUNT, START, CountingIds
 from topups import people
 from topups.history import snapshot_at
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
@@ -214,7 +214,9 @@ def test_ids_sort_by_time_and_are_uuids_of_version_7():
     assert first[19] in "89ab"
 
 
-@pytest.mark.parametrize("url", ["nonsense", "sqlite:////proc/no/such/ledger.db", "postgresql+psycopg://@127.0.0.1:1/x"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite:////proc/no/such/ledger.db", "postgresql+psycopg://@127.0.0.1:1/x"]
+)
 def test_an_address_that_leads_nowhere_is_one_clear_line(url):
     with pytest.raises(LedgerUnavailable) as told:
         open_ledger(url, busy_seconds=0.1)

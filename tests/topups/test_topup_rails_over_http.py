@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
 from conftest import POLICY, CountingIds, FakeClock
+
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
 from smsonline.sandbox import Sandbox, serve
