@@ -189,7 +189,9 @@ class Client:
         if pause:
             raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=pause)
         requested_at = self._now()
-        result = outcomes.of_read(self._wire.send(request), request.endpoint, dict(params), requested_at, trusted)
+        result = outcomes.of_read(
+            self._wire.send(request, trusted), request.endpoint, dict(params), requested_at, trusted
+        )
         if isinstance(result, RateLimited) and result.retry_after_seconds:
             self._budget.pause(result.retry_after_seconds)
         if isinstance(result, VendorError):

@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
-from smsonline.answers import Answer, describe, digest, error_message, http_date, one_line, retry_after, verdict
+from smsonline.answers import Answer, describe, error_message, http_date, one_line, retry_after, verdict
 from smsonline.errors import (
     NeverSent,
     RateLimited,
@@ -66,7 +66,7 @@ def _answer(reply: Reply, endpoint: str, params: Mapping[str, str], requested_at
         elapsed_ms=reply.elapsed_ms,
         status=reply.status,
         body=reply.body,
-        sha256=digest(reply.body),
+        sha256=reply.sha256,
         server_date=http_date(reply.headers.get("date")),
     )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
 import httpx
 
+from smsonline.answers import digest
 from smsonline.errors import ConfigurationError, TimedOut, TransientError, Unreachable, UnreadableAnswer
 from smsonline.policy import CallPolicy
 from smsonline.redaction import Redactor, guard_loggers
@@ -46,11 +47,12 @@ def _certificates() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Reply:
-    """A complete HTTP answer. ``body`` no longer holds the key; header names are lower case."""
+    """A complete HTTP answer. ``body``, of digest ``sha256``, no longer holds the key; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    sha256: str
     elapsed_ms: int
 
 
@@ -84,14 +86,14 @@ class Wire:
         """Closes the kept connections."""
         self._shared.close()
 
-    def send(self, request: VendorRequest) -> Reply | Failure:
-        """One attempt of a call that only reads."""
-        return self._exchange(self._shared, request)
+    def send(self, request: VendorRequest, trusted: Container[str] = frozenset()) -> Reply | Failure:
+        """One attempt of a call that only reads; a body whose digest is in ``trusted`` is known to hold no secret."""
+        return self._exchange(self._shared, request, trusted)
 
     def send_once(self, request: VendorRequest) -> Reply | Failure:
         """The only attempt of a creating call: a fresh connection cannot be a stale one, and nothing repeats it."""
         with self._build(connections=1, kept=0) as alone:
-            return self._exchange(alone, request)
+            return self._exchange(alone, request, frozenset())
 
     def _build(self, *, connections: int, kept: int) -> httpx.Client:
         policy = self._policy
@@ -109,7 +111,7 @@ class Wire:
             headers={"Accept": "application/json", "User-Agent": "smsonline-pipelines"},
         )
 
-    def _exchange(self, client: httpx.Client, request: VendorRequest) -> Reply | Failure:
+    def _exchange(self, client: httpx.Client, request: VendorRequest, trusted: Container[str]) -> Reply | Failure:
         started = time.monotonic()
         try:
             with client.stream(request.method, request.url, json=request.json) as response:
@@ -119,7 +121,12 @@ class Wire:
             return self._failure(request, error)
         headers = {name: self._redactor.url(value) for name, value in response.headers.items()}
         elapsed_ms = round((time.monotonic() - started) * 1000)
-        return Reply(response.status_code, headers, self._redactor.data(body), elapsed_ms)
+        sha256 = digest(body)
+        if sha256 not in trusted:
+            clean = self._redactor.data(body)
+            sha256 = sha256 if clean is body else digest(clean)
+            body = clean
+        return Reply(response.status_code, headers, body, sha256, elapsed_ms)
 
     def _chunks(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
         for chunk in response.iter_bytes():

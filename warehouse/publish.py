@@ -53,6 +53,7 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
             if not _attached(connection, successor):
                 held = {}
             _fill(connection, tables, newest, held)
+            connection.execute("CHECKPOINT copy")
             connection.execute("DETACH copy")
             reach("before publishing")
         with transaction(connection):
