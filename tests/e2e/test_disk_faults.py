@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import shutil
 import stat
 import subprocess
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from assets.datasets import DATASETS
@@ -36,18 +37,25 @@ def command(site: Any, prelude: str, value: object, *arguments: str) -> subproce
     )
 
 
-def state(site: Any, at: datetime) -> dict[str, list[tuple[Any, ...]]]:
+def state(file: Path, at: datetime) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every dataset as of an instant."""
-    columns = {name: ", ".join(dataset.table.business) for name, dataset in DATASETS.items()}
-    sql = "SELECT {} FROM sms.{}_as_of('{}') ORDER BY ALL"
-    return {name: site.query(sql.format(columns[name], name, at.isoformat())) for name in DATASETS}
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return {
+            name: connection.execute(
+                f"SELECT {', '.join(dataset.table.business)} FROM sms.{name}_as_of(?) ORDER BY ALL", [at]
+            ).fetchall()
+            for name, dataset in DATASETS.items()
+        }
 
 
 def assert_one_clear_line(done: subprocess.CompletedProcess[str], *causes: str) -> None:
     assert done.returncode in (1, 2), done.stderr
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert any(cause in line for cause in causes), line
+    lines = done.stderr.splitlines()
+    # The warehouse and the analysts' copy may each have theirs.
+    assert 1 <= len(set(lines)) == len(lines) <= 2, done.stderr
+    for line in lines:
+        assert line.startswith("error: ")
+        assert any(cause in line for cause in causes), line
 
 
 @pytest.fixture(scope="module")
@@ -71,28 +79,36 @@ def old_site(new_site, filled):
     return new_site
 
 
-@pytest.mark.parametrize("size", [0, 4_096, 20_000, 600_000])
+@pytest.mark.parametrize("size", [0, 20_000, 600_000])
 def test_a_disk_that_is_full_at_the_first_sync_is_one_line_and_made_up_for_later(new_site, size):
-    assert_one_clear_line(command(new_site, SMALL_DISK, size, "sync"), "File too large")
+    assert_one_clear_line(command(new_site, SMALL_DISK, size, "sync", "statistics"), "File too large")
     new_site.sync()
     new_site.assert_equals_the_vendor()
 
 
-@pytest.mark.parametrize("arguments", [("sync",), ("sync", "--json"), ("replay", "statistics", "countries")])
-@pytest.mark.parametrize("room", ["none", "a little", "for the tables but not for the copy"])
+@pytest.mark.parametrize(
+    ("room", "arguments"),
+    [
+        ("none", "sync statistics inventory --json"),
+        ("a little", "sync statistics inventory"),
+        ("for the tables but not for the copy", "sync statistics inventory"),
+        ("a little", "replay statistics countries"),
+    ],
+)
 def test_a_disk_that_fills_up_leaves_the_old_state_and_the_analysts_copy(old_site, room, arguments):
     now, copy = datetime.now(UTC), old_site.warehouse.with_name("analytics.duckdb")
-    before, published = state(old_site, now), copy.read_bytes()
-    held = old_site.warehouse.stat().st_size
-    size = {"none": 0, "a little": 60_000, "for the tables but not for the copy": held + 300_000}[room]
-    assert_one_clear_line(command(old_site, SMALL_DISK, size, *arguments), "File too large")
-    assert state(old_site, now) == before
-    assert copy.read_bytes() == published
-    assert {file.name for file in copy.parent.iterdir()} <= {
-        *("warehouse.duckdb", "warehouse.duckdb.wal", "analytics.duckdb", "smsonline.log")
-    }
+    before = state(old_site.warehouse, now)
+    more = old_site.warehouse.stat().st_size + 300_000
+    size = {"none": 0, "a little": 60_000, "for the tables but not for the copy": more}[room]
+    done = command(old_site, SMALL_DISK, size, *arguments.split())
+    assert_one_clear_line(done, "File too large")
+    if "--json" in arguments:
+        json.loads(done.stdout)
+    assert state(old_site.warehouse, now) == state(copy, now) == before
+    names = {file.name.removesuffix(".wal") for file in copy.parent.iterdir()}
+    assert names <= {"warehouse.duckdb", "analytics.duckdb", "smsonline.log"}
     old_site.sync()
-    assert state(old_site, now) == before
+    assert state(old_site.warehouse, now) == before
     old_site.assert_equals_the_vendor()
 
 
@@ -108,22 +124,24 @@ def read_only(*paths: Path) -> Iterator[None]:
             path.chmod(mode)
 
 
-@pytest.mark.parametrize("place", ["data/warehouse.duckdb", "data"])
-def test_a_read_only_warehouse_is_one_line_and_can_still_be_read(old_site, place):
+@pytest.mark.parametrize(
+    ("place", "writer", "table"),
+    [
+        ("data/warehouse.duckdb", "sync statistics", "store.statistics"),
+        ("data/warehouse.duckdb", "prune", "ops.loads"),
+        ("data", "sync statistics --json", "sms.statistics"),
+    ],
+)
+def test_a_read_only_warehouse_is_one_line_and_can_still_be_read(old_site, place, writer, table):
     now = datetime.now(UTC)
-    before = state(old_site, now)
+    before = state(old_site.warehouse, now)
     with read_only(old_site.home / place):
-        for arguments in (["sync"], ["replay", "countries"], ["prune"]):
-            done = command(old_site, NO_PRIVILEGE, "", *arguments)
-            assert_one_clear_line(done, "Permission denied")
-        for sql in ("SELECT count(*) FROM sms.countries", "SELECT count(*) FROM store.countries"):
-            done = command(old_site, NO_PRIVILEGE, "", "query", sql, "--format", "csv")
-            assert (done.returncode, done.stderr) == (0, "")
-            assert done.stdout.splitlines()[1] == str(len(before["countries"]))
-        assert command(old_site, NO_PRIVILEGE, "", "status").stderr == ""
-    old_site.sync()
-    assert state(old_site, now) == before
-    old_site.assert_equals_the_vendor()
+        assert_one_clear_line(command(old_site, NO_PRIVILEGE, "", *writer.split()), "Permission denied")
+        done = command(old_site, NO_PRIVILEGE, "", "query", f"FROM {table}", "--format", "csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 5
+    old_site.sync("statistics", "countries")
+    assert state(old_site.warehouse, now) == before
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(new_site):
@@ -146,7 +164,7 @@ def test_a_log_that_cannot_be_written_changes_nothing_else(old_site):
     old_site.sandbox.faults.add("popular", "http_500", times=20)
     try:
         with read_only(log):
-            done = command(old_site, NO_PRIVILEGE, "", "sync", "popular", "countries")
+            done = command(old_site, NO_PRIVILEGE, "", "sync", "popular")
     finally:
         old_site.sandbox.faults.clear()
     assert_one_clear_line(done, "popular")

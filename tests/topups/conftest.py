@@ -252,11 +252,10 @@ def any_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledge
         from sqlalchemy import create_engine, text
 
         url = request.getfixturevalue("postgres")
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        name = f"t{abs(hash(request.node.nodeid)):x}"
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
         engine.dispose()
-        url = url.replace("@/postgres?", f"@/{name}?")
     with open_ledger(url) as opened:
         yield opened

@@ -17,6 +17,9 @@ from topups.ports import Notice
 from topups.snapshot import Burn
 from topups.telling import ON_ENTERING
 
+# Its plugins import what Python 3.13 drops.
+LOADS_APPRISE = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 
 @pytest.fixture
 def inbox() -> Inbox:
@@ -177,6 +180,7 @@ def drive_claim(world):
     return outbox.claim(world.ledger, ACCOUNT, world.clock.now())[0]
 
 
+@LOADS_APPRISE
 def test_apprise_brings_title_body_and_picture():
     seen = []
 
@@ -190,6 +194,7 @@ def test_apprise_brings_title_body_and_picture():
             pass
 
     with HTTPServer(("127.0.0.1", 0), Service) as server:
+        server.timeout = 10
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         notifier = AppriseNotifier([f"json://127.0.0.1:{server.server_port}"])
@@ -199,6 +204,7 @@ def test_apprise_brings_title_body_and_picture():
     assert len(seen[0]["attachments"]) == 1
 
 
+@LOADS_APPRISE
 def test_an_address_that_apprise_does_not_know_is_named_by_its_place_only():
     with pytest.raises(ValueError, match="number 2") as told:
         AppriseNotifier(["json://127.0.0.1:1", "nonsense-with-a-secret"])

@@ -145,7 +145,7 @@ def test_an_approved_payment_is_never_larger_than_what_was_agreed_to():
 
 def test_explain_gives_every_rule_in_order_even_behind_a_no():
     found = list(explain(replace(LOW, balance=Balance(5000, START)), POLICY, START))
-    assert [finding.reason for finding in found if not finding.passed][0] == Reason.BALANCE_OK
+    assert next(finding.reason for finding in found if not finding.passed) == Reason.BALANCE_OK
     assert len(found) == 26
     assert all(finding.text for finding in found)
 
@@ -196,9 +196,8 @@ def test_invariant_14_no_instant_closes_the_breaker(minutes):
 
 
 def test_a_policy_file_names_spans_in_seconds_and_refuses_what_it_does_not_know():
-    policy = policy_from(
-        {"threshold_cents": 5, "cooldown_seconds": 90, "networks": ["TRON"], "backoff_seconds": [1, 2]}
-    )
+    spans = {"cooldown_seconds": 90, "backoff_seconds": [1, 2]}
+    policy = policy_from({"threshold_cents": 5, "networks": ["TRON"], **spans})
     assert (policy.threshold_cents, policy.cooldown) == (5, timedelta(seconds=90))
     assert policy.networks == frozenset({"TRON"})
     assert policy.backoff == (timedelta(seconds=1), timedelta(seconds=2))

@@ -1,0 +1,63 @@
+"""Looking never changes anything, and the past can be judged anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from conftest import ACCOUNT, POLICY, START
+
+from topups.ledger import open_ledger
+from topups.plan import plan, plan_at
+from topups.ports import Balance
+from topups.reasons import Decision, Reason
+
+
+def dump(world) -> list[str]:
+    with world.ledger.engine.connect() as connection:
+        return list(connection.connection.driver_connection.iterdump())
+
+
+def test_invariant_12_evaluating_the_sensors_part_any_number_of_times_changes_nothing(world):
+    world.ledger.saw_balance(ACCOUNT, Balance(500, START), START)
+    before = dump(world)
+    plans = [plan(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
+    assert len({found.decision_id for found in plans}) == 1
+    assert isinstance(plans[0].verdict, Decision)
+    assert dump(world) == before
+    assert world.vendor.created == []
+
+
+def test_the_plan_and_the_pass_agree(world):
+    world.ledger.saw_balance(ACCOUNT, Balance(500, START), START)
+    planned = plan(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict
+    assert world.run().decision == planned
+    assert plan(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+
+
+def test_the_environments_kill_switch_is_seen(world):
+    found = plan(world.ledger, ACCOUNT, POLICY, START, environment={"SMSONLINE_TOPUP_KILL": "1"})
+    assert found.verdict.reason == Reason.KILL_SWITCH
+    assert found.as_json()["reason"] == "KILL_SWITCH"
+
+
+def test_a_ledger_that_cannot_be_read_is_a_refusal(tmp_path):
+    path = tmp_path / "ledger.db"
+    ledger = open_ledger(f"sqlite:///{path}")
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE payments")
+    assert plan(ledger, ACCOUNT, POLICY, START).verdict.reason == Reason.LEDGER_UNAVAILABLE
+    ledger.close()
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(1000, Reason.BALANCE_OK), (2000, Reason.DRY_RUN_WOULD_CREATE)])
+def test_the_past_can_be_judged_under_another_policy(world, threshold, expected):
+    world.vendor.cents = 1500
+    world.reconcile()
+    then = world.clock.now()
+    world.clock.advance(hours=1)
+    world.vendor.cents = 100
+    world.run()
+    policy = replace(POLICY, mode="dry_run", threshold_cents=threshold, target_cents=threshold * 2)
+    assert plan_at(world.ledger, ACCOUNT, policy, then + timedelta(seconds=1)).verdict.reason == expected
