@@ -10,7 +10,7 @@ from topups.ports import Answered, Declined, Outcome
 from topups.settle import settle
 from topups.states import UNRESOLVED, State
 
-NO_WORD_IN_TIME = {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED}
+DECLINED_FROM = {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED}
 
 
 def write_down(context: Context, sent: Payment, outcome: Outcome) -> Steps[Payment]:
@@ -22,7 +22,7 @@ def write_down(context: Context, sent: Payment, outcome: Outcome) -> Steps[Payme
     payment = context.ledger.payment(sent.payment_id) or sent
     if isinstance(outcome, Answered):
         return (yield from _verify(context, payment, outcome))
-    to = NO_WORD_IN_TIME.get(payment.state) if isinstance(outcome, Declined) else State.UNKNOWN
+    to = DECLINED_FROM.get(payment.state) if isinstance(outcome, Declined) else State.UNKNOWN
     if to is None or to == payment.state or payment.state not in UNRESOLVED:
         return payment
     moved = _move(context, payment, to, outcome.detail)

@@ -57,14 +57,14 @@ def finish(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
 def pause(ledger: Ledger, by: str, why: str, now: datetime, account_id: str = EVERY_ACCOUNT) -> Controls:
     """The ledger's kill switch: no payment is created any more."""
     word = f"paused by {by}{f': {why}' if why else ''}"
-    return ledger.switch(account_id, "paused", now, paused=word)
+    return ledger.switch(account_id, "paused", now, by, paused=word)
 
 
 def resume(ledger: Ledger, by: str, now: datetime, account_id: str = EVERY_ACCOUNT) -> Controls:
     """Ends the pause, and closes the breaker of a named account: a person has looked."""
     if account_id == EVERY_ACCOUNT:
-        return ledger.switch(account_id, "resumed", now, paused="")
-    return ledger.switch(account_id, f"resumed by {by}"[:32], now, paused="", failures=0)
+        return ledger.switch(account_id, "resumed", now, by, paused="")
+    return ledger.switch(account_id, "resumed", now, by, paused="", failures=0)
 
 
 def _known(ledger: Ledger, payment_id: str) -> Payment:

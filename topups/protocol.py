@@ -25,7 +25,7 @@ from topups.reconcile import observed, reconcile
 from topups.reconciled import Reconciled
 from topups.reserving import ask_a_person, leave_a_trace, reserve
 from topups.snapshot import Snapshot, blocking_rows
-from topups.states import State
+from topups.states import COUNTS_AS_CREATED, State
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,10 @@ def _send(context: Context, payment: Payment, listing: PaymentList, before: Snap
         return Pass(context.account_id, refusal, payment=kept or sending)
     outcome = request(context, sending)
     yield Step.REQUESTED
-    context.ledger.announce(
-        context.account_id, telling.caps(sending, before, context.policy, context.now()), context.now()
-    )
     written = yield from write_down(context, sending, outcome)
+    if written.state in COUNTS_AS_CREATED:
+        now = context.now()
+        context.ledger.announce(context.account_id, telling.caps(written, before, context.policy, now), now)
     return Pass(context.account_id, payment=written)
 
 

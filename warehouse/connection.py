@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,10 @@ from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, War
 LOCK_WAIT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
+NOT_DUCKDB = "not a valid DuckDB database file"
+# How DuckDB tells of a disk that is full or a folder that may not be written, whatever class of error it picks.
+FAILED_WRITES = ("Could not write file", "Could not remove file", "Failed to create checkpoint", "has been invalidated")
+CAUSES = ("No space left", "File too large", "Permission denied", "Read-only file system", "Is a directory")
 # About twenty loads that changed nothing: their books stay in the write-ahead log beside the file.
 LONGEST_LOG_BYTES = 16_384
 SQLITE = b"SQLite format 3\0"
@@ -61,7 +65,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # after a failed write there may be no transaction left to roll back
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
@@ -100,10 +105,18 @@ def _connect(
         try:
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.Error as error:
+            if not read_only and _is_stillborn(error, path):
+                path.unlink()
+                continue
             if not _is_lock(error) or time.monotonic() + pause > deadline:
                 raise _translated(error, path) from error
         sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _is_stillborn(error: duckdb.Error, path: Path) -> bool:
+    """Whether the file is empty: a disk was full when it was made. Nobody is making it now, its lock was ours."""
+    return NOT_DUCKDB in str(error) and path.is_file() and path.stat().st_size == 0
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -144,15 +157,12 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Erro
         holder = re.search(r"held in (.+? \(PID \d+\))", text)
         who = f" by {holder[1]}" if holder else ""
         return WarehouseLocked(f"{path} is held{who}: wait for that process or end it, then try again")
-    if "not a valid DuckDB database file" in text or "we can only read versions" in text:
+    if NOT_DUCKDB in text or "we can only read versions" in text:
         return NotAWarehouse(_other_format(path))
     if "does not exist" in text and isinstance(error, duckdb.IOException):
         return NotAWarehouse(f"{path} does not exist yet: run smsonline sync first")
-    if isinstance(error, duckdb.IOException):
-        cause = next(
-            (c for c in ("No space left", "Permission denied", "Read-only file system", "Is a directory") if c in text),
-            None,
-        )
+    if isinstance(error, duckdb.IOException) or any(sign in text for sign in FAILED_WRITES):
+        cause = next((cause for cause in CAUSES if cause in text), None)
         return WarehouseUnwritable(f"{path} cannot be used: {cause or text.splitlines()[0]}")
     if "read-only mode" in text:
         return WarehouseUnwritable(f"{path} was opened for reading only")

@@ -61,6 +61,7 @@ def stop(line: str, code: int, *, as_json: bool = False) -> NoReturn:
 def log_beside(warehouse: Path) -> Path:
     """Sends the log to ``smsonline.log`` beside the warehouse, 1 MB and one older file; stderr stays for the user."""
     path = warehouse.parent / "smsonline.log"
+    logging.raiseExceptions = False  # a log that cannot be written must not spill onto the user's screen
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, encoding="utf-8", delay=True)

@@ -1,4 +1,4 @@
-"""Fakes at the three gateways (vendor, clock, notifier) and real ledgers."""
+"""Real ledgers: SQLite in a file or in memory, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,190 +8,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from topup_fakes import POLICY, CountingIds, FakeClock, FakeVendor, World
 
-from topups.context import Context, drive
+from topups.context import Context
 from topups.ledger import Ledger, open_ledger
-from topups.policy import Policy
-from topups.ports import (
-    Answered,
-    Balance,
-    Claim,
-    Declined,
-    Notice,
-    Order,
-    PaymentList,
-    Transaction,
-    Unclear,
-    VendorPayment,
-    VendorUnavailable,
-    uuid7,
-)
-from topups.protocol import Pass, run
-from topups.reconcile import run_reconcile
-from topups.reconciled import Reconciled
-
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-ACCOUNT = "acc"
-POLICY = Policy(
-    mode="auto",
-    threshold_cents=1000,
-    target_cents=3000,
-    amount_min_cents=500,
-    amount_max_cents=5000,
-    cap_day_cents=6000,
-    cap_week_cents=12_000,
-    cap_month_cents=30_000,
-    approval_above_cents=5000,
-)
-
-
-class FakeClock:
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def advance(self, **span: float) -> None:
-        self.at += timedelta(**span)
-
-
-class CountingIds:
-    def __init__(self) -> None:
-        self.made = 0
-
-    def new(self, now: datetime) -> str:
-        self.made += 1
-        return uuid7(now, self.made << 62)
-
-
-class Inbox:
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-        self.broken = False
-
-    def send(self, notice: Notice) -> bool:
-        if self.broken:
-            raise ConnectionError("the service is down")
-        self.notices.append(notice)
-        return True
-
-    @property
-    def titles(self) -> list[str]:
-        return [notice.title for notice in self.notices]
-
-
-@dataclass
-class FakeVendor:
-    """A vendor of one account. ``script`` says how the next create calls end; afterwards they work."""
-
-    clock: FakeClock
-    cents: int = 500
-    account_id: str = ACCOUNT
-    rows: list[VendorPayment] = field(default_factory=list)
-    created: list[Order] = field(default_factory=list)
-    script: list[str] = field(default_factory=list)
-    balance_down: bool = False
-    list_down: bool = False
-    partial: bool = False
-    hidden: set[str] = field(default_factory=set)
-    transactions: bool = True
-    host: str = "pay.cryptomus.com"
-
-    def balance(self) -> Balance:
-        if self.balance_down:
-            raise VendorUnavailable("the balance does not come")
-        return Balance(self.cents, self.clock.now())
-
-    def payments(self) -> PaymentList:
-        if self.list_down:
-            raise VendorUnavailable("the list does not come")
-        rows = tuple(row for row in self.rows if row.vendor_id not in self.hidden)
-        return PaymentList(rows, not self.partial, self.clock.now(), "half of it" if self.partial else "")
-
-    def transaction(self, order_id: str) -> Transaction | None:
-        row = next((row for row in self.rows if row.vendor_id == order_id), None)
-        if row is None or not self.transactions:
-            return None
-        return Transaction(
-            row.vendor_id,
-            row.status,
-            row.amount_cents,
-            "USDT",
-            "tron",
-            "T" + "a" * 33,
-            "5.00",
-            self.url(row),
-            row.ends_at,
-        )
-
-    def url(self, row: VendorPayment) -> str:
-        return f"https://{self.host}/pay/{row.session_id}"
-
-    def create(self, order: Order) -> Answered | Declined | Unclear:
-        self.created.append(order)
-        how = self.script.pop(0) if self.script else "ok"
-        if how == "declined":
-            return Declined("HTTP 400")
-        if how == "lost":
-            return Unclear("timed out")
-        row = self.bill(order.amount_cents + (100 if how == "wrong_amount" else 0))
-        if how == "lost_after_commit":
-            return Unclear("HTTP 500")
-        if how == "raise":
-            raise RuntimeError("a bug")
-        claim = Claim(url=self.url(row), session_id=row.session_id)
-        if order.rail == "v3_wallet":
-            claim = replace(claim, order_id=row.vendor_id, address="T" + "a" * 33, currency="USDT", network="tron")
-        return Answered(claim)
-
-    def bill(self, cents: int, status: str = "check", method: str = "cryptomus") -> VendorPayment:
-        number, now = len(self.rows) + 1, self.clock.now()
-        row = VendorPayment(
-            f"order-{number}", f"session-{number}", method, cents, status, now, now + timedelta(hours=1)
-        )
-        self.rows.append(row)
-        return row
-
-    def set(self, status: str, number: int = -1) -> None:
-        self.rows[number] = replace(self.rows[number], status=status)
-
-
-@dataclass
-class World:
-    """A context with its fakes at hand."""
-
-    context: Context
-    vendor: FakeVendor
-    clock: FakeClock
-    ledger: Ledger
-
-    def run(self, decision_id: str = "", **policy: object) -> Pass:
-        return drive(run(self.with_policy(**policy), decision_id))
-
-    def reconcile(self, **policy: object) -> Reconciled:
-        return drive(run_reconcile(self.with_policy(**policy)))
-
-    def with_policy(self, **policy: object) -> Context:
-        return replace(self.context, policy=replace(self.context.policy, **policy))
-
-    def pass_time(self, step: float = 2, **span: float) -> None:
-        """Lets time pass with a reconcile every ``step`` minutes, as the schedule does."""
-        end = self.clock.now() + timedelta(**span)
-        while self.clock.now() < end:
-            self.clock.advance(minutes=step)
-            self.reconcile()
-
-    @property
-    def only(self):
-        payments = self.ledger.payments(ACCOUNT)
-        assert len(payments) == 1, payments
-        return payments[0]
 
 
 @pytest.fixture
@@ -249,8 +73,6 @@ def any_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledge
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'ledger.db'}"
     else:
-        from sqlalchemy import create_engine, text
-
         url = request.getfixturevalue("postgres")
         engine = create_engine(url)
         with engine.begin() as connection:

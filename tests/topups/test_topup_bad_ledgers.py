@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import POLICY, START, CountingIds, FakeVendor
 from sqlalchemy import text
+from topup_fakes import POLICY, START, CountingIds, FakeVendor
 
 from topups.context import Context, Step, drive
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger

@@ -10,9 +10,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from conftest import ACCOUNT, START, CountingIds
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from topup_fakes import ACCOUNT, START, CountingIds
 
 from topups import people
 from topups.history import snapshot_at

@@ -8,7 +8,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from conftest import ACCOUNT, Inbox, World
+from topup_fakes import ACCOUNT, Inbox, World
 
 from topups import people
 from topups.context import drive

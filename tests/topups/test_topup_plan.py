@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from conftest import ACCOUNT, POLICY, START
+from topup_fakes import ACCOUNT, POLICY, START
 
 from topups.ledger import open_ledger
 from topups.plan import plan, plan_at

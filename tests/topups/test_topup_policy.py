@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import get_type_hints
 
 import pytest
-from conftest import ACCOUNT, POLICY, START
 from hypothesis import given
 from hypothesis import strategies as st
+from topup_fakes import ACCOUNT, POLICY, START
 
 from topups.decide import decide, decision_id, explain
 from topups.policy import REQUIRED, Policy, policy_from

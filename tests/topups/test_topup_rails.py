@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import START
+from topup_fakes import START
 
 from smsonline.sandbox.payments import NETWORKS, new_address
 from topups import rails

@@ -96,7 +96,7 @@ def test_a_transaction_that_ends_well_is_kept(warehouse_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hi", b"not a database " * 1000, b"SQLite format 3\0" + b"\0" * 5000, b"PAR1" * 9]
+    "content", [b"hi", b"not a database " * 1000, b"SQLite format 3\0" + b"\0" * 5000, b"PAR1" * 9]
 )
 def test_a_file_that_is_no_duckdb_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "w.duckdb"
@@ -105,6 +105,14 @@ def test_a_file_that_is_no_duckdb_file_is_refused_and_left_alone(tmp_path: Path,
     assert isinstance(error, NotAWarehouse)
     assert "SMSONLINE_WAREHOUSE" in str(error)
     assert path.read_bytes() == content
+
+
+def test_an_empty_file_that_a_full_disk_left_becomes_a_warehouse(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    path.touch()
+    assert isinstance(refusal(path, read_only=True), NotAWarehouse)
+    with opened(path) as connection:
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
 def test_reading_a_file_that_is_not_there_says_what_to_run(tmp_path: Path) -> None:

@@ -229,10 +229,10 @@ class Ledger:
         with self.writing(now) as writer:
             return writer.observe(account_id, "decision", now, complete=True, figure=None, facts=dict(facts))
 
-    def switch(self, account_id: str, kind: str, now: datetime, **changes: Any) -> Controls:
-        """Changes the switches of an account, or of all (``*``)."""
+    def switch(self, account_id: str, kind: str, now: datetime, by: str = "", **changes: Any) -> Controls:
+        """Changes the switches of an account, or of all (``*``); ``by`` is written down with it."""
         with self.writing(now) as writer:
-            return writer.switch(account_id, kind, **changes)
+            return writer.switch(account_id, kind, by, **changes)
 
     def _payments(self, query: Select[Any], **given: Any) -> list[Payment]:
         with self.reading() as connection:

@@ -56,15 +56,15 @@ class Writer:
             self._event(payment, kind, None, None, {**changes, "version": noted.version})
         return noted
 
-    def switch(self, account_id: str, kind: str, **changes: Any) -> Controls:
-        """The account's switches with changes, and an event."""
+    def switch(self, account_id: str, kind: str, by: str = "", **changes: Any) -> Controls:
+        """The account's switches with changes, and an event that names who did it."""
         known = read_switches(self.connection, account_id)[0]
         switched = dataclasses.replace(known, **changes)
         values = dataclasses.asdict(switched)
         insert = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(CONTROLS).values(values)
         self.connection.execute(statement.on_conflict_do_update(index_elements=["account_id"], set_=changes))
-        self.append(account_id, kind, changes)
+        self.append(account_id, kind, {**changes, "by": by} if by else changes)
         return switched
 
     def announce(self, account_id: str, notices: Iterable[Announcement]) -> None:
