@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     requests_per_second: int = Field(100, ge=1, description="Most requests in any second.")
     requests_per_minute: int = Field(1000, ge=1, description="Most requests in any minute.")
     parallel_requests: int = Field(8, ge=1, le=64, description="Most requests at the same time.")
+    ledger: SecretStr = Field(
+        SecretStr("sqlite:///data/ledger.db"),
+        description="SQLAlchemy URL of the ledger of payments; a secret, as it may hold a password.",
+    )
     topup_mode: Literal["off", "dry_run", "approve", "auto"] = Field(
         "off", description="What the top-up policy may do."
     )
@@ -49,6 +53,18 @@ class Settings(BaseSettings):
     topup_target_cents: int | None = Field(None, ge=1, description="Top up to this balance, US cents.")
     topup_amount_min_cents: int | None = Field(None, ge=1, description="Smallest payment, US cents.")
     topup_amount_max_cents: int | None = Field(None, ge=1, description="Largest payment, US cents.")
+    topup_cap_day_cents: int | None = Field(None, ge=1, description="Most asked for in any 24 hours, US cents.")
+    topup_cap_week_cents: int | None = Field(None, ge=1, description="Most asked for in any 7 days, US cents.")
+    topup_cap_month_cents: int | None = Field(None, ge=1, description="Most asked for in any 30 days, US cents.")
+    topup_rail: Literal["v3_invoice", "v3_wallet", "v2_invoice"] = Field("v3_invoice", description="The way to pay.")
+    topup_currency: str = Field("", description="The coin of a v3_wallet payment, such as USDT.")
+    topup_network: str = Field("", description="The network of a v3_wallet payment, such as TRON.")
+    topup_notify: SecretStr = Field(
+        SecretStr(""), description="Where notices go: apprise URLs, separated by blanks or commas; a secret."
+    )
+    topup_kill: bool | str = Field(False, description="Kill switch: stops unless empty, 0, false, no or off.")
+    topup: dict[str, Any] = Field({}, description="Further entries of the top-up policy, named as in topups/policy.py.")
+    topup_units: dict[str, str] = Field({}, description="Units of the vendor's amounts, named as in topups/vendor.py.")
     endpoints: dict[str, dict[str, Any]] = Field({}, description="Overrides of the endpoint catalogue.")
     datasets: dict[str, dict[str, Any]] = Field({}, description="Overrides of the dataset declarations.")
 

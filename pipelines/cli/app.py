@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.choices import Format, Scale
+from pipelines.cli.topup import topup_app
 
 app = typer.Typer(
     name="smsonline",
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(topup_app)
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 

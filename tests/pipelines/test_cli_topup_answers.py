@@ -1,0 +1,215 @@
+"""``smsonline topup``: what the commands say, in JSON, in text and when something is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pipelines import topup_wiring
+
+pytest_plugins = ("topup_shop",)
+
+# apprise looks for a module that Python is about to drop.
+IMGHDR = pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")
+LISTED = {"payment_id", "account_id", "state", "exception", "amount_cents", "rail", "vendor_payment_id", "created_at"}
+
+
+@pytest.mark.parametrize("name", ["run", "plan"])
+def test_missing_limits_are_refused_with_their_names(shop, command, monkeypatch, name):
+    for cap in ("CAP_DAY_CENTS", "CAP_MONTH_CENTS"):
+        monkeypatch.delenv(f"SMSONLINE_TOPUP_{cap}")
+    done = command("topup", name, "--json")
+    assert (done.code, done.document["reason"]) == (0, "NO_POLICY")
+    text = command("topup", name).out
+    assert "SMSONLINE_TOPUP_CAP_DAY_CENTS, SMSONLINE_TOPUP_CAP_MONTH_CENTS must be set" in text
+    assert "CAP_WEEK" not in text
+    assert shop.creates() == 0
+
+
+def test_a_malformed_setting_is_one_line_and_exit_code_2(shop, command, set_topup):
+    set_topup(RAIL="cash")
+    done = command("topup", "run", "--json")
+    assert done.code == 2
+    assert done.err.splitlines() == [f"error: {done.document['error']}"]
+    assert done.document["error"].startswith("SMSONLINE_TOPUP_RAIL: ")
+
+
+@pytest.mark.parametrize("name", ["show", "approve"])
+def test_an_unknown_payment_is_one_line_and_exit_code_2(shop, command, name):
+    done = command("topup", name, "no-such-id", "--json")
+    assert done.code == 2
+    assert "smsonline topup list" in done.document["error"]
+    assert len(done.error_lines) == 1
+
+
+def test_the_list_is_an_array_of_payments_newest_first(shop, command):
+    assert command("topup", "list", "--json").document == []
+    done = command("topup", "run", "--json").document
+    entries = command("topup", "list", "--json").document
+    ours = next(entry for entry in entries if entry["payment_id"] == done["payment_id"])
+    assert set(ours) >= LISTED
+    assert (ours["account_id"], ours["rail"], ours["state"]) == (shop.user_id, "v3_invoice", "OPEN")
+    assert ours["vendor_payment_id"] in {row["payment_id"] for row in shop.truth()["invoices"]}
+    assert len(command("topup", "list", "--limit", "1", "--json").document) == 1
+    assert done["payment_id"] in command("topup", "list").out
+
+
+def test_a_payment_is_shown_with_its_verified_link_and_its_history(shop, command):
+    payment = command("topup", "run", "--json").document["payment_id"]
+    shown = command("topup", "show", payment, "--json").document
+    assert shown["url"].startswith("https://pay.cryptomus.com/pay/")
+    assert "claim" not in shown
+    assert [event["to"] for event in shown["events"] if event["to"]] == ["PLANNED", "RESERVED", "SENDING", "OPEN"]
+    by_vendor_id = command("topup", "show", shown["vendor_payment_id"])
+    assert shown["url"] in by_vendor_id.out
+
+
+def test_a_plan_gives_every_rule_and_changes_nothing(shop, command):
+    done = command("topup", "plan", "--json")
+    assert (done.code, done.document["decision"], done.document["reason"]) == (0, "create", None)
+    rules = {rule["reason"]: rule for rule in done.document["rules"]}
+    assert {"BALANCE_OK", "CAP_DAY", "CAP_WEEK", "CAP_MONTH", "EXPOSURE_CAP", "VENDOR_LIST_UNAVAILABLE"} <= set(rules)
+    assert all(rule["passed"] and rule["figure"] for rule in rules.values())
+    assert rules["CAP_DAY"]["limit"] == "400.00 USD"
+    assert command("topup", "list", "--json").document == []
+    assert "would be asked for by v3_invoice" in command("topup", "plan").out
+    assert shop.creates() == 0
+
+
+def test_a_plan_agrees_with_the_run_that_follows(shop, command):
+    shop.faults.add("invoices", "http_403")
+    planned = command("topup", "plan", "--json").document
+    assert planned["reason"] == command("topup", "run", "--json").document["reason"] == "VENDOR_LIST_UNAVAILABLE"
+
+
+def test_a_plan_replays_the_past_under_another_policy(shop, command, home):
+    before = command("topup", "plan", "--json").document["at"]
+    command("topup", "run")
+    after = command("topup", "plan", "--json").document["at"]
+    calls = shop.requests.counts()
+    other = home / "other.toml"
+    other.write_text("threshold_cents = 100\ntarget_cents = 200\n")
+    for at, reason, under_other in (
+        (before, "BALANCE_UNREADABLE", "BALANCE_UNREADABLE"),
+        (after, "PAYMENT_OPEN_AT_VENDOR", "BALANCE_OK"),
+    ):
+        assert command("topup", "plan", "--at", at, "--json").document["reason"] == reason
+        replayed = command("topup", "plan", "--at", at, "--policy", str(other), "--json").document
+        assert (replayed["at"], replayed["reason"]) == (at, under_other)
+    assert shop.requests.counts() == calls
+
+
+def test_a_policy_file_that_does_not_fit_is_one_line_and_exit_code_2(shop, command, home):
+    (home / "other.toml").write_text("cap_dya_cents = 1\n")
+    done = command("topup", "plan", "--policy", "other.toml")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "cap_dya_cents" in done.err
+    assert command("topup", "plan", "--policy", "missing.toml").code == 2
+
+
+@pytest.mark.parametrize("name", ["run", "plan", "reconcile", "list", "pause"])
+def test_a_corrupt_ledger_is_one_clear_line(shop, command, home, name):
+    (home / "data").mkdir()
+    (home / "data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
+    done = command("topup", name, "--json")
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert "restore it from a backup" in done.error_lines[0]
+    assert "restore it from a backup" in done.document["error"]
+    assert done.document.get("reason") == ("LEDGER_UNAVAILABLE" if name == "run" else None)
+    assert shop.creates() == 0
+
+
+@pytest.mark.parametrize("name", ["run", "reconcile", "pause"])
+def test_a_read_only_ledger_is_one_clear_line(shop, command, home, monkeypatch, name):
+    command("topup", "list")
+    monkeypatch.setenv("SMSONLINE_LEDGER", f"sqlite:///file:{home}/data/ledger.db?mode=ro&uri=true")
+    done = command("topup", name, "--json")
+    assert done.code == 1, done
+    assert len(done.err.splitlines()) == 1
+    assert "make the file and its folder writable" in done.error_lines[0]
+    assert command("topup", "list", "--json").document == []
+    assert shop.creates() == 0
+
+
+def test_a_notice_goes_out_with_the_pass_that_wrote_it(shop, command, set_topup, monkeypatch):
+    sent = []
+
+    class Inbox:
+        def __init__(self, urls):
+            self.urls = urls
+
+        def send(self, notice):
+            sent.append((self.urls, notice.title))
+            return True
+
+    monkeypatch.setattr(topup_wiring, "AppriseNotifier", Inbox)
+    set_topup(NOTIFY="json://one/a,b json://two, mailto://three")
+    assert command("topup", "run", "--json").document["notices_delivered"] == len(sent) > 0
+    assert any(title.startswith("Please pay ") for _, title in sent)
+    assert sent[0][0] == ["json://one/a,b", "json://two", "mailto://three"]
+    assert command("topup", "reconcile", "--json").document["notices_delivered"] == 0
+
+
+@IMGHDR
+def test_no_output_holds_a_secret(shop, command, home, set_topup):
+    # Nobody listens there: the notice waits, and its address is a secret all the same.
+    set_topup(NOTIFY=f"json://{shop.api_key}:{shop.api_key}@127.0.0.1:9/, json://{shop.api_key}@127.0.0.1:9/")
+    for arguments in (["run"], ["run", "--json"], ["reconcile"], ["plan"], ["list", "--json"], ["list"]):
+        done = command("topup", *arguments)
+        assert done.code == 0
+        assert shop.api_key not in done.out + done.err
+    for path in home.rglob("*"):
+        assert not path.is_file() or shop.api_key.encode() not in path.read_bytes(), path
+
+
+@IMGHDR
+def test_a_notice_address_that_nobody_understands_is_named_by_its_number(shop, command, set_topup):
+    set_topup(NOTIFY=f"json://127.0.0.1/ nonsense://{shop.api_key}")
+    done = command("topup", "run", "--json")
+    assert (done.code, shop.api_key in done.out + done.err) == (2, False)
+    assert "SMSONLINE_TOPUP_NOTIFY: address number 2" in done.document["error"]
+    assert shop.creates() == 0
+
+
+def test_further_policy_entries_come_from_the_file(shop, command, home):
+    (home / "smsonline.toml").write_text("[topup]\napproval_above_cents = 100\n")
+    assert command("topup", "run", "--json").document["reason"] == "AWAITING_APPROVAL"
+    (home / "smsonline.toml").write_text('[topup]\nmode = "auto"\n')
+    done = command("topup", "run")
+    assert (done.code, "SMSONLINE_TOPUP_MODE" in done.err) == (2, True)
+    (home / "smsonline.toml").write_text('[topup_units]\nbalance = "euros"\n')
+    assert command("topup", "run").error_lines == ["error: topup_units.balance must be cents or dollars, not 'euros'"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["topup", "--help"]])
+def test_help_starts_without_what_a_pass_needs(home, arguments):
+    script = (
+        "import sys; from pipelines.cli.app import app\n"
+        f"try: app({arguments!r})\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'dagster', 'sqlalchemy', 'httpx', 'apprise', 'alembic'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_ledger_url_that_is_none_is_a_wrong_setting(shop, command, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_LEDGER", shop.api_key)
+    done = command("topup", "list", "--json")
+    assert (done.code, shop.api_key in done.out + done.err) == (2, False)
+    assert done.document["error"].startswith("SMSONLINE_LEDGER ")
+
+
+def test_a_pass_starts_without_pandas_and_dagster(shop):
+    script = (
+        "import sys; from pipelines.cli.app import app\n"
+        "try: app(['topup', 'run'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'dagster', 'numpy', 'apprise'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"

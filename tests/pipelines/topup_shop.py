@@ -1,0 +1,64 @@
+"""A sandbox whose account needs a payment, for the tests of the top-up commands. They name it in ``pytest_plugins``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from pipelines import topup_wiring
+from smsonline.client import CallPolicy
+from smsonline.sandbox import Address, Sandbox, serve
+from smsonline.sandbox.world import World
+
+CANARY = "canary-7f3a91c2d4e8"
+CREATES = ("create_invoice", "create_wallet", "v2_create_invoice")
+POLICY = {
+    "MODE": "auto",
+    "THRESHOLD_CENTS": "10000",
+    "TARGET_CENTS": "20000",
+    "AMOUNT_MIN_CENTS": "500",
+    "AMOUNT_MAX_CENTS": "40000",
+    "CAP_DAY_CENTS": "40000",
+    "CAP_WEEK_CENTS": "80000",
+    "CAP_MONTH_CENTS": "99000",
+}
+
+
+class Shop(Sandbox):
+    def creates(self) -> int:
+        """Requests that asked for a payment, counted at the server."""
+        return sum(self.requests.count(endpoint) for endpoint in CREATES)
+
+
+@pytest.fixture
+def set_topup(home, monkeypatch):
+    def to(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"SMSONLINE_TOPUP_{name}", value)
+
+    return to
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Shop, Address]]:
+    sandbox = Shop(api_key=CANARY)
+    with serve(sandbox) as address:
+        yield sandbox, address
+
+
+@pytest.fixture
+def shop(served, set_topup, monkeypatch) -> Iterator[Shop]:
+    """A new world behind one server, a policy under which its account needs a payment, and little patience."""
+    sandbox, address = served
+    sandbox.world = World(7, "small", sandbox.user_id, None)
+    sandbox.requests.clear()
+    names = {"USER_ID": sandbox.user_id, "API_KEY": CANARY}
+    for name, value in {**names, "BASE_URL": address.base_url, "V2_BASE_URL": address.v2_base_url}.items():
+        monkeypatch.setenv(f"SMSONLINE_{name}", value)
+    set_topup(**POLICY)
+    quick = partial(CallPolicy, read_timeout_seconds=0.3, total_deadline_seconds=2, backoff_first_seconds=0.001)
+    monkeypatch.setattr(topup_wiring, "CallPolicy", quick)
+    yield sandbox
+    sandbox.faults.clear()
