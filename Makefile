@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: help demo test install up lint lock bench test-browser audit clean
+.PHONY: help demo test install up lint lock bench simulate test-browser audit clean
 .DEFAULT_GOAL := help
 
 help: ## Lists the targets.
@@ -25,6 +25,9 @@ test-browser: .venv/installed-dev ## The Dagster UI in an installed Chromium.
 
 bench: .venv-bench/installed ## Side by side with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
 	.venv-bench/bin/python -m bench $(BENCH)
+
+simulate: .venv/installed-dev ## The top-ups against a simulated vendor; SEEDS=50000 for more.
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000)
 
 up: .venv/installed ## Dagster UI and daemon; SANDBOX=1 for the sandbox instead of an account.
 	$(BIN)/python -m pipelines.up

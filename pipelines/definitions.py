@@ -6,12 +6,13 @@ import dagster as dg
 
 from assets.dagster_assets import dataset_asset
 from assets.dagster_checks import dataset_checks
+from pipelines.calling import catalogue
 from pipelines.jobs import all_jobs
 from pipelines.resources import SmsOnline
 from pipelines.retention import clean_up
 from pipelines.schedules import all_schedules, first_load
 from pipelines.settings import Settings, load_settings
-from pipelines.wiring import catalogue, declared
+from pipelines.wiring import declared
 
 
 def definitions(settings: Settings) -> dg.Definitions:

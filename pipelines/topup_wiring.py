@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from pipelines.calling import call_policy, catalogue
 from pipelines.settings import PREFIX, Settings, SettingsError
-from smsonline.catalogue import Catalogue, with_overrides
-from smsonline.client import CallPolicy, Client
+from smsonline.client import Client
 from topups.context import Context, drive
 from topups.ledger import Ledger, open_ledger
 from topups.notices import AppriseNotifier, deliver
@@ -105,10 +105,8 @@ def topup_context(
     The environment's kill switch is read anew at each look, and wins over the file's. Raises ``SettingsError`` or
     ``smsonline.errors.ConfigurationError``: each one line that names the setting.
     """
-    account, endpoints, policy, units = settings.account, _catalogue(settings), policy_of(settings), units_of(settings)
-    calls = CallPolicy(
-        requests_per_second=settings.requests_per_second, requests_per_minute=settings.requests_per_minute
-    )
+    account, endpoints, policy, units = settings.account, catalogue(settings), policy_of(settings), units_of(settings)
+    calls = call_policy(settings)
     time = clock or SystemClock()
     environment = ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})
     with Client(account, catalogue=endpoints, policy=calls, now=time.now) as client:
@@ -119,10 +117,3 @@ def topup_context(
 def deliver_notices(context: Context, notifier: Notifier | None) -> int:
     """Sends what waits in the outbox; how many were taken. Raises ``LedgerUnavailable``."""
     return drive(deliver(context.ledger, notifier, context.account_id, context.clock)) if notifier else 0
-
-
-def _catalogue(settings: Settings) -> Catalogue:
-    try:
-        return with_overrides(settings.endpoints)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None

@@ -15,10 +15,9 @@ from assets.declaration import Dataset
 from assets.overrides import with_overrides
 from assets.privacy import privacy_of
 from assets.sync import DataPath
+from pipelines.calling import call_policy, catalogue
 from pipelines.settings import Settings, SettingsError
-from smsonline.catalogue import Catalogue
-from smsonline.catalogue import with_overrides as catalogue_with_overrides
-from smsonline.client import CallPolicy, Client
+from smsonline.client import Client
 
 
 def utc_now() -> datetime:
@@ -30,14 +29,6 @@ def declared(settings: Settings) -> Mapping[str, Dataset]:
     """The datasets as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
     try:
         return with_overrides(DATASETS, settings.datasets)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-
-
-def catalogue(settings: Settings) -> Catalogue:
-    """The endpoints as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
-    try:
-        return catalogue_with_overrides(settings.endpoints)
     except ValueError as error:
         raise SettingsError(str(error)) from None
 
@@ -61,12 +52,7 @@ def data_path(
     Raises ``SettingsError`` or ``smsonline.errors.ConfigurationError``: each one line that names the setting.
     """
     account, endpoints, datasets = settings.account, catalogue(settings), declared(settings)
-    policy = CallPolicy(
-        parallel=settings.parallel_requests,
-        requests_per_second=settings.requests_per_second,
-        requests_per_minute=settings.requests_per_minute,
-    )
     hash_key = settings.phone_hash_key.get_secret_value()
     privacy = privacy_of(account, hash_key=hash_key, keep_messages=settings.keep_messages)
-    with Client(account, catalogue=endpoints, policy=policy, now=now) as client:
+    with Client(account, catalogue=endpoints, policy=call_policy(settings), now=now) as client:
         yield DataPath(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)

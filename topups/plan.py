@@ -30,10 +30,12 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
         said_no = isinstance(self.verdict, Refusal)
+        verdict = self.verdict.as_json()
         return {
+            **({"reason": None} | verdict),
             "account_id": self.account_id,
             "decision": "refuse" if said_no else "create",
-            **({"reason": None} | self.verdict.as_json()),
+            "planned": verdict["decision"] if said_no else verdict,
             "decision_id": self.decision_id,
             "rules": [
                 {"reason": str(f.reason), "passed": f.passed, "figure": f.figure, "limit": f.limit}
