@@ -21,6 +21,7 @@ from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, War
 LOCK_WAIT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
+HEADER_BYTES = 3 * 4096
 NOT_DUCKDB = "not a valid DuckDB database file"
 # How DuckDB tells of a disk that is full or a folder that may not be written, whatever class of error it picks.
 FAILED_WRITES = ("Could not write file", "Could not remove file", "Failed to create checkpoint", "has been invalidated")
@@ -105,7 +106,7 @@ def _connect(
         try:
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.Error as error:
-            if not read_only and _is_stillborn(error, path):
+            if not (read_only or _is_lock(error)) and _is_stillborn(path):
                 path.unlink()
                 continue
             if not _is_lock(error) or time.monotonic() + pause > deadline:
@@ -114,9 +115,12 @@ def _connect(
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-def _is_stillborn(error: duckdb.Error, path: Path) -> bool:
-    """Whether the file is empty: a disk was full when it was made. Nobody is making it now, its lock was ours."""
-    return NOT_DUCKDB in str(error) and path.is_file() and path.stat().st_size == 0
+def _is_stillborn(path: Path) -> bool:
+    """Whether a disk was full before DuckDB had written its headers. Nobody is making the file now: its lock was ours."""
+    if not path.is_file() or path.stat().st_size >= HEADER_BYTES:
+        return False
+    content = path.read_bytes()
+    return not content or content[8:12] == b"DUCK"
 
 
 def _is_sqlite(path: Path) -> bool:

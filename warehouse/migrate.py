@@ -39,16 +39,22 @@ def schema_version(connection: duckdb.DuckDBPyConnection) -> int:
     return 0
 
 
+def refuse_newer(connection: duckdb.DuckDBPyConnection) -> int:
+    """The file's schema version. Raises ``NotAWarehouse`` when a newer program has written it."""
+    newest, version = migrations()[-1][0], schema_version(connection)
+    if version > newest:
+        raise NotAWarehouse(f"the warehouse has schema {version} and this program knows up to {newest}: upgrade it")
+    return version
+
+
 def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     """Applies the missing migrations, all in one transaction.
 
     Raises ``NotAWarehouse`` when the file was written by a newer program.
     """
     known = migrations()
-    newest, version = known[-1][0], schema_version(connection)
-    if version > newest:
-        raise NotAWarehouse(f"the warehouse has schema {version} and this program knows up to {newest}: upgrade it")
-    if version == newest:
+    version = refuse_newer(connection)
+    if version == known[-1][0]:
         return
     with transaction(connection):
         for number, sql in known:

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from warehouse.connection import opened
+from warehouse.migrate import refuse_newer
 
 Row = dict[str, Any]
 
@@ -20,6 +21,7 @@ def overview(path: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[
     Raises ``WarehouseError`` when the file cannot be read.
     """
     with opened(path, read_only=True) as connection:
+        refuse_newer(connection)
         loads = {row["dataset"]: row for row in _rows(connection, _sql("status"))}
         for name in datasets:
             if name in loads:

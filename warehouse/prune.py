@@ -11,6 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from warehouse.bodies import drop_empty, make_tables, table_of
 from warehouse.connection import first_row, opened, transaction
+from warehouse.migrate import refuse_newer
 
 DOOMED = """
 CREATE OR REPLACE TEMP TABLE doomed AS
@@ -40,6 +41,7 @@ def prune(warehouse: Path, before: datetime, *, dry_run: bool) -> Pruned:
     rebuild it leaves as it is. The file's free space is used again, it does not shrink.
     """
     with opened(warehouse) as connection:
+        refuse_newer(connection)
         connection.execute(DOOMED, [before])
         connection.execute(resources.files("warehouse").joinpath("sql", "prune_heirs.sql").read_text("utf-8"))
         row = first_row(connection, SIZE)

@@ -14,6 +14,7 @@ from pipelines.cli.choices import Format
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_table, stop
 from pipelines.settings import load_settings
 from warehouse.connection import opened
+from warehouse.migrate import refuse_newer
 from warehouse.publish import published_path
 
 COPY_OPTIONS = {Format.csv: "FORMAT csv, HEADER", Format.json: "FORMAT json, ARRAY", Format.parquet: "FORMAT parquet"}
@@ -27,7 +28,11 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
         stop("parquet is a file format: name the file with --out", MISCONFIGURED)
     with clear_errors():
         try:
-            with opened(_source(load_settings().warehouse, sql), read_only=True) as connection:
+            warehouse = load_settings().warehouse
+            source = _source(warehouse, sql)
+            with opened(source, read_only=True) as connection:
+                if source == warehouse:
+                    refuse_newer(connection)
                 statement = _one_read(connection, sql)
                 if format is Format.table and out is None:
                     _print(connection, statement)

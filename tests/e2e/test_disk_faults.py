@@ -79,7 +79,7 @@ def old_site(new_site, filled):
     return new_site
 
 
-@pytest.mark.parametrize("size", [0, 20_000, 600_000])
+@pytest.mark.parametrize("size", [0, 4_096, 20_000, 600_000])
 def test_a_disk_that_is_full_at_the_first_sync_is_one_line_and_made_up_for_later(new_site, size):
     assert_one_clear_line(command(new_site, SMALL_DISK, size, "sync", "statistics"), "File too large")
     new_site.sync()

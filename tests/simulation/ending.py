@@ -1,0 +1,70 @@
+"""What has to be true once a world came to rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from tests.simulation.truth import Truth, Violation
+from topups.ledger import Event, Ledger, Payment
+from topups.ledger.audit import audit
+from topups.states import Oddity, State
+
+NEEDS_PAID = frozenset({State.PAID, State.PAID_LATE, State.CREDITED})
+NOTHING_THERE = frozenset({State.NOT_CREATED, State.REJECTED, State.NOT_SENT, State.RELEASED})
+UNSETTLED = frozenset({State.RESERVED, State.SENDING, State.UNKNOWN})
+
+
+def check_the_end(ledger: Ledger, truth: Truth) -> None:
+    """Raises ``Violation`` for the first promise that was not kept."""
+    payments = {payment.payment_id: payment for payment in ledger.payments()}
+    if problems := audit(ledger):
+        raise Violation(f"8, 18: {problems}")
+    if unsettled := [payment.payment_id for payment in payments.values() if payment.state in UNSETTLED]:
+        raise Violation(f"15: not settled: {unsettled}")
+    _every_row_once(payments, truth)
+    _shown_is_asked_for(payments, truth)
+    _absent_is_absent(payments, truth)
+    for event in ledger.events():
+        _paid_at_the_vendor(event, payments, truth)
+
+
+def _every_row_once(payments: dict[str, Payment], truth: Truth) -> None:
+    known = Counter(payment.vendor_payment_id for payment in payments.values() if payment.vendor_payment_id)
+    there = Counter(row.vendor_id for row in truth.rows)
+    if known != there:
+        raise Violation(f"6: the ledger has {dict(known)}, the vendor {dict(there)}")
+
+
+def _shown_is_asked_for(payments: dict[str, Payment], truth: Truth) -> None:
+    """A link or an address that a person may see is that of the payment it stands for, unless it was a guess."""
+    asked = {row.vendor_id: row.intent for row in truth.rows}
+    for payment in payments.values():
+        shown = payment.url or payment.address
+        if shown and payment.exception == Oddity.NONE and asked[payment.vendor_payment_id or ""] != payment.payment_id:
+            raise Violation(f"13: {payment.payment_id} shows {shown} of {asked[payment.vendor_payment_id or '']}")
+
+
+def _absent_is_absent(payments: dict[str, Payment], truth: Truth) -> None:
+    """The vendor is never slower than the policy waits, so what was declared absent is nowhere.
+
+    Not so when the answer was lost and the vendor changed the amount too: nothing is left to know the payment by.
+    """
+    for row in truth.rows:
+        if row.intent and row.cents == row.asked_cents and payments[row.intent].state in NOTHING_THERE:
+            raise Violation(f"7: {row.intent} is {payments[row.intent].state} and is at the vendor as {row.vendor_id}")
+
+
+def _paid_at_the_vendor(event: Event, payments: dict[str, Payment], truth: Truth) -> None:
+    if event.to_state not in NEEDS_PAID or event.payment_id is None:
+        return
+    payment = payments[event.payment_id]
+    paid_at = next(row.paid_at for row in truth.rows if row.vendor_id == payment.vendor_payment_id)
+    if not _before(paid_at, event.at):
+        raise Violation(f"7: {payment.payment_id} became {event.to_state} at {event.at}, paid at {paid_at}")
+    if event.to_state == State.CREDITED and payment.credit is None:
+        raise Violation(f"7: {payment.payment_id} is credited without a rise of the balance")
+
+
+def _before(earlier: datetime | None, later: datetime) -> bool:
+    return earlier is not None and earlier <= later

@@ -1,0 +1,108 @@
+"""The real code with one of its safeguards taken out. A simulation that does not notice is worth nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from topups import matching, protocol, snapshot
+from topups.answering import write_down
+from topups.context import Context, Step, Steps
+from topups.ledger.rows import Payment
+from topups.ledger.writing import Writer
+from topups.ports import Outcome, PaymentList, Unclear
+from topups.snapshot import PaymentFact
+from topups.states import State
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def retry_the_create_on_timeout(patch: pytest.MonkeyPatch) -> None:
+    real = protocol.request
+
+    def twice(context: Context, payment: Payment) -> Outcome:
+        outcome = real(context, payment)
+        return real(context, payment) if isinstance(outcome, Unclear) else outcome
+
+    patch.setattr(protocol, "request", twice)
+
+
+def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
+    def send(context: Context, payment: Payment, listing: PaymentList, before: Any) -> Steps[protocol.Pass]:
+        outcome = protocol.request(context, payment)
+        yield Step.REQUESTED
+        sent = context.ledger.move(payment, State.SENDING, context.now(), {"sending_at": context.now()})
+        yield Step.SENDING
+        written = yield from write_down(context, sent or payment, outcome)
+        return protocol.Pass(context.account_id, payment=written)
+
+    patch.setattr(protocol, "_send", send)
+
+
+def no_slot(patch: pytest.MonkeyPatch) -> None:
+    def none(self: Writer, payment: Payment, to: State) -> dict[str, Any]:
+        return {"counted_at": self.now} if to == State.RESERVED else {}
+
+    patch.setattr(Writer, "_slot", none)
+
+
+def free_the_slot_on_first_absence(patch: pytest.MonkeyPatch) -> None:
+    def fate(payment: Payment, listing: PaymentList, alike: int, *_: Any) -> State | None:
+        if not listing.complete or payment.claim:
+            return None
+        return State.OPEN if alike else State.NOT_CREATED
+
+    patch.setattr(matching, "fate", fate)
+
+
+def a_partial_list_counts_as_absence(patch: pytest.MonkeyPatch) -> None:
+    for name in ("absences", "fate"):
+        real = getattr(matching, name)
+
+        def believing(payment: Payment, listing: PaymentList, *rest: Any, real: Any = real) -> Any:
+            return real(payment, replace(listing, complete=True), *rest)
+
+        patch.setattr(matching, name, believing)
+
+
+def a_cap_counts_only_what_was_paid(patch: pytest.MonkeyPatch) -> None:
+    paid = {State.PAID, State.CREDITED, State.PAID_LATE}
+
+    def is_counted(payment: PaymentFact, since: Any) -> bool:
+        return payment.counted_at > since and payment.state in paid
+
+    patch.setattr(snapshot, "is_counted", is_counted)
+
+
+def nothing(_: pytest.MonkeyPatch) -> None:
+    """The mutation is in the policy."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``kind`` of world, and how many seeds it may take to notice; ``promises`` are those that may turn out broken."""
+
+    name: str
+    apply: Patch
+    kind: str
+    seeds: int
+    promises: str = "127"
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+
+MUTANTS = (
+    Mutant("retry the create on timeout", retry_the_create_on_timeout, "lost answers", 50, "3"),
+    Mutant("no write-ahead row", no_write_ahead_row, "everything", 50, "4"),
+    Mutant("no slot", no_slot, "crowd", 400),
+    Mutant("free the slot on first absence", free_the_slot_on_first_absence, "lost answers", 400),
+    Mutant(
+        *("short quiescence", nothing, "lost answers", 400),
+        policy={"unknown_quiescence": timedelta(minutes=1), "absent_lists": 1},
+    ),
+    Mutant("a partial list counted as absence", a_partial_list_counts_as_absence, "bad lists", 400),
+    Mutant("cap counts only paid", a_cap_counts_only_what_was_paid, "unpaid", 100, "5"),
+)

@@ -1,0 +1,20 @@
+"""Many worlds on one stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.simulation.truth import Violation
+from tests.simulation.world import live, stage
+
+
+def broken(seeds: Iterable[int]) -> list[str]:
+    """The traces of the seeds that break a promise."""
+    found = []
+    with stage() as opened:
+        for seed in seeds:
+            try:
+                live(opened, seed)
+            except Violation as violation:
+                found.append(str(violation))
+    return found

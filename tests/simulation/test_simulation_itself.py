@@ -1,0 +1,33 @@
+"""A seed is a world for ever, and the worlds are not idle: a simulation in which nothing happens proves nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.simulation.world import live, stage
+from topups.states import State
+
+REACHED = {
+    *(State.RELEASED, State.REJECTED, State.NOT_SENT, State.NOT_CREATED, State.OPEN, State.PAID, State.CREDITED),
+    *(State.EXPIRED, State.EXTERNAL, State.AWAITING_APPROVAL),
+}
+
+
+def test_the_same_seed_is_the_same_world() -> None:
+    with stage() as opened:
+        first, again = live(opened, 7), live(opened, 7)
+    assert first.trace == again.trace
+    assert first.truth.rows == again.truth.rows
+
+
+def test_the_worlds_ask_for_payments_and_bring_them_to_every_end() -> None:
+    requests, states, told = 0, set(), Counter()
+    with stage() as opened:
+        for seed in range(60):
+            world = live(opened, seed)
+            requests += len(world.truth.requests)
+            states |= {payment.state for payment in opened.ledger.payments()}
+            told.update(text.split(": ")[-1] for _, text in world.trace)
+    assert requests >= 50
+    assert states >= REACHED
+    assert told["a dies"] and told["b dies"] and told["timeout_late"] and told["a person pauses"]

@@ -1,0 +1,24 @@
+"""Each safeguard is needed: without it the simulation breaks a promise. A safeguard nobody misses would rot unseen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.truth import Violation
+from tests.simulation.world import KINDS, live, stage
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_without_this_safeguard_a_promise_about_money_breaks(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = next(kind for kind in KINDS if kind.name == mutant.kind)
+    mutant.apply(monkeypatch)
+    with stage() as opened:
+        for seed in range(mutant.seeds):
+            try:
+                live(opened, seed, kind, **mutant.policy)
+            except Violation as violation:
+                promise = str(violation.__cause__).split(":")[0]
+                if promise in mutant.promises:
+                    return
+    pytest.fail(f"{mutant.name}: not noticed in {mutant.seeds} seeds")

@@ -1,0 +1,107 @@
+"""What really is at the vendor, and the promises that are held against it at every moment."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from topups.policy import DAY, Policy
+from topups.ports import Order
+from topups.statuses import CONFIRMING, LOCKED, PAID, PART_PAID_WAITING, WAITING
+
+# A look at the list and the request after it may be so far apart: what appears in between cannot be known.
+TOLERANCE = timedelta(seconds=30)
+PAYABLE = WAITING | PART_PAID_WAITING
+UNDER_WAY = PAYABLE | CONFIRMING | LOCKED
+WINDOWS = ((DAY, "cap_day_cents"), (7 * DAY, "cap_week_cents"), (30 * DAY, "cap_month_cents"))
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass
+class Row:
+    """One payment at the vendor. ``intent`` is the ledger's payment that asked for it; None for a person's."""
+
+    vendor_id: str
+    session_id: str
+    cents: int
+    asked_cents: int
+    intent: str | None
+    committed_at: datetime
+    listed_from: datetime
+    ends_at: datetime
+    status: str = "check"
+    since: datetime | None = None
+    paid_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    intent: str
+    cents: int
+    at: datetime
+
+
+class Truth:
+    """All payments and requests there ever were."""
+
+    def __init__(self, policy: Policy, ledger: sqlite3.Connection, stopped: Callable[[], bool]) -> None:
+        self.policy, self.ledger, self.stopped = policy, ledger, stopped
+        self.rows: list[Row] = []
+        self.requests: list[Request] = []
+        self.broken = ""
+
+    def request(self, order: Order, now: datetime) -> str:
+        """A create request is on the wire; the intent behind it."""
+        if self.stopped():
+            self._break("9: a create request after the kill switch")
+        if self.ledger.in_transaction:
+            self._break("4: a create request inside an open transaction")
+        found = self.ledger.execute("SELECT payment_id, amount_cents FROM payments WHERE state = 'SENDING'").fetchall()
+        if order.amount_cents not in [cents for _, cents in found]:
+            self._break(f"4: a create request over {order.amount_cents} without its SENDING row: {found}")
+        asked = {request.intent for request in self.requests}
+        intent = next((id_ for id_, cents in found if cents == order.amount_cents and id_ not in asked), None)
+        if intent is None:
+            self._break(f"3: a second create request for one intent: {found}")
+        self._nothing_under_way(now)
+        self.requests.append(Request(intent, order.amount_cents, now))
+        recent = [request for request in self.requests if request.at > now - DAY]
+        if len(recent) > self.policy.creates_per_day:
+            self._break(f"5: {len(recent)} create requests within a day")
+        return intent
+
+    def _break(self, promise: str) -> NoReturn:
+        """The code under test catches what a gateway throws, so it is kept as well."""
+        self.broken = self.broken or promise
+        raise Violation(promise)
+
+    def _nothing_under_way(self, now: datetime) -> None:
+        for row in self.rows:
+            seen = max(row.listed_from, row.since or row.committed_at)
+            if row.status in UNDER_WAY and now - seen > TOLERANCE:
+                self._break(f"2: a create request while {row.vendor_id} is {row.status} since {now - seen}")
+
+    def add(self, row: Row) -> None:
+        """The vendor made a payment."""
+        self.rows.append(row)
+        if row.intent is None:
+            return
+        payable = [r.vendor_id for r in self.rows if r.intent and r.status in PAYABLE]
+        if len(payable) > 1:
+            self._break(f"1: payable at once: {', '.join(payable)}")
+        for window, name in WINDOWS:
+            made = [r.asked_cents for r in self.rows if r.intent and r.committed_at > row.committed_at - window]
+            if sum(made) > getattr(self.policy, name):
+                self._break(f"5: {sum(made)} cents created in {window}, {name} is {getattr(self.policy, name)}")
+
+    def set(self, row: Row, status: str, now: datetime) -> None:
+        """The vendor says another word on a payment."""
+        row.status, row.since = status, now
+        if status in PAID and row.paid_at is None:
+            row.paid_at = now

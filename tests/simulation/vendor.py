@@ -1,0 +1,176 @@
+"""A vendor whose answers break in every way that is known, while its own books stay right."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from tests.simulation.payers import Payers
+from tests.simulation.truth import Row, Truth
+from topups.ports import (
+    Answered,
+    Balance,
+    Claim,
+    Declined,
+    Order,
+    Outcome,
+    PaymentList,
+    Transaction,
+    Unclear,
+    VendorPayment,
+    VendorUnavailable,
+)
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ACCOUNT = "acc"
+ADDRESS = "T" + "a" * 33
+LISTED = "SELECT vendor_payment_id FROM payments WHERE listed_at IS NOT NULL AND counted_at > ?"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How likely what goes wrong is: weights of a create's outcomes, and chances of a read's."""
+
+    creates: tuple[tuple[str, int], ...] = (
+        *(("ok", 30), ("wrong_amount", 5), ("garbage", 5), ("foreign_link", 3), ("broken_before", 5)),
+        *(("broken_after", 8), ("timeout_after", 8), ("timeout_late", 14), ("timeout_never", 10)),
+        *(("declined", 6), ("not_sent", 6)),
+    )
+    list_fails: float = 0.05
+    list_partial: float = 0.08
+    list_silently_partial: float = 0.04
+    list_doubles: float = 0.03
+    other_read_fails: float = 0.05
+    lag: float = 0.4
+
+
+NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0)
+
+
+class Vendor:
+    """``topups.ports.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
+
+    account_id = ACCOUNT
+
+    def __init__(self, random: Random, clock: Clock, truth: Truth, faults: Faults, note: Callable[[str], None]) -> None:
+        self.random, self.clock, self.truth, self.faults, self.note = random, clock, truth, faults, note
+        self.cents = 900
+        self.agenda: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.promised = 0
+        self.payers = Payers(self)
+
+    def later(self, seconds: float, what: Callable[..., None], *arguments: Any) -> None:
+        self.promised += 1
+        heapq.heappush(self.agenda, (self.clock.at + timedelta(seconds=seconds), self.promised, what, arguments))
+
+    def advance(self, seconds: float) -> None:
+        """Time passes, and what is due happens at its instant."""
+        end = self.clock.at + timedelta(seconds=seconds)
+        while self.agenda and self.agenda[0][0] <= end:
+            self.clock.at, _, what, arguments = heapq.heappop(self.agenda)
+            what(*arguments)
+        self.clock.at = end
+
+    # Reads
+
+    def balance(self) -> Balance:
+        if self.random.random() < self.faults.other_read_fails:
+            raise VendorUnavailable("the balance does not come")
+        return Balance(self.cents, self.clock.at)
+
+    def payments(self) -> PaymentList:
+        draw, faults, now = self.random.random(), self.faults, self.clock.at
+        rows = [row for row in self.truth.rows if row.listed_from <= now]
+        self.random.shuffle(rows)
+        if draw < (edge := faults.list_fails):
+            raise VendorUnavailable("the list does not come")
+        if draw < (edge := edge + faults.list_partial):
+            kept = rows[: self.random.randrange(len(rows) + 1)] if self.random.random() < 0.5 else []
+            return PaymentList(_told(kept), False, now, "a row cannot be read")
+        if draw < (edge := edge + faults.list_silently_partial):
+            return PaymentList(_told(self._silently_partial(rows)), True, now)
+        if draw < edge + faults.list_doubles:
+            rows = rows + rows[:1]
+        return PaymentList(_told(rows), True, now)
+
+    def _silently_partial(self, rows: list[Row]) -> list[Row]:
+        """Lacks a payment that the ledger has seen listed before; without one, nobody could tell and none is lost."""
+        since = (self.clock.at - timedelta(days=6)).isoformat(timespec="microseconds")
+        known = {id_ for (id_,) in self.truth.ledger.execute(LISTED, (since,))}
+        lost = [row for row in rows if row.vendor_id in known][:1]
+        kept = [row for row in rows if row not in lost]
+        return kept[: self.random.randrange(len(kept) + 1)] if lost else rows
+
+    def transaction(self, order_id: str) -> Transaction | None:
+        if self.random.random() < self.faults.other_read_fails:
+            raise VendorUnavailable("the transaction does not come")
+        row = next((row for row in self.truth.rows if order_id in (row.vendor_id, row.session_id)), None)
+        if row is None:
+            return None
+        return Transaction(
+            row.vendor_id, row.status, row.cents, "USDT", "tron", ADDRESS, "5.00", _url(row), row.ends_at
+        )
+
+    # The create call
+
+    def create(self, order: Order) -> Outcome:
+        intent = self.truth.request(order, self.clock.at)
+        words, weights = zip(*self.faults.creates, strict=True)
+        how = self.random.choices(words, weights)[0]
+        self.note(f"create {order.amount_cents} for {intent[-4:]}: {how}")
+        if how in ("declined", "not_sent"):
+            return Declined(how)
+        if how == "timeout_late":
+            self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
+        row = None
+        if how not in ("timeout_late", "timeout_never", "broken_before"):
+            cents = order.amount_cents + self.random.choice((-100, 150)) * (how == "wrong_amount")
+            row = self.commit(cents, intent, order.amount_cents)
+        if "timeout" in how:
+            self.advance(self.random.uniform(1, 120))
+        if row and how in ("ok", "wrong_amount"):
+            return Answered(_claim(row, order))
+        if row and how == "foreign_link":
+            return Answered(Claim(url="https://elsewhere.example/pay/x", session_id=row.session_id))
+        return Unclear(how)
+
+    def commit(self, cents: int, intent: str | None, asked: int | None = None) -> Row:
+        """The vendor writes a payment into its books; a list may show it later."""
+        now, number = self.clock.at, len(self.truth.rows) + 1
+        lag = self.random.uniform(0, 120) if self.random.random() < self.faults.lag else 0
+        ends_at = now + timedelta(minutes=60)
+        names = (f"order-{number}", f"session-{number}")
+        row = Row(*names, cents, asked or cents, intent, now, now + timedelta(seconds=lag), ends_at)
+        self.note(f"{row.vendor_id} exists: {cents} for {intent[-4:] if intent else 'a person'}, lag {lag:.0f} s")
+        self.truth.add(row)
+        self.payers.meet(row)
+        return row
+
+
+def _told(rows: list[Row]) -> tuple[VendorPayment, ...]:
+    return tuple(
+        VendorPayment(r.vendor_id, r.session_id, "cryptomus", r.cents, r.status, r.committed_at, r.ends_at)
+        for r in rows
+    )
+
+
+def _url(row: Row) -> str:
+    return f"https://pay.cryptomus.com/pay/{row.session_id}"
+
+
+def _claim(row: Row, order: Order) -> Claim:
+    if order.rail == "v3_wallet":
+        return Claim(_url(row), row.session_id, row.vendor_id, ADDRESS, "USDT", "tron", row.cents)
+    return Claim(url=_url(row), session_id=row.session_id)
