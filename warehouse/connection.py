@@ -102,12 +102,14 @@ def _connect(
         raise NotAWarehouse(_other_format(path))
     deadline = time.monotonic() + wait_seconds
     pause = FIRST_PAUSE_SECONDS
+    cleared = False
     while True:
         try:
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.Error as error:
-            if not (read_only or _is_lock(error)) and _is_stillborn(path):
+            if not (read_only or _is_lock(error) or cleared) and _is_stillborn(path):
                 path.unlink()
+                cleared = True  # once: the disk may be full still
                 continue
             if not _is_lock(error) or time.monotonic() + pause > deadline:
                 raise _translated(error, path) from error
@@ -116,7 +118,7 @@ def _connect(
 
 
 def _is_stillborn(path: Path) -> bool:
-    """Whether a disk was full before DuckDB had written its headers. Nobody is making the file now: its lock was ours."""
+    """Whether a disk was full before DuckDB had written its headers. Nobody makes the file now: its lock was ours."""
     if not path.is_file() or path.stat().st_size >= HEADER_BYTES:
         return False
     content = path.read_bytes()
@@ -161,7 +163,7 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Erro
         holder = re.search(r"held in (.+? \(PID \d+\))", text)
         who = f" by {holder[1]}" if holder else ""
         return WarehouseLocked(f"{path} is held{who}: wait for that process or end it, then try again")
-    if NOT_DUCKDB in text or "we can only read versions" in text:
+    if NOT_DUCKDB in text or "we can only read" in text:
         return NotAWarehouse(_other_format(path))
     if "does not exist" in text and isinstance(error, duckdb.IOException):
         return NotAWarehouse(f"{path} does not exist yet: run smsonline sync first")

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from assets.sync import Result
+from assets.sync import DataPath, Result
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import load_settings
 from pipelines.wiring import chosen, data_path, declared
 from smsonline.errors import ConfigurationError, VendorError
+from warehouse.errors import WarehouseError
 
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
 
@@ -27,16 +28,25 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         with data_path(settings, accept_shrink=accept_shrink) as path:
             log_beside(settings.warehouse)
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
-            path.publish()
+            unpublished = _published(path)
     results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
     else:
         print_results(results)
-    for line in problems(results):
+    for line in dict.fromkeys([*problems(results), *unpublished]):
         say(f"error: {line}")
-    if code := exit_code(results):
+    if code := exit_code(results) or (FAILED if unpublished else 0):
         sys.exit(code)
+
+
+def _published(path: DataPath) -> list[str]:
+    """Brings the analysts' copy up to date; the line that says why not. What was loaded is loaded all the same."""
+    try:
+        path.publish()
+    except WarehouseError as error:
+        return [str(error)]
+    return []
 
 
 def print_results(results: Sequence[Result], title: str = "sync") -> None:
