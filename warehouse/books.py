@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import resources
 
 import duckdb
 import pyarrow as pa
 
 from warehouse.batch import Batch, Load, Outcome, Part, Watermark, Watermarks
+from warehouse.sql_files import sql
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -57,5 +57,5 @@ def drift(connection: Connection, batch: Batch) -> None:
         columns = [("dataset", pa.string()), ("field", pa.string()), ("kind", pa.string()), ("example", pa.string())]
         schema = pa.schema([*columns, ("seen_at", pa.timestamp("us", "UTC"))])
         connection.register("seen_drift", pa.Table.from_pylist(rows, schema))
-        connection.execute(resources.files("warehouse").joinpath("sql", "drift.sql").read_text("utf-8"))
+        connection.execute(sql("drift"))
         connection.unregister("seen_drift")

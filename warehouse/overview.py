@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import duckdb
 
 from warehouse.connection import opened
 from warehouse.migrate import refuse_newer
+from warehouse.sql_files import sql
 
 Row = dict[str, Any]
 
@@ -22,15 +22,11 @@ def overview(path: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[
     """
     with opened(path, read_only=True) as connection:
         refuse_newer(connection)
-        loads = {row["dataset"]: row for row in _rows(connection, _sql("status"))}
+        loads = {row["dataset"]: row for row in _rows(connection, sql("status"))}
         for name in datasets:
             if name in loads:
                 loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
-        return loads, _rows(connection, _sql("money"))
-
-
-def _sql(name: str) -> str:
-    return resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8")
+        return loads, _rows(connection, sql("money"))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -12,6 +11,7 @@ from duckdb import DuckDBPyConnection
 from warehouse.bodies import drop_empty, make_tables, table_of
 from warehouse.connection import first_row, opened, transaction
 from warehouse.migrate import refuse_newer
+from warehouse.sql_files import sql
 
 DOOMED = """
 CREATE OR REPLACE TEMP TABLE doomed AS
@@ -43,7 +43,7 @@ def prune(warehouse: Path, before: datetime, *, dry_run: bool) -> Pruned:
     with opened(warehouse) as connection:
         refuse_newer(connection)
         connection.execute(DOOMED, [before])
-        connection.execute(resources.files("warehouse").joinpath("sql", "prune_heirs.sql").read_text("utf-8"))
+        connection.execute(sql("prune_heirs"))
         row = first_row(connection, SIZE)
         if not dry_run:
             with transaction(connection):

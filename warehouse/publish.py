@@ -11,9 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
-from string import Template
 
 import duckdb
 
@@ -21,6 +19,7 @@ from warehouse.connection import current_database, opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
 from warehouse.migrate import shape
+from warehouse.sql_files import sql
 from warehouse.tables import Table, equal_keys
 
 Connection = duckdb.DuckDBPyConnection
@@ -105,7 +104,7 @@ def _fill(connection: Connection, tables: Sequence[Table], newest: Mapping[str, 
                 # Absent rows of a list cut by a limit are rewritten in place, which no load counts as a change.
                 if newest.get(table.name) != held.get(table.name) or not table.complete:
                     _bring(connection, table, main, known=bool(held.get(table.name)))
-            connection.execute(_sql("publish_books", main=main))
+            connection.execute(sql("publish_books", main=main))
     finally:
         connection.execute(f'USE "{main}"')
 
@@ -115,7 +114,7 @@ def _bring(connection: Connection, table: Table, main: str, *, known: bool) -> N
     if not known:
         connection.execute(f'DELETE FROM store."{table.name}_closed"')
     name = "publish_changes" if known and table.complete else "publish_table"
-    connection.execute(_sql(name, table=table.name, main=main, same_key=equal_keys(table, "i", "s")))
+    connection.execute(sql(name, table=table.name, main=main, same_key=equal_keys(table, "i", "s")))
 
 
 def _make_books(connection: Connection, main: str) -> None:
@@ -123,7 +122,3 @@ def _make_books(connection: Connection, main: str) -> None:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for name in BOOKS:
         connection.execute(f'CREATE TABLE IF NOT EXISTS ops.{name} AS FROM "{main}".ops.{name} LIMIT 0')
-
-
-def _sql(name: str, **words: str) -> str:
-    return Template(resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8")).substitute(words)

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import duckdb
@@ -18,6 +16,7 @@ import pyarrow as pa
 from warehouse.connection import current_database, opened, transaction
 from warehouse.landing import stored_body
 from warehouse.migrate import migrate, shape
+from warehouse.sql_files import sql
 from warehouse.tables import Table
 
 Connection = duckdb.DuckDBPyConnection
@@ -80,7 +79,7 @@ class Rebuild:
     def rewind(self, table: Table, since: datetime, marks: Mapping[str, Kept]) -> None:
         """Fills the rebuilt tables with the versions that began by ``since``; ``marks`` was each part's answer then."""
         with transaction(self.connection):
-            self.connection.execute(_sql("rewind", table=table.name, main=self._main, since=_literal(since)))
+            self.connection.execute(sql("rewind", table=table.name, main=self._main, since=_literal(since)))
             for part, kept in marks.items():
                 self.connection.execute(MARK, [table.name, part, kept.response_id, kept.requested_at])
 
@@ -89,7 +88,7 @@ class Rebuild:
         self.connection.execute(f'USE "{self._main}"')
         self.connection.register("replayed", pa.table({"response_id": pa.array(replayed, pa.string())}))
         with transaction(self.connection):
-            self.connection.execute(_sql("swap", table=table.name))
+            self.connection.execute(sql("swap", table=table.name))
         self.connection.unregister("replayed")
         self.connection.execute("USE rebuilt")
 
@@ -112,10 +111,6 @@ def rebuilding(path: Path, tables: Sequence[Table]) -> Iterator[Rebuild]:
     finally:
         for leftover in (beside, beside.with_name(f"{beside.name}.wal")):
             leftover.unlink(missing_ok=True)
-
-
-def _sql(name: str, **words: str) -> str:
-    return Template(resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8")).substitute(words)
 
 
 def _literal(instant: datetime) -> str:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-from string import Template
-
 import duckdb
 
 from warehouse.batch import Batch
+from warehouse.sql_files import sql
 from warehouse.tables import Table, equal_keys, names
 
 
 def run(connection: duckdb.DuckDBPyConnection, name: str, table: Table, batch: Batch) -> None:
     """Executes ``sql/<name>.sql`` for ``table``; ``batch`` says whose rows are in scope and which parts exist now."""
-    connection.execute(_template(name).substitute(_placeholders(table, batch)))
-
-
-@cache
-def _template(name: str) -> Template:
-    return Template(resources.files("warehouse").joinpath("sql", f"{name}.sql").read_text("utf-8"))
+    connection.execute(sql(name, **_placeholders(table, batch)))
 
 
 def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
