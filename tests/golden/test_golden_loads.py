@@ -149,6 +149,7 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(path) as connection:
         migrate(connection)
         shape(connection, [dataset.table for dataset in DATASETS.values()])
+        connection.execute("CHECKPOINT")
     return path
 
 
