@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from assets.declaration import Dataset
 from assets.errors import AnswerRefused
-from assets.fetch import Fetched, Missing, Share
+from assets.exact import exact_records, normalise_exactly
+from assets.fetch import Fetched, Missing, Share, records_of
 from assets.normalise import Normalised, Piece, normalise
-from assets.records import records_in
 from warehouse.batch import Batch, Part, Watermarks
 
 
@@ -20,22 +21,17 @@ def assemble(fetched: Fetched, place: str, marks: Watermarks, account_id: str) -
     one look wrong.
     """
     dataset = fetched.dataset
-    parts, pieces, missing = [], [], list(fetched.missing)
-    for share in fetched.shares:
-        part = _part(share, f"{dataset.contract} {place}", marks)
-        try:
-            if not part.unchanged:
-                pieces.append(_piece(share, dataset, place))
-            parts.append(part)
-        except AnswerRefused as refusal:
-            missing.append(Missing(share.part, refusal))
-    if missing and not parts:
+    parts = {share.part: _part(share, f"{dataset.contract} {place}", marks) for share in fetched.shares}
+    new = [share for share in fetched.shares if not parts[share.part].unchanged]
+    pieces, found, unread = _read(dataset, place, new, account_id)
+    missing = [*fetched.missing, *unread]
+    kept = [part for name, part in parts.items() if name not in {each.part for each in unread}]
+    if missing and not kept:
         raise AnswerRefused(told(fetched, missing))
-    found = normalise(dataset, pieces, account_id)
     return Batch(
         table=dataset.table,
         account_id=account_id,
-        parts=_counted(parts, pieces, found),
+        parts=_counted(kept, pieces, found),
         rows=found.rows,
         protected=found.protected,
         requested=fetched.requested,
@@ -67,8 +63,27 @@ def _part(share: Share, contract: str, marks: Watermarks) -> Part:
     return replace(part, unchanged=True, fetched=mark.fetched, rejected=mark.rejected, duplicates=mark.duplicates)
 
 
-def _piece(share: Share, dataset: Dataset, place: str) -> Piece:
-    return Piece(share.part, share.source.response_id, share.params, records_in(share.source.document, dataset, place))
+def _read(
+    dataset: Dataset, place: str, shares: Sequence[Share], account_id: str
+) -> tuple[list[Piece], Normalised, list[Missing]]:
+    """The records of ``shares``, what became of them, and the shares that could not be read."""
+    typed = [(share, exact_records(share.source.body, dataset, place)) for share in shares]
+    pieces = [_piece(share, records) for share, records in typed if records is not None]
+    found = normalise_exactly(dataset, pieces, account_id) if len(pieces) == len(typed) else None
+    unread = []
+    if found is None:
+        pieces = []
+        for share in shares:
+            try:
+                pieces.append(_piece(share, records_of(share.source, dataset, place)))
+            except AnswerRefused as refusal:
+                unread.append(Missing(share.part, refusal))
+        found = normalise(dataset, pieces, account_id)
+    return pieces, found, unread
+
+
+def _piece(share: Share, records: Sequence[Any]) -> Piece:
+    return Piece(share.part, share.source.response_id, share.params, records)
 
 
 def _counted(parts: Sequence[Part], pieces: Sequence[Piece], found: Normalised) -> list[Part]:

@@ -14,12 +14,14 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from assets.declaration import Dataset
+from assets.errors import ShapeUnknown
 from assets.normalise import Piece, normalise
 from assets.privacy import Privacy
 from assets.records import records_in
 from smsonline.answers import Answer
 from smsonline.catalogue import Catalogue
 from smsonline.client import Call, Client
+from smsonline.errors import UnreadableAnswer
 
 
 class Source(Protocol):
@@ -38,8 +40,12 @@ class Source(Protocol):
         """Hash of the kept body."""
 
     @property
+    def body(self) -> bytes:
+        """The kept body."""
+
+    @property
     def document(self) -> Any:
-        """The decoded body."""
+        """The decoded body. Raises ``ValueError`` when it is not JSON."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,10 @@ class Received:
     def document(self) -> Any:
         """The decoded answer, private contents removed."""
         return self.privacy.clean(self.answer.document) if self.privacy else self.answer.document
+
+    def clean(self) -> None:
+        """Makes the body now, not while the warehouse's file is open. Raises ``ValueError`` when it cannot be read."""
+        _ = self.body
 
     def forget(self) -> None:
         """Lets go of the decoded answer, which takes many times the memory of its body."""
@@ -128,10 +138,18 @@ def part_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> s
     return account_id if dataset.per_account else ""
 
 
+def records_of(source: Source, dataset: Dataset, place: str) -> list[Any]:
+    """The records of an answer, as ``assets.records`` finds them. Raises ``ShapeUnknown``."""
+    try:
+        return records_in(source.document, dataset, place)
+    except ValueError as error:
+        raise ShapeUnknown(f"{dataset.name}: {error}") from None
+
+
 def spread(dataset: Dataset, root: Dataset, source: Source, place: str, account_id: str) -> Spread:
     """One request per row of ``root``, as its answer lists them. Raises ``AnswerRefused`` when it cannot be read."""
     assert dataset.fan_out
-    piece = Piece("", source.response_id, root.params, records_in(source.document, root, place))
+    piece = Piece("", source.response_id, root.params, records_of(source, root, place))
     listed = normalise(root, [piece], account_id)
     columns = dataset.fan_out.params
     params = [
@@ -214,7 +232,14 @@ class Fetcher:
         return future.result()
 
     def _received(self, endpoint: str, answer: Answer) -> Received:
-        return Received(answer, self._privacy if self._catalogue[endpoint].private else None)
+        if not self._catalogue[endpoint].private:
+            return Received(answer, None)
+        received = Received(answer, self._privacy)
+        try:
+            received.clean()
+        except ValueError as error:
+            raise UnreadableAnswer(endpoint, str(error), status=answer.status) from None
+        return received
 
 
 def _shared_endpoints(datasets: Iterable[Dataset]) -> set[str]:

@@ -56,20 +56,20 @@ def normalise(dataset: Dataset, pieces: Sequence[Piece], account_id: str) -> Nor
     records = list(chain.from_iterable(piece.records for piece in pieces))
     objects = records if set(map(type, records)) <= {dict} else [r if type(r) is dict else {} for r in records]
     present = set(chain.from_iterable(objects))
-    origin = np.repeat(np.arange(len(pieces)), [len(piece.records) for piece in pieces])
+    origin = pa.array(np.repeat(np.arange(len(pieces)), [len(piece.records) for piece in pieces]))
     columns = {each.column: _column(dataset, each, objects, present, pieces, origin) for each in dataset.fields}
     check_units(dataset, columns)
     frame = _frame(dataset, columns, objects, present, account_id)
-    frame["part"] = _series(pa.array([piece.part for piece in pieces], pa.string()).take(pa.array(origin)))
+    frame["part"] = _series(pa.array([piece.part for piece in pieces], pa.string()).take(origin))
     faults = _faults(dataset, frame, columns, records)
     return _split(dataset, frame, faults, pieces, records, drift_of(dataset, objects, present, columns))
 
 
 def _column(
-    dataset: Dataset, each: Field, objects: list[Any], present: set[str], pieces: Sequence[Piece], origin: Any
+    dataset: Dataset, each: Field, objects: list[Any], present: set[str], pieces: Sequence[Piece], origin: pa.Array
 ) -> Converted:
     if each.param:
-        return Converted(pa.array([piece.params[each.param] for piece in pieces], pa.string()).take(pa.array(origin)))
+        return of_params(each, pieces, origin)
     names = [name for name in each.names if name in present]
     if not names:
         if each.presence == "required" and objects:
@@ -81,10 +81,15 @@ def _column(
     return convert([each.take(value) for value in values] if each.take else values, each)
 
 
+def of_params(each: Field, pieces: Sequence[Piece], origin: pa.Array) -> Converted:
+    """A column that the requests give; ``origin`` is the piece's position per record."""
+    return Converted(pa.array([piece.params[each.param] for piece in pieces], pa.string()).take(origin))
+
+
 def _frame(
     dataset: Dataset, columns: Mapping[str, Converted], objects: list[Any], present: set[str], account_id: str
 ) -> pd.DataFrame:
-    series = {"account_id": _series(_repeated(account_id, len(objects)))} if dataset.per_account else {}
+    series = {"account_id": _series(repeated(account_id, len(objects)))} if dataset.per_account else {}
     series |= {name: _series(column.array) for name, column in columns.items()}
     unknown = sorted(unknown_fields(dataset, present))
     series["extra"] = _series(_extra(objects, unknown) if unknown else pa.nulls(len(objects), pa.string()))
@@ -96,7 +101,8 @@ def _extra(objects: list[Any], unknown: list[str]) -> pa.Array:
     return pa.array([ENCODER.encode(each).decode() if each else None for each in found], pa.string())
 
 
-def _repeated(text: str, times: int) -> pa.Array:
+def repeated(text: str, times: int) -> pa.Array:
+    """The text so many times."""
     return pa.array([text], pa.string()).take(pa.array(np.zeros(times, dtype="int64")))
 
 

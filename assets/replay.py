@@ -48,10 +48,15 @@ class Stored:
         """Hash of the kept body."""
         return self.kept.body_sha256
 
+    @property
+    def body(self) -> bytes:
+        """The kept body."""
+        return self.rebuild.body(self.kept.body_sha256)
+
     @cached_property
     def document(self) -> Any:
         """The decoded body."""
-        return decode(self.rebuild.body(self.kept.body_sha256))
+        return decode(self.body)
 
 
 @dataclass(frozen=True)

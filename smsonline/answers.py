@@ -19,9 +19,20 @@ import msgspec
 
 LONGEST_MESSAGE = 200
 MESSAGE_FIELDS = ("errorMessage", "message", "error", "body")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Verdict = Literal["accepted", "refused", "unclear"]
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class _Head(msgspec.Struct):
+    """What of an object says yes or no."""
+
+    ok: Any = msgspec.UNSET
+    error: Any = msgspec.UNSET
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ def decode(body: bytes) -> Any:
     Raises ``ValueError`` for anything else, also for JSON too deep or too large to hold.
     """
     try:
-        return _decoder.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        return _decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(f"JSON out of range: {type(error).__name__}") from error
 
@@ -62,6 +73,24 @@ def decode(body: bytes) -> Any:
 def digest(body: bytes) -> str:
     """Hex SHA-256 of a body."""
     return hashlib.sha256(body).hexdigest()
+
+
+def verdict_of(body: bytes) -> Verdict:
+    """The verdict on a body, most of which is only looked through, not decoded. Raises ``ValueError`` as ``decode``."""
+    if not is_object(body):
+        return verdict(decode(body))
+    text = body.removeprefix(BYTE_ORDER_MARK)
+    str(text, "utf-8")  # looking through reads no texts
+    try:
+        head = _head_decoder.decode(text)
+    except RecursionError as error:
+        raise ValueError("JSON out of range: RecursionError") from error
+    return verdict({name: value for name, value in msgspec.structs.asdict(head).items() if value is not msgspec.UNSET})
+
+
+def is_object(body: bytes) -> bool:
+    """Whether a JSON body is an object."""
+    return body.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n").startswith(b"{")
 
 
 def verdict(document: Any) -> Verdict:

@@ -9,7 +9,7 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
-from smsonline.answers import Answer, describe, error_message, http_date, one_line, retry_after, verdict
+from smsonline.answers import Answer, describe, error_message, http_date, is_object, one_line, retry_after, verdict_of
 from smsonline.errors import (
     NeverSent,
     RateLimited,
@@ -48,7 +48,7 @@ def of_create(
         return error_for_create(reply.status)(endpoint, _reason(reply), status=reply.status)
     answer = _answer(reply, endpoint, params, requested_at)
     try:
-        judged = verdict(answer.document)
+        judged = verdict_of(answer.body)
     except ValueError:
         return UnknownOutcome(endpoint, _what_came(reply), status=reply.status)
     if judged == "accepted":
@@ -73,12 +73,12 @@ def _answer(reply: Reply, endpoint: str, params: Mapping[str, str], requested_at
 
 def _complaint(answer: Answer, reply: Reply) -> VendorError | None:
     try:
-        document = answer.document
+        judged = verdict_of(answer.body)
     except ValueError:
         return UnreadableAnswer(answer.endpoint, _what_came(reply), status=reply.status)
-    if verdict(document) == "accepted":
+    if judged == "accepted":
         return None
-    if not isinstance(document, Mapping):
+    if not is_object(reply.body):
         return UnreadableAnswer(answer.endpoint, "neither an object nor an array", status=reply.status)
     return Refused(answer.endpoint, error_message(reply.body), status=reply.status)
 
