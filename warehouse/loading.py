@@ -59,6 +59,7 @@ def _merge(connection: Connection, batch: Batch, load: Load) -> Counts:
         return Counts(fetched=overtaken, unchanged=overtaken)
     if _is_quiet(connection, batch, parts):
         with _registered(connection, parts=_parts_table(parts)):
+            statements.run(connection, "drift_again", table, batch)
             statements.run(connection, "watermarks", table, batch)
         counts = _without_change(parts)
         return replace(counts, fetched=counts.fetched + overtaken, unchanged=counts.unchanged + overtaken)

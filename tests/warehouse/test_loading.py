@@ -230,6 +230,18 @@ def test_rejects_and_drift_are_kept_with_the_load(warehouse: Any) -> None:
     ]
 
 
+def test_drift_is_seen_again_with_each_identical_answer_until_another_one_comes_without_it(warehouse: Any) -> None:
+    warehouse.answers({"": {"a": 1}}, 0, drift=[Drift("novelty", "unknown", "'x'")])
+    for at in (1, 2):
+        warehouse.answers({"": {}}, at, changed_parts={"": {"unchanged": True}})
+        assert warehouse.sql("SELECT first_seen, last_seen FROM ops.drift") == [
+            (warehouse.minute(0), warehouse.minute(at))
+        ]
+    warehouse.snapshot({"a": 2}, 3)
+    warehouse.answers({"": {}}, 4, changed_parts={"": {"unchanged": True}})
+    assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(2),)]
+
+
 def test_a_late_answer_does_not_move_the_last_sighting_of_drift_back(warehouse: Any) -> None:
     warehouse.answers({"": {"a": 1}}, 5, drift=[Drift("novelty", "unknown", "'x'")])
     warehouse.answers({"": {"a": 1}}, 4, drift=[Drift("novelty", "unknown", "'x'")])
