@@ -25,7 +25,14 @@ HEADER_BYTES = 3 * 4096
 NOT_DUCKDB = "not a valid DuckDB database file"
 # How DuckDB tells of a disk that is full or a folder that may not be written, whatever class of error it picks.
 FAILED_WRITES = ("Could not write file", "Could not remove file", "Failed to create checkpoint", "has been invalidated")
-CAUSES = ("No space left", "File too large", "Permission denied", "Read-only file system", "Is a directory")
+# What stands behind it, and what helps.
+CAUSES = {
+    "No space left": "make room, or move the warehouse with SMSONLINE_WAREHOUSE",
+    "File too large": "raise the limit on file sizes (ulimit -f), or move the warehouse with SMSONLINE_WAREHOUSE",
+    "Permission denied": "let this user write there, or move the warehouse with SMSONLINE_WAREHOUSE",
+    "Read-only file system": "move the warehouse with SMSONLINE_WAREHOUSE",
+    "Is a directory": "SMSONLINE_WAREHOUSE must name a file",
+}
 # About twenty loads that changed nothing: their books stay in the write-ahead log beside the file.
 LONGEST_LOG_BYTES = 16_384
 SQLITE = b"SQLite format 3\0"
@@ -168,7 +175,7 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Erro
     if "does not exist" in text and isinstance(error, duckdb.IOException):
         return NotAWarehouse(f"{path} does not exist yet: run smsonline sync first")
     if isinstance(error, duckdb.IOException) or any(sign in text for sign in FAILED_WRITES):
-        cause = next((cause for cause in CAUSES if cause in text), None)
+        cause = next((f"{cause}; {advice}" for cause, advice in CAUSES.items() if cause in text), None)
         return WarehouseUnwritable(f"{path} cannot be used: {cause or text.splitlines()[0]}")
     if "read-only mode" in text:
         return WarehouseUnwritable(f"{path} was opened for reading only")
