@@ -60,7 +60,7 @@ class Redactor:
             data = data.replace(form.encode(), MASK.encode())
         for pattern in self._as_a_word:
             data = re.sub(pattern.pattern.encode(), MASK.encode(), data)
-        if any(start in data for start in (b'"api', b'"Api', b'"API')):
+        if b'key"' in data.lower():  # several times faster than letting the pattern look
             data = FIELD_BY_NAME.sub(rb'\1"' + MASK.encode() + b'"', data)
         return data
 
