@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 
 from assets.declaration import CADENCES_UNTIL_STALE, Dataset
-from assets.facts import facts_of, preview
+from assets.facts import facts_of, last_change, preview
 from assets.sync import Result
 from smsonline.catalogue import Endpoint
 from smsonline.errors import ConfigurationError, Refused
@@ -62,7 +62,9 @@ def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
         if result.outcome.status != "ok":
             raise _failure(result, context.run.run_id)
         with smsonline.reading() as connection:
-            return dg.MaterializeResult(metadata=_metadata(result, connection, dataset))
+            # What follows the data (the marts) need not look again after a sync that changed nothing.
+            version = dg.DataVersion(last_change(connection, dataset.name))
+            return dg.MaterializeResult(metadata=_metadata(result, connection, dataset), data_version=version)
 
     return sync_dataset
 

@@ -109,7 +109,10 @@ class Dataset:
         columns = [Column("account_id", "VARCHAR", "The account the row belongs to.")] if self.per_account else []
         columns += [Column(f.column, SQL_TYPES[f.kind], f.comment) for f in self.fields]
         columns.append(Column("extra", "JSON", "Fields of the answer that the declaration does not know."))
-        return Table(self.name, tuple(columns), self.key, self.complete, self.ranking)
+        cadence = self.cadence_minutes * 60
+        return Table(
+            self.name, tuple(columns), self.key, self.complete, self.ranking, cadence, CADENCES_UNTIL_STALE * cadence
+        )
 
     @cached_property
     def contract(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -63,9 +63,18 @@ def preview(connection: Connection, dataset: Dataset) -> str:
     """A few rows as a Markdown table: numbers, instants and names from the price list, nothing personal."""
     shown = [c.name for c in dataset.table.columns if c.type not in ("VARCHAR", "JSON") or c.name in PUBLIC_TEXTS]
     sql = f'SELECT {names(shown)} FROM sms."{dataset.name}" ORDER BY {names(dataset.key)} LIMIT {PREVIEW_ROWS}'
-    rows = connection.sql(sql).project("COLUMNS(*)::VARCHAR").fetchall()
-    lines = [shown, ["---"] * len(shown), *([_cell(value) for value in row] for row in rows)]
+    return markdown(shown, connection.sql(sql).project("COLUMNS(*)::VARCHAR").fetchall())
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def last_change(connection: Connection, dataset: str) -> str:
+    """The load that last changed the data of ``dataset``; empty before the first."""
+    return str(_rows(connection, _sql("last_change"), dataset=dataset)[0]["load_id"])
 
 
 def rate_columns(dataset: Dataset) -> list[str]:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
+from warehouse.sql_files import sql
+
 PREFIX = "bodies_"
 TABLES = """
 SELECT table_name FROM duckdb_tables()
@@ -49,6 +51,7 @@ def make_view(connection: duckdb.DuckDBPyConnection) -> None:
         "CREATE OR REPLACE VIEW raw.responses AS SELECT r.* EXCLUDE (stores_body), b.body FROM raw.requests r "
         f"LEFT JOIN ({bodies}) b ON r.stores_body AND b.response_id = r.response_id"
     )
+    connection.execute(sql("comments_raw"))
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

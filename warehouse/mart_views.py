@@ -1,12 +1,119 @@
-"""The analytical views, one SQL file each in ``warehouse/marts``, headed by its documentation."""
+"""The analytical views, one SQL file each in ``warehouse/marts``, headed by its documentation.
+
+A head has three paragraphs: what the mart is and what one row of it is, its columns, and how they are worked out.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
 from importlib import resources
+from string import Template
+
+from warehouse.mart_days import STORED_DAYS
+from warehouse.sql_files import sql
+from warehouse.tables import Table
+
+BOOKS = """
+CREATE TABLE IF NOT EXISTS ops.datasets (dataset VARCHAR, cadence_seconds BIGINT, stale_after_seconds BIGINT);
+CREATE TABLE IF NOT EXISTS ops.copied (published_at TIMESTAMPTZ);
+DELETE FROM ops.datasets
+"""
+COLUMN = re.compile(r"([a-z_0-9]+(?:, [a-z_0-9]+)*): (.+)")
 
 
-def mart_statements() -> list[str]:
-    """``CREATE OR REPLACE VIEW marts.<file name>`` for every file, in name order."""
+@dataclass(frozen=True)
+class Mart:
+    """A view in the schema ``marts``.
+
+    ``key`` are the columns that identify a row, ``columns`` maps each column, in order, to its meaning with its unit,
+    ``notes`` says how they are worked out. ``query`` may hold ``$row_counts``.
+    """
+
+    name: str
+    summary: str
+    key: tuple[str, ...]
+    columns: Mapping[str, str]
+    notes: str
+    query: str
+
+
+@cache
+def marts() -> Mapping[str, Mart]:
+    """Every mart by its name, each after those that it reads."""
     folder = resources.files("warehouse").joinpath("marts")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [f'CREATE OR REPLACE VIEW marts."{file.name[:-4]}" AS {file.read_text("utf-8")}' for file in files]
+    files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
+    found = {file.name[:-4]: _parsed(file.name[:-4], file.read_text("utf-8")) for file in files}
+    reads = {name: {each for each in _words("marts", found[name].query) if each in found} for name in sorted(found)}
+    return {name: found[name] for name in TopologicalSorter(reads).static_order()}
+
+
+def mart_statements(tables: Sequence[Table]) -> list[str]:
+    """DDL for what the marts rest on, and each mart with its comments; ``tables`` are those of all datasets."""
+    statements = [BOOKS, *(_declared(table) for table in tables), STORED_DAYS, *_macros().values()]
+    for mart in marts().values():
+        statements.append(f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_filled(mart, tables)}')
+        statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {_literal(mart.summary)}')
+        statements += [
+            f'COMMENT ON COLUMN marts."{mart.name}"."{column}" IS {_literal(meaning)}'
+            for column, meaning in mart.columns.items()
+        ]
+    return statements
+
+
+def datasets_read(mart: Mart, tables: Sequence[Table]) -> list[str]:
+    """Names of the datasets that ``mart`` reads, itself or by way of other marts and macros, sorted."""
+    text, seen = _filled(mart, tables), {mart.name}
+    while new := set(_words("marts", text)) - seen:
+        seen |= new
+        text += " ".join(marts()[name].query if name in marts() else _macros()[name] for name in sorted(new))
+    relations = {re.sub("_(history|as_of|closed)$", "", name) for name in _words("sms", text) + _words("store", text)}
+    return sorted(relations & {table.name for table in tables})
+
+
+@cache
+def _macros() -> Mapping[str, str]:
+    """The statement of every macro by its name, each after those that it uses."""
+    lines = f"{sql('mart_macros')};\n{sql('mart_days')}".splitlines()
+    statements = "\n".join(line for line in lines if not line.startswith("--")).split(";")
+    return {_words("marts", statement)[0]: statement.strip() for statement in statements if statement.strip()}
+
+
+def _parsed(name: str, text: str) -> Mart:
+    lines = text.splitlines()
+    head = [line for line in lines if line.startswith("--")]
+    body = "\n".join(lines[len(head) :])
+    paragraphs = "\n".join(line[3:] for line in head).split("\n\n")
+    summary, key = paragraphs[0].split("\nOne row per: ")
+    columns: dict[str, str] = {}
+    for line in paragraphs[1].splitlines():
+        match = COLUMN.fullmatch(line)
+        if not match:
+            raise ValueError(f"marts/{name}.sql: not a column and its meaning: {line}")
+        columns |= dict.fromkeys(match[1].split(", "), match[2])
+    summary = summary.removeprefix(f"{name}: ").replace("\n", " ")
+    return Mart(name, summary, tuple(key.split(", ")), columns, "\n\n".join(paragraphs[2:]), body)
+
+
+def _filled(mart: Mart, tables: Iterable[Table]) -> str:
+    counts = [
+        f"SELECT '{table.name}' AS dataset, {'account_id' if table.per_account else 'NULL::VARCHAR AS account_id'}, "
+        f'count(*) AS rows FROM store."{table.name}"' + (" GROUP BY account_id" if table.per_account else "")
+        for table in tables
+    ]
+    return Template(mart.query).substitute(row_counts=" UNION ALL ".join(counts))
+
+
+def _declared(table: Table) -> str:
+    return f"INSERT INTO ops.datasets VALUES ('{table.name}', {table.cadence_seconds}, {table.stale_after_seconds})"
+
+
+def _words(schema: str, text: str) -> list[str]:
+    return re.findall(rf'\b{schema}\."?(\w+)', text)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -8,6 +8,7 @@ from importlib import resources
 
 import duckdb
 
+from warehouse.comments import comment_statements
 from warehouse.connection import first_row, transaction
 from warehouse.errors import NotAWarehouse
 from warehouse.mart_views import mart_statements
@@ -65,7 +66,8 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
 
 def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
     """Makes the tables, views, macros and marts of ``tables``, unless these very statements made them before."""
-    statements = [s for table in tables for s in create_statements(table) + view_statements(table)] + mart_statements()
+    statements = [s for table in tables for s in create_statements(table) + view_statements(table)]
+    statements += mart_statements(tables) + comment_statements(connection, tables)
     fingerprint = hashlib.sha256("\n".join(statements).encode()).hexdigest()
     if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
         return

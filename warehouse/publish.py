@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ import duckdb
 from warehouse.connection import current_database, opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
+from warehouse.mart_days import DATASET as DAYS_OF
+from warehouse.mart_days import settle
 from warehouse.migrate import shape
 from warehouse.sql_files import sql
 from warehouse.tables import Table, equal_keys
@@ -26,9 +29,13 @@ Connection = duckdb.DuckDBPyConnection
 
 NAME = "analytics.duckdb"
 BOOKS = ("watermarks", "drift", "loads", "shape")
-# The newest load of each dataset that changed its tables: loads are only ever appended.
-NEWEST = """
+# So that the copy's marts.freshness tells a quiet time from one without a sync.
+LONGEST_QUIET_SECONDS = 3600
+MIRROR = "topups"  # no dataset: the mirror of the ledger
+# The newest load of each dataset that changed its tables: loads are only ever appended. And what the mirror holds.
+NEWEST = f"""
 SELECT dataset, arg_max(load_id, rowid) FROM ops.loads WHERE inserted + changed + closed > 0 GROUP BY dataset
+UNION ALL SELECT '{MIRROR}', hash FROM ops.mirrored
 """
 
 
@@ -38,16 +45,18 @@ def published_path(warehouse: Path) -> Path:
 
 
 def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
-    """Brings the copy up to date; returns whether there was anything to bring.
+    """Brings the copy up to date; returns whether there was anything to bring, or the copy was an hour old.
 
-    Raises ``WarehouseUnwritable`` when there is no room; the old copy stays as it was.
+    Days of the marts that can no longer change are settled first. Raises ``WarehouseUnwritable`` when there is no room;
+    the old copy stays as it was.
     """
     path = published_path(warehouse)
     with opened(warehouse) as connection:
         newest = dict(connection.execute(NEWEST).fetchall())
         held = dict(connection.execute("SELECT * FROM ops.published").fetchall())
-        if newest == held and path.exists():
+        if newest == held and not _is_due(path):
             return False
+        settle(connection)
         with _successor(path) as successor:
             if not _attached(connection, successor):
                 held = {}
@@ -60,6 +69,11 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
             connection.execute("INSERT INTO ops.published SELECT * FROM (" + NEWEST + ")")
             reach("after publishing")
     return True
+
+
+def _is_due(path: Path) -> bool:
+    """Whether the copy is missing, or so old that its books must be renewed."""
+    return not path.exists() or time.time() - path.stat().st_mtime > LONGEST_QUIET_SECONDS
 
 
 @contextmanager
@@ -104,6 +118,11 @@ def _fill(connection: Connection, tables: Sequence[Table], newest: Mapping[str, 
                 # Absent rows of a list cut by a limit are rewritten in place, which no load counts as a change.
                 if newest.get(table.name) != held.get(table.name) or not table.complete:
                     _bring(connection, table, main, known=bool(held.get(table.name)))
+            if newest.get(MIRROR) != held.get(MIRROR):
+                connection.execute(sql("publish_topups", main=main))
+            if not held.get(DAYS_OF):
+                connection.execute("DELETE FROM ops.settled")
+            connection.execute(sql("publish_days", main=main))
             connection.execute(sql("publish_books", main=main))
     finally:
         connection.execute(f'USE "{main}"')
@@ -118,7 +137,9 @@ def _bring(connection: Connection, table: Table, main: str, *, known: bool) -> N
 
 
 def _make_books(connection: Connection, main: str) -> None:
-    for schema in ("ops", "store", "sms", "marts"):
+    for schema in ("ops", "store", "sms", "marts", "topups"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for name in ("payments", "events"):
+        connection.execute(f'CREATE TABLE IF NOT EXISTS topups.{name} AS FROM "{main}".topups.{name} LIMIT 0')
     for name in BOOKS:
         connection.execute(f'CREATE TABLE IF NOT EXISTS ops.{name} AS FROM "{main}".ops.{name} LIMIT 0')

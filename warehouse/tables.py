@@ -36,7 +36,8 @@ class Table:
 
     ``key`` identifies a row. ``complete`` says that one answer lists everything that exists, so that a row which is not
     in it has vanished; otherwise (a list cut by a limit) an absent row stays current with an older ``last_seen_at``.
-    ``ranking`` says that rows replace each other as a matter of course.
+    ``ranking`` says that rows replace each other as a matter of course. ``cadence_seconds`` is how often it is pulled,
+    ``stale_after_seconds`` the age at which it counts as stale.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Table:
     key: tuple[str, ...]
     complete: bool = True
     ranking: bool = False
+    cadence_seconds: int = 0
+    stale_after_seconds: int = 0
 
     @property
     def business(self) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from importlib import resources
 
@@ -9,7 +8,8 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.migrate import migrate, shape
+from tests.warehouse.mart_store import TABLES, stored
+from warehouse.mart_views import Mart, _parsed, datasets_read, marts
 
 SUCCESS_RATES = [
     "country_code",
@@ -27,16 +27,35 @@ SUCCESS_RATES = [
     "observed_orders",
     "expected_cents_per_success",
 ]
-MARTS = sorted(f.name[:-4] for f in resources.files("warehouse").joinpath("marts").iterdir() if f.name.endswith(".sql"))
+CONTRACT = {
+    "success_rates": SUCCESS_RATES,
+    "spend_daily": ["day", "account_id", "orders", "spend_cents", "refunded_cents"],
+    "balance_runway": [
+        *("account_id", "as_of", "balance_cents", "burn_cents_per_hour", "hours_to_empty", "unexplained_cents"),
+    ],
+}
+
+
+UNITS = {
+    "_cents": "US cents",
+    "_at": "UTC",
+    "_seconds": "seconds",
+    "_rate": "fraction",
+    "_low": "fraction",
+    "_high": "fraction",
+    "_value": "probability",
+    "_per_hour": "per hour",
+    "_per_success": "US cents",
+    "hours_to_empty": "hours",
+    "minutes_to_credit": "minutes",
+    "day": "UTC",
+}
 
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
-        yield connection
+    with stored() as store:
+        yield store.connection
 
 
 def columns(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
@@ -54,7 +73,7 @@ def statistic(connection: duckdb.DuckDBPyConnection, carrier: str, service: str,
 def order(connection: duckdb.DuckDBPyConnection, carrier: str, sms: int | None, status: str, ends: str) -> None:
     connection.execute(
         "INSERT INTO store.inventory (account_id, order_id, country_code, carrier, service_code, sms_count, status, "
-        f"expires_at) VALUES ('7', uuid(), '12', ?, 'ds', ?, ?, now() {ends})",
+        f"expires_at, last_seen_at) VALUES ('7', uuid(), '12', ?, 'ds', ?, ?, now() {ends}, now())",
         [carrier, sms, status],
     )
 
@@ -67,20 +86,82 @@ def rates(connection: duckdb.DuckDBPyConnection, carrier: str, service: str = "d
     return dict(zip(SUCCESS_RATES, found[0], strict=True))
 
 
-def test_success_rates_has_exactly_the_columns_of_the_contract_in_order(connection: duckdb.DuckDBPyConnection) -> None:
-    assert columns(connection, "success_rates") == SUCCESS_RATES
-
-
-@pytest.mark.parametrize("mart", MARTS)
-def test_the_head_of_a_mart_documents_every_column_and_no_other(
+@pytest.mark.parametrize("mart", CONTRACT)
+def test_a_mart_of_the_contract_has_exactly_its_columns_in_order(
     connection: duckdb.DuckDBPyConnection, mart: str
 ) -> None:
-    text = resources.files("warehouse").joinpath("marts", f"{mart}.sql").read_text("utf-8")
-    head = [line[3:] for line in text.splitlines() if line.startswith("-- ")]
-    assert head[0].startswith(f"{mart}: ")
-    named = [match[1] for line in head[1:] if (match := re.match(r"([a-z_, ]+): ", line))]
-    documented = [name for names in named for name in names.split(", ")]
-    assert documented == columns(connection, mart)
+    assert columns(connection, mart) == CONTRACT[mart]
+
+
+def test_every_file_is_a_mart_and_a_mart_comes_after_those_that_it_reads() -> None:
+    files = {f.name[:-4] for f in resources.files("warehouse").joinpath("marts").iterdir() if f.name.endswith(".sql")}
+    assert set(marts()) == files
+    order = list(marts())
+    for name, mart in marts().items():
+        for read in files:
+            assert f"marts.{read} " not in mart.query + " " or order.index(read) < order.index(name)
+
+
+@pytest.mark.parametrize("mart", marts().values(), ids=lambda mart: mart.name)
+def test_the_head_of_a_mart_documents_every_column_and_no_other(
+    connection: duckdb.DuckDBPyConnection, mart: Mart
+) -> None:
+    assert list(mart.columns) == columns(connection, mart.name)
+    assert set(mart.key) <= set(mart.columns)
+    assert mart.summary.endswith(".")
+    assert mart.notes
+
+
+@pytest.mark.parametrize("mart", marts().values(), ids=lambda mart: mart.name)
+def test_each_column_tells_its_unit_and_the_database_knows_it(
+    connection: duckdb.DuckDBPyConnection, mart: Mart
+) -> None:
+    found = connection.execute(
+        "SELECT column_name, comment, data_type FROM duckdb_columns() WHERE schema_name = 'marts' AND table_name = ? "
+        "ORDER BY column_index",
+        [mart.name],
+    ).fetchall()
+    assert {name: comment for name, comment, _ in found} == mart.columns
+    for name, comment, kind in found:
+        units = [unit for end, unit in UNITS.items() if name.endswith(end)]
+        assert not units or any(unit in comment for unit in units), f"{name}: {comment}"
+        assert kind != "DOUBLE" or units or "fraction" in comment, f"{name} has no unit"
+    told = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [mart.name]).fetchall()
+    assert told == [(mart.summary,)]
+
+
+def test_a_head_that_is_not_a_list_of_columns_is_refused_with_its_line() -> None:
+    with pytest.raises(ValueError, match=r"marts/odd.sql: not a column and its meaning: what is this"):
+        _parsed("odd", "-- odd: a mart.\n-- One row per: a\n--\n-- what is this\nSELECT 1 AS a")
+
+
+def test_the_datasets_of_a_mart_are_found_through_views_and_macros() -> None:
+    read = {name: datasets_read(mart, TABLES) for name, mart in marts().items()}
+    assert read["success_rate_movers"] == ["services", "statistics"]
+    assert read["success_rates_daily"] == ["statistics"]
+    assert read["best_value"] == ["inventory", "services", "statistics"]
+    assert read["balance_runway"] == ["balances", "inventory", "invoices"]
+    assert read["topups"] == ["invoices"]
+    assert read["freshness"] == sorted(DATASETS)
+
+
+def test_the_marts_do_not_depend_on_the_reader_s_time_zone(connection: duckdb.DuckDBPyConnection) -> None:
+    for zone in ("Asia/Tokyo", "America/Los_Angeles"):
+        connection.execute(f"SET TimeZone = '{zone}'")
+        connection.execute("DELETE FROM store.inventory; DELETE FROM store.statistics_closed")
+        connection.execute(
+            "INSERT INTO store.inventory (account_id, order_id, created_at) VALUES "
+            "('7', '1', TIMESTAMPTZ '2026-03-04 00:00:00+00'), ('7', '2', TIMESTAMPTZ '2026-03-04 23:59:59+00')"
+        )
+        connection.execute(
+            "INSERT INTO store.statistics_closed (country_code, carrier, service_code, valid_from, valid_to) VALUES "
+            "('12', 'any', 'ds', TIMESTAMPTZ '2026-03-04 00:00:00+00', TIMESTAMPTZ '2026-03-05 00:00:00+00')"
+        )
+        days = connection.execute("SELECT day::VARCHAR, orders FROM marts.spend_daily").fetchall()
+        assert days == [("2026-03-04", 2)]
+        claimed = "SELECT day::VARCHAR, in_force_seconds FROM marts.success_rates_daily"
+        assert connection.execute(claimed).fetchall() == [("2026-03-04", 86400.0)]
+    connection.execute("SET TimeZone = 'UTC'")
 
 
 def test_there_is_one_row_per_row_of_statistics_whatever_else_is_known(connection: duckdb.DuckDBPyConnection) -> None:

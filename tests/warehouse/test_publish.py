@@ -142,4 +142,4 @@ def test_raw_answers_and_rejects_are_not_published(place: Place) -> None:
     with duckdb.connect(str(published_path(place.path)), read_only=True) as reader:
         sql = "SELECT schema_name FROM duckdb_tables() UNION SELECT schema_name FROM duckdb_views() WHERE NOT internal"
         schemas = {row[0] for row in reader.execute(sql).fetchall()}
-    assert schemas == {"ops", "store", "sms", "marts"}
+    assert schemas == {"ops", "store", "sms", "marts", "topups"}

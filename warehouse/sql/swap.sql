@@ -10,6 +10,10 @@ INSERT INTO ops.watermarks BY NAME SELECT * FROM rebuilt.ops.watermarks WHERE da
 DELETE FROM ops.published WHERE dataset = '$table';
 INSERT INTO ops.published VALUES ('$table', '');
 
+-- And the days of the marts that were kept of it (see warehouse/mart_days.py).
+DELETE FROM ops.settled WHERE dataset = '$table';
+DELETE FROM store.success_rates_daily WHERE NOT EXISTS (SELECT 1 FROM ops.settled);
+
 -- What the mended contract accepts is no longer rejected.
 DELETE FROM ops.rejects WHERE dataset = '$table' AND response_id IN (SELECT response_id FROM replayed);
 INSERT INTO ops.rejects BY NAME SELECT * FROM rebuilt.ops.rejects WHERE dataset = '$table';

@@ -1,0 +1,352 @@
+"""marts.success_rates_daily: weighed by time in force, and the same whether days were kept or are worked out anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.datasets import STATISTICS
+from tests.warehouse.mart_store import NOON, TABLES, Rows, Store, at, stored
+from warehouse import mart_days
+from warehouse.batch import Batch, Load, Part
+from warehouse.connection import opened
+from warehouse.loading import load_batch
+from warehouse.migrate import migrate, shape
+from warehouse.prune import prune
+from warehouse.publish import publish, published_path
+from warehouse.rebuild import rebuilding
+
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+DAILY = "SELECT * FROM marts.success_rates_daily ORDER BY day, service_code"
+Claims = Mapping[str, tuple[float | None, int]]
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with stored() as store:
+        yield store
+
+
+def test_a_day_is_weighed_by_the_time_that_each_claim_was_in_force(store: Store) -> None:
+    """Day 1 from noon: 6 h at 0.8, 6 h at 0.4. Day 2: 18 h at 0.4, 6 h at 0.9. Day 3, as far as seen: 12 h at 0.9."""
+    store.claim(0.9, 30, since=at(30))
+    key = {"country_code": "12", "carrier": "any", "service_code": "ds", "service": "Discord"}
+    store.version("statistics", at(0), at(6), **key, success_rate=0.8, attempts=10)
+    store.version("statistics", at(6), at(30), **key, success_rate=0.4, attempts=20)
+    store.seen("statistics", at(48))
+    days = store.rows(DAILY)
+    assert [row["day"] for row in days] == [date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)]
+    assert [row["success_rate"] for row in days] == [pytest.approx(rate) for rate in (0.6, 0.525, 0.9)]
+    assert [row["in_force_seconds"] for row in days] == [43_200, 86_400, 43_200]
+    assert [(row["lowest_rate"], row["highest_rate"], row["last_rate"]) for row in days] == [
+        (0.4, 0.8, 0.4),
+        (0.4, 0.9, 0.9),
+        (0.9, 0.9, 0.9),
+    ]
+    assert [(row["attempts"], row["versions"]) for row in days] == [(20, 2), (30, 2), (30, 1)]
+
+
+def test_an_end_at_midnight_leaves_the_next_day_alone(store: Store) -> None:
+    store.version("statistics", at(0), at(12), **{"country_code": "12", "carrier": "any", "service_code": "ds"})
+    assert [row["day"] for row in store.rows(DAILY)] == [date(2026, 3, 4)]
+
+
+def test_a_claim_that_was_only_just_seen_is_the_mean_as_long_as_it_is_alone(store: Store) -> None:
+    store.claim(0.7, 10)
+    store.seen("statistics", NOON)
+    row = store.only(DAILY)
+    assert (row["success_rate"], row["in_force_seconds"], row["versions"]) == (0.7, 0.0, 1)
+
+
+def test_a_claim_without_a_rate_weighs_nothing(store: Store) -> None:
+    key = {"country_code": "12", "carrier": "any", "service_code": "ds"}
+    store.version("statistics", at(0), at(4), **key, success_rate=None, attempts=5)
+    store.version("statistics", at(4), at(8), **key, success_rate=0.5, attempts=None)
+    row = store.only(DAILY)
+    assert (row["success_rate"], row["in_force_seconds"], row["last_rate"], row["attempts"]) == (0.5, 28_800, 0.5, None)
+
+
+def expected(history: Rows) -> Rows:
+    """The mart worked out in Python, with exact fractions."""
+    groups: dict[tuple[date, str], Rows] = defaultdict(list)
+    for row in history:
+        ended = row["valid_to"] or row["last_seen_at"]
+        day = row["valid_from"].date()
+        while day <= max(ended - MICROSECOND, row["valid_from"]).date():
+            midnight = datetime.combine(day, time(), UTC)
+            span = (min(ended, midnight + DAY) - max(row["valid_from"], midnight)) // MICROSECOND
+            groups[day, row["service_code"]].append(row | {"span": span})
+            day += DAY
+    return [_summed(day, code, sorted(rows, key=lambda row: row["valid_from"])) for (day, code), rows in groups.items()]
+
+
+def _summed(day: date, code: str, rows: Rows) -> dict[str, Any]:
+    rates = [(Fraction(row["success_rate"]), row["span"]) for row in rows if row["success_rate"] is not None]
+    weight = sum(span for _, span in rates)
+    mean = float(sum(rate * span for rate, span in rates) / weight) if weight else None
+    return {
+        "day": day,
+        "service_code": code,
+        "success_rate": mean if weight else (float(rates[-1][0]) if rates else None),
+        "lowest_rate": float(min(rates)[0]) if rates else None,
+        "highest_rate": float(max(rates)[0]) if rates else None,
+        "last_rate": rows[-1]["success_rate"],
+        "attempts": rows[-1]["attempts"],
+        "in_force_seconds": sum(row["span"] for row in rows) / 1e6,
+        "versions": len(rows),
+    }
+
+
+class Place:
+    """A warehouse file that takes claims at hours after noon."""
+
+    def __init__(self, empty: Path, folder: Path) -> None:
+        shutil.copytree(empty.parent, folder, dirs_exist_ok=True)
+        self.path = folder / empty.name
+        self.loaded: list[tuple[float, Claims]] = []
+
+    def load(self, hours: float, claims: Claims) -> None:
+        self.loaded.append((hours, claims))
+        with opened(self.path) as connection:
+            _load(connection, hours, claims)
+
+    def rebuild(self, loaded: list[tuple[float, Claims]]) -> None:
+        """What a replay does that finds other contents in the old answers."""
+        self.loaded = loaded
+        with rebuilding(self.path, TABLES) as rebuild:
+            for hours, claims in loaded:
+                _load(rebuild.connection, hours, claims)
+            rebuild.swap(STATISTICS.table, [])
+
+    def define_otherwise(self) -> None:
+        """As if both files came from a program that worked the days out in another way."""
+        for file in filter(Path.exists, (self.path, published_path(self.path))):
+            with opened(file) as connection:
+                connection.execute("UPDATE ops.settled SET definition = 'old'; DELETE FROM ops.shape")
+                connection.execute("UPDATE store.success_rates_daily SET success_rate = 0.123")
+                shape(connection, TABLES)
+
+    def check(self) -> int:
+        """Holds the mart of the warehouse and of the copy against Python; returns how many days are kept."""
+        for file in (self.path, published_path(self.path)):
+            if file.exists():
+                with duckdb.connect(str(file), read_only=True) as connection:
+                    connection.execute("SET TimeZone = 'UTC'")
+                    told = Store(connection)
+                    wanted = sorted(expected(told.rows("FROM sms.statistics_history")), key=_order)
+                    _compare(told.rows(DAILY), wanted)
+                    kept = told.only("SELECT count(*) AS n, count(DISTINCT day) AS days FROM store.success_rates_daily")
+                    assert kept["n"] == len([row for row in wanted if row["day"] < _until(told)])
+        return int(kept["days"])
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse without data and its copy: made once, as the views take longer than the tests."""
+    path = tmp_path_factory.mktemp("empty") / "w.duckdb"
+    with opened(path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+    publish(path, TABLES)
+    for file in (path, published_path(path)):
+        duckdb.connect(str(file)).close()  # writes the log into the file, which is copied alone
+    return path
+
+
+@pytest.fixture
+def place(empty: Path, tmp_path: Path) -> Place:
+    return Place(empty, tmp_path)
+
+
+def _order(row: Mapping[str, Any]) -> tuple[date, str]:
+    return row["day"], row["service_code"]
+
+
+def _compare(found: Rows, wanted: Rows) -> None:
+    assert len(found) == len(wanted)
+    for row, right in zip(found, wanted, strict=True):
+        assert {name: row[name] for name in right} == right | {"success_rate": pytest.approx(right["success_rate"])}
+        if row["success_rate"] is not None:
+            assert row["lowest_rate"] <= row["success_rate"] <= row["highest_rate"]
+
+
+def _until(told: Store) -> date:
+    rows = told.rows("FROM ops.settled")
+    return rows[0]["until_day"] if rows else date.min
+
+
+def _load(connection: duckdb.DuckDBPyConnection, hours: float, claims: Claims) -> None:
+    names = [column.name for column in STATISTICS.table.columns]
+    empty = {name: pa.nulls(len(claims)) for name in names}
+    rows = pa.table(
+        empty
+        | {
+            "country_code": pa.array(["12"] * len(claims), pa.string()),
+            "carrier": pa.array(["any"] * len(claims), pa.string()),
+            "service_code": pa.array(claims, pa.string()),
+            "success_rate": pa.array([rate for rate, _ in claims.values()], pa.float64()),
+            "attempts": pa.array([attempts for _, attempts in claims.values()], pa.int64()),
+            "part": pa.array([""] * len(claims), pa.string()),
+        }
+    )
+    number = f"{hours} {len(claims)}"
+    part = Part("", number, at(hours), number, "c", fetched=len(claims))
+    batch = Batch(STATISTICS.table, "7", [part], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
+    load_batch(connection, batch, Load("run", number, "statistics", "7", at(hours), accept_shrink=True))
+
+
+CLAIMS = st.dictionaries(
+    st.sampled_from("abc"),
+    st.tuples(st.one_of(st.none(), st.sampled_from([0.0, 1.0, 1 / 3]), st.floats(0, 1)), st.integers(0, 5)),
+    min_size=1,
+)
+HOURS = st.sampled_from([0.25, 3.0, 11.9999, 12.0, 24.0, 55.5])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("load"), HOURS, CLAIMS),
+        st.tuples(st.just("late"), HOURS, CLAIMS),
+        st.tuples(st.just("publish")),
+        st.tuples(st.just("rebuild"), CLAIMS),
+        st.tuples(st.just("lose the copy")),
+        st.tuples(st.just("another definition")),
+        st.tuples(st.just("prune")),
+    ),
+    max_size=9,
+)
+
+
+@settings(max_examples=12)
+@given(steps=STEPS)
+def test_kept_days_equal_those_worked_out_anew_whatever_happens(empty: Path, tmp_path_factory: Any, steps: Any) -> None:
+    place = Place(empty, tmp_path_factory.mktemp("days"))
+    now = 0.0
+    for name, *arguments in steps:
+        if name == "load":
+            now += arguments[0]
+            place.load(now, arguments[1])
+        elif name == "late":
+            place.load(now - arguments[0], arguments[1])
+        elif name == "publish":
+            publish(place.path, TABLES)
+        elif name == "rebuild" and place.loaded:
+            place.rebuild([(place.loaded[0][0], arguments[0]), *place.loaded[1:]])
+        elif name == "lose the copy":
+            published_path(place.path).unlink(missing_ok=True)
+        elif name == "another definition":
+            place.define_otherwise()
+        elif name == "prune":
+            prune(place.path, at(now), dry_run=False)
+        place.check()
+    publish(place.path, TABLES)
+    place.check()
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 10**12), st.floats(0, 1)), min_size=1, max_size=8)
+
+
+@given(spans=SPANS)
+def test_the_days_of_a_claim_add_up_to_its_life(spans: list[tuple[int, float]]) -> None:
+    """Spans in microseconds, up to eleven days each, one after the other."""
+    with stored() as store:
+        began = NOON
+        for span, rate in spans:
+            ended = began + span * MICROSECOND
+            key = {"country_code": "12", "carrier": "any", "service_code": "ds"}
+            store.version("statistics", began, max(ended, began + MICROSECOND), **key, success_rate=rate)
+            began = max(ended, began + MICROSECOND)
+        row = store.only("SELECT sum(round(in_force_seconds * 1e6)::BIGINT) AS us FROM marts.success_rates_daily")
+        assert row["us"] == (began - NOON) // MICROSECOND
+
+
+def test_a_sync_within_the_day_keeps_nothing_new_and_one_after_midnight_keeps_one_day(place: Place) -> None:
+    place.load(0, {"a": (0.5, 1)})
+    publish(place.path, TABLES)
+    assert place.check() == 0
+    with opened(place.path) as connection:
+        for hours, days in ((11, 0), (13, 1), (14, 0), (100, 3), (100.5, 0)):
+            _load(connection, hours, {"a": (0.5 + hours / 1000, 1)})
+            assert mart_days.settle(connection) == days
+    publish(place.path, TABLES)
+    assert place.check() == 4
+
+
+def test_a_replay_that_reads_old_answers_otherwise_is_told_at_once_and_published(place: Place) -> None:
+    for hours in (0, 30, 58):
+        place.load(hours, {"a": (0.5 + hours / 1000, 1)})
+    publish(place.path, TABLES)
+    assert place.check() == 2
+    place.rebuild([(0, {"a": (0.9, 1)}), *place.loaded[1:]])
+    assert place.check() == 2  # those of the copy, which still tells its own history
+    with duckdb.connect(str(place.path), read_only=True) as connection:
+        assert connection.execute(DAILY).fetchall()[0][6] == 0.9
+    publish(place.path, TABLES)
+    assert place.check() == 2
+    with duckdb.connect(str(published_path(place.path)), read_only=True) as connection:
+        assert connection.execute(DAILY).fetchall()[0][6] == 0.9
+
+
+def test_days_that_were_worked_out_in_another_way_are_not_kept(place: Place) -> None:
+    for hours in (0, 30, 58):
+        place.load(hours, {"a": (0.5, 1)})
+    publish(place.path, TABLES)
+    place.define_otherwise()
+    assert place.check() == 0
+    place.load(59, {"a": (0.6, 1)})
+    publish(place.path, TABLES)
+    assert place.check() == 2
+
+
+def test_settling_that_fails_half_way_keeps_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.load(0, {"a": (0.5, 1)})
+    place.load(24 * 70, {"a": (0.6, 1)})
+    asked: list[date] = []
+    keep = mart_days._keep
+
+    def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> date:
+        asked.append(first)
+        if len(asked) == 2:
+            raise MemoryError
+        return keep(connection, first, end)
+
+    monkeypatch.setattr(mart_days, "_keep", fails_at_the_second)
+    with pytest.raises(MemoryError):
+        publish(place.path, TABLES)
+    assert place.check() == 0
+    monkeypatch.undo()
+    publish(place.path, TABLES)
+    assert place.check() == 70
+
+
+@pytest.mark.parametrize("point", ["before publishing", "after publishing"])
+def test_a_kill_while_publishing_leaves_both_files_right(place: Place, point: str) -> None:
+    place.load(0, {"a": (0.5, 1), "b": (0.1, 1)})
+    publish(place.path, TABLES)
+    place.load(30, {"a": (0.6, 1), "b": (0.1, 1)})
+    program = (
+        "import sys, pathlib; from assets.datasets import DATASETS; from warehouse.publish import publish; "
+        "publish(pathlib.Path(sys.argv[1]), [dataset.table for dataset in DATASETS.values()])"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(place.path)], env=os.environ | {"SMSONLINE_CRASH_AT": point}, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    duckdb.connect(str(place.path)).close()  # reads the log that the killed process left
+    place.check()
+    publish(place.path, TABLES)
+    assert place.check() == 1

@@ -1,0 +1,187 @@
+"""marts.freshness, and the marts in the analysts' copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from assets.datasets import DATASETS
+from tests.warehouse.mart_store import TABLES, Store, stored
+from warehouse.connection import opened
+from warehouse.mart_views import marts
+from warehouse.migrate import migrate, shape
+from warehouse.publish import LONGEST_QUIET_SECONDS, publish, published_path
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with stored() as store:
+        yield store
+
+
+def load(store: Store, dataset: str, minutes: float, status: str = "ok", account: str = "7", **more: Any) -> None:
+    row = {"dataset": dataset, "account_id": account, "status": status, "load_id": f"{dataset} {minutes} {account}"}
+    store.put(
+        "ops.loads",
+        **row,
+        finished_at=now() - timedelta(minutes=minutes),
+        **({"inserted": 0, "changed": 0, "closed": 0} | more),
+    )
+
+
+def freshness(store: Store, dataset: str, account: str | None = "7") -> dict[str, Any]:
+    sql = "FROM marts.freshness WHERE dataset = ? AND account_id IS NOT DISTINCT FROM ?"
+    return store.only(sql, dataset, account)
+
+
+def test_the_cadence_is_the_declared_one_and_two_missed_syncs_are_stale(store: Store) -> None:
+    for dataset, minutes in (("statistics", 29), ("services", 121), ("balances", 3)):
+        load(store, dataset, minutes)
+    found = {name: freshness(store, name) for name in ("statistics", "services", "balances")}
+    assert {name: row["cadence_seconds"] for name, row in found.items()} == {
+        "statistics": 900,
+        "services": 3600,
+        "balances": 120,
+    }
+    assert {name: row["stale"] for name, row in found.items()} == {
+        "statistics": False,
+        "services": True,
+        "balances": False,
+    }
+    assert found["statistics"]["age_seconds"] == pytest.approx(29 * 60, abs=60)
+
+
+def test_a_failed_load_tells_its_error_and_does_not_count_as_fresh(store: Store) -> None:
+    load(store, "statistics", 40)
+    load(store, "statistics", 1, "failed", error="no answer")
+    row = freshness(store, "statistics")
+    assert (row["stale"], row["last_status"], row["last_error"]) == (True, "failed", "no answer")
+    load(store, "statistics", 0)
+    row = freshness(store, "statistics")
+    assert (row["stale"], row["last_status"], row["last_error"]) == (False, "ok", None)
+
+
+def test_every_dataset_has_a_row_before_it_was_ever_pulled(store: Store) -> None:
+    found = store.rows("FROM marts.freshness")
+    assert sorted(row["dataset"] for row in found) == sorted(DATASETS)
+    assert {(row["account_id"], row["stale"], row["rows"], row["last_ok_at"]) for row in found} == {
+        (None, True, 0, None)
+    }
+
+
+def test_rows_of_one_account_are_not_those_of_another(store: Store) -> None:
+    for account, orders in (("7", 2), ("8", 1)):
+        load(store, "inventory", 1, account=account)
+        load(store, "statistics", 1, account=account)
+        for number in range(orders):
+            store.order(number, account_id=account)
+    load(store, "inventory", 1, account="9")
+    store.claim(0.5, 10)
+    assert [freshness(store, "inventory", account)["rows"] for account in "789"] == [2, 1, 0]
+    assert [freshness(store, "statistics", account)["rows"] for account in "78"] == [1, 1]
+
+
+def test_another_cadence_in_the_settings_is_taken_over(tmp_path: Path) -> None:
+    faster = [replace(DATASETS["statistics"], cadence_minutes=1).table, *TABLES[4:], *TABLES[:3]]
+    with opened(tmp_path / "w.duckdb") as connection:
+        migrate(connection)
+        for tables, seconds in ((TABLES, 900), (faster, 60), (TABLES, 900)):
+            shape(connection, tables)
+            assert freshness(Store(connection), "statistics", None)["cadence_seconds"] == seconds
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse with a little of everything, and its copy."""
+    path = tmp_path_factory.mktemp("shelf") / "w.duckdb"
+    with opened(path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        store, noon = Store(connection), now()
+        store.claim(0.9, 100, since=noon - timedelta(days=3))
+        store.seen("statistics", noon)
+        store.offer(16)
+        for number in range(12):
+            store.order(number, noon - timedelta(hours=number), sms_count=1)
+        store.balance(500, noon - timedelta(hours=3), noon - timedelta(hours=1))
+        store.balance(300, noon - timedelta(hours=1))
+        for dataset in ("balances", "inventory"):
+            store.seen(dataset, noon, "7")
+        store.version("invoices", noon, account_id="7", payment_id="v", amount_cents=5, status="check", created_at=noon)
+        for dataset in ("statistics", "services", "inventory", "balances", "invoices"):
+            load(store, dataset, 1, inserted=1)
+    publish(path, TABLES)
+    duckdb.connect(str(path)).close()  # writes the log into the file, which is copied alone
+    return path
+
+
+@pytest.fixture
+def published(shelf: Path, tmp_path: Path) -> Path:
+    """The same as files of the test's own."""
+    for file in (shelf, published_path(shelf)):
+        shutil.copyfile(file, tmp_path / file.name)
+    return tmp_path / shelf.name
+
+
+def told(file: Path, mart: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        ages = " EXCLUDE (age_seconds)" if mart == "freshness" else ""
+        return connection.execute(f"SELECT *{ages} FROM marts.{mart} ORDER BY ALL").fetchall()
+
+
+@pytest.mark.parametrize("mart", marts())
+def test_the_copy_tells_what_the_warehouse_tells(shelf: Path, mart: str) -> None:
+    assert told(published_path(shelf), mart) == told(shelf, mart) != []
+
+
+@pytest.mark.parametrize("mart", marts())
+def test_the_marts_answer_when_the_copy_is_attached_to_another_database(shelf: Path, mart: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{published_path(shelf)}' AS other (READ_ONLY)")
+        found = connection.execute(f"SELECT count(*) FROM other.marts.{mart}").fetchall()
+    assert found == [(len(told(shelf, mart)),)]
+
+
+def age_of(file: Path) -> float:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return freshness(Store(connection), "statistics")["age_seconds"]
+
+
+def test_ages_in_the_copy_count_to_its_publication_until_that_is_long_ago(published: Path) -> None:
+    copy = published_path(published)
+    first = age_of(copy)
+    assert age_of(copy) == first
+    assert age_of(published) > first
+    for hours, counts in ((1.9, first - 1.9 * 3600), (2.1, None)):
+        with duckdb.connect(str(copy)) as connection:
+            connection.execute("UPDATE ops.copied SET published_at = published_at - to_seconds(?)", [hours * 3600])
+        with duckdb.connect(str(copy), read_only=True) as connection:
+            (row,) = Store(connection).rows("FROM marts.freshness WHERE dataset = 'statistics'")
+        assert row["age_seconds"] == (pytest.approx(counts) if counts is not None else pytest.approx(first, abs=3600))
+        with duckdb.connect(str(copy)) as connection:
+            connection.execute("UPDATE ops.copied SET published_at = published_at + to_seconds(?)", [hours * 3600])
+
+
+def test_a_quiet_copy_is_renewed_after_an_hour_so_that_it_does_not_look_stale(published: Path) -> None:
+    copy = published_path(published)
+    assert not publish(published, TABLES)
+    long_ago = copy.stat().st_mtime - LONGEST_QUIET_SECONDS - 1
+    os.utime(copy, (long_ago, long_ago))
+    before = age_of(copy)
+    with opened(published) as connection:
+        load(Store(connection), "statistics", 0)
+    assert publish(published, TABLES)
+    assert age_of(copy) < 60 < before
+    assert not publish(published, TABLES)

@@ -1,0 +1,51 @@
+"""What the columns mean that no dataset and no mart declares, as comments in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from warehouse.connection import first_row
+from warehouse.sql_files import sql
+from warehouse.tables import Table
+
+LINEAGE = {
+    "response_id": "The answer that brought this version, as in raw.responses.",
+    "first_seen_at": "First answer that ever listed the row, UTC.",
+    "last_seen_at": "Newest answer that listed the row, UTC.",
+}
+HISTORY = {
+    **LINEAGE,
+    "last_seen_at": "Newest answer that listed the row as this version, UTC.",
+    "valid_from": "The answer that brought this version, UTC.",
+    "valid_to": "The answer that changed the row or no longer listed it, UTC; null for the current version.",
+}
+HAS_RAW = """
+SELECT 1 FROM duckdb_tables()
+WHERE database_name = current_database() AND schema_name = 'raw' AND table_name = 'requests'
+"""
+
+
+def comment_statements(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[str]:
+    """``COMMENT ON`` for the books, the mirror of the ledger and the lineage of ``tables``.
+
+    The analysts' copy has neither raw answers nor all of the books.
+    """
+    from warehouse.mirror import TABLES as MIRROR  # it needs the migrations, and they need this module
+
+    statements = [sql("comments")]
+    if first_row(connection, HAS_RAW):
+        statements += [sql("comments_warehouse"), sql("comments_raw")]
+    for table in tables:
+        statements += _comments(f"sms.{table.name}", LINEAGE) + _comments(f"sms.{table.name}_history", HISTORY)
+    for name, columns in MIRROR.items():
+        statements += _comments(f"topups.{name}", {column.name: column.comment for column in columns})
+    return statements
+
+
+def _comments(relation: str, meanings: Mapping[str, str]) -> list[str]:
+    return [
+        f"COMMENT ON COLUMN {relation}.\"{column}\" IS '{meaning.replace(chr(39), chr(39) * 2)}'"
+        for column, meaning in meanings.items()
+    ]
