@@ -12,6 +12,7 @@ from assets.sync import Result
 from pipelines.settings import SettingsError, load_settings
 from pipelines.wiring import data_path
 from smsonline.errors import VendorError
+from topups.ledger.errors import LedgerUnavailable
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError, WarehouseLocked
 
@@ -24,7 +25,7 @@ class SmsOnline:
 
     def sync(self, dataset: str, run_id: str) -> Result:
         """One pass over one dataset, published. Raises ``dagster.Failure`` with one clear line when it cannot begin."""
-        with _clear_failures(), data_path(load_settings()) as path:
+        with clear_failures(), data_path(load_settings()) as path:
             result = next(iter(path.sync([dataset], run_id)))
             path.publish()
             return result
@@ -32,13 +33,14 @@ class SmsOnline:
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The warehouse, read-only. Raises ``dagster.Failure`` with one clear line when it cannot be read."""
-        with _clear_failures(), opened(load_settings().warehouse, read_only=True) as connection:
+        with clear_failures(), opened(load_settings().warehouse, read_only=True) as connection:
             yield connection
 
 
 @contextmanager
-def _clear_failures() -> Iterator[None]:
+def clear_failures() -> Iterator[None]:
+    """Turns every expected error of the body into ``dagster.Failure`` with its one line."""
     try:
         yield
-    except (SettingsError, VendorError, WarehouseError) as error:
+    except (SettingsError, VendorError, WarehouseError, LedgerUnavailable) as error:
         raise dg.Failure(str(error), allow_retries=isinstance(error, WarehouseLocked)) from None

@@ -6,7 +6,7 @@ None of them calls the vendor or opens the warehouse; they only look at Dagster'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -17,6 +17,8 @@ from pipelines.retention import clean_up
 from pipelines.settings import SettingsError
 
 HOUR, DAY, WEEK = 60, 1440, 10080
+# A run that a dead daemon left behind unsubmitted must not stop all later ones; one too many does no harm.
+LONGEST_WAIT = timedelta(hours=1)
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -63,7 +65,7 @@ def first_load(datasets: Mapping[str, Dataset]) -> dg.SensorDefinition:
         missing = [key for key in keys if context.instance.get_latest_materialization_event(key) is None]
         if not missing:
             return dg.SkipReason("every dataset was loaded before")
-        if _unfinished(context.instance, SYNC_ALL):
+        if unfinished(context.instance, SYNC_ALL):
             return dg.SkipReason(f"{SYNC_ALL} is under way")
         hour = datetime.now(UTC).strftime("%Y-%m-%dT%H")
         return dg.RunRequest(run_key=hour, asset_selection=missing)
@@ -74,12 +76,15 @@ def first_load(datasets: Mapping[str, Dataset]) -> dg.SensorDefinition:
 def _schedule(name: str, job: str, cron: str) -> dg.ScheduleDefinition:
     @dg.schedule(name=name, job_name=job, cron_schedule=cron, default_status=dg.DefaultScheduleStatus.RUNNING)
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if _unfinished(context.instance, job):
+        if unfinished(context.instance, job):
             return dg.SkipReason(f"the previous run of {job} has not ended")
         return dg.RunRequest()
 
     return tick
 
 
-def _unfinished(instance: dg.DagsterInstance, job: str) -> bool:
-    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED), limit=1))
+def unfinished(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a run of the job waits or goes on, unless it was left behind."""
+    lately = datetime.now(UTC) - LONGEST_WAIT
+    wanted = dg.RunsFilter(job_name=job, statuses=UNFINISHED, created_after=lately)
+    return bool(instance.get_runs(wanted, limit=1))

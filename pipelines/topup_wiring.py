@@ -18,36 +18,20 @@ from sqlalchemy.exc import ArgumentError
 
 from pipelines.calling import call_policy, catalogue
 from pipelines.settings import PREFIX, Settings, SettingsError
+from pipelines.topup_forecast import Forecaster
+from pipelines.topup_policy import policy_of
 from smsonline.client import Client
 from topups.context import Context, drive
 from topups.ledger import Ledger, open_ledger
 from topups.notices import AppriseNotifier, deliver
-from topups.policy import Policy, policy_from
 from topups.ports import KILL_VARIABLE, Clock, Notifier, SystemClock
 from topups.snapshot import Burn
 from topups.vendor import Units, VendorGateway
 
-OWN_SETTINGS = (
-    *("mode", "threshold_cents", "target_cents", "amount_min_cents", "amount_max_cents"),
-    *("cap_day_cents", "cap_week_cents", "cap_month_cents", "rail", "currency", "network"),
-)
+__all__ = ["deliver_notices", "notifier_of", "opened_ledger", "policy_of", "topup_context", "units_of"]
+
 # An apprise URL may hold commas itself; a new one begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The policy in force. Limits may be missing: then it refuses every payment and names them.
-
-    Raises ``SettingsError`` for an entry of ``[topup]`` that fits nothing.
-    """
-    for name in OWN_SETTINGS:
-        if name in settings.topup:
-            raise SettingsError(f"topup.{name}: write topup_{name} instead, or {PREFIX}TOPUP_{name.upper()}")
-    own = {name: getattr(settings, f"topup_{name}") for name in OWN_SETTINGS}
-    try:
-        return policy_from(settings.topup, Policy(**own))
-    except ValueError as error:
-        raise SettingsError(f"topup.{error}") from None
 
 
 def units_of(settings: Settings) -> Units:
@@ -98,20 +82,23 @@ def topup_context(
     ledger: Ledger,
     *,
     clock: Clock | None = None,
-    burn: Callable[[], Burn | None] = lambda: None,
+    burn: Callable[[], Burn | None] | None = None,
 ) -> Iterator[Context]:
     """Everything a pass needs for the account of ``settings``; the connections to the vendor are closed at the end.
 
-    The environment's kill switch is read anew at each look, and wins over the file's. Raises ``SettingsError`` or
+    ``burn`` replaces the forecast from warehouse and ledger. The environment's kill switch is read anew at each look,
+    and wins over the file's. Raises ``SettingsError`` or
     ``smsonline.errors.ConfigurationError``: each one line that names the setting.
     """
     account, endpoints, policy, units = settings.account, catalogue(settings), policy_of(settings), units_of(settings)
     calls = call_policy(settings)
     time = clock or SystemClock()
+    forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
     environment = ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})
     with Client(account, catalogue=endpoints, policy=calls, now=time.now) as client:
         gateway = VendorGateway(client, account.user_id, units, time, endpoints)
-        yield Context(ledger, gateway, policy, time, environment=environment, burn=burn)
+        asked = burn or (lambda: forecaster.burn(time.now()))
+        yield Context(ledger, gateway, policy, time, environment=environment, burn=asked)
 
 
 def deliver_notices(context: Context, notifier: Notifier | None) -> int:

@@ -53,6 +53,7 @@ def sandbox() -> Iterator[None]:
             "SMSONLINE_BASE_URL": address.base_url,
             "SMSONLINE_V2_BASE_URL": address.v2_base_url,
             "SMSONLINE_WAREHOUSE": str(Path("data", "sandbox.duckdb").resolve()),
+            "SMSONLINE_LEDGER": f"sqlite:///{Path('data', 'sandbox-ledger.db').resolve()}",
         }
         say(f"sandbox on {address.url}; its warehouse is {os.environ['SMSONLINE_WAREHOUSE']}")
         yield

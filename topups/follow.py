@@ -120,7 +120,9 @@ def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Re
 
 
 def _may_be(lost: Payment, row: VendorPayment, context: Context) -> bool:
-    """Whether a stray row may be the late outcome of a request that was given up."""
+    """Whether a stray row may be the late outcome of a request that was given up.
+
+    Its amount says nothing: the vendor may have changed it.
+    """
     recent = lost.sending_at is not None and context.now() - lost.sending_at < DAY
-    named = matching.named(lost.claimed, [row]) is not None
-    return named or (recent and row.amount_cents == lost.amount_cents)
+    return recent or matching.named(lost.claimed, [row]) is not None

@@ -53,20 +53,19 @@ def absences(payment: Payment, listing: PaymentList, alike: int, policy: Policy)
 
 
 def fate(
-    payment: Payment, listing: PaymentList, alike: int, missed: int, now: datetime, policy: Policy
+    payment: Payment, listing: PaymentList, alike: int, others: int, missed: int, now: datetime, policy: Policy
 ) -> State | None:
     """What becomes of an UNKNOWN payment without an exact row; None: keep looking.
 
-    ``alike`` candidates in this list, ``missed`` absences counted. A payment whose answer arrived exists, so it is
-    never declared not created.
+    ``alike`` candidates in this list, ``others`` unclaimed rows of another amount, ``missed`` absences counted. One of
+    the others may be the payment too, with an amount that the vendor changed. A payment whose answer arrived exists, so
+    it is never declared not created.
     """
     if listing.complete and is_quiet(payment, listing, policy):
-        if alike == 1:
-            return State.OPEN
-        if alike > 1:
-            return State.NEEDS_HUMAN
+        if alike:
+            return State.OPEN if alike + others == 1 else State.NEEDS_HUMAN
         if missed >= policy.absent_lists and not payment.claim:
-            return State.NOT_CREATED
+            return State.NEEDS_HUMAN if others else State.NOT_CREATED
     return too_old(payment, now, policy)
 
 

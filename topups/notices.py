@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -137,12 +138,16 @@ class AppriseNotifier:
     """Sends through apprise to the services behind the given URLs (they hold secrets and are never shown)."""
 
     def __init__(self, urls: Sequence[str]) -> None:
-        import apprise  # costly to import, and only the one who sends needs it
+        # It loads all its plugins with the first address; some import what Python is about to drop.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import apprise  # costly to import, and only the one who sends needs it
 
-        self._services = apprise.Apprise()
-        for number, url in enumerate(urls, start=1):
-            if not self._services.add(url):
-                raise ValueError(f"SMSONLINE_TOPUP_NOTIFY: address number {number} is none that apprise understands")
+            self._services = apprise.Apprise()
+            for number, url in enumerate(urls, start=1):
+                if not self._services.add(url):
+                    line = f"SMSONLINE_TOPUP_NOTIFY: address number {number} is none that apprise understands"
+                    raise ValueError(line)
 
     def send(self, notice: Notice) -> bool:
         """Whether every service took it; without services nobody did."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from topups.context import Context, Step, Steps
@@ -47,22 +48,24 @@ def look_at_payments(context: Context) -> Steps[Look]:
     except VendorUnavailable as error:
         told = error
     yield Step.LIST_READ
-    ledger, now = context.ledger, context.now()
-    known = watched(context)
     if isinstance(told, VendorUnavailable):
-        return Look(None, str(told), known)
-    largest = ledger.largest_list(context.account_id, told.at - SHRINK_MEMORY)
-    listing = judged(told, known, largest, context.policy)
-    ledger.saw_payments(context.account_id, listing, now)
+        return Look(None, str(told), watched(context))
+    judge = partial(judged, told, policy=context.policy)
+    listing, known = context.ledger.saw_payments(
+        context.account_id, _since(context), told.at - SHRINK_MEMORY, judge, context.now()
+    )
     yield Step.LIST_WRITTEN
     return Look(listing, listing.problem, known)
 
 
 def watched(context: Context) -> list[Payment]:
     """The payments of the account that may still change, or that the vendor's list still has to show."""
+    return context.ledger.under_watch(context.account_id, _since(context))
+
+
+def _since(context: Context) -> datetime:
     policy = context.policy
-    since = context.now() - max(policy.list_memory, policy.late_watch + DAY)
-    return context.ledger.under_watch(context.account_id, since)
+    return context.now() - max(policy.list_memory, policy.late_watch + DAY)
 
 
 def look_at_transaction(context: Context, order_id: str) -> Steps[Transaction | None]:

@@ -26,6 +26,7 @@ from topups.reconciled import Reconciled
 from topups.reserving import ask_a_person, leave_a_trace, reserve
 from topups.snapshot import Snapshot, blocking_rows
 from topups.states import COUNTS_AS_CREATED, State
+from topups.verdicts import write_early_no, write_verdict
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,24 @@ def run(context: Context, decision_id: str = "") -> Steps[Pass]:
 def _run(context: Context, decision_id: str) -> Steps[Pass]:
     early = _without_a_look(context)
     if early:
+        write_early_no(context, decision_id, early)
+        yield Step.DECIDED
         return Pass(context.account_id, early)
     done = yield from reconcile(context)
     if done.balance is None or context.now() - done.balance.at > context.policy.list_max_age:
         done.balance, done.balance_problem = yield from look_at_balance(context)
-    snapshot = observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
+    # As old as the reconciling; whatever moved since is seen where the slot is taken, or before the request.
+    assert done.snapshot
+    snapshot = observed(context, done.snapshot, done)
     verdict = decide(snapshot, context.policy, context.now())
-    context.ledger.saw_decision(context.account_id, {"decision_id": decision_id, **_plain(verdict)}, context.now())
+    write_verdict(context, decision_id, verdict)
     yield Step.DECIDED
     if isinstance(verdict, Refusal):
         payment = leave_a_trace(context, verdict, decision_id)
         return Pass(context.account_id, verdict, verdict.decision, payment, done)
     result = yield from _carry_out(context, snapshot, verdict, decision_id, done)
+    if result.refusal:
+        write_verdict(context, decision_id, result.refusal)
     return dataclasses.replace(result, decision=verdict, reconciled=done)
 
 
@@ -125,7 +132,7 @@ def _send(context: Context, payment: Payment, listing: PaymentList, before: Snap
         State.SENDING,
         now,
         {"sending_at": now, "deadline_at": now + context.policy.send_deadline},
-        check=lambda inside: Refusal(Reason.KILL_SWITCH, inside.paused) if inside.paused else None,
+        unless_paused=True,
     )
     yield Step.SENDING
     if sending is None:
@@ -190,7 +197,3 @@ def _unclean(context: Context, listing: PaymentList | None, problem: str) -> Ref
     if context.killed():
         return Refusal(Reason.KILL_SWITCH, "the environment's kill switch is on")
     return None
-
-
-def _plain(verdict: Decision | Refusal) -> dict[str, Any]:
-    return verdict.as_json() if isinstance(verdict, Refusal) else {"reason": None, "decision": verdict.as_json()}

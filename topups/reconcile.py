@@ -40,8 +40,8 @@ def reconcile(context: Context) -> Steps[Reconciled]:
     if done.listing:
         yield from adopt(context, done.listing, known, done)
     yield from prove_credits(context, known, done)
-    snapshot = context.ledger.snapshot(context.account_id, context.now())
-    tell_what_is_due(context, observed(context, snapshot, done), _present(context, known, done))
+    done.snapshot = observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
+    tell_what_is_due(context, done.snapshot, _present(context, known, done))
     yield Step.RECONCILED
     return done
 

@@ -9,12 +9,16 @@ from topups import telling
 from topups.context import Context, Step, Steps
 from topups.ledger.rows import Payment
 from topups.ports import Balance, PaymentList
+from topups.snapshot import Snapshot
 from topups.states import State
 
 
 @dataclass
 class Reconciled:
-    """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none."""
+    """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none.
+
+    ``snapshot`` is what is known at its end, from ledger and vendor; None when it did not get that far.
+    """
 
     balance: Balance | None = None
     balance_problem: str = ""
@@ -24,6 +28,7 @@ class Reconciled:
     adopted: list[str] = field(default_factory=list)
     ledger_problem: str = ""
     noted: int = 0  # facts that changed without a step
+    snapshot: Snapshot | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""

@@ -146,11 +146,11 @@ def cooled_down(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
 
 
 def count_left(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
-    """So many payments in any 24 hours, tried ones included."""
-    tries = snapshot.tries(now - DAY)
-    return Finding(
-        Reason.COUNT_CAP, tries < policy.creates_per_day, f"{tries} in 24 hours", f"{policy.creates_per_day}"
-    )
+    """So many payments in any 24 hours by the vendor's clock too, tried ones included."""
+    window = _widened(DAY, policy)
+    tries = snapshot.tries(now - window)
+    limit = policy.creates_per_day
+    return Finding(Reason.COUNT_CAP, tries < limit, f"{tries} in {_span(window)}", f"{limit}")
 
 
 def coin_allowed(policy: Policy) -> Finding:
@@ -186,15 +186,12 @@ def exposed(amount: int, snapshot: Snapshot, policy: Policy) -> Finding:
 
 
 def caps_left(amount: int, snapshot: Snapshot, policy: Policy, now: datetime) -> list[Finding]:
-    """Rolling windows over what was created, not over what was paid.
-
-    A request that the vendor carries out late is created later than it was counted, so each window is longer by the
-    longest such delay.
-    """
+    """Rolling windows over what was created, not over what was paid."""
     found = []
-    for reason, name, window in WINDOWS:
-        spent, limit = snapshot.created_cents(now - window - policy.unknown_quiescence), getattr(policy, name)
-        figure = f"{usd(spent)} in {window.days} days and {usd(amount)} more"
+    for reason, name, days in WINDOWS:
+        window, limit = _widened(days, policy), getattr(policy, name)
+        spent = snapshot.created_cents(now - window)
+        figure = f"{usd(spent)} in {_span(window)} and {usd(amount)} more"
         found.append(Finding(reason, spent + amount <= limit, figure, usd(limit)))
     return found
 
@@ -211,6 +208,11 @@ def person_agreed(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
     agreed = waiting.approved_at is not None
     word = "is approved" if agreed else f"over {usd(waiting.amount_cents)} waits since {_span(age)}"
     return Finding(Reason.AWAITING_APPROVAL, agreed, f"{waiting.payment_id} {word}", _span(limit))
+
+
+def _widened(window: timedelta, policy: Policy) -> timedelta:
+    """What the vendor carries out late is created later than it was counted, by as much as the quiescence."""
+    return window + policy.unknown_quiescence
 
 
 def _none_in(snapshot: Snapshot, reason: Reason, states: tuple[State, ...]) -> Finding:

@@ -5,14 +5,26 @@ from __future__ import annotations
 from topups.amounts import fingerprinted
 from topups.policy import Policy
 from topups.reasons import Reason
-from topups.snapshot import Snapshot
+from topups.snapshot import Burn, Snapshot
+
+# A burn at which the threshold lasts for longer than this is no leak, whatever the account is used to.
+CALM_HOURS = 24
 
 
 def trigger_cents(snapshot: Snapshot, policy: Policy) -> int:
-    """The balance below which to act: the threshold, or the forecast's earlier point, never near the target."""
-    assert policy.threshold_cents is not None and policy.target_cents is not None
-    forecast = min(snapshot.burn.reorder_cents, policy.target_cents * 2 // 3) if snapshot.burn else 0
+    """The balance below which to act: the threshold, or the forecast's earlier point."""
+    assert policy.threshold_cents is not None
+    forecast = min(snapshot.burn.reorder_cents, highest_trigger_cents(policy)) if snapshot.burn else 0
     return max(policy.threshold_cents, forecast)
+
+
+def highest_trigger_cents(policy: Policy) -> int:
+    """No forecast acts above this balance, so only below it one is needed to decide.
+
+    A payment then is at least a third of the target, and never smaller than the smallest one allowed.
+    """
+    assert policy.target_cents is not None and policy.amount_min_cents is not None
+    return min(policy.target_cents * 2 // 3, policy.target_cents - policy.amount_min_cents)
 
 
 def sized(snapshot: Snapshot, policy: Policy) -> int:
@@ -29,8 +41,19 @@ def sized(snapshot: Snapshot, policy: Policy) -> int:
 
 def approval_wanted(amount: int, snapshot: Snapshot, policy: Policy) -> Reason | None:
     """Why a person has to agree to a payment, or None."""
-    burn = snapshot.burn
-    if burn and burn.normal_cents_per_hour and burn.cents_per_hour > policy.anomaly_factor * burn.normal_cents_per_hour:
+    if snapshot.burn and is_anomalous(snapshot.burn, policy):
         return Reason.ANOMALOUS_BURN
     large = policy.approval_limit_cents is not None and amount > policy.approval_limit_cents
     return Reason.AWAITING_APPROVAL if large or policy.mode == "approve" else None
+
+
+def is_anomalous(burn: Burn, policy: Policy) -> bool:
+    """Whether money leaves the account so much faster than usual that somebody may be stealing it.
+
+    Without a usual burn nothing is unusual. Where the usual burn is nearly nothing only the pace counts: it has to use
+    up the threshold within a day.
+    """
+    if burn.normal_cents_per_hour is None:
+        return False
+    calm = (policy.threshold_cents or 0) / CALM_HOURS
+    return burn.cents_per_hour > max(policy.anomaly_factor * burn.normal_cents_per_hour, calm)

@@ -46,14 +46,16 @@ def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> Steps
         return
     rows = unclaimed(context, listing)
     alike = matching.candidates(payment, rows)
+    others = len(rows) - len(alike)
     missed = matching.absences(payment, listing, len(alike), policy)
-    to = matching.fate(payment, listing, len(alike), missed, context.now(), policy)
+    to = matching.fate(payment, listing, len(alike), others, missed, context.now(), policy)
     if to == State.OPEN:
         told = yield from look_at_transaction(context, alike[0].vendor_id)
         opened = open_payment(context, payment, alike[0], told, guessed=True)
         done.moved += [(payment.payment_id, payment.state, opened.state)] if opened else []
     elif to is not None:
-        yield from move_to(context, payment, to, done, f"{len(alike)} payments fit, {missed} lists without it")
+        found = f"{len(alike)} of {len(rows)} new payments fit, {missed} lists without it"
+        yield from move_to(context, payment, to, done, found)
     elif missed != payment.absences:
         changes = {"absences": missed, "absent_at": listing.at if missed else None}
         context.ledger.note(payment, "looked_for", context.now(), changes)

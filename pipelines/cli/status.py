@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from assets.datasets import DATASETS
 from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.overrides import with_overrides
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
+from pipelines.cli.topup_outlook import runway
 from pipelines.settings import Settings, SettingsError, load_settings
+from pipelines.topup_forecast import Forecaster
+from pipelines.topup_policy import policy_of
+from topups.amounts import usd
+from topups.forecast.forecasting import Forecast
 from warehouse.overview import overview
+
+if TYPE_CHECKING:
+    from topups.ledger import Ledger
+
+
+Row = Mapping[str, Any]
 
 
 def run_status(*, as_json: bool) -> None:
@@ -20,11 +33,14 @@ def run_status(*, as_json: bool) -> None:
         settings = load_settings()
         datasets = _declared(settings)
         loads, money = overview(settings.warehouse, datasets) if settings.warehouse.exists() else ({}, [])
+        accounts = _with_forecasts(money, settings) if money else []
     rows = [_line(dataset, loads.get(dataset.name, {})) for dataset in datasets.values()]
     if as_json:
-        print_json({"warehouse": str(settings.warehouse), "datasets": rows, "accounts": money})
+        print_json(
+            {"warehouse": str(settings.warehouse), "datasets": rows, "accounts": [account for account, _ in accounts]}
+        )
     else:
-        _print(rows, money)
+        _print(rows, accounts)
     if any(row["stale"] for row in rows):
         if not loads:
             say(f"nothing has been synced into {settings.warehouse} yet: run smsonline sync")
@@ -55,7 +71,37 @@ def _line(dataset: Dataset, known: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print(rows: Sequence[Mapping[str, Any]], money: Sequence[Mapping[str, Any]]) -> None:
+def _with_forecasts(money: Sequence[Row], settings: Settings) -> list[tuple[Row, Forecast | None]]:
+    """Each account with its forecast, whose figures take the place of the overview's where there is one."""
+    policy, now = policy_of(settings), datetime.now(UTC)
+    found: list[tuple[Row, Forecast | None]] = []
+    with _ledger(settings) as ledger:
+        for account in money:
+            forecaster = Forecaster(settings.warehouse, account["account_id"], policy, ledger)
+            forecast = forecaster.forecast(now, account["balance_cents"])
+            figures = forecast.as_json() if forecast else {}
+            found.append(({**account, **figures, "forecast_problem": forecaster.problem}, forecast))
+    return found
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Ledger | None]:
+    """The ledger where top-ups are in use; without it nobody waits for its library."""
+    if settings.topup_mode == "off":
+        yield None
+        return
+    from topups.ledger import LedgerUnavailable, read_ledger
+
+    try:
+        ledger = read_ledger(settings.ledger.get_secret_value(), busy_seconds=1)
+    except LedgerUnavailable:
+        yield None
+        return
+    with ledger:
+        yield ledger
+
+
+def _print(rows: Sequence[Row], accounts: Sequence[tuple[Row, Forecast | None]]) -> None:
     columns = ["dataset", "age", "cadence", "state", "rows", "rejected", "drift", "last load"]
     cells = [
         [
@@ -71,12 +117,20 @@ def _print(rows: Sequence[Mapping[str, Any]], money: Sequence[Mapping[str, Any]]
         for row in rows
     ]
     print_table("datasets", columns, cells, right=("age", "cadence", "rows", "rejected", "drift"))
-    for account in money:
-        hours = account["hours_to_empty"]
-        runway = "no spending seen" if hours is None else f"empty in {hours:,.0f} h"
-        balance = f"balance {account['balance_cents'] / 100:,.2f} USD"
-        print_line = f"account {account['account_id']}: {balance}, {runway}, {account['open_payments']} open payments"
-        sys.stdout.write(print_line + "\n")
+    for account, forecast in accounts:
+        parts = [f"balance {usd(account['balance_cents'])}", *_outlook(account, forecast)]
+        parts.append(f"{account['open_payments']} open payments")
+        sys.stdout.write(f"account {account['account_id']}: {', '.join(parts)}\n")
+
+
+def _outlook(account: Row, forecast: Forecast | None) -> list[str]:
+    if forecast is None:
+        return [f"no forecast ({account['forecast_problem']})"]
+    return [
+        runway(forecast),
+        f"burn {forecast.mean:,.1f} cents an hour",
+        f"re-order point {usd(forecast.reorder_cents)}",
+    ]
 
 
 def _span(seconds: float) -> str:

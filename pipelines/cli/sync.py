@@ -11,10 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from assets.sync import DataPath, Result
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
-from pipelines.settings import load_settings
+from pipelines.settings import Settings, load_settings
+from pipelines.topup_mirror import refresh_mirror
 from pipelines.wiring import chosen, data_path, declared
 from smsonline.errors import ConfigurationError, VendorError
+from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger
 from warehouse.errors import WarehouseError
+from warehouse.tables import Table
 
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
 
@@ -28,16 +31,29 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         with data_path(settings, accept_shrink=accept_shrink) as path:
             log_beside(settings.warehouse)
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
+            unmirrored = mirror_ledger(settings, [dataset.table for dataset in path.datasets.values()])
             unpublished = _published(path)
     results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
     else:
         print_results(results)
-    for line in dict.fromkeys([*problems(results), *unpublished]):
+    for line in dict.fromkeys([*problems(results), *unmirrored, *unpublished]):
         say(f"error: {line}")
     if code := exit_code(results) or (FAILED if unpublished else 0):
         sys.exit(code)
+
+
+def mirror_ledger(settings: Settings, tables: Sequence[Table]) -> list[str]:
+    """Brings the payments of the ledger along, if there is one; the line that says why not, which fails no dataset."""
+    try:
+        with read_ledger(settings.ledger.get_secret_value()) as ledger:
+            refresh_mirror(ledger, settings.warehouse, tables)
+    except NoLedgerYet:
+        return []
+    except (LedgerUnavailable, WarehouseError) as error:
+        return [str(error)]
+    return []
 
 
 def _published(path: DataPath) -> list[str]:

@@ -7,15 +7,12 @@ from typing import Any
 
 from pipelines.cli.console import FAILED, log_beside, print_json, say
 from pipelines.cli.topup_console import clear_topup_errors
-from pipelines.settings import Settings, load_settings
-from pipelines.topup_wiring import deliver_notices, notifier_of, opened_ledger, topup_context
+from pipelines.settings import load_settings
+from pipelines.topup_passes import pay, reconcile
 from topups.amounts import usd
-from topups.context import Context, drive
-from topups.ledger import LedgerUnavailable, Payment
-from topups.ports import Notifier
-from topups.protocol import Pass, run
-from topups.reasons import Reason, Refusal
-from topups.reconcile import run_reconcile
+from topups.ledger import Payment
+from topups.protocol import Pass
+from topups.reasons import Reason
 from topups.reconciled import Reconciled
 
 
@@ -24,7 +21,7 @@ def run_topup(*, as_json: bool) -> None:
     with clear_topup_errors(as_json=as_json):
         settings = load_settings()
         log_beside(settings.warehouse)
-        done, delivered = _pass(settings)
+        done, delivered = pay(settings, warn=_warn)
     broken = done.refusal is not None and done.refusal.reason == Reason.LEDGER_UNAVAILABLE
     line = done.refusal.facts if broken and done.refusal else ""
     if as_json:
@@ -42,11 +39,7 @@ def run_reconciling(*, as_json: bool) -> None:
     with clear_topup_errors(as_json=as_json):
         settings = load_settings()
         log_beside(settings.warehouse)
-        notifier = notifier_of(settings)
-        with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
-            done = drive(run_reconcile(context))
-            delivered = _delivered(context, notifier)
-            account_id = context.account_id
+        account_id, done, delivered = reconcile(settings, warn=_warn)
     document = {"account_id": account_id, **done.as_json(), "notices_delivered": delivered}
     if as_json:
         print_json(document)
@@ -55,23 +48,8 @@ def run_reconciling(*, as_json: bool) -> None:
     _end(done)
 
 
-def _pass(settings: Settings) -> tuple[Pass, int]:
-    notifier = notifier_of(settings)
-    try:
-        with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
-            done = drive(run(context))
-            return done, _delivered(context, notifier)
-    except LedgerUnavailable as error:
-        return Pass(settings.account.user_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error))), 0
-
-
-def _delivered(context: Context, notifier: Notifier | None) -> int:
-    """What a notice meets must not hide what came of the pass."""
-    try:
-        return deliver_notices(context, notifier)
-    except LedgerUnavailable as error:
-        say(f"warning: notices wait for the next pass: {error}")
-        return 0
+def _warn(line: str) -> None:
+    say(f"warning: {line}")
 
 
 def _told(done: Pass) -> list[str]:

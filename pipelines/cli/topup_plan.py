@@ -1,27 +1,44 @@
-"""``smsonline topup plan``: the verdict of now, or of a past instant, with every rule's figure and limit."""
+"""``smsonline topup plan``: the verdict of now, or of a past instant, with every rule's figure and limit, the forecast
+it rests on, and advice."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.cli.console import log_beside, print_json, print_table
 from pipelines.cli.topup_console import clear_topup_errors
+from pipelines.cli.topup_outlook import advice_lines, forecast_lines, outlook_json
 from pipelines.settings import Settings, SettingsError, load_settings
+from pipelines.topup_forecast import Forecaster
 from pipelines.topup_wiring import opened_ledger, policy_of, topup_context
+from topups.advisor import Advice
 from topups.amounts import usd
 from topups.context import Context
+from topups.forecast.forecasting import Forecast
+from topups.history import snapshot_at
+from topups.ledger import Ledger
 from topups.observe import SHRINK_MEMORY, judged, watched
-from topups.plan import Plan, judge, plan_at
+from topups.plan import Plan, judge
 from topups.policy import Policy, policy_from
 from topups.ports import VendorUnavailable
-from topups.reasons import Refusal
+from topups.reasons import Decision, Refusal
 from topups.reconcile import observed
 from topups.reconciled import Reconciled
 from topups.snapshot import Snapshot
+
+
+class Outlook(NamedTuple):
+    """What a plan rests on: the forecast or why there is none, and what is advised."""
+
+    forecast: Forecast | None
+    problem: str
+    advice: Sequence[Advice]
 
 
 def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
@@ -30,40 +47,55 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
         settings = load_settings()
         log_beside(settings.warehouse)
         instant = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
-        found, policy, instant = _planned(settings, instant, file)
+        policy = policy_in(file, policy_of(settings))
+        with opened_ledger(settings) as ledger:
+            known, instant = _known(settings, ledger, instant)
+            found, outlook = planned(settings, ledger, known, policy, instant)
     if as_json:
-        print_json(plan_json(found, policy, instant))
+        print_json({**plan_json(found, policy, instant), **outlook_json(*outlook)})
     else:
-        _print(found, policy)
+        _print(found, policy, outlook)
 
 
 def plan_json(found: Plan, policy: Policy, at: datetime) -> dict[str, Any]:
     """The plan under the same names as a run's decision: ``planned`` is the payment, where the rules get that far."""
-    verdict = found.verdict
+    verdict, wanted = found.verdict, _wanted(found)
     refusal = verdict if isinstance(verdict, Refusal) else None
-    planned = verdict.decision if isinstance(verdict, Refusal) else verdict
     return {
         "account_id": found.account_id,
         "at": at.isoformat(),
         "mode": policy.mode,
         "decision": "refuse" if refusal else "create",
         "reason": str(refusal.reason) if refusal else None,
-        "facts": refusal.facts if refusal else planned.why if planned else "",
-        "planned": planned.as_json() if planned else None,
+        "facts": refusal.facts if refusal else wanted.why if wanted else "",
+        "planned": wanted.as_json() if wanted else None,
         "decision_id": found.decision_id,
         "rules": found.as_json()["rules"],
     }
 
 
-def _planned(settings: Settings, at: datetime | None, file: Path | None) -> tuple[Plan, Policy, datetime]:
-    policy = policy_in(file, policy_of(settings))
-    with opened_ledger(settings) as ledger:
-        if at is not None:
-            return plan_at(ledger, settings.account.user_id, policy, at), policy, at
-        with topup_context(settings, ledger) as context:
-            known = looked_at(context)
-            now = context.now()
-            return judge(known, policy, now), policy, now
+def planned(settings: Settings, ledger: Ledger, known: Snapshot, policy: Policy, at: datetime) -> tuple[Plan, Outlook]:
+    """The verdict on what is known, with the forecast as of then, and what it rests on."""
+    forecaster = Forecaster(settings.warehouse, known.account_id, policy, ledger)
+    cents = known.balance.cents if known.balance else None
+    forecast = forecaster.forecast(at, cents)
+    found = judge(dataclasses.replace(known, burn=forecast.burn if forecast else None), policy, at)
+    wanted = _wanted(found)
+    advice = forecaster.advice(forecast, at, cents, wanted.amount_cents if wanted else None)
+    return found, Outlook(forecast, forecaster.problem, advice)
+
+
+def _known(settings: Settings, ledger: Ledger, at: datetime | None) -> tuple[Snapshot, datetime]:
+    """What is known now, after a look at the vendor, or was known at a past instant."""
+    if at is not None:
+        return snapshot_at(ledger, settings.account.user_id, at), at
+    # The forecast is made for the balance of this look.
+    with topup_context(settings, ledger, burn=lambda: None) as context:
+        return looked_at(context), context.now()
+
+
+def _wanted(found: Plan) -> Decision | None:
+    return found.verdict.decision if isinstance(found.verdict, Refusal) else found.verdict
 
 
 def policy_in(file: Path | None, base: Policy) -> Policy:
@@ -93,12 +125,14 @@ def looked_at(context: Context) -> Snapshot:
     return observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
 
 
-def _print(found: Plan, policy: Policy) -> None:
+def _print(found: Plan, policy: Policy, outlook: Outlook) -> None:
     rows = [
         [finding.reason, "kept" if finding.passed else "BROKEN", finding.figure, finding.limit]
         for finding in found.findings
     ]
     print_table(f"top-up plan (mode {policy.mode})", ["rule", "", "figure", "limit"], rows)
+    for line in [*forecast_lines(outlook.forecast, outlook.problem), *advice_lines(outlook.advice)]:
+        sys.stdout.write(line + "\n")
     verdict = found.verdict
     if isinstance(verdict, Refusal):
         line = f"no payment would be asked for: {verdict}"

@@ -9,11 +9,13 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from smsonline.sandbox.answers import error
 from smsonline.sandbox.control import control_routes
+from smsonline.sandbox.dated import Dated
 from smsonline.sandbox.faults import Faults
 from smsonline.sandbox.geography import Scale
 from smsonline.sandbox.requests import Requests
@@ -44,11 +46,15 @@ class Sandbox:
         self.lock = threading.RLock()
         self.world = World(seed, scale, user_id, now)
         routes = [*vendor_routes(self), *control_routes(self)]
-        self.app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path})
+        clock = Middleware(Dated, self._instant)
+        self.app = Starlette(routes=routes, middleware=[clock], exception_handlers={HTTPException: _no_such_path})
 
     def __repr__(self) -> str:
         """Without the key."""
         return f"Sandbox(seed={self.world.seed}, user_id={self.user_id!r})"
+
+    def _instant(self) -> int:
+        return self.world.clock.instant()  # of the world as it is by then: tests put in another one
 
     def advance(self, seconds: float) -> None:
         """Let simulated time pass. Raises ``ValueError`` for a negative number."""

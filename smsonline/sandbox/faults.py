@@ -60,9 +60,12 @@ DAMAGE = {
 COMMITS = "commit_then_"
 COMMIT_THEN = {
     "commit_then_500": "the call takes effect, then answers 500",
+    "commit_then_503": "the call takes effect, then answers 503",
     "commit_then_drop": "the call takes effect, then the connection closes",
     "commit_then_timeout": "the call takes effect, then no answer comes",
     "commit_then_garbage": "the call takes effect, then answers random bytes",
+    "commit_then_html": "the call takes effect, then answers an HTML page",
+    "commit_then_redirect": "the call takes effect, then answers 307 to the same path",
 }
 KINDS: dict[str, Kind] = {
     "latency": Kind("delay", "the answer comes late (=SECONDS, default 0.05)"),

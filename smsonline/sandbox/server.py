@@ -55,7 +55,14 @@ class _Server(uvicorn.Server):
 
     def __init__(self, sandbox: Sandbox) -> None:
         config = uvicorn.Config(
-            sandbox.app, http=_Protocol, loop="asyncio", ws="none", lifespan="off", access_log=False, log_config=None
+            sandbox.app,
+            http=_Protocol,
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            date_header=False,  # it would be this machine's time
         )
         super().__init__(config)
         self.ready = threading.Event()

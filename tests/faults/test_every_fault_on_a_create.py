@@ -23,7 +23,8 @@ CREATING = {
 UNKNOWN = (
     *("http_429", "http_500", "http_502", "http_503", "http_222", "redirect", "timeout", "drop", "garbage", "html"),
     *("empty_body", "drop_midway", "truncated"),
-    *("commit_then_500", "commit_then_drop", "commit_then_timeout", "commit_then_garbage"),
+    *("commit_then_500", "commit_then_503", "commit_then_drop", "commit_then_timeout", "commit_then_garbage"),
+    *("commit_then_html", "commit_then_redirect"),
 )
 SAID_NO = {
     "http_400": Refused,

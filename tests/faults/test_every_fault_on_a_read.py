@@ -40,9 +40,12 @@ RAISED = {
     "drop_midway": (Unreachable, ATTEMPTS),
     "truncated": (UnreadableAnswer, ATTEMPTS),
     "commit_then_500": (ServerFault, ATTEMPTS),
+    "commit_then_503": (ServerFault, ATTEMPTS),
     "commit_then_drop": (Unreachable, ATTEMPTS),
     "commit_then_timeout": (TimedOut, ATTEMPTS),
     "commit_then_garbage": (UnreadableAnswer, ATTEMPTS),
+    "commit_then_html": (UnreadableAnswer, ATTEMPTS),
+    "commit_then_redirect": (UnexpectedRedirect, 1),
 }
 # Wrong data, but answers: the client hands them on, the normaliser judges them.
 ANSWERED = {

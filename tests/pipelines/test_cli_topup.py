@@ -128,7 +128,8 @@ def test_a_paid_payment_is_credited_once_the_balance_shows_it(shop, command):
     done = command("topup", "reconcile", "--json")
     assert (done.code, done.document["problems"]) == (0, [])
     assert done.document["moved"][-1] == {"payment_id": payment, "from": "PAID", "to": "CREDITED"}
-    assert command("topup", "run", "--json").document["reason"] == "BALANCE_OK"
+    # The vendor's clock now runs five minutes ahead of this machine's, and its answers say so.
+    assert command("topup", "run", "--json").document["reason"] == "CLOCK_SUSPECT"
     assert shop.creates() == 1
 
 

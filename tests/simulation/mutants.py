@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from topups import matching, protocol, snapshot
+from topups import matching, protocol, rules, snapshot
 from topups.answering import write_down
 from topups.context import Context, Step, Steps
 from topups.ledger.rows import Payment
@@ -78,6 +78,19 @@ def a_cap_counts_only_what_was_paid(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(snapshot, "is_counted", is_counted)
 
 
+def a_row_of_another_amount_is_never_ours(patch: pytest.MonkeyPatch) -> None:
+    real = matching.fate
+
+    def fate(payment: Payment, listing: PaymentList, alike: int, _: int, *rest: Any) -> State | None:
+        return real(payment, listing, alike, 0, *rest)
+
+    patch.setattr(matching, "fate", fate)
+
+
+def windows_end_by_our_clock_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(rules, "_widened", lambda window, _: window)
+
+
 def nothing(_: pytest.MonkeyPatch) -> None:
     """The mutation is in the policy."""
 
@@ -104,5 +117,7 @@ MUTANTS = (
         policy={"unknown_quiescence": timedelta(minutes=1), "absent_lists": 1},
     ),
     Mutant("a partial list counted as absence", a_partial_list_counts_as_absence, "bad lists", 400),
+    Mutant("a row of another amount is never ours", a_row_of_another_amount_is_never_ours, "everything", 400, "7"),
+    Mutant("windows end by our clock alone", windows_end_by_our_clock_alone, "days", 300, "5"),
     Mutant("cap counts only paid", a_cap_counts_only_what_was_paid, "unpaid", 100, "5"),
 )

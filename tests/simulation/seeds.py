@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tests.simulation.stage import stage
 from tests.simulation.truth import Violation
-from tests.simulation.world import live, stage
+from tests.simulation.world import live
 
 
 def broken(seeds: Iterable[int]) -> list[str]:

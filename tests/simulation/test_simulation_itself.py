@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.simulation.world import live, stage
+from tests.simulation.stage import stage
+from tests.simulation.world import live
 from topups.states import State
 
 REACHED = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.kinds import KINDS
 from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.stage import stage
 from tests.simulation.truth import Violation
-from tests.simulation.world import KINDS, live, stage
+from tests.simulation.world import live
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

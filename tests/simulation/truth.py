@@ -99,6 +99,8 @@ class Truth:
             made = [r.asked_cents for r in self.rows if r.intent and r.committed_at > row.committed_at - window]
             if sum(made) > getattr(self.policy, name):
                 self._break(f"5: {sum(made)} cents created in {window}, {name} is {getattr(self.policy, name)}")
+            if window == DAY and len(made) > self.policy.creates_per_day:
+                self._break(f"5: {len(made)} payments created within a day")
 
     def set(self, row: Row, status: str, now: datetime) -> None:
         """The vendor says another word on a payment."""

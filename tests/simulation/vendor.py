@@ -45,6 +45,7 @@ class Faults:
 
     creates: tuple[tuple[str, int], ...] = (
         *(("ok", 30), ("wrong_amount", 5), ("garbage", 5), ("foreign_link", 3), ("broken_before", 5)),
+        ("lost_and_changed", 3),
         *(("broken_after", 8), ("timeout_after", 8), ("timeout_late", 14), ("timeout_never", 10)),
         *(("declined", 6), ("not_sent", 6)),
     )
@@ -136,7 +137,8 @@ class Vendor:
             self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
         row = None
         if how not in ("timeout_late", "timeout_never", "broken_before"):
-            cents = order.amount_cents + self.random.choice((-100, 150)) * (how == "wrong_amount")
+            changed = how in ("wrong_amount", "lost_and_changed")
+            cents = order.amount_cents + self.random.choice((-100, 150)) * changed
             row = self.commit(cents, intent, order.amount_cents)
         if "timeout" in how:
             self.advance(self.random.uniform(1, 120))

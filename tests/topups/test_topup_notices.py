@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,9 +18,6 @@ from topups.notices import TITLES, AppriseNotifier, compose, deliver, qr_png
 from topups.ports import Notice
 from topups.snapshot import Burn
 from topups.telling import ON_ENTERING
-
-# Its plugins import what Python 3.13 drops.
-LOADS_APPRISE = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def test_a_wallet_is_told_with_its_address_and_coins(world, inbox):
     assert inbox.notices[0].qr == qr_png("T" + "a" * 33)
 
 
-def test_invariant_13_each_notice_is_told_once_however_often_it_is_due(world, inbox):
+def test_each_notice_is_told_once_however_often_it_is_due(world, inbox):
     world.run()
     for _ in range(20):
         world.clock.advance(minutes=2)
@@ -59,7 +58,7 @@ def test_invariant_13_each_notice_is_told_once_however_often_it_is_due(world, in
     assert inbox.titles == ["Please pay 25.00 USD", "Still unpaid: 25.00 USD, half of the time is over"]
 
 
-def test_invariant_13_two_programs_deliver_a_notice_once(world, inbox):
+def test_two_programs_deliver_a_notice_once(world, inbox):
     world.run()
     first, second = (deliver(world.ledger, inbox, ACCOUNT, world.clock) for _ in range(2))
     next(first)
@@ -69,7 +68,7 @@ def test_invariant_13_two_programs_deliver_a_notice_once(world, inbox):
 
 
 @pytest.mark.parametrize("trouble", ["wrong_amount", "foreign_host", "not_listed"])
-def test_invariant_13_no_notice_carries_a_link_that_was_not_verified(world, inbox, trouble):
+def test_no_notice_carries_a_link_that_was_not_verified(world, inbox, trouble):
     world.vendor.script = [trouble] if trouble == "wrong_amount" else []
     world.vendor.host = "evil.example" if trouble == "foreign_host" else world.vendor.host
     world.vendor.hidden = {"order-1"} if trouble == "not_listed" else set()
@@ -180,7 +179,6 @@ def drive_claim(world):
     return outbox.claim(world.ledger, ACCOUNT, world.clock.now())[0]
 
 
-@LOADS_APPRISE
 def test_apprise_brings_title_body_and_picture():
     seen = []
 
@@ -204,7 +202,12 @@ def test_apprise_brings_title_body_and_picture():
     assert len(seen[0]["attachments"]) == 1
 
 
-@LOADS_APPRISE
+def test_apprise_is_loaded_without_a_warning_to_anybody():
+    script = "from topups.notices import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_address_that_apprise_does_not_know_is_named_by_its_place_only():
     with pytest.raises(ValueError, match="number 2") as told:
         AppriseNotifier(["json://127.0.0.1:1", "nonsense-with-a-secret"])

@@ -123,6 +123,17 @@ def test_windows_roll_and_do_not_begin_anew_at_midnight():
     assert reason(with_payments(fact(State.CREDITED, 3600, DAY + late))) is None
 
 
+def test_a_try_counts_until_the_vendors_own_day_is_over_too():
+    """What was asked for a day ago may have been created some minutes later: it is one of the last day's, too."""
+    late = POLICY.unknown_quiescence
+    two = [fact(State.REJECTED, 1, HOUR)] * 2
+    first = fact(State.CREDITED, 1, DAY + late - timedelta(seconds=1))
+    refusal = decide(with_payments(*two, first), POLICY, START)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.facts) == (Reason.COUNT_CAP, "3 in 24.25 h (limit: 3)")
+    assert reason(with_payments(*two, fact(State.CREDITED, 1, DAY + late))) is None
+
+
 def test_a_large_payment_or_the_mode_or_an_unusual_burn_asks_a_person():
     def approval(policy: Policy, burn: Burn | None = None) -> Reason | None:
         verdict = decide(replace(LOW, burn=burn), policy, START)
@@ -163,7 +174,7 @@ def test_the_decision_id_stays_while_nothing_moves():
     spent=st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 60)), max_size=6),
     fingerprint=st.booleans(),
 )
-def test_invariant_5_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerprint):
+def test_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerprint):
     policy = replace(POLICY, amount_min_cents=smallest, amount_max_cents=largest, fingerprint=fingerprint)
     payments = tuple(fact(State.EXPIRED, cents, days * DAY) for cents, days in spent)
     verdict = decide(replace(LOW, balance=Balance(balance, START), payments=payments), policy, START)
@@ -175,7 +186,7 @@ def test_invariant_5_a_decision_keeps_every_limit(balance, smallest, largest, sp
 
 
 @given(reorder=st.integers(-(10**9), 10**9), balance=st.integers(0, 5000))
-def test_invariant_17_a_forecast_acts_earlier_but_never_larger(reorder, balance):
+def test_a_forecast_acts_earlier_but_never_larger(reorder, balance):
     usual = replace(LOW, balance=Balance(balance, START))
     warned = replace(usual, burn=Burn(10, None, reorder))
     assert trigger_cents(usual, POLICY) <= trigger_cents(warned, POLICY) <= 2000
@@ -187,7 +198,7 @@ def test_invariant_17_a_forecast_acts_earlier_but_never_larger(reorder, balance)
 
 
 @given(minutes=st.floats(-10_000, 10_000))
-def test_invariant_14_no_instant_closes_the_breaker(minutes):
+def test_no_instant_closes_the_breaker(minutes):
     snapshot = replace(LOW, failures=3, last_failure_at=START - 400 * DAY)
     now = START + timedelta(minutes=minutes)
     verdict = decide(replace(snapshot, balance=Balance(500, now)), POLICY, now)

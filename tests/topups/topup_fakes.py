@@ -40,6 +40,10 @@ POLICY = Policy(
     approval_above_cents=5000,
 )
 
+# Nothing between two payments but the protocol, and limits that are far away.
+LOOSE = {"cooldown": timedelta(), "backoff": (timedelta(),), "breaker_failures": 99, "creates_per_day": 99}
+RICH = {"cap_day_cents": 10**6, "cap_week_cents": 10**6, "cap_month_cents": 10**6}
+
 
 class FakeClock:
     def __init__(self, at: datetime = START) -> None:
@@ -151,6 +155,15 @@ class FakeVendor:
 
     def set(self, status: str, number: int = -1) -> None:
         self.rows[number] = replace(self.rows[number], status=status)
+
+    def payable(self) -> int:
+        return sum(row.status == "check" for row in self.rows)
+
+    def let_expire(self) -> None:
+        """Nobody pays what has run out."""
+        for number, row in enumerate(self.rows):
+            if row.status == "check" and self.clock.now() >= row.ends_at:
+                self.set("cancel", number)
 
 
 @dataclass

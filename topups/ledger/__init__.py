@@ -1,8 +1,18 @@
 """The only lock of the top-ups: a database of payments, their events, notices, observations and switches."""
 
-from topups.ledger.engine import open_ledger
+from topups.ledger.engine import NoLedgerYet, open_ledger, read_ledger
 from topups.ledger.errors import LedgerUnavailable
 from topups.ledger.rows import Event, Observation, OutboxRow, Payment
 from topups.ledger.store import Ledger
 
-__all__ = ["Event", "Ledger", "LedgerUnavailable", "Observation", "OutboxRow", "Payment", "open_ledger"]
+__all__ = [
+    "Event",
+    "Ledger",
+    "LedgerUnavailable",
+    "NoLedgerYet",
+    "Observation",
+    "OutboxRow",
+    "Payment",
+    "open_ledger",
+    "read_ledger",
+]

@@ -5,19 +5,27 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
 from topups.ledger.errors import LedgerUnavailable, guarded
 from topups.ledger.schema import HEAD
 from topups.ledger.store import Ledger
+from topups.ledger.transactions import begun
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
-# Any number, the same for every program that writes to the ledger.
-WRITER_LOCK = 0x70_60_50
+OTHER_SCHEMA = "the ledger has schema {} and this program expects {}; the next reconcile brings an older one up to date"
+
+
+class NoLedgerYet(LedgerUnavailable):
+    """Nobody has opened a ledger at this place for writing."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no ledger yet; the first reconcile or run makes it")
 
 
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
@@ -38,15 +46,37 @@ def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = F
     return Ledger(engine)
 
 
-def _engine(url: str, busy_seconds: float) -> Engine:
+def read_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
+    """The ledger as it is, for looking only: nothing is made, migrated or written, and a write would fail.
+
+    For what may be executed at any time by anybody, such as a sensor's preview. Close it after use. Raises
+    ``NoLedgerYet``, and ``LedgerUnavailable`` also when an older version of this program wrote it.
+    """
+    engine = _engine(url, busy_seconds, read_only=True)
+    try:
+        with guarded(), engine.connect() as connection:
+            found = _version(connection)
+        if found is None:
+            raise NoLedgerYet
+        if found != HEAD:
+            raise LedgerUnavailable(OTHER_SCHEMA.format(found, HEAD))
+    except BaseException:
+        engine.dispose()
+        raise
+    return Ledger(engine)
+
+
+def _engine(url: str, busy_seconds: float, *, read_only: bool = False) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(url, parsed.database, busy_seconds)
-        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(busy_seconds))})
+            return _sqlite_to_read(parsed, busy_seconds) if read_only else _sqlite(url, parsed.database, busy_seconds)
+        arguments: dict[str, Any] = {"connect_timeout": max(2, int(busy_seconds))}
+        if read_only:
+            arguments["options"] = "-c default_transaction_read_only=on"
+        engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     except (ArgumentError, ImportError, OSError) as error:
         raise LedgerUnavailable(f"SMSONLINE_LEDGER cannot be used ({type(error).__name__}); nothing is paid") from None
-    event.listen(engine, "begin", _begin_on_postgresql)
     return engine
 
 
@@ -58,8 +88,23 @@ def _sqlite(url: str, database: str | None, busy_seconds: float) -> Engine:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, **arguments)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_on_sqlite)
     return engine
+
+
+def _sqlite_to_read(url: URL, busy_seconds: float) -> Engine:
+    database = url.database or ""
+    if not database.startswith("file:"):
+        if not Path(database).is_file():
+            raise NoLedgerYet
+        url = url.set(database=f"file:{quote(database)}").update_query_dict({"mode": "ro", "uri": "true"})
+    engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
+    event.listen(engine, "connect", _forbid_writes)
+    return engine
+
+
+def _forbid_writes(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON").close()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
@@ -67,16 +112,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin_on_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _begin_on_postgresql(connection: Connection) -> None:
-    if connection.get_execution_options().get("writes", False):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
 
 def _look_for_damage(engine: Engine) -> None:
@@ -95,7 +130,7 @@ def _bring_up_to_date(engine: Engine) -> None:
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with engine.connect() as connection, begun(connection, writes=True):
         found = _version(connection)  # another program may have been quicker
         if found != HEAD:
             _migrate(connection, found)

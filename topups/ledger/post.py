@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from topups.ledger import schema
 from topups.ledger.rows import OutboxRow
@@ -13,6 +13,15 @@ from topups.ledger.store import Ledger
 OUTBOX = schema.outbox
 # Longer than any delivery takes: a second program must not send what the first is sending.
 CLAIM = timedelta(minutes=10)
+
+
+LAST_TOLD_AT = select(func.max(OUTBOX.c.created_at)).where(
+    OUTBOX.c.account_id == bindparam("account"), OUTBOX.c.kind == bindparam("kind")
+)
+SEEN = schema.observations.c
+LAST_HIGH = select(func.max(SEEN.seq)).where(
+    SEEN.account_id == bindparam("account"), SEEN.kind == "balance", SEEN.figure >= bindparam("cents")
+)
 
 
 def claim(ledger: Ledger, account_id: str, now: datetime, limit: int = 50) -> list[OutboxRow]:
@@ -47,15 +56,12 @@ def put_back(ledger: Ledger, key: str, now: datetime, outcome: str, again_at: da
 
 def last_told_at(ledger: Ledger, account_id: str, kind: str) -> datetime | None:
     """When a notice of this kind was last written for an account."""
-    query = select(func.max(OUTBOX.c.created_at)).where(OUTBOX.c.account_id == account_id, OUTBOX.c.kind == kind)
     with ledger.reading() as connection:
-        found: datetime | None = connection.execute(query).scalar()
+        found: datetime | None = connection.execute(LAST_TOLD_AT, {"account": account_id, "kind": kind}).scalar()
         return found
 
 
 def dip(ledger: Ledger, account_id: str, trigger_cents: int) -> int:
     """Numbers the present fall of the balance: the last observation that was not below ``trigger_cents``."""
-    seen = schema.observations
-    high = (seen.c.account_id == account_id, seen.c.kind == "balance", seen.c.figure >= trigger_cents)
     with ledger.reading() as connection:
-        return connection.execute(select(func.max(seen.c.seq)).where(*high)).scalar() or 0
+        return connection.execute(LAST_HIGH, {"account": account_id, "cents": trigger_cents}).scalar() or 0

@@ -12,16 +12,18 @@ from sqlalchemy.exc import IntegrityError
 
 from topups.ledger.errors import guarded
 from topups.ledger.reading import (
-    LARGEST_LIST,
     ONE_PAYMENT,
     VENDOR_IDS,
     WATCHED_PAYMENTS,
+    external,
     planned,
+    read_largest_list,
     read_observations,
     read_snapshot,
     read_switches,
 )
 from topups.ledger.rows import Announcement, Controls, Draft, Event, Observation, Payment
+from topups.ledger.transactions import begun
 from topups.ledger.writing import EVENTS, PAYMENTS, Writer
 from topups.ports import Balance, PaymentList, VendorPayment
 from topups.reasons import Reason, Refusal
@@ -29,6 +31,7 @@ from topups.snapshot import Snapshot
 from topups.states import Oddity, State
 
 Check = Callable[[Snapshot], Refusal | None]
+Judge = Callable[[list[Payment], int], PaymentList]
 
 
 class Ledger:
@@ -50,13 +53,13 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the ledger."""
-        with guarded(), self.engine.connect() as connection, connection.begin():
+        with guarded(), self.engine.connect() as connection, begun(connection):
             yield connection
 
     @contextmanager
     def writing(self, now: datetime) -> Iterator[Writer]:
         """The only writing transaction at this time, over all programs."""
-        with guarded(), self.engine.connect() as connection, connection.execution_options(writes=True).begin():
+        with guarded(), self.engine.connect() as connection, begun(connection, writes=True):
             yield Writer(connection, now)
 
     # Reading
@@ -95,7 +98,7 @@ class Ledger:
     def largest_list(self, account_id: str, since: datetime) -> int:
         """Rows of the largest complete list since then."""
         with self.reading() as connection:
-            return connection.execute(LARGEST_LIST, {"account": account_id, "since": since}).scalar() or 0
+            return read_largest_list(connection, account_id, since)
 
     def events(self, payment_id: str | None = None) -> list[Event]:
         """Events in order, of one payment or of the whole ledger."""
@@ -153,13 +156,16 @@ class Ledger:
         changes: Mapping[str, Any] | None = None,
         tell: Iterable[Announcement] = (),
         check: Check | None = None,
+        unless_paused: bool = False,
     ) -> Payment | None:
         """One step along the graph with its event and notices; None when somebody was quicker: then do nothing.
 
-        ``check`` may still say no inside the transaction (None then too).
+        ``check``, or the ledger's kill switch, may still say no inside the transaction (None then too).
         """
         try:
             with self.writing(now) as writer:
+                if unless_paused and any(c.paused for c in read_switches(writer.connection, payment.account_id)):
+                    return None
                 if check and check(read_snapshot(writer.connection, payment.account_id, now)):
                     return None
                 moved = writer.move(payment, to, changes or {})
@@ -183,22 +189,9 @@ class Ledger:
         self, account_id: str, payment_id: str, row: VendorPayment, oddity: Oddity, now: datetime, baseline: int | None
     ) -> Payment | None:
         """A vendor's payment that nobody here asked for, as ``EXTERNAL``; None when it is already known."""
-        draft = Draft(payment_id, account_id, f"external:{row.vendor_id}", row.method[:32], row.amount_cents)
-        external = {
-            "state": State.EXTERNAL,
-            "exception": oddity,
-            "vendor_payment_id": row.vendor_id,
-            "session_id": row.session_id or None,
-            "vendor_status": row.status,
-            "vendor_amount_cents": row.amount_cents,
-            "ends_at": row.ends_at,
-            "counted_at": row.created_at if row.created_at and row.created_at <= now else now,
-            "listed_at": now,
-            "baseline": baseline,
-        }
+        adopted = external(account_id, payment_id, row, oddity, now, baseline)
         try:
             with self.writing(now) as writer:
-                adopted = planned(draft, now, **external)
                 writer.insert(adopted, "adopted")
                 return adopted
         except IntegrityError:
@@ -209,25 +202,32 @@ class Ledger:
         with self.writing(now) as writer:
             writer.announce(account_id, notices)
 
-    def saw_balance(self, account_id: str, balance: Balance, now: datetime) -> int:
-        """Writes a balance down; the number of the observation."""
+    def saw_balance(self, account_id: str, balance: Balance, now: datetime) -> None:
+        """Writes a balance down."""
         facts = {"vendor_at": balance.vendor_at} if balance.vendor_at else {}
         with self.writing(now) as writer:
-            return writer.observe(account_id, "balance", balance.at, complete=True, figure=balance.cents, facts=facts)
+            writer.observe(account_id, "balance", balance.at, complete=True, figure=balance.cents, facts=facts)
 
-    def saw_payments(self, account_id: str, listing: PaymentList, now: datetime) -> int:
-        """Writes down that the vendor's list was seen, and whether it was complete."""
-        facts = {"problem": listing.problem} if listing.problem else {}
+    def saw_payments(
+        self, account_id: str, since: datetime, lists_since: datetime, judged: Judge, now: datetime
+    ) -> tuple[PaymentList, list[Payment]]:
+        """Writes down that the vendor's list was seen and whether it was complete; the list, and what is under watch.
+
+        ``judged`` gets what it is held against, as it is inside the transaction: ``under_watch`` since then, and
+        ``largest_list``.
+        """
         with self.writing(now) as writer:
-            figure = len(listing.rows)
-            return writer.observe(
-                account_id, "payments", listing.at, complete=listing.complete, figure=figure, facts=facts
-            )
+            rows = writer.connection.execute(WATCHED_PAYMENTS, {"account": account_id, "since": since})
+            known = [Payment(*row) for row in rows]
+            seen = judged(known, read_largest_list(writer.connection, account_id, lists_since))
+            facts = {"problem": seen.problem} if seen.problem else {}
+            writer.observe(account_id, "payments", seen.at, complete=seen.complete, figure=len(seen.rows), facts=facts)
+            return seen, known
 
-    def saw_decision(self, account_id: str, facts: Mapping[str, Any], now: datetime) -> int:
+    def saw_decision(self, account_id: str, facts: Mapping[str, Any], now: datetime) -> None:
         """Writes down what was decided and why."""
         with self.writing(now) as writer:
-            return writer.observe(account_id, "decision", now, complete=True, figure=None, facts=dict(facts))
+            writer.observe(account_id, "decision", now, complete=True, figure=None, facts=dict(facts))
 
     def switch(self, account_id: str, kind: str, now: datetime, by: str = "", **changes: Any) -> Controls:
         """Changes the switches of an account, or of all (``*``); ``by`` is written down with it."""

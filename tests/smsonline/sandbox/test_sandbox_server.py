@@ -39,6 +39,17 @@ def test_a_taken_port_is_an_os_error(served: tuple[Sandbox, Address]) -> None:
         pass
 
 
+@pytest.mark.parametrize("fault", ["latency=0", "http_500", "garbage", "redirect"])
+def test_every_answer_tells_the_sandboxs_time_and_no_other(sandbox: Sandbox, ask: Ask, fault: str) -> None:
+    sandbox.advance(3600)
+    sandbox.faults.add("balance", fault)
+    assert ask("balance").headers.get_list("date") == ["Wed, 04 Mar 2026 13:00:00 GMT"]
+
+
+def test_a_path_that_does_not_exist_tells_it_too(served: tuple[Sandbox, Address], client: httpx.Client) -> None:
+    assert "04 Mar 2026" in client.get(f"{served[1].base_url}/nothing").headers["date"]
+
+
 def test_held_answers_do_not_hold_the_shutdown() -> None:
     sandbox = Sandbox()
     sandbox.faults.add("balance", "timeout")

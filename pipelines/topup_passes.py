@@ -1,0 +1,102 @@
+"""One pass of the top-ups over the account of the settings: the command line and Dagster both enter here.
+
+Imports neither pandas nor dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from pipelines.settings import Settings
+from pipelines.topup_wiring import deliver_notices, notifier_of, opened_ledger, topup_context
+from topups.context import Context, Step, drive
+from topups.ledger import Ledger, LedgerUnavailable
+from topups.plan import judge
+from topups.ports import Notifier
+from topups.protocol import Pass, run
+from topups.reasons import Reason, Refusal
+from topups.reconcile import observed, run_reconcile
+from topups.reconciled import Reconciled
+from topups.snapshot import Burn
+from warehouse.crashpoints import reach
+
+Warn = Callable[[str], None]
+# Passes that pay keep their decisions in between.
+DECISIONS_LOOKED_AT = 10
+
+
+class Reconciling(NamedTuple):
+    """What came of a pass that asks for nothing, and how many notices were taken."""
+
+    account_id: str
+    done: Reconciled
+    delivered: int
+
+
+def pay(settings: Settings, decision_id: str = "", *, warn: Warn) -> tuple[Pass, int]:
+    """One pass that may ask for one payment, and how many notices were taken afterwards.
+
+    A ledger that cannot be used is the reason ``LEDGER_UNAVAILABLE``. ``warn`` hears what went wrong beside the pass.
+    Raises ``SettingsError`` or ``smsonline.errors.ConfigurationError`` before anything is sent.
+    """
+    notifier = notifier_of(settings)
+    try:
+        with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
+            done = drive(run(context, decision_id), at=_reach)
+            return done, _delivered(context, notifier, warn)
+    except LedgerUnavailable as error:
+        return Pass(settings.account.user_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error))), 0
+
+
+def reconcile(settings: Settings, *, warn: Warn) -> Reconciling:
+    """One pass that only reads at the vendor, keeps the decision of this instant and sends waiting notices.
+
+    Needs no limits and works whatever the mode. Raises ``LedgerUnavailable`` for a ledger that cannot be opened,
+    ``SettingsError`` or ``smsonline.errors.ConfigurationError``.
+    """
+    notifier = notifier_of(settings)
+    with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
+        done = drive(run_reconcile(context), at=_reach)
+        if not done.ledger_problem:
+            _keep_decision(context, done)
+        return Reconciling(context.account_id, done, _delivered(context, notifier, warn))
+
+
+def burn_kept(ledger: Ledger, account_id: str, since: datetime) -> Burn | None:
+    """The forecast that the last pass decided with, if that was after ``since``: looking it up costs next to nothing.
+
+    Raises ``LedgerUnavailable``.
+    """
+    seen = ledger.observations(account_id, "decision", limit=DECISIONS_LOOKED_AT)
+    kept = next((each for each in seen if each.facts.get("burn") and each.at >= since), None)
+    return Burn(**kept.facts["burn"]) if kept else None
+
+
+def _reach(step: Step) -> None:
+    """Where a test can kill the process."""
+    reach(f"topup {step}")
+
+
+def _keep_decision(context: Context, done: Reconciled) -> None:
+    """Why nothing happens must be seen afterwards, and the sensor decides with the same forecast."""
+    try:
+        now = context.now()
+        snapshot = observed(context, context.ledger.snapshot(context.account_id, now), done)
+        plan = judge(snapshot, context.policy, now)
+        verdict = plan.verdict
+        told = verdict.as_json() if isinstance(verdict, Refusal) else {"reason": None, "decision": verdict.as_json()}
+        burn = snapshot.burn._asdict() if snapshot.burn else None
+        context.ledger.saw_decision(context.account_id, {"decision_id": plan.decision_id, **told, "burn": burn}, now)
+    except LedgerUnavailable as error:
+        done.ledger_problem = str(error)
+
+
+def _delivered(context: Context, notifier: Notifier | None, warn: Warn) -> int:
+    """What a notice meets must not hide what came of the pass."""
+    try:
+        return deliver_notices(context, notifier)
+    except LedgerUnavailable as error:
+        warn(f"notices wait for the next pass: {error}")
+        return 0

@@ -1,0 +1,106 @@
+"""When top-ups run: a sensor that asks for a pass when the balance is low, and a schedule that reconciles.
+
+Both may be executed by anybody at any time, as a preview in the UI does: they read the ledger and Dagster's own
+records, call nobody and write nothing. What they see may be old when the pass begins, which decides anew by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipelines.hooks import NO_RETRIES
+from pipelines.schedules import unfinished
+from pipelines.settings import Settings, SettingsError, load_settings
+from pipelines.topup_jobs import CREATE_JOB, RECONCILE_JOB, asked_for
+from pipelines.topup_passes import burn_kept
+from pipelines.topup_policy import policy_of
+from topups.ledger import LedgerUnavailable, read_ledger
+from topups.plan import Plan, judge, plan
+from topups.ports import KILL_VARIABLE, killed
+from topups.reasons import Reason, Refusal
+from topups.snapshot import Snapshot
+
+RECONCILE = "topup_reconcile"
+SECONDS_BETWEEN_LOOKS = 60
+EVERY_TWO_MINUTES = "*/2 * * * *"
+SAID_WITHOUT_A_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
+# Only a pass that asks the vendor cures these.
+CURED_BY_RECONCILING = frozenset({Reason.BALANCE_UNREADABLE, Reason.BALANCE_STALE, Reason.LEDGER_UNAVAILABLE})
+
+
+@dg.sensor(
+    name="low_balance",
+    job_name=CREATE_JOB,
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Asks for a payment when the balance is low and every rule allows it. Off until you switch it on.",
+)
+def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
+    """One look. The run key names the facts: the same facts ask once, and facts that moved may ask again."""
+    if unfinished(context.instance, CREATE_JOB):
+        return dg.SkipReason(f"{Reason.IN_FLIGHT}: a run of {CREATE_JOB} has not ended")
+    try:
+        found = planned(load_settings())
+    except SettingsError as error:
+        return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
+    if isinstance(found.verdict, Refusal):
+        return dg.SkipReason(_said(found.verdict))
+    return dg.RunRequest(
+        run_key=f"{found.account_id}:{found.decision_id}",
+        run_config=asked_for(found.account_id, found.decision_id),
+        tags={**NO_RETRIES, "smsonline/account": found.account_id, "smsonline/decision": found.decision_id},
+    )
+
+
+@dg.schedule(
+    name=RECONCILE,
+    job_name=RECONCILE_JOB,
+    cron_schedule=EVERY_TWO_MINUTES,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Follows payments, refreshes the balance that the sensor looks at, sends notices. Asks for no money.",
+)
+def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """One tick. On by default, so that switching the mode off never leaves a payment unwatched."""
+    if unfinished(context.instance, RECONCILE_JOB):
+        return dg.SkipReason(f"the previous run of {RECONCILE_JOB} has not ended")
+    try:
+        idle = nothing_to_follow(load_settings())
+    except SettingsError as error:
+        return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
+    return dg.SkipReason(idle) if idle else dg.RunRequest()
+
+
+def planned(settings: Settings) -> Plan:
+    """The verdict on what the ledger has written down. Raises ``SettingsError``."""
+    account_id, policy, now = settings.account.user_id, policy_of(settings), datetime.now(UTC)
+    environment = ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})
+    try:
+        with read_ledger(settings.ledger.get_secret_value()) as ledger:
+            burn = burn_kept(ledger, account_id, now - policy.balance_max_age)
+            return plan(ledger, account_id, policy, now, environment=environment, burn=burn)
+    except LedgerUnavailable as error:
+        # Who is switched off or has no limits needs no ledger to be told so.
+        early = judge(Snapshot(account_id, killed=killed(environment)), policy, now)
+        known = isinstance(early.verdict, Refusal) and early.verdict.reason in SAID_WITHOUT_A_LEDGER
+        return early if known else Plan(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)), (), "")
+
+
+def nothing_to_follow(settings: Settings) -> str:
+    """Why a pass would have nothing to do: switched off, and no payment of the last month. Else an empty text."""
+    if policy_of(settings).mode != "off":
+        return ""
+    try:
+        with read_ledger(settings.ledger.get_secret_value()) as ledger:
+            known = ledger.snapshot(settings.account.user_id, datetime.now(UTC)).payments
+    except LedgerUnavailable as error:
+        return f"{Reason.DISABLED}: mode is off; {error}"
+    return "" if known else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
+
+
+def _said(refusal: Refusal) -> str:
+    cure = f"; the schedule {RECONCILE} has to be on" if refusal.reason in CURED_BY_RECONCILING else ""
+    return f"{refusal}{cure}"

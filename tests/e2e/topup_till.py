@@ -1,0 +1,90 @@
+"""A sandbox that counts what it is asked for, and a fresh ledger, for top-ups by several processes.
+
+Tests name this file in ``pytest_plugins``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import pytest
+from topup_process import RAILS, Job, start_fork_server
+
+from smsonline.account import Account
+from smsonline.sandbox import Address, Sandbox, serve
+from smsonline.sandbox.world import World
+from topups.ledger import Ledger, Payment, open_ledger
+from topups.ledger.audit import audit
+from topups.states import State
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MAY_BE_PAID = ("check", "process", "confirm_check", "wrong_amount_waiting")
+UNSETTLED = (State.RESERVED, State.SENDING, State.UNKNOWN)
+
+
+@dataclass
+class Till:
+    sandbox: Sandbox
+    account: Account
+    path: Path
+
+    def job(self, **more: Any) -> Job:
+        """One pass now."""
+        now = datetime.fromtimestamp(self.sandbox.world.clock.instant(), UTC)
+        return Job(self.path, self.account, now, **more)
+
+    def creates(self) -> int:
+        """Requests that asked for a payment, counted at the server."""
+        return sum(self.sandbox.requests.count(endpoint) for endpoint in RAILS.values())
+
+    def payable(self) -> list[str]:
+        return [row["payment_id"] for row in self.sandbox.truth()["invoices"] if row["status"] in MAY_BE_PAID]
+
+    def payments(self, *states: State) -> list[Payment]:
+        with self._opened() as ledger:
+            return ledger.payments(states=states or None)
+
+    def assert_paid_once_at_most(self) -> None:
+        """One request per intent that was to be sent, one payable payment at most, and every payment in the ledger."""
+        with self._opened() as ledger:
+            payments = ledger.payments()
+            assert audit(ledger) == []
+        assert self.creates() <= sum(payment.sending_at is not None for payment in payments)
+        assert len(self.payable()) <= 1
+        there = sorted(row["payment_id"] for row in self.sandbox.truth()["invoices"])
+        assert sorted(payment.vendor_payment_id for payment in payments if payment.vendor_payment_id) == there
+        assert [payment.state for payment in payments if payment.state in UNSETTLED] == []
+
+    def _opened(self) -> Ledger:
+        return open_ledger(f"sqlite:///{self.path}")
+
+
+@pytest.fixture(scope="module")
+def counting() -> Iterator[tuple[Sandbox, Address]]:
+    start_fork_server()
+    sandbox = Sandbox(now=lambda: START)
+    with serve(sandbox) as address:
+        yield sandbox, address
+
+
+@pytest.fixture(scope="module")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once: that costs more than a whole pass."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    open_ledger(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def till(counting: tuple[Sandbox, Address], empty_ledger: Path, tmp_path: Path) -> Iterator[Till]:
+    sandbox, address = counting
+    sandbox.world = World(7, "small", sandbox.user_id, lambda: START)
+    sandbox.requests.clear()
+    account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+    yield Till(sandbox, account, Path(copyfile(empty_ledger, tmp_path / "ledger.db")))
+    sandbox.faults.clear()

@@ -1,0 +1,139 @@
+"""Each check of the top-ups at its limits, and what Dagster makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+from topup_ticks import REPOSITORY
+
+from pipelines.topup_checks import check_events, check_payments
+from pipelines.topup_facts import TopupFacts
+from pipelines.topup_quality import CHECKS
+from pipelines.topup_resource import TopUps
+from topups.ledger import Observation, Payment
+from topups.ledger.reading import planned
+from topups.ledger.rows import Draft
+from topups.policy import Policy
+from topups.snapshot import PaymentFact, Snapshot
+from topups.states import Oddity, State
+
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+POLICY = Policy(mode="auto", cap_day_cents=10_000, cap_week_cents=20_000, cap_month_cents=None)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def payment(state: State, minutes: float, **changed: Any) -> Payment:
+    """One that was sent, and came into its state, so many minutes ago."""
+    draft = Draft("p1", "7", "d1", "v3_invoice", 5000)
+    return planned(draft, ago(minutes), state=state, sending_at=ago(minutes), **changed)
+
+
+def balance(seq: int, minutes: float, cents: int) -> Observation:
+    return Observation(seq, "7", "balance", ago(minutes), True, cents, {})
+
+
+def facts(*payments: Payment, **changed: Any) -> TopupFacts:
+    balances = [balance(1, 60, 1000), balance(2, 1, 900)]
+    known = TopupFacts(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
+    return replace(known, **changed)
+
+
+def spent(*cents: int) -> TopupFacts:
+    made = [PaymentFact(str(n), State.OPEN, Oddity.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
+    return facts(snapshot=Snapshot("7", payments=tuple(made)))
+
+
+CASES = [
+    ("outcomes_known", facts(), True, False),
+    ("outcomes_known", facts(payment(State.UNKNOWN, 1)), False, False),
+    ("outcomes_known", facts(payment(State.UNKNOWN, 121)), False, True),
+    ("outcomes_known", facts(payment(State.NEEDS_HUMAN, 5)), False, True),
+    ("paid_in_time", facts(payment(State.OPEN, 29)), True, False),
+    ("paid_in_time", facts(payment(State.OPEN, 30)), False, False),
+    ("paid_in_time", facts(payment(State.UNDERPAID_WAITING, 54)), False, True),
+    ("paid_in_time", facts(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
+    ("paid_in_time", facts(payment(State.EXPIRED, 500)), True, False),
+    ("money_arrived", facts(payment(State.PAID, 59)), True, True),
+    ("money_arrived", facts(payment(State.PAID, 60)), False, True),
+    ("money_arrived", facts(payment(State.CREDITED, 600)), True, True),
+    ("credits_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
+    ("credits_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
+    (
+        "credits_explained",
+        facts(payment(State.CREDITED, 60, credit=2), balances=[balance(1, 9, 900), balance(2, 5, 5900)]),
+        True,
+        False,
+    ),
+    ("caps_left", spent(7999), True, False),
+    ("caps_left", spent(5000, 3000), False, False),
+    ("caps_left", spent(9000), False, False),
+    ("caps_left", spent(10_000), False, True),
+    ("looked_lately", facts(), True, True),
+    ("looked_lately", facts(listed_at=ago(11)), False, True),
+    ("looked_lately", facts(listed_at=None), False, True),
+    ("looked_lately", facts(balances=[]), False, True),
+    ("looked_lately", facts(balances=[], policy=replace(POLICY, mode="off")), True, True),
+]
+
+
+@pytest.mark.parametrize(("name", "known", "passed", "severe"), CASES)
+def test_each_check_at_its_limits(name, known, passed, severe):
+    found = CHECKS[name](known)
+    assert found.passed == passed, found.said
+    assert passed or found.severe == severe
+    assert found.said
+
+
+@pytest.mark.parametrize(("cents", "level"), [(8000, 80), (9000, 90), (10_000, 100), (12_000, 100)])
+def test_the_level_of_a_cap_is_told(cents, level):
+    assert CHECKS["caps_left"](spent(cents)).said == f"CAP_DAY: at least {level} % used"
+
+
+def test_what_is_late_is_named_with_its_amount():
+    said = CHECKS["outcomes_known"](facts(payment(State.UNKNOWN, 3))).said
+    assert said == "p1 over 50.00 USD is UNKNOWN since 2026-03-04 11:57 UTC"
+
+
+class Known(TopUps):
+    def __init__(self, found: TopupFacts | None, contradictions: list[str]) -> None:
+        self.found, self.wrong = found, contradictions
+
+    def facts(self) -> TopupFacts | None:
+        return self.found
+
+    def contradictions(self) -> list[str]:
+        return self.wrong
+
+
+def judged(topups: TopUps) -> dict[str, dg.AssetCheckEvaluation]:
+    resources = {"topups": topups}
+    done = dg.materialize(
+        [check_payments, check_events], resources=resources, selection=dg.AssetSelection.all_asset_checks()
+    )
+    return {check.check_name: check for check in done.get_asset_check_evaluations()}
+
+
+def test_dagster_sees_a_warning_an_error_and_what_was_found():
+    found = judged(Known(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"]))
+    failed = {name: str(check.severity.value) for name, check in found.items() if not check.passed}
+    assert failed == {"outcomes_known": "WARN", "money_arrived": "ERROR", "history_whole": "ERROR"}
+    assert found["history_whole"].description == "event 3 was changed"
+    assert found["outcomes_known"].metadata["limit_seconds"].value == 7200
+
+
+def test_without_a_ledger_every_check_passes_and_says_why():
+    found = judged(Known(None, []))
+    assert all(check.passed for check in found.values())
+    assert {check.description for name, check in found.items() if name in CHECKS} == {"there is no ledger yet"}
+
+
+def test_the_whole_history_is_not_read_with_each_pass():
+    job = REPOSITORY.get_job("topup_reconcile_job")
+    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == set(CHECKS)

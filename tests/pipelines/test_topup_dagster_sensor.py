@@ -1,0 +1,229 @@
+"""The sensor and the schedule: what they ask for, why they do not, and that looking changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import time_machine
+from topup_ticks import REPOSITORY, create, look_at_the_vendor, told
+
+from pipelines import schedules
+from pipelines.settings import load_settings
+from pipelines.topup_jobs import CREATE_JOB, RECONCILE_JOB
+from pipelines.topup_sensor import low_balance, topup_reconcile
+from pipelines.topup_wiring import opened_ledger
+from topups import people
+from topups.ports import Balance
+from topups.snapshot import Burn
+
+pytest_plugins = ("topup_shop",)
+
+LEDGER = Path("data/ledger.db")
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as instance:
+        yield instance
+
+
+@pytest.fixture
+def instance(records):
+    for run in records.get_runs():
+        records.delete_run(run.run_id)
+    return records
+
+
+@pytest.fixture
+def preview(instance):
+    """What the button of that name in the UI does; gives the request, or the reason why there is none."""
+
+    def look():
+        context = dg.build_sensor_context(instance, repository_def=REPOSITORY)
+        found = low_balance.evaluate_tick(context)
+        return found.skip_message or found.run_requests[0]
+
+    return look
+
+
+@pytest.fixture
+def scheduled(instance):
+    def tick():
+        context = dg.build_schedule_context(instance, scheduled_execution_time=datetime.now(UTC))
+        found = topup_reconcile.evaluate_tick(context)
+        return found.skip_message or found.run_requests[0]
+
+    return tick
+
+
+@pytest.fixture
+def seen(shop):
+    """A ledger that has seen the low balance, as the first reconcile leaves it."""
+    look_at_the_vendor()
+    shop.requests.clear()
+    return shop
+
+
+def files() -> dict[str, bytes]:
+    """All of them but the index of the write-ahead log, which holds nobody's data."""
+    return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file() and path.suffix != ".db-shm"}
+
+
+def test_a_low_balance_asks_for_a_run_that_names_account_and_decision_and_no_amount(seen, preview):
+    request = preview()
+    config = request.run_config["ops"]["create_payment"]["config"]
+    assert set(config) == {"account_id", "decision_id"}
+    assert request.run_key == f"{seen.user_id}:{config['decision_id']}"
+    assert request.tags["dagster/max_retries"] == "0"
+    assert "cents" not in json.dumps(request.run_config)
+
+
+def test_a_preview_writes_nothing_calls_nobody_and_sees_the_same_each_time(seen, preview):
+    before = files()
+    first, second = preview(), preview()
+    assert first.run_key == second.run_key
+    after = files()
+    assert after.pop(f"{LEDGER}-wal", b"") == b""
+    before.pop(f"{LEDGER}-wal", None)
+    assert after == before
+    assert seen.requests.counts() == {}
+
+
+def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, scheduled, set_topup):
+    assert preview().startswith("LEDGER_UNAVAILABLE: there is no ledger yet; the first reconcile or run makes it; ")
+    set_topup(MODE="off")
+    assert preview().startswith("DISABLED: mode is off")
+    assert "there is no ledger yet" in scheduled()
+    assert files() == {}
+    assert shop.requests.counts() == {}
+
+
+def test_what_a_killed_program_left_in_the_log_is_seen_and_left_there(seen, preview, home):
+    """Its log is not yet in the ledger's file, and nobody keeps the log's index."""
+    with opened_ledger(load_settings()) as ledger:
+        people.pause(ledger, "Ada", "holidays", datetime.now(UTC))
+        for name in (LEDGER, Path(f"{LEDGER}-wal")):
+            shutil.copyfile(name, home / name.name)
+    shutil.rmtree("data")
+    Path("data").mkdir()
+    shutil.move("ledger.db", LEDGER)
+    shutil.move("ledger.db-wal", f"{LEDGER}-wal")
+    before = files()
+    assert preview() == "KILL_SWITCH: paused by Ada: holidays"
+    assert files() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"MODE": "off"}, "DISABLED: mode is off (limit: dry_run, approve or auto)"),
+        ({"MODE": "dry_run"}, "DRY_RUN_WOULD_CREATE: "),
+        ({"KILL": "yes"}, "KILL_SWITCH: the environment's kill switch is on"),
+        ({"THRESHOLD_CENTS": "100", "TARGET_CENTS": "300"}, "BALANCE_OK: "),
+        ({"AMOUNT_MIN_CENTS": "39000"}, "AMOUNT_BELOW_MIN: "),
+        ({"CAP_DAY_CENTS": "600"}, "CAP_DAY: "),
+        ({"RAIL": "cash"}, "NO_POLICY: SMSONLINE_TOPUP_RAIL: "),
+    ],
+)
+def test_every_no_is_one_code_with_its_figure(seen, preview, set_topup, settings, said):
+    set_topup(**settings)
+    assert preview().startswith(said)
+
+
+def test_missing_limits_are_named(seen, preview, monkeypatch):
+    monkeypatch.delenv("SMSONLINE_TOPUP_CAP_DAY_CENTS")
+    assert preview() == "NO_POLICY: SMSONLINE_TOPUP_CAP_DAY_CENTS must be set: nothing is paid without these limits"
+
+
+def test_a_missing_account_is_a_reason_too(seen, preview, scheduled, monkeypatch):
+    monkeypatch.delenv("SMSONLINE_USER_ID")
+    assert preview().startswith("NO_POLICY: SMSONLINE_USER_ID is not set")
+
+
+def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, preview):
+    old = datetime.now(UTC) - timedelta(minutes=11)
+    with opened_ledger(load_settings()) as ledger:
+        ledger.saw_balance(shop.user_id, Balance(100, old), old)
+    said = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
+    assert preview() == said
+
+
+def test_a_ledger_without_a_balance_says_what_brings_it(shop, preview):
+    opened_ledger(load_settings()).close()
+    assert preview() == "BALANCE_UNREADABLE: no balance is known; the schedule topup_reconcile has to be on"
+
+
+def test_a_forecast_asks_before_the_threshold_is_reached(shop, preview, set_topup, monkeypatch):
+    """The sensor makes no forecast: it takes that of the last pass."""
+    set_topup(THRESHOLD_CENTS="100", TARGET_CENTS="20000")
+    look_at_the_vendor()
+    assert preview().startswith("BALANCE_OK: ")
+    burn = Burn(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
+    monkeypatch.setattr("pipelines.topup_wiring.Forecaster.burn", lambda *_: burn)
+    look_at_the_vendor()
+    monkeypatch.setattr("pipelines.topup_wiring.Forecaster.burn", fails)
+    assert preview().run_key
+
+
+def fails(*_):
+    pytest.fail("the sensor makes a forecast")
+
+
+def test_a_person_is_asked_once_and_their_word_asks_for_the_payment(seen, preview, set_topup):
+    set_topup(MODE="approve")
+    assert preview().run_key  # the run that asks the person
+    waiting = told(create())["payment_id"]
+    assert preview().startswith(f"AWAITING_APPROVAL: {waiting} over ")
+    with opened_ledger(load_settings()) as ledger:
+        from pipelines.topup_wiring import policy_of
+
+        people.approve(ledger, waiting, "Ada", datetime.now(UTC), policy_of(load_settings()))
+    assert preview().run_key
+    assert seen.creates() == 0
+
+
+def test_while_a_run_waits_or_goes_on_no_other_is_asked_for(seen, preview, scheduled, instance):
+    for job in (CREATE_JOB, RECONCILE_JOB):
+        instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.STARTED))
+    assert preview() == f"IN_FLIGHT: a run of {CREATE_JOB} has not ended"
+    assert scheduled() == f"the previous run of {RECONCILE_JOB} has not ended"
+
+
+def test_a_run_that_was_left_behind_stops_no_later_one_for_ever(seen, preview, scheduled, instance):
+    for job in (CREATE_JOB, RECONCILE_JOB):
+        instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.NOT_STARTED))
+    with time_machine.travel(datetime.now(UTC) + schedules.LONGEST_WAIT + timedelta(seconds=1)):
+        assert preview().startswith("BALANCE_STALE: ")
+        assert isinstance(scheduled(), dg.RunRequest)
+
+
+def test_a_new_look_at_the_vendor_is_a_new_decision(seen, preview):
+    first = preview().run_key
+    look_at_the_vendor()
+    assert preview().run_key != first
+
+
+def test_the_sensor_is_off_until_somebody_switches_it_on_and_the_schedule_is_on():
+    assert low_balance.default_status is dg.DefaultSensorStatus.STOPPED
+    assert topup_reconcile.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_the_schedule_rests_while_the_mode_is_off_and_there_is_nothing_to_follow(shop, scheduled, set_topup):
+    assert scheduled().run_config == {}
+    set_topup(MODE="off")
+    opened_ledger(load_settings()).close()
+    assert scheduled() == "DISABLED: mode is off and no payment of the last month is to be followed"
+
+
+def test_switching_the_mode_off_leaves_no_payment_unwatched(shop, scheduled, set_topup, monkeypatch):
+    create()
+    set_topup(MODE="off")
+    for name in ("CAP_DAY_CENTS", "THRESHOLD_CENTS"):
+        monkeypatch.delenv(f"SMSONLINE_TOPUP_{name}")
+    assert isinstance(scheduled(), dg.RunRequest)
+    look_at_the_vendor()

@@ -1,0 +1,64 @@
+"""What kinds of worlds there are, and the policy that holds in all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from tests.simulation.vendor import Faults
+from topups.policy import Policy
+
+BASE = Policy(
+    mode="auto",
+    threshold_cents=1000,
+    target_cents=3000,
+    amount_min_cents=100,
+    amount_max_cents=5000,
+    cap_day_cents=7000,
+    cap_week_cents=12_000,
+    cap_month_cents=30_000,
+    approval_above_cents=5000,
+    creates_per_day=20,
+    breaker_failures=99,
+    # As little as possible between two payments: what keeps them apart is the protocol, not a pause.
+    cooldown=timedelta(),
+    backoff=(timedelta(),),
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of world. ``together``: the chance that the other program starts while the first is under way."""
+
+    name: str
+    faults: Faults = field(default_factory=Faults)
+    starts: int = 8
+    together: float = 0.3
+    crash: float = 0.02
+    stall: float = 0.03
+    people: float = 0.15
+    spends: float = 0.05
+    gaps: tuple[float, ...] = (1, 30, 70, 120, 300, 1200, 4000, 6000)
+
+
+UNCLEAR = (("ok", 6), ("timeout_late", 8), ("timeout_never", 4), ("timeout_after", 3), ("garbage", 2))
+# Slow lists and little else: here two programs come as near to each other as they can.
+CALM = replace(Faults(), creates=(("ok", 5), ("timeout_late", 1)), list_fails=0.01, list_partial=0.01, lag=1)
+LATE = replace(Faults(), creates=(("ok", 2), ("timeout_late", 3), ("timeout_never", 1)))
+KINDS = (
+    Kind("everything"),
+    Kind("crowd", CALM, starts=4, together=1, crash=0.01, stall=0.01, people=0.02, spends=0.15, gaps=(1, 5500)),
+    Kind("lost answers", replace(Faults(), creates=UNCLEAR, lag=0.8), people=0.05, gaps=(30, 61, 61, 70, 200, 300)),
+    Kind("bad lists", replace(Faults(), creates=UNCLEAR, list_partial=0.5), people=0.05, gaps=(61, 70, 200, 900, 1000)),
+    Kind(
+        "unpaid", replace(Faults(), creates=(("ok", 9), ("declined", 1))), together=0.1, people=0.05, gaps=(5500, 6000)
+    ),
+    # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
+    Kind("days", LATE, starts=12, together=0.1, crash=0, stall=0, people=0.02, spends=0.3, gaps=(8640,)),
+)
+
+
+def kind_of(seed: int) -> Kind:
+    """Every twelfth world lives through days, which cost more; the other kinds take turns."""
+    *short, days = KINDS
+    return days if seed % 12 == 11 else short[seed % len(short)]

@@ -1,0 +1,131 @@
+"""A forecast may start a payment earlier and may ask for a person; it never changes how much, nor any limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from topup_fakes import POLICY, START
+
+from topups.decide import decide, explain
+from topups.policy import Policy
+from topups.ports import Balance
+from topups.reasons import Decision, Reason, Refusal
+from topups.sizing import highest_trigger_cents, is_anomalous, sized, trigger_cents
+from topups.snapshot import Burn, PaymentFact, Snapshot
+from topups.states import Oddity, State
+
+CENTS = st.integers(0, 10_000_000)
+RATES = st.floats(0, 1e9)
+BURNS = st.builds(Burn, RATES, st.none() | RATES, CENTS, st.none() | RATES, st.none() | RATES)
+
+
+@st.composite
+def policies(draw) -> Policy:
+    threshold = draw(st.integers(100, 5000))
+    target = threshold * 3 // 2 + draw(st.integers(1, 8000))
+    smallest = draw(st.integers(1, 4000))
+    largest = smallest + draw(st.integers(0, 8000))
+    day = largest + draw(st.integers(0, 8000))
+    return Policy(
+        mode=draw(st.sampled_from(["auto", "approve", "dry_run"])),
+        threshold_cents=threshold,
+        target_cents=target,
+        amount_min_cents=smallest,
+        amount_max_cents=largest,
+        cap_day_cents=day,
+        cap_week_cents=day + draw(st.integers(0, 8000)),
+        cap_month_cents=day + 10_000,
+        exposure_cents=draw(st.none() | st.integers(1, 20_000)),
+        fingerprint=draw(st.booleans()),
+    )
+
+
+@st.composite
+def snapshots(draw) -> Snapshot:
+    ended = [
+        PaymentFact(f"p{n}", state, Oddity.NONE, cents, START - timedelta(hours=hours), False, None)
+        for n, (state, cents, hours) in enumerate(
+            draw(
+                st.lists(
+                    st.tuples(
+                        st.sampled_from([State.CREDITED, State.EXPIRED, State.REJECTED]),
+                        st.integers(1, 4000),
+                        st.integers(1, 800),
+                    ),
+                    max_size=3,
+                )
+            )
+        )
+    ]
+    return Snapshot("acc", Balance(draw(st.integers(0, 15_000)), START), tuple(ended), ledger_at=START)
+
+
+def wanted(verdict: Decision | Refusal) -> Decision | None:
+    return verdict.decision if isinstance(verdict, Refusal) else verdict
+
+
+@given(snapshots(), policies(), BURNS)
+def test_a_forecast_never_exceeds_caps(snapshot, policy, burn):
+    """Invariant 17."""
+    warned = replace(snapshot, burn=burn)
+    plain, early = decide(snapshot, policy, START), wanted(decide(warned, policy, START))
+    if early is None:
+        return
+    cents = early.amount_cents
+    assert cents == sized(snapshot, policy)
+    assert policy.amount_min_cents <= cents <= policy.amount_max_cents
+    assert snapshot.balance.cents + cents <= policy.target_cents
+    assert snapshot.balance.cents + cents <= policy.exposure_limit_cents
+    for days, cap in ((1, policy.cap_day_cents), (7, policy.cap_week_cents), (30, policy.cap_month_cents)):
+        assert snapshot.created_cents(START - timedelta(days=days)) + cents <= cap
+    # What the forecast brought about is the threshold's decision, made earlier: at that balance no other rule differs.
+    if wanted(plain) is None:
+        assert plain.reason == Reason.BALANCE_OK
+        assert snapshot.balance.cents < policy.target_cents * 2 // 3
+
+
+@given(snapshots(), policies(), BURNS)
+def test_a_forecast_only_ever_asks_earlier_and_with_more_care(snapshot, policy, burn):
+    plain, warned = (decide(each, policy, START) for each in (snapshot, replace(snapshot, burn=burn)))
+    if wanted(plain):
+        assert wanted(warned).amount_cents == wanted(plain).amount_cents
+        assert wanted(plain).approval is None or wanted(warned).approval is not None
+    for before, after in zip(
+        explain(snapshot, policy, START), explain(replace(snapshot, burn=burn), policy, START), strict=True
+    ):
+        assert before.passed <= after.passed if before.reason == Reason.BALANCE_OK else before.passed == after.passed
+
+
+@given(policies(), BURNS)
+def test_the_trigger_lies_between_the_threshold_and_two_thirds_of_the_target(policy, burn):
+    trigger = trigger_cents(Snapshot("acc", burn=burn), policy)
+    assert policy.threshold_cents <= trigger <= max(policy.threshold_cents, highest_trigger_cents(policy))
+    assert highest_trigger_cents(policy) <= policy.target_cents * 2 // 3
+    assert trigger_cents(Snapshot("acc"), policy) == policy.threshold_cents
+
+
+def test_an_early_payment_is_never_below_the_smallest_one():
+    policy = replace(POLICY, amount_min_cents=1800, target_cents=3000)
+    assert trigger_cents(Snapshot("acc", burn=Burn(1, None, 99_999)), policy) == 1200
+
+
+@pytest.mark.parametrize(
+    ("burn", "unusual"),
+    [
+        (Burn(301, 100), True),
+        (Burn(300, 100), False),
+        (Burn(1e9, None), False),  # too little is known
+        (Burn(41, 0), False),  # the threshold of 1000 lasts for more than a day
+        (Burn(42, 0), True),  # an idle account that starts to spend
+        (Burn(40, 0.1), False),
+        (Burn(0, 0), False),
+    ],
+)
+def test_unusual_is_three_times_the_usual_and_enough_to_matter(burn, unusual):
+    assert is_anomalous(burn, POLICY) == unusual
+    verdict = decide(Snapshot("acc", Balance(500, START), burn=burn), POLICY, START)
+    assert verdict.approval == (Reason.ANOMALOUS_BURN if unusual else None)

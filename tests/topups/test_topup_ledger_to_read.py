@@ -1,0 +1,71 @@
+"""A ledger opened for looking: nothing is made, migrated or written, whatever the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from topup_fakes import START
+
+from topups.ledger import LedgerUnavailable, NoLedgerYet, open_ledger, read_ledger
+from topups.ports import Balance
+
+
+def url_of(ledger) -> str:
+    return ledger.engine.url.render_as_string(hide_password=False)
+
+
+def test_it_reads_what_was_written_and_can_write_nothing(any_ledger):
+    any_ledger.saw_balance("acc", Balance(700, START), START)
+    with read_ledger(url_of(any_ledger)) as looking:
+        assert looking.snapshot("acc", START).balance.cents == 700
+        with pytest.raises(LedgerUnavailable, match=r"read-?only"):
+            looking.saw_balance("acc", Balance(100, START), START)
+        with pytest.raises(LedgerUnavailable, match=r"read-?only"):
+            looking.switch("acc", "resumed", START, paused="")
+    assert any_ledger.snapshot("acc", START).balance.cents == 700
+
+
+def test_it_does_not_wait_for_a_writer(any_ledger):
+    with any_ledger.writing(START), read_ledger(url_of(any_ledger)) as looking:
+        assert looking.payments() == []
+
+
+def test_a_database_without_a_ledger_stays_without_one(any_ledger):
+    url = url_of(any_ledger)
+    any_ledger.engine.dispose()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(NoLedgerYet):
+        read_ledger(url)
+    engine.dispose()
+
+
+def test_an_older_ledger_is_not_migrated_by_looking(any_ledger):
+    with any_ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(LedgerUnavailable, match=r"schema 0000 .* the next reconcile brings"):
+        read_ledger(url_of(any_ledger))
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "some folder/led?er#50%.db"])
+def test_where_nothing_is_nothing_is_made(tmp_path, name):
+    from sqlalchemy import URL
+
+    url = URL.create("sqlite", database=str(tmp_path / name)).render_as_string()
+    with pytest.raises(NoLedgerYet, match="the first reconcile or run makes it"):
+        read_ledger(url)
+    assert list(tmp_path.iterdir()) == []
+    open_ledger(url).close()
+    before = (tmp_path / name).read_bytes()
+    with read_ledger(url) as looking:
+        assert looking.payments() == []
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_file_that_is_no_ledger_is_said_to_be_none(tmp_path):
+    Path(tmp_path, "ledger.db").write_bytes(b"this is a letter, not a database " * 200)
+    with pytest.raises(LedgerUnavailable, match="restore it from a backup"):
+        read_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")

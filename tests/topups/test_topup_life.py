@@ -1,0 +1,103 @@
+"""A payment from its link to its end: verified, paid in time, late, partly or never, and credited."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from topups.reasons import Reason
+from topups.states import Oddity, State
+
+
+def test_a_payment_of_another_amount_than_asked_for_is_opened_without_a_link_and_flagged(world):
+    world.vendor.script = ["wrong_amount"]
+    world.run()
+    assert (world.only.state, world.only.exception, world.only.url) == (State.OPEN, Oddity.AMOUNT_MISMATCH, None)
+    assert world.ledger.snapshot("acc", world.clock.now()).created_cents(world.clock.now() - timedelta(days=1)) == 2600
+
+
+def test_a_link_to_a_foreign_host_is_never_kept_as_verified(world):
+    world.vendor.host = "pay.cryptomus.com.evil.example"
+    world.run()
+    world.pass_time(minutes=20)
+    assert world.only.state == State.OPEN
+    assert world.only.url is None
+
+
+def test_a_rise_of_the_balance_without_a_paid_payment_credits_nothing(world):
+    world.run()
+    world.vendor.cents += 2500
+    world.reconcile()
+    assert world.only.state == State.OPEN
+
+
+def test_one_rise_credits_one_payment(world):
+    world.vendor.bill(2500)
+    world.reconcile()
+    world.vendor.set("paid")
+    world.run()  # the slot is free: ours follows
+    world.vendor.set("paid")
+    assert len(world.vendor.rows) == 2
+    world.vendor.cents += 2500
+    world.reconcile()
+    assert State.PAID in {payment.state for payment in world.ledger.payments()}
+    world.vendor.cents += 2500
+    world.reconcile()
+    assert State.CREDITED in {payment.state for payment in world.ledger.payments()}
+
+
+def test_an_unpaid_payment_keeps_its_slot_until_the_grace_is_over_and_then_backs_off(world):
+    world.run()
+    world.clock.advance(minutes=61)
+    world.vendor.set("cancel")
+    world.reconcile()
+    assert world.only.state == State.OPEN
+    world.clock.advance(minutes=30)
+    world.reconcile()
+    assert world.only.state == State.EXPIRED
+    assert world.run().refusal.reason == Reason.BACKOFF
+    world.clock.advance(minutes=61)
+    assert world.run().refusal is None
+
+
+def test_a_late_payment_is_followed_to_its_credit_beside_the_next_one(world):
+    world.run()
+    world.vendor.set("cancel")
+    world.clock.advance(minutes=91)
+    world.reconcile()
+    world.clock.advance(minutes=61)
+    world.run()
+    world.vendor.set("confirm_check", 0)
+    world.reconcile()
+    world.vendor.set("paid", 0)
+    world.vendor.cents += 2500
+    world.reconcile()
+    first = world.ledger.payments()[-1]
+    assert (first.state, first.exception) == (State.CREDITED, Oddity.PAID_LATE)
+    assert world.ledger.payments()[0].slot == "acc"
+
+
+def test_an_expired_payment_is_closed_after_the_late_watch(world):
+    world.run()
+    world.vendor.set("cancel")
+    world.clock.advance(minutes=91)
+    world.reconcile()
+    world.clock.advance(days=7)
+    world.reconcile()
+    assert world.only.state == State.CLOSED
+
+
+def test_underpaid_overpaid_locked_and_refunded_payments_say_so(world):
+    story = [
+        ("wrong_amount_waiting", State.UNDERPAID_WAITING, Oddity.PAID_PARTIAL),
+        ("check", State.OPEN, Oddity.PAID_PARTIAL),
+        ("locked", State.LOCKED, Oddity.PAID_PARTIAL),
+        ("process", State.CONFIRMING, Oddity.PAID_PARTIAL),
+        ("paid_over", State.PAID, Oddity.PAID_OVER),
+        ("refund_process", State.REFUNDING, Oddity.PAID_OVER),
+        ("refund_paid", State.REFUNDED, Oddity.PAID_OVER),
+    ]
+    world.run()
+    for status, state, oddity in story:
+        world.vendor.set(status)
+        world.reconcile()
+        assert (world.only.state, world.only.exception) == (state, oddity)
