@@ -40,6 +40,7 @@ SCHEDULES = (
     "daily",
     "hourly_checks",
     "daily_cleaning",
+    "topup_reconcile",
 )
 GROUPS = {
     "market": [name for name, dataset in DATASETS.items() if not dataset.per_account],
