@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: help demo test install up lint lock bench simulate test-browser audit clean
+.PHONY: help demo test install up lint lock bench simulate docs test-browser audit clean
 .DEFAULT_GOAL := help
 
 help: ## Lists the targets.
@@ -20,7 +20,7 @@ install: .venv/installed ## Installs the program into .venv.
 test: .venv/installed-dev ## The test suite; no system package needed.
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-browser: .venv/installed-dev ## The Dagster UI in an installed Chromium.
+test-browser: .venv/installed-dev ## The Dagster UI and the report in an installed Chromium.
 	$(BIN)/python -m pytest -m browser tests/browser
 
 bench: .venv-bench/installed ## Side by side with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
@@ -43,6 +43,9 @@ lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
 	$(LOCK) --upgrade --group build --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --output-file requirements-dev.lock
 	$(LOCK) --upgrade bench/requirements.in --constraint requirements.lock --output-file requirements-bench.lock
+
+docs: .venv/installed-dev ## Writes docs/schema.md from the code.
+	$(BIN)/python -m pipelines.schema_doc
 
 audit: .venv/installed-dev ## Known vulnerabilities among what the lock names.
 	$(PIP) install pip-audit

@@ -11,37 +11,50 @@ from pathlib import Path
 import duckdb
 
 from pipelines.cli.choices import Format
-from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_table, stop
+from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_table, say, stop
+from pipelines.cli.sql_errors import explained
 from pipelines.settings import load_settings
-from warehouse.connection import opened
+from warehouse.connection import first_row, opened
+from warehouse.errors import NotAWarehouse
 from warehouse.migrate import refuse_newer
 from warehouse.publish import published_path
+
+Connection = duckdb.DuckDBPyConnection
 
 COPY_OPTIONS = {Format.csv: "FORMAT csv, HEADER", Format.json: "FORMAT json, ARRAY", Format.parquet: "FORMAT parquet"}
 WAREHOUSE_ONLY = re.compile(r"\b(raw|ops|store)\b", re.IGNORECASE)
 READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+NUMBERS = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL", "HUGEINT", "FLOAT", "UBIGINT", "SMALLINT", "TINYINT")
+# The file is opened for reading only. A SELECT could still read and write other files, call the network, load
+# extensions, and take a variable of this program for a table.
+LOCKS = (
+    "SET enable_external_access = false",
+    "SET python_enable_replacements = false",
+    "SET lock_configuration = true",
+)
 
 
 def run_query(sql: str, format: Format, out: Path | None) -> None:
     """Writes the rows of one reading statement to ``out`` or stdout."""
     if format is Format.parquet and out is None:
         stop("parquet is a file format: name the file with --out", MISCONFIGURED)
-    with clear_errors():
-        try:
-            warehouse = load_settings().warehouse
-            source = _source(warehouse, sql)
-            with opened(source, read_only=True) as connection:
-                if source == warehouse:
-                    refuse_newer(connection)
+    with clear_errors(), tempfile.TemporaryDirectory() as folder:
+        warehouse = load_settings().warehouse
+        with opened(_source(warehouse, sql), read_only=True) as connection:
+            synced = _refuse_empty(connection, warehouse)
+            _lock(connection, Path(folder))
+            try:
                 statement = _one_read(connection, sql)
                 if format is Format.table and out is None:
                     _print(connection, statement)
                 else:
-                    _copy(connection, statement, format if format is not Format.table else Format.csv, out)
-        except duckdb.Error as error:
-            stop(first_line(error), FAILED)
-        except OSError as error:
-            stop(f"{out} cannot be written: {error.strerror}", MISCONFIGURED)
+                    _copy(connection, statement, format if format is not Format.table else Format.csv, Path(folder))
+            except duckdb.Error as error:
+                stop(explained(connection, sql, error), FAILED)
+        if format is not Format.table or out is not None:
+            _hand_over(Path(folder, "rows"), out)
+        if not synced:
+            say(f"note: nothing has been synced into {warehouse} yet: run smsonline sync")
 
 
 def _source(warehouse: Path, sql: str) -> Path:
@@ -50,38 +63,70 @@ def _source(warehouse: Path, sql: str) -> Path:
     return warehouse if WAREHOUSE_ONLY.search(sql) or not copy.exists() else copy
 
 
-def first_line(error: duckdb.Error) -> str:
-    """DuckDB's message in one line, with its hint at the nearest name where it has one."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    hints = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate bindings"))]
-    return " ".join([lines[0], *hints])
+def _refuse_empty(connection: Connection, warehouse: Path) -> bool:
+    """Whether any dataset was ever loaded. Raises ``NotAWarehouse`` for a file that has no tables of ours yet."""
+    if not first_row(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'shape'"):
+        refuse_newer(connection)
+        raise NotAWarehouse(f"{warehouse} holds no tables yet: run smsonline sync first")
+    if first_row(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'migrations'"):
+        refuse_newer(connection)
+    return first_row(connection, "SELECT 1 FROM ops.watermarks LIMIT 1") is not None
 
 
-def _one_read(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+def _lock(connection: Connection, folder: Path) -> None:
+    """From here on nothing is within the connection's reach but its own file, and ``folder`` for the answer."""
+    connection.execute(f"SET allowed_directories = ['{str(folder).replace(chr(39), chr(39) * 2)}']")
+    for lock in LOCKS:
+        connection.execute(lock)
+
+
+def _one_read(connection: Connection, sql: str) -> str:
     statements = connection.extract_statements(sql)
+    if sql.lstrip().upper().startswith("PIVOT") and len(statements) == 2:
+        stop("PIVOT has to find its columns out first: name them, as in ON carrier IN ('any', 'verizon')", FAILED)
     if len(statements) != 1:
         stop(f"one statement is expected, {len(statements)} came", FAILED)
-    if statements[0].type not in READS:
+    if not _reads(statements[0]):
         stop("query only reads: a SELECT is expected; tables are written by sync alone", FAILED)
-    return statements[0].query.strip().rstrip(";")
+    return _without_end(statements[0].query)
 
 
-def _print(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+def _reads(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type in READS
+    except ValueError:  # a kind that DuckDB's Python side has no name for
+        return False
+
+
+def _without_end(statement: str) -> str:
+    """Without the semicolon and what stands behind it: the statement becomes part of another."""
+    text = statement.encode()  # DuckDB counts bytes
+    places = [place for place, kind in duckdb.tokenize(statement) if kind != duckdb.token_type.comment]
+    while places and text[places[-1] :].startswith(b";"):
+        text = text[: places.pop()]
+    return text.decode()
+
+
+def _print(connection: Connection, statement: str) -> None:
     relation = connection.sql(statement)
-    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    columns = list(zip(relation.columns, map(str, relation.types), strict=True))
     # DuckDB spells every value itself: no type passes through Python and loses digits or a zone.
     rows = relation.project("COLUMNS(*)::VARCHAR").fetchall()
-    right = [
-        name for name, type_ in types.items() if type_.startswith(("BIGINT", "INTEGER", "DOUBLE", "DECIMAL", "HUGEINT"))
-    ]
+    right = [name for name, type_ in columns if type_.startswith(NUMBERS) and not type_.endswith("]")]
     print_table(f"{len(rows)} rows", relation.columns, rows, right=right)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, statement: str, format: Format, out: Path | None) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "rows")
-        connection.execute(f"COPY ({statement}) TO '{file}' ({COPY_OPTIONS[format]})")
-        if out is None:
-            sys.stdout.write(file.read_text("utf-8"))
-        else:
-            shutil.move(file, out)
+def _copy(connection: Connection, statement: str, format: Format, folder: Path) -> None:
+    """Writes the answer to ``rows`` in ``folder``; by way of a relation, as COPY takes no DESCRIBE or SUMMARIZE."""
+    to = str(folder / "rows").replace("'", "''")
+    connection.sql(statement).query("answer", f"COPY answer TO '{to}' ({COPY_OPTIONS[format]})")
+
+
+def _hand_over(file: Path, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(file.read_text("utf-8"))
+        return
+    try:
+        shutil.move(file, out)
+    except OSError as error:
+        stop(f"{out} cannot be written: {error.strerror}", MISCONFIGURED)

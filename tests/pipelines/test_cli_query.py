@@ -8,11 +8,30 @@ import json
 
 import duckdb
 import pytest
+from pydantic import SecretStr
+
+from pipelines.settings import Settings
+from pipelines.wiring import data_path
+from smsonline.sandbox import Sandbox, serve
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory):
+    """A working folder whose warehouse holds three datasets; nobody writes to it."""
+    folder, sandbox = tmp_path_factory.mktemp("synced"), Sandbox()
+    with serve(sandbox) as address:
+        key = SecretStr(sandbox.api_key)
+        warehouse = folder / "data/warehouse.duckdb"
+        settings = Settings(user_id=sandbox.user_id, api_key=key, base_url=address.base_url, warehouse=warehouse)
+        with data_path(settings) as path:
+            assert all(r.outcome.status == "ok" for r in path.sync(["countries", "statistics", "inventory"]))
+            path.publish()
+    return folder
 
 
 @pytest.fixture
-def filled(vendor, command):
-    command("sync", "countries", "statistics", "inventory")
+def filled(synced, home, command, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(synced / "data/warehouse.duckdb"))
     return command
 
 
@@ -42,45 +61,83 @@ def test_no_digit_is_lost_on_the_way(filled):
 @pytest.mark.parametrize(
     "sql",
     [
-        "DELETE FROM store.countries",
-        "INSERT INTO ops.rejects SELECT * FROM ops.rejects",
-        "COPY sms.countries TO 'stolen.csv'",
-        "ATTACH 'other.duckdb'",
-        "CREATE TABLE x AS SELECT 1",
-        "PRAGMA disable_checkpoint_on_shutdown; SELECT 1",
-        "SELECT 1; DROP VIEW sms.countries",
-        "SET threads = 1",
-        "",
+        "DESCRIBE sms.countries",
+        "SUMMARIZE sms.countries",
+        "SHOW TABLES FROM sms",
+        "EXPLAIN FROM sms.countries",
+        "PIVOT sms.countries ON carrier IN ('any') USING count(*) GROUP BY country",
+        "FROM sms.countries -- a remark at the end",
+        "FROM sms.countries; -- and one behind the semicolon",
+        "SELECT *, 'ü;' AS \"--\" FROM sms.countries ; ; /* Ende — */",
     ],
 )
-def test_anything_but_one_reading_statement_is_refused(filled, home, sql):
-    before = (home / "data/warehouse.duckdb").read_bytes()
-    done = filled("query", sql)
-    assert done.code == 1
-    assert len(done.err.splitlines()) == 1
-    assert (home / "data/warehouse.duckdb").read_bytes() == before
-    assert not (home / "stolen.csv").exists()
+def test_every_kind_of_reading_works_in_every_format(filled, sql):
+    rows = filled("query", sql, "--format", "json").document
+    listed = list(csv.DictReader(io.StringIO(filled("query", sql, "--format", "csv").out)))
+    assert len(rows) == len(listed) > 0
+    assert filled("query", sql).out.startswith(f"{len(rows)} rows")
+
+
+def test_no_rows_are_an_empty_document_and_not_an_error(filled):
+    sql = "FROM sms.countries WHERE false"
+    assert filled("query", sql, "--format", "json").document == []
+    assert filled("query", sql).out.startswith("0 rows")
 
 
 @pytest.mark.parametrize(
     ("sql", "nearest"),
     [
-        ("SELECT * FROM sms.statistic", '"statistics"'),
-        ("SELECT country_cod FROM sms.countries", '"country_code"'),
+        ("FROM sms.statistic", "Did you mean sms.statistics?"),
+        ("FROM statistics", "Did you mean sms.statistics?"),
+        ("FROM sm.statistics", "Did you mean sms.statistics?"),
+        ("FROM success_rates", "Did you mean marts.success_rates?"),
+        ("FROM sms.statistics_asof(now())", "Did you mean sms.statistics_as_of(...)?"),
+        ("FROM raw.response", "Did you mean raw.responses?"),
+        ("FROM ops.reject", "Did you mean ops.rejects?"),
+        ("FROM path", "There are "),
+        ("SELECT country_cod FROM sms.countries", "Did you mean country_code?"),
+        ("SELECT c.country_cod FROM sms.countries c", "Did you mean country_code?"),
+        ("FROM sms.countries JOIN sms.statistics USING (countrycode)", "Did you mean country_code?"),
+        ("SELECT * EXCLUDE (carier) FROM sms.countries", "Did you mean carrier?"),
+        ("SELECT max(carier) FROM sms.countries_as_of(now())", "Did you mean carrier?"),
+        ("WITH c AS (SELECT carrier AS network FROM sms.countries) SELECT netwrk FROM c", "Did you mean network?"),
+        ("SELECT zzz FROM sms.countries", "There are carrier, country_code, country, "),
+        ('FROM sms.countries WHERE country = "Peru"', "Text stands in single quotes: 'Peru'"),
+        ("SELECT x.country FROM sms.countries c", 'Candidate tables: "c"'),
+        ("SELECT rond(1.5)", '"round"'),
         ("SELEC 1", "syntax error"),
+        ("SELECT 'x", "unterminated"),
+        ("SELECT 'a'::INT", "Could not convert"),
     ],
 )
 def test_an_sql_error_is_one_line_with_the_nearest_name(filled, sql, nearest):
     done = filled("query", sql)
-    assert done.code == 1
+    assert (done.code, done.out) == (1, "")
     assert len(done.err.splitlines()) == 1
     assert nearest in done.err
+    assert "store." not in done.err
 
 
 def test_without_a_warehouse_the_next_step_is_named(home, command):
     done = command("query", "SELECT 1")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "run smsonline sync first" in done.err
+
+
+def test_a_file_without_tables_is_no_warehouse_yet_and_names_the_next_step(home, command):
+    (home / "data").mkdir()
+    duckdb.connect("data/warehouse.duckdb").close()
+    done = command("query", "FROM sms.statistics")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "run smsonline sync first" in done.err
+
+
+def test_where_nothing_was_loaded_the_empty_answer_comes_with_the_next_step(vendor, command):
+    vendor.faults.add("countries", "http_403")
+    assert command("sync", "countries").code == 2
+    done = command("query", "FROM sms.countries", "--format", "json")
+    assert (done.code, done.document) == (0, [])
+    assert "run smsonline sync" in done.err
 
 
 def test_parquet_without_a_file_and_a_file_that_cannot_be_written_are_one_line(filled):

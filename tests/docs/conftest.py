@@ -1,0 +1,41 @@
+"""A warehouse with nine days behind it, synced from the sandbox, whose newest answer is of this minute."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from assets.datasets import DATASETS
+from pipelines.settings import Settings
+from pipelines.wiring import data_path
+from smsonline.sandbox import Address, Sandbox, serve
+
+# Ages of the syncs: one before any "last Tuesday", one before yesterday, one of now.
+AGES = (timedelta(days=9), timedelta(hours=26), timedelta())
+
+
+def sync_through(home: Path, sandbox: Sandbox, address: Address, began: datetime) -> Path:
+    """Syncs at each age, with time passing at the vendor in between; returns the warehouse's file."""
+    warehouse = home / "data" / "warehouse.duckdb"
+    key = SecretStr(sandbox.api_key)
+    settings = Settings(user_id=sandbox.user_id, api_key=key, base_url=address.base_url, warehouse=warehouse)
+    for place, age in enumerate(AGES):
+        passed = AGES[0] - age
+        if place:
+            sandbox.advance((AGES[place - 1] - age).total_seconds())
+        with data_path(settings, now=lambda at=began + passed: at) as path:
+            assert {result.outcome.status for result in path.sync(list(DATASETS))} == {"ok"}
+            path.publish()
+    return warehouse
+
+
+@pytest.fixture(scope="session")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The warehouse file; ``analytics.duckdb`` lies beside it. No test writes to either."""
+    began = datetime.now(UTC) - AGES[0]
+    sandbox = Sandbox(now=lambda: began)
+    with serve(sandbox) as address:
+        return sync_through(tmp_path_factory.mktemp("docs"), sandbox, address, began)

@@ -1,0 +1,68 @@
+"""``smsonline export``: what a person and a program are told, and that no sync is ever in its way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from warehouse.connection import opened
+
+
+@pytest.fixture
+def filled(vendor, command):
+    command("sync", "countries", "statistics", "balances")
+    return command
+
+
+def test_an_export_opens_and_is_told_as_a_table_and_as_json(filled, home):
+    done = filled("export", "out")
+    assert (done.code, done.err) == (0, "")
+    assert "sms.statistics_history" in done.out
+    assert done.out.splitlines()[-1].endswith("out/manifest.json describes them")
+
+    document = filled("export", "out", "--json").document
+    assert (document["folder"], document["files_kept"] > 0) == ("out", True)
+    manifest = json.loads((home / document["manifest"]).read_text("utf-8"))
+    told = {table["table"]: table["rows"] for table in document["tables"]}
+    assert told == {name: table["rows"] for name, table in manifest["tables"].items()}
+    assert len(pd.read_parquet("out/sms.statistics.parquet")) == told["sms.statistics"] > 0
+    assert set(manifest["datasets"]) == {"countries", "statistics", "balances"}
+
+
+def test_an_export_waits_for_nobody_who_writes_the_warehouse(filled, home):
+    with opened(home / "data/warehouse.duckdb"):
+        script = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
+        done = subprocess.run(
+            [sys.executable, "-c", script, "export", "out"], capture_output=True, timeout=30, check=False
+        )
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_a_sync_the_next_step_is_named(home, command):
+    done = command("export", "out", "--json")
+    assert (done.code, len(done.error_lines)) == (2, 1)
+    assert "run smsonline sync first" in done.document["error"]
+    assert not (home / "out").exists()
+
+
+def test_a_folder_with_other_files_is_refused_in_one_line(filled, home):
+    (home / "mine").mkdir()
+    (home / "mine/notes.txt").write_text("mine")
+    done = filled("export", "mine")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "holds notes.txt, which no export wrote" in done.err
+    assert [path.name for path in (home / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_help_and_export_need_neither_pandas_nor_dagster(home):
+    script = (
+        "import sys\nfrom pipelines.cli.app import app\n"
+        "try:\n    app(['export', 'out'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'pandas', 'dagster', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,178 @@
+"""``smsonline query`` only reads: no statement, however dressed up, changes a file or reaches past the warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.datasets import DATASETS
+from pipelines.cli.query import LOCKS
+from warehouse.connection import opened
+from warehouse.migrate import migrate, shape
+
+WRITES = [
+    "DELETE FROM store.countries",
+    "INSERT INTO ops.rejects SELECT * FROM ops.rejects",
+    "UPDATE store.countries SET country = 'x'",
+    "MERGE INTO store.countries c USING store.countries d ON c.carrier = d.carrier WHEN MATCHED THEN DELETE",
+    "TRUNCATE store.countries",
+    "CREATE TABLE x AS SELECT 1",
+    "CREATE TEMP TABLE x AS SELECT 1",
+    "CREATE OR REPLACE VIEW sms.countries AS SELECT 1",
+    "CREATE MACRO f() AS 1",
+    "CREATE SECRET s (TYPE s3)",
+    "ALTER TABLE store.countries ADD COLUMN x INT",
+    "DROP VIEW sms.countries",
+    "COMMENT ON TABLE store.countries IS 'x'",
+    "COPY store.countries TO 'stolen.csv'",
+    "COPY (SELECT 1) TO 'stolen.parquet' (FORMAT parquet)",
+    "COPY store.countries FROM 'stolen.csv'",
+    "COPY FROM DATABASE warehouse TO memory",
+    "EXPORT DATABASE 'stolen'",
+    "IMPORT DATABASE 'stolen'",
+    "ATTACH 'stolen.duckdb'",
+    "ATTACH ':memory:' AS m",
+    "DETACH warehouse",
+    "USE sms",
+    "SET threads = 1",
+    "SET enable_external_access = true",
+    "RESET lock_configuration",
+    "SET VARIABLE x = 1",
+    "PRAGMA disable_checkpoint_on_shutdown",
+    "PRAGMA enable_profiling",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "UPDATE EXTENSIONS",
+    "CHECKPOINT",
+    "VACUUM",
+    "ANALYZE",
+    "BEGIN",
+    "CALL enable_logging('QueryLog')",
+    "PREPARE p AS DELETE FROM store.countries",
+    "EXECUTE p",
+]
+# What a SELECT could do if the connection were not locked: read and write other files, and go to the network.
+ESCAPES = [
+    "SELECT * FROM read_csv('secret.csv')",
+    "SELECT * FROM read_text('secret.csv')",
+    "SELECT * FROM read_blob('secret.csv')",
+    "SELECT * FROM read_json('secret.csv')",
+    "SELECT * FROM glob('*')",
+    "FROM 'secret.csv'",
+    "FROM 'stolen.parquet'",
+    "FROM read_duckdb('secret.csv')",
+    "FROM sniff_csv('secret.csv')",
+    "FROM 'http://127.0.0.1:9/stolen.parquet'",
+    "FROM 's3://bucket/stolen.parquet'",
+    "SELECT * FROM sqlite_scan('ledger.db', 'payments')",
+    "SELECT * FROM enable_logging('QueryLog', storage = 'file', storage_path = 'stolen')",
+    "SELECT * FROM query('COPY (SELECT 1) TO ''stolen.csv''')",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO 'stolen.csv'",
+    "EXPLAIN ANALYZE INSERT INTO ops.rejects SELECT * FROM ops.rejects",
+    "EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1",
+    "FROM sql",
+    "FROM connection",
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with a warehouse and a file that is none of its business."""
+    folder = tmp_path_factory.mktemp("place")
+    with opened(folder / "warehouse.duckdb") as connection:
+        migrate(connection)
+        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        connection.execute("INSERT INTO store.countries (country_code, carrier) VALUES ('12', 'any')")
+        connection.execute("INSERT INTO ops.watermarks (dataset) VALUES ('countries')")
+        connection.execute("CHECKPOINT")
+    (folder / "secret.csv").write_text("secret\ncanary-9c1d\n")
+    return folder
+
+
+@pytest.fixture
+def asked(place, home, command, monkeypatch):
+    """Asks, and says whether any file of the folder is another than before."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", "warehouse.duckdb")
+
+    def ask(sql: str, *options: str):
+        before = files(place)
+        done = command("query", sql, *options)
+        assert files(place) == before, sql
+        assert "canary-9c1d" not in done.out + done.err
+        assert "Traceback" not in done.err
+        return done
+
+    return ask
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(path): hashlib.md5(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("sql", [*WRITES, "SELECT 1; DROP VIEW sms.countries", "SELECT 1; SELECT 2", "", ";", " --"])
+def test_anything_but_one_reading_statement_is_refused_in_one_line(asked, sql):
+    done = asked(sql)
+    assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
+
+
+@pytest.mark.parametrize("sql", ESCAPES)
+def test_a_select_reaches_no_file_no_network_and_no_variable(asked, sql):
+    done = asked(sql, "--format", "csv")
+    assert len(done.err.splitlines()) <= 1
+    assert done.code == 1 or "enable_logging" in sql
+
+
+BEFORE = [
+    "",
+    " \n",
+    "-- a remark\n",
+    "/* FROM */ ",
+    "EXPLAIN ",
+    "EXPLAIN ANALYZE ",
+    "WITH t AS (SELECT 1) ",
+    "SELECT 1;",
+    "(",
+]
+AFTER = ["", ";", " -- ", ";;", "; SELECT 1", " RETURNING *", ")", ") SELECT 1"]
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(BEFORE),
+    st.sampled_from(["", "FROM (", "SELECT * FROM (", "WITH t AS ("]),
+    st.sampled_from(WRITES),
+    st.sampled_from(AFTER),
+    st.sampled_from([str, str.lower, str.title]),
+    st.sampled_from(["table", "csv", "json"]),
+)
+def test_a_write_in_any_dress_changes_nothing(asked, before, opening, write, after, case, format):
+    done = asked(before + opening + case(write) + after, "--format", format)
+    # Only a plan can come back, or an answer in which the write was part of a remark.
+    assert done.code == 1 or before == "EXPLAIN "
+    assert done.code == 0 or len(done.err.splitlines()) == 1
+
+
+def test_no_table_function_of_duckdb_leaves_a_file(place, monkeypatch):
+    monkeypatch.chdir(place)
+    names = (
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table' AND internal ORDER BY 1"
+    )
+    before = files(place)
+    with opened(place / "warehouse.duckdb", read_only=True) as connection:
+        for lock in LOCKS:
+            connection.execute(lock)
+        functions = [row[0] for row in connection.execute(names).fetchall() if "profiling" not in row[0]]
+        assert len(functions) > 50
+        for name in functions:
+            for arguments in ("", "'stolen.csv'", "'stolen.csv', 'stolen'"):
+                try:
+                    connection.execute(f"SELECT * FROM {name}({arguments}) LIMIT 3").fetchall()
+                except duckdb.Error as error:
+                    assert "canary" not in str(error)
+    assert files(place) == before

@@ -1,0 +1,113 @@
+"""``manifest.json`` of an export: which files there are, what they hold, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+NAME = "manifest.json"
+FORMAT = "smsonline export 1"
+
+
+@dataclass(frozen=True)
+class File:
+    """One parquet file; ``path`` from the export's folder. ``content`` tells whether the rows are still the same."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    content: str = ""
+
+    def intact(self, folder: Path) -> bool:
+        """Whether the file in ``folder`` is the one that the manifest means."""
+        path = folder / self.path
+        return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its SQL type in the warehouse and, where it differs, the one in the file."""
+
+    name: str
+    type: str
+    comment: str
+    stored_as: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Without what says nothing."""
+        return {key: value for key, value in vars(self).items() if value or key != "stored_as"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One table of the export."""
+
+    name: str
+    columns: tuple[Column, ...]
+    files: tuple[File, ...]
+    partitioned_by: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows in all its files."""
+        return sum(file.rows for file in self.files)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the manifest has it."""
+        return {
+            "rows": self.rows,
+            "partitioned_by": self.partitioned_by,
+            "columns": [column.as_json() for column in self.columns],
+            "files": [vars(file) for file in self.files],
+        }
+
+
+def write_manifest(
+    folder: Path, tables: list[Exported], exported_at: datetime, source: Mapping[str, Any], datasets: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Writes and returns the manifest. ``datasets`` has the newest answer that each dataset's tables rest on."""
+    document = {
+        "format": FORMAT,
+        "made_by": f"smsonline-pipelines {version('smsonline-pipelines')}",
+        "exported_at": exported_at.isoformat(),
+        "source": dict(source),
+        "datasets": dict(datasets),
+        "tables": {table.name: table.as_json() for table in tables},
+    }
+    (folder / NAME).write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    return document
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of ``folder``; empty where there is none, or none of this format."""
+    try:
+        document = json.loads((folder / NAME).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) and document.get("format") == FORMAT else {}
+
+
+def files_of(manifest: Mapping[str, Any], table: str | None = None) -> Iterator[File]:
+    """The files of one table, or of all."""
+    for name, entry in manifest.get("tables", {}).items():
+        if table in (None, name):
+            yield from (File(**file) for file in entry["files"])
+
+
+def listed(folder: Path) -> set[str]:
+    """The names of everything in ``folder`` that an export wrote."""
+    manifest = read_manifest(folder)
+    return {NAME, *(file.path for file in files_of(manifest))} if manifest else set()
+
+
+def sha256_of(path: Path) -> str:
+    """The file's hash, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
