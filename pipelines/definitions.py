@@ -6,25 +6,34 @@ import dagster as dg
 
 from assets.dagster_assets import dataset_asset
 from assets.dagster_checks import dataset_checks
+from assets.dagster_marts import mart_assets, mart_checks, mart_sensor
 from pipelines.calling import catalogue
 from pipelines.jobs import all_jobs
+from pipelines.report_asset import report
 from pipelines.resources import SmsOnline
 from pipelines.retention import clean_up
 from pipelines.schedules import all_schedules, first_load
 from pipelines.settings import Settings, load_settings
+from pipelines.topup_assets import ledger_in_sql
+from pipelines.topup_checks import check_events, check_payments
+from pipelines.topup_jobs import topup_create_job, topup_reconcile_job
+from pipelines.topup_resource import TopUps
+from pipelines.topup_sensor import low_balance, topup_reconcile
 from pipelines.wiring import declared
 
 
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster knows, with the overrides of ``settings``. Raises ``SettingsError`` for a wrong override."""
     datasets, endpoints = declared(settings), catalogue(settings)
+    tables = [dataset.table for dataset in datasets.values()]
+    pulled = [dataset_asset(dataset, endpoints[dataset.endpoint]) for dataset in datasets.values()]
     return dg.Definitions(
-        assets=[dataset_asset(dataset, endpoints[dataset.endpoint]) for dataset in datasets.values()],
-        asset_checks=[dataset_checks(dataset) for dataset in datasets.values()],
-        jobs=[*all_jobs(datasets), clean_up],
-        schedules=all_schedules(datasets),
-        sensors=[first_load(datasets)],
-        resources={"smsonline": SmsOnline()},
+        assets=[*pulled, *mart_assets(tables), ledger_in_sql, report],
+        asset_checks=[*map(dataset_checks, datasets.values()), *mart_checks(tables), check_payments, check_events],
+        jobs=[*all_jobs(datasets), clean_up, topup_create_job, topup_reconcile_job],
+        schedules=[*all_schedules(datasets), topup_reconcile],
+        sensors=[first_load(datasets), mart_sensor(), low_balance],
+        resources={"smsonline": SmsOnline(), "topups": TopUps()},
         executor=dg.in_process_executor,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +68,8 @@ def status(json: Json = False) -> None:
     run_status(as_json=json)
 
 
-@app.command()
+# A statement may begin with a remark, and `-- where does Discord stand?` is no option.
+@app.command(context_settings={"ignore_unknown_options": True})
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT; sms.*, ops.*, raw.* and marts.* can be read.")],
     format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.table,
@@ -78,6 +79,30 @@ def query(
     from pipelines.cli.query import run_query
 
     run_query(sql, format, out)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or one that an export has written.")],
+    json: Json = False,
+) -> None:
+    """Writes sms.*, marts.* and topups.* as parquet files with a manifest; replaces an older export in one step."""
+    from pipelines.cli.export import run_export
+
+    run_export(folder, as_json=json)
+
+
+@app.command()
+def report(
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="F.html", help="Where to write it; report.html beside the warehouse otherwise."),
+    ] = None,
+) -> None:
+    """Writes one HTML page: where numbers deliver for the money, what moved, balance and runway, freshness."""
+    from pipelines.cli.report import run_report
+
+    run_report(out, datetime.now(UTC))
 
 
 @app.command()
@@ -102,6 +127,19 @@ def prune(
     from pipelines.cli.prune import run_prune
 
     run_prune(dry_run=dry_run, as_json=json)
+
+
+@app.command()
+def doctor(
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write redacted samples of the answers into this folder.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compares every answer of the vendor with what is expected, and says what to set. Exits 1 when a sync breaks."""
+    from pipelines.cli.doctor import run_doctor
+
+    run_doctor(save, as_json=json)
 
 
 def main() -> None:

@@ -1,0 +1,93 @@
+"""Reading endpoints that no table is pulled from, declared only to be compared with what they answer.
+
+Which of these fields are fact and which are assumed is said in ``smsonline.sandbox.shapes``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from assets.datasets import (
+    CARRIER,
+    COUNTRIES,
+    COUNTRY,
+    COUNTRY_CODE,
+    INVENTORY,
+    PRICE,
+    SERVICE,
+    SERVICE_CODE,
+    STATISTICS,
+    STOCK,
+)
+from assets.declaration import Dataset, Field
+
+
+def _like(dataset: Dataset, endpoint: str, *, single: bool = False) -> Dataset:
+    return dataclasses.replace(dataset, name=endpoint, endpoint=endpoint, params={}, fan_out=None, single=single)
+
+
+RATE = Field("success_rate", ("successRate",), "rate")
+DETAIL = Dataset(
+    "service_detail",
+    "service_detail",
+    key=("country_code", "carrier", "service_code"),
+    fields=(COUNTRY_CODE, COUNTRY, CARRIER, SERVICE_CODE, SERVICE, PRICE, STOCK, RATE),
+    cadence_minutes=1440,
+    single=True,
+)
+OFFERS = Dataset(
+    "v2_services",
+    "v2_services",
+    key=("service_code",),
+    fields=(SERVICE_CODE, SERVICE, PRICE, STOCK),
+    cadence_minutes=1440,
+    levels=("sShort",),
+)
+TRANSACTION = Dataset(
+    "transaction",
+    "transaction",
+    key=("order_id",),
+    fields=(
+        Field("order_id", ("order_id",), presence="required"),
+        Field("status", ("status",)),
+        Field("amount_cents", ("amountInUSD",), "cents", unit="usd", text_number=True),
+        Field("amount_in_crypto", ("amountInCrypto",)),
+        Field("currency", ("currency",)),
+        Field("network", ("network",)),
+        Field("address", ("to_address",)),
+        Field("url", ("url",)),
+        Field("expires_at", ("expire_at",), "instant"),
+    ),
+    cadence_minutes=1440,
+    single=True,
+)
+V2_BALANCE = Dataset(
+    "v2_balance",
+    "v2_balance",
+    key=("balance_cents",),
+    fields=(
+        Field("balance_cents", ("balance",), "cents", presence="required"),
+        Field("total_charges_cents", ("total",), "cents"),
+    ),
+    cadence_minutes=1440,
+    ignored=("error",),
+    single=True,
+)
+
+# Named like their endpoints.
+PROBES: Mapping[str, Dataset] = {
+    probe.name: probe
+    for probe in (
+        DETAIL,
+        _like(INVENTORY, "order"),
+        TRANSACTION,
+        V2_BALANCE,
+        _like(COUNTRIES, "v2_countries"),
+        OFFERS,
+        _like(dataclasses.replace(DETAIL, single=False), "v2_service_detail"),
+        _like(STATISTICS, "v2_country_statistics"),
+        _like(INVENTORY, "v2_phone_status", single=True),
+        _like(INVENTORY, "v2_bulk_phone_status"),
+    )
+}

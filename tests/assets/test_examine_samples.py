@@ -1,0 +1,100 @@
+"""What a sample shows is enough to see the form of an answer and too little to learn from it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.datasets import DATASETS
+from assets.samples import example, fields_by_name, sample, shape, shown_name, told
+
+FIELDS = fields_by_name(DATASETS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("country", "United States", "'United States'"),
+        ("country", "+1 (312) 555-0147", "'+0 (000) 000-0000'"),
+        ("status", "wrong_amount", "'wrong_amount'"),
+        ("status", "Your code is 12", "'Xxxx xxxx xx 00'"),
+        ("createdAtUTC", "2026-03-04 12:00:00", "'2026-03-04 12:00:00'"),
+        ("createdAtUTC", 1748615577, "1748615577"),
+        ("payId", "af161c5a-93", "'xx000x0x-00'"),
+        ("successRate", Decimal("87.5"), "87.5"),
+        ("successRate", "87%", "'87%'"),
+        ("novelty", "Ann", "'Xxx'"),
+        ("novelty", "0.87", "'0.87'"),
+        ("novelty", 13125550147, "10000000000"),
+        ("novelty", Decimal("13125550147.5"), "10000000000"),
+        ("novelty", "13125550147", "'00000000000'"),
+        ("novelty", "2026-03-04T12:00:00Z", "'2026-03-04T12:00:00Z'"),
+        ("otp", 123456, "100000"),
+        ("otp", "123456", "'000000'"),
+        ("novelty", [1, 2], "a list of 2"),
+        ("novelty", {"a": 1}, "an object of 1"),
+        ("novelty", None, "null"),
+        ("novelty", True, "true"),
+        ("novelty", Decimal("1E+999999"), "1" + "0" * 39),
+        ("novelty", "x" * 50, f"'{'x' * 40}…'"),
+        ("novelty", "a\nb\x1b[31m", "'x x [00x'"),
+    ],
+)
+def test_an_example_is_shown_or_only_its_shape(name: str, value: Any, shown: str) -> None:
+    assert example(value, name, FIELDS) == shown
+
+
+def test_names_that_are_data_are_shown_as_shapes() -> None:
+    assert [shown_name(name) for name in ("cShort", "success_rate", "12", "any")] == [
+        "cShort",
+        "success_rate",
+        "12",
+        "any",
+    ]
+    assert shown_name("13125550147") == "00000000000"
+    assert shown_name("Your code is 1") == "Xxxx xxxx xx 0"
+    assert shown_name("a" * 41) == "x" * 40 + "…"
+
+
+def test_an_errors_text_keeps_its_short_numbers_only() -> None:
+    assert told("HTTP 404: order of 1-312-555-0147 is gone") == "HTTP 404: order of 0-000-000-0000 is gone"
+
+
+def test_lists_and_lists_by_code_are_cut() -> None:
+    document = {"ok": True, "body": [{"price": n} for n in range(10)], "other": {str(n): [n] for n in range(50)}}
+    cut = sample(document, FIELDS, 3)
+    assert cut["body"] == [{"price": 0}, {"price": 1}, {"price": 2}]
+    assert cut["other"] == {"0": [0], "1": [1], "2": [2]}
+
+
+@given(
+    document=st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.decimals(places=2, allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=50) | st.sampled_from(sorted(FIELDS)), inner)
+        ),
+        max_leaves=15,
+    )
+)
+def test_whatever_comes_has_a_sample_without_long_numbers_or_control_signs(document: Any) -> None:
+    text = json.dumps(sample(document, {}, 3), default=str, ensure_ascii=False)
+    assert text.isprintable()
+    long = [
+        word for word in "".join(s if s.isalnum() else " " for s in text).split() if len(word) > 7 and word.isdecimal()
+    ]
+    assert [word for word in long if word.strip("0") not in ("", "1")] == []
+
+
+@given(st.text())
+def test_a_shape_is_one_short_line_of_the_same_length(text: str) -> None:
+    assert shape(text).isprintable()
+    assert len(shape(text)) == min(len(text), 41)

@@ -1,0 +1,75 @@
+"""What ``smsonline doctor`` says about this machine: clock, files, settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from doctor_vendor import here, verdicts
+
+
+def test_the_vendors_clock_is_compared_with_this_machines(vendor, command):
+    assert here(command("doctor", "--json").document)["clock"]["verdict"] == "ok"
+    vendor.advance(60)
+    noted = command("doctor", "--json")
+    assert noted.document["clock_skew_seconds"] == pytest.approx(60, abs=3)
+    assert "top-ups stop at 120 s" in here(noted.document)["clock"]["text"]
+    vendor.advance(3600)
+    assert "top-ups have stopped at 120 s" in command("doctor").out
+    assert noted.code == 0
+
+
+def test_this_machine_is_looked_at(vendor, command, home, monkeypatch):
+    checks = here(command("doctor", "--json").document)
+    assert f"DuckDB {duckdb.__version__}" in checks["versions"]["text"]
+    assert f"Python {sys.version.split()[0]}" in checks["versions"]["text"]
+    assert "does not exist yet" in checks["warehouse"]["text"]
+    assert checks["top-ups"]["text"] == "off"
+    command("sync", "balances")
+    command("topup", "list")
+    monkeypatch.setenv("SMSONLINE_TOPUP_MODE", "approve")
+    checks = here(command("doctor", "--json").document)
+    assert checks["warehouse"]["verdict"] == checks["ledger"]["verdict"] == "ok"
+    assert "schema" in checks["warehouse"]["text"]
+    assert checks["top-ups"]["verdict"] == "note"
+    assert "SMSONLINE_TOPUP_THRESHOLD_CENTS" in checks["top-ups"]["text"]
+
+
+def test_a_warehouse_that_cannot_be_used_is_breaking_and_the_vendor_is_examined_all_the_same(
+    vendor, command, home, monkeypatch
+):
+    (home / "notes.txt").write_text("not a database " * 1000)
+    for path in ("notes.txt", "notes.txt/warehouse.duckdb"):
+        monkeypatch.setenv("SMSONLINE_WAREHOUSE", path)
+        done = command("doctor", "--json")
+        assert (done.code, here(done.document)["warehouse"]["verdict"]) == (1, "breaking")
+        assert set(verdicts(done.document).values()) == {"ok"}
+    assert (home / "notes.txt").read_text() == "not a database " * 1000
+
+
+def test_a_warehouse_in_use_is_a_note(vendor, command, home, monkeypatch):
+    command("sync", "balances")
+    monkeypatch.setattr("pipelines.doctor.here.LOCK_WAIT_SECONDS", 0)
+    script = (
+        "import duckdb, sys; c = duckdb.connect('data/warehouse.duckdb'); print('open', flush=True); sys.stdin.read()"
+    )
+
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout and holder.stdout.readline() == "open\n"
+        done = command("doctor", "--json")
+        holder.communicate("")
+    assert (done.code, here(done.document)["warehouse"]["verdict"]) == (0, "note")
+    assert "is held by" in here(done.document)["warehouse"]["text"]
+
+
+@pytest.mark.parametrize(("mode", "verdict", "code"), [("off", "note", 0), ("dry_run", "breaking", 1)])
+def test_a_broken_ledger_counts_when_top_ups_are_on(vendor, command, home, monkeypatch, mode, verdict, code):
+    (home / "ledger.db").write_text("no ledger " * 1000)
+    monkeypatch.setenv("SMSONLINE_LEDGER", "sqlite:///ledger.db")
+    monkeypatch.setenv("SMSONLINE_TOPUP_MODE", mode)
+    done = command("doctor", "--json")
+    assert (here(done.document)["ledger"]["verdict"], done.code) == (verdict, code)
