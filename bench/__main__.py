@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from bench import report, vendor
 from bench.growth import YEAR, Growth
 from bench.loads import in_a_process, measure_all
+from bench.marts import Marts
+from bench.report import Found
+from bench.sensor import Looks
 
 REPORT = Path("docs/benchmarks.md")
 
@@ -22,9 +26,14 @@ def main() -> None:
         with vendor.running() as root_url:
             measured = measure_all(root_url, Path(folder), options.repeats, _tell)
         _tell(f"{options.snapshots} snapshots")
-        growth = Growth(**json.loads(in_a_process("bench.growth", folder, str(options.snapshots))))
-    met = report.show(measured, growth)
-    report.write(options.out, measured, growth, options.repeats)
+        growth = msgspec.json.decode(in_a_process("bench.growth", folder, str(options.snapshots)), type=Growth)
+        _tell(f"marts over {options.snapshots} snapshots")
+        marts = msgspec.json.decode(in_a_process("bench.marts", folder, str(options.snapshots)), type=Marts)
+        _tell("the sensor")
+        looks = msgspec.json.decode(in_a_process("bench.sensor"), type=list[Looks])
+    found = Found(measured, growth, marts, looks)
+    met = report.show(found)
+    report.write(options.out, found, options.repeats)
     _tell(f"written to {options.out}")
     sys.exit(1 if options.strict and not met else 0)
 

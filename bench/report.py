@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,29 +15,51 @@ from rich.table import Table
 
 from bench.growth import Growth
 from bench.loads import SCENARIOS, Measured, Spread, spread
+from bench.marts import Marts
+from bench.marts import lines as mart_lines
+from bench.marts import rows as mart_rows
+from bench.sensor import Looks
+from bench.sensor import lines as sensor_lines
 from bench.targets import Line, file_growth, lines, new_versions
 
 PACKAGES = ("dlt", "duckdb", "httpx", "msgspec", "numpy", "orjson", "pandas", "pyarrow", "zstandard")
 TEMPLATE = Path(__file__).with_name("benchmarks.md")
 
 
-def show(measured: Measured, growth: Growth) -> bool:
+@dataclass(frozen=True)
+class Found:
+    """Everything that was measured."""
+
+    loads: Measured
+    growth: Growth
+    marts: Marts
+    looks: Sequence[Looks]
+
+    @property
+    def targets(self) -> list[Line]:
+        """Every promise and whether it is kept."""
+        return [*lines(self.loads, self.growth), *mart_lines(self.marts), *sensor_lines(self.looks)]
+
+
+def show(found: Found) -> bool:
     """Prints the targets; true when all of them are met."""
     table = Table("figure", "target", "measured", "met", title="ours against the targets")
-    found = lines(measured, growth)
-    for line in found:
+    for line in found.targets:
         table.add_row(line.figure, line.target, line.measured, "[green]yes" if line.met else "[red]no")
     Console(width=120).print(table)
-    return all(line.met for line in found)
+    return all(line.met for line in found.targets)
 
 
-def write(path: Path, measured: Measured, growth: Growth, repeats: int) -> None:
+def write(path: Path, found: Found, repeats: int) -> None:
     """Writes the whole report: targets, raw figures, machine, versions, method."""
     text = TEMPLATE.read_text("utf-8")
     parts = {
-        "targets": _targets(lines(measured, growth)),
-        "loads": _loads(measured),
-        "growth": _growth(growth),
+        "targets": _targets(found.targets),
+        "loads": _loads(found.loads),
+        "growth": _growth(found.growth),
+        "marts": _markdown(("mart", "rows", "reads", "scan, ms", "mart, ms", "ratio"), mart_rows(found.marts)),
+        "refresh": _refresh(found.marts),
+        "looks": _looks(found.looks),
         "machine": _machine(),
         "repeats": str(repeats),
     }
@@ -82,6 +105,26 @@ def _growth(growth: Growth) -> str:
         ("as-of query, slowest day", f"{growth.as_of_worst_seconds * 1000:.2f} ms"),
     )
     return _markdown(("figure", "measured"), rows)
+
+
+def _refresh(marts: Marts) -> str:
+    rows = [
+        (name, f"{each.days}", f"{each.settle_seconds:.3f}", f"{each.publish_seconds:.2f}")
+        for name, each in (
+            ("the first, of everything", marts.first),
+            ("after an ordinary sync", marts.ordinary),
+            ("after the first sync of a new day", marts.midnight),
+        )
+    ]
+    return _markdown(("refresh", "days kept anew", "keeping them, s", "publishing the copy, s"), rows)
+
+
+def _looks(looks: Sequence[Looks]) -> str:
+    rows = [
+        (f"{each.payments:,} over {each.spread_days:,} days", f"{each.median_seconds * 1000:.0f}", each.said)
+        for each in looks
+    ]
+    return _markdown(("payments", "median of a look, ms", "it says"), rows)
 
 
 def _machine() -> str:
