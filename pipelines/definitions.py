@@ -14,11 +14,11 @@ from pipelines.resources import SmsOnline
 from pipelines.retention import clean_up
 from pipelines.schedules import all_schedules, first_load
 from pipelines.settings import Settings, load_settings
-from pipelines.topup_assets import ledger_in_sql
-from pipelines.topup_checks import check_events, check_payments
-from pipelines.topup_jobs import topup_create_job, topup_reconcile_job
-from pipelines.topup_resource import TopUps
-from pipelines.topup_sensor import low_balance, topup_reconcile
+from pipelines.topup.assets import ledger_in_sql
+from pipelines.topup.checks import check_events, check_payments
+from pipelines.topup.jobs import topup_create_job, topup_reconcile_job
+from pipelines.topup.resource import TopUps
+from pipelines.topup.sensor import low_balance, topup_reconcile
 from pipelines.wiring import declared
 
 

@@ -14,8 +14,8 @@ from assets.overrides import with_overrides
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
 from pipelines.cli.topup_outlook import runway
 from pipelines.settings import Settings, SettingsError, load_settings
-from pipelines.topup_forecast import Forecaster
-from pipelines.topup_policy import policy_of
+from pipelines.topup.forecast import Forecaster
+from pipelines.topup.policy import policy_of
 from topups.amounts import usd
 from topups.forecast.forecasting import Forecast
 from warehouse.overview import overview

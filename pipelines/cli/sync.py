@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from assets.sync import DataPath, Result
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import Settings, load_settings
-from pipelines.topup_mirror import refresh_mirror
+from pipelines.topup.mirror import refresh_mirror
 from pipelines.wiring import chosen, data_path, declared
 from smsonline.errors import ConfigurationError, VendorError
 from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.cli.console import FAILED, log_beside, print_json, say
 from pipelines.cli.topup_console import clear_topup_errors
 from pipelines.settings import load_settings
-from pipelines.topup_passes import pay, reconcile
+from pipelines.topup.passes import pay, reconcile
 from topups.amounts import usd
 from topups.ledger import Payment
 from topups.protocol import Pass

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.cli.console import print_json, print_table
 from pipelines.cli.topup_console import clear_topup_errors, payment_json, payment_of
 from pipelines.settings import load_settings
-from pipelines.topup_wiring import opened_ledger
+from pipelines.topup.wiring import opened_ledger
 from topups.amounts import usd
 from topups.ledger import Event, Payment
 

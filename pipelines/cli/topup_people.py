@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pipelines.cli.console import print_json
 from pipelines.cli.topup_console import clear_topup_errors, payment_json, payment_of
 from pipelines.settings import load_settings
-from pipelines.topup_wiring import opened_ledger, policy_of
+from pipelines.topup.wiring import opened_ledger, policy_of
 from topups import people
 from topups.amounts import usd
 from topups.ledger import Payment

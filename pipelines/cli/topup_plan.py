@@ -15,8 +15,8 @@ from pipelines.cli.console import log_beside, print_json, print_table
 from pipelines.cli.topup_console import clear_topup_errors
 from pipelines.cli.topup_outlook import advice_lines, forecast_lines, outlook_json
 from pipelines.settings import Settings, SettingsError, load_settings
-from pipelines.topup_forecast import Forecaster
-from pipelines.topup_wiring import opened_ledger, policy_of, topup_context
+from pipelines.topup.forecast import Forecaster
+from pipelines.topup.wiring import opened_ledger, policy_of, topup_context
 from topups.advisor import Advice
 from topups.amounts import usd
 from topups.context import Context

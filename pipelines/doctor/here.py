@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipelines.settings import Settings, SettingsError
-from pipelines.topup_wiring import notifier_of, opened_ledger, policy_of, units_of
+from pipelines.topup.wiring import notifier_of, opened_ledger, policy_of, units_of
 from topups.ledger import LedgerUnavailable
 from topups.policy import Policy
 from warehouse.connection import opened

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pipelines import topup_wiring
+from pipelines.topup import wiring
 
 pytest_plugins = ("topup_shop",)
 
@@ -145,7 +145,7 @@ def test_a_notice_goes_out_with_the_pass_that_wrote_it(shop, command, set_topup,
             sent.append((self.urls, notice.title))
             return True
 
-    monkeypatch.setattr(topup_wiring, "AppriseNotifier", Inbox)
+    monkeypatch.setattr(wiring, "AppriseNotifier", Inbox)
     set_topup(NOTIFY="json://one/a,b json://two, mailto://three")
     assert command("topup", "run", "--json").document["notices_delivered"] == len(sent) > 0
     assert any(title.startswith("Please pay ") for _, title in sent)

@@ -9,9 +9,9 @@ import pytest
 from topup_ticks import create, execute, look_at_the_vendor
 
 from pipelines.settings import load_settings
-from pipelines.topup_jobs import RECONCILE_JOB
-from pipelines.topup_mirror import changes_since, refresh_mirror
-from pipelines.topup_wiring import opened_ledger
+from pipelines.topup.jobs import RECONCILE_JOB
+from pipelines.topup.mirror import changes_since, refresh_mirror
+from pipelines.topup.wiring import opened_ledger
 from pipelines.wiring import declared
 from warehouse.mirror import Mark
 
@@ -131,7 +131,7 @@ def test_a_notice_goes_out_with_the_pass(shop, set_topup, monkeypatch):
             sent.append(notice.title)
             return True
 
-    monkeypatch.setattr("pipelines.topup_wiring.AppriseNotifier", Inbox)
+    monkeypatch.setattr("pipelines.topup.wiring.AppriseNotifier", Inbox)
     create()
     set_topup(NOTIFY="json://127.0.0.1:9/")
     look_at_the_vendor()
@@ -150,7 +150,7 @@ def test_two_mirrors_at_once_are_as_one(shop):
 
 @pytest.mark.parametrize("mode", ["off", "auto"])
 def test_before_the_first_pass_the_checks_have_nothing_to_say(shop, set_topup, mode):
-    from pipelines.topup_resource import TopUps
+    from pipelines.topup.resource import TopUps
 
     set_topup(MODE=mode)
     assert TopUps().facts() is None

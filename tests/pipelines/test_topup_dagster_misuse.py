@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 from topup_ticks import SENSORS, create, look_at_the_vendor, new_daemon, told
 
-from pipelines import topup_jobs, topup_sensor
 from pipelines.settings import load_settings
-from pipelines.topup_resource import TopUps
+from pipelines.topup import jobs, sensor
+from pipelines.topup.resource import TopUps
 
 pytest_plugins = ("topup_shop",)
 # Dagster looks its own deprecated property up when it describes a schedule.
@@ -37,8 +37,8 @@ def daemon(records, shop):
 @pytest.fixture
 def same_facts_for_ever(daemon, monkeypatch):
     """Every look sees what was known at first, as looks at one instant do."""
-    seen = topup_sensor.planned(load_settings())
-    monkeypatch.setattr(topup_sensor, "planned", lambda _: seen)
+    seen = sensor.planned(load_settings())
+    monkeypatch.setattr(sensor, "planned", lambda _: seen)
     return seen
 
 
@@ -77,7 +77,7 @@ def test_a_run_that_broke_after_the_request_may_be_executed_again(daemon, shop, 
     if fault:
         shop.faults.add("create_invoice", fault)
     with monkeypatch.context() as broken:
-        broken.setattr(topup_jobs, "metadata", fails)
+        broken.setattr(jobs, "metadata", fails)
         daemon.tick()
     (failed,) = daemon.runs()
     assert (failed.status, shop.creates()) == (dg.DagsterRunStatus.FAILURE, 1)
@@ -111,7 +111,7 @@ def test_of_one_decision_there_is_one_payment_even_when_the_next_one_is_due(daem
 
 
 def vendor_id(daemon) -> str:
-    from pipelines.topup_wiring import opened_ledger
+    from pipelines.topup.wiring import opened_ledger
 
     with opened_ledger(load_settings()) as ledger:
         found = [payment for payment in ledger.payments() if payment.exception == "none"]

@@ -14,9 +14,9 @@ from topup_ticks import REPOSITORY, create, look_at_the_vendor, told
 
 from pipelines import schedules
 from pipelines.settings import load_settings
-from pipelines.topup_jobs import CREATE_JOB, RECONCILE_JOB
-from pipelines.topup_sensor import low_balance, topup_reconcile
-from pipelines.topup_wiring import opened_ledger
+from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
+from pipelines.topup.sensor import low_balance, topup_reconcile
+from pipelines.topup.wiring import opened_ledger
 from topups import people
 from topups.ports import Balance
 from topups.snapshot import Burn
@@ -164,9 +164,9 @@ def test_a_forecast_asks_before_the_threshold_is_reached(shop, preview, set_topu
     look_at_the_vendor()
     assert preview().startswith("BALANCE_OK: ")
     burn = Burn(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
-    monkeypatch.setattr("pipelines.topup_wiring.Forecaster.burn", lambda *_: burn)
+    monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", lambda *_: burn)
     look_at_the_vendor()
-    monkeypatch.setattr("pipelines.topup_wiring.Forecaster.burn", fails)
+    monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", fails)
     assert preview().run_key
 
 
@@ -180,7 +180,7 @@ def test_a_person_is_asked_once_and_their_word_asks_for_the_payment(seen, previe
     waiting = told(create())["payment_id"]
     assert preview().startswith(f"AWAITING_APPROVAL: {waiting} over ")
     with opened_ledger(load_settings()) as ledger:
-        from pipelines.topup_wiring import policy_of
+        from pipelines.topup.wiring import policy_of
 
         people.approve(ledger, waiting, "Ada", datetime.now(UTC), policy_of(load_settings()))
     assert preview().run_key

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from topup_afternoon import LEDGER, MINUTE, NOW, STEP
 
-from pipelines.topup_forecast import Forecaster
-from pipelines.topup_past import Past, past_of
+from pipelines.topup.forecast import Forecaster
+from pipelines.topup.past import Past, past_of
 from topups.ledger import open_ledger
 from topups.policy import Policy
 from topups.ports import Balance

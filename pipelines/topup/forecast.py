@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipelines.topup_past import Past, past_of
+from pipelines.topup.past import Past, past_of
 from topups.advisor import Advice, advise
 from topups.forecast.burn import spending
 from topups.forecast.facts import History, Sighting, TopUp

@@ -1,4 +1,4 @@
-"""The checks of the mirrored assets: one look at the ledger, then the judgements of ``pipelines.topup_quality``."""
+"""The checks of the mirrored assets: one look at the ledger, then the judgements of ``pipelines.topup.quality``."""
 
 # No postponed annotations here: Dagster reads the parameters' types.
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.quality import Finding
-from pipelines.topup_assets import KEYS
-from pipelines.topup_quality import CHECKS
-from pipelines.topup_resource import TopUps
+from pipelines.topup.assets import KEYS
+from pipelines.topup.quality import CHECKS
+from pipelines.topup.resource import TopUps
 
 NO_LEDGER = Finding(True, "there is no ledger yet")
 HISTORY = "history_whole"

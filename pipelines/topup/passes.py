@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pipelines.settings import Settings
-from pipelines.topup_wiring import deliver_notices, notifier_of, opened_ledger, topup_context
+from pipelines.topup.wiring import deliver_notices, notifier_of, opened_ledger, topup_context
 from topups.context import Context, Step, drive
 from topups.ledger import Ledger, LedgerUnavailable
 from topups.plan import judge

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from assets.quality import Finding
-from pipelines.topup_facts import TopupFacts
+from pipelines.topup.facts import TopupFacts
 from topups.advance import ends_at
 from topups.amounts import usd
 from topups.credit import jumps, taken

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from pipelines.resources import clear_failures
 from pipelines.settings import SettingsError, load_settings
-from pipelines.topup_facts import TopupFacts, facts_of
-from pipelines.topup_mirror import Mirrored, mirrored
-from pipelines.topup_passes import Reconciling, pay, reconcile
-from pipelines.topup_policy import policy_of
+from pipelines.topup.facts import TopupFacts, facts_of
+from pipelines.topup.mirror import Mirrored, mirrored
+from pipelines.topup.passes import Reconciling, pay, reconcile
+from pipelines.topup.policy import policy_of
 from pipelines.wiring import declared
 from topups.ledger import Ledger, LedgerUnavailable, NoLedgerYet, read_ledger
 from topups.ledger.audit import audit

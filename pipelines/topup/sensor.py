@@ -15,9 +15,9 @@ import dagster as dg
 from pipelines.hooks import NO_RETRIES
 from pipelines.schedules import unfinished
 from pipelines.settings import Settings, SettingsError, load_settings
-from pipelines.topup_jobs import CREATE_JOB, RECONCILE_JOB, asked_for
-from pipelines.topup_passes import burn_kept
-from pipelines.topup_policy import policy_of
+from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
+from pipelines.topup.passes import burn_kept
+from pipelines.topup.policy import policy_of
 from topups.ledger import LedgerUnavailable, read_ledger
 from topups.plan import Plan, judge, plan
 from topups.ports import KILL_VARIABLE, killed

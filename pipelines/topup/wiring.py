@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError
 
 from pipelines.calling import call_policy, catalogue
 from pipelines.settings import PREFIX, Settings, SettingsError
-from pipelines.topup_forecast import Forecaster
-from pipelines.topup_policy import policy_of
+from pipelines.topup.forecast import Forecaster
+from pipelines.topup.policy import policy_of
 from smsonline.client import Client
 from topups.context import Context, drive
 from topups.ledger import Ledger, open_ledger
