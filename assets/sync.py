@@ -26,7 +26,8 @@ from warehouse.batch import Load, Outcome
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
 from warehouse.migrate import migrate, shape
-from warehouse.publish import publish
+from warehouse.publish import is_published, publish
+from warehouse.tables import Table
 
 log = logging.getLogger("smsonline.sync")
 
@@ -53,9 +54,12 @@ class Result:
         return head | asdict(self.outcome.counts) | {"seconds": round(self.seconds, 3), "error": self.outcome.error}
 
 
-@dataclass(frozen=True)
+@dataclass
 class DataPath:
-    """Everything a sync needs, for one account and one warehouse file."""
+    """Everything a sync needs, for one account and one warehouse file.
+
+    ``unpublished`` says that the analysts' copy may lack something.
+    """
 
     client: Client
     account_id: str
@@ -64,6 +68,7 @@ class DataPath:
     datasets: Mapping[str, Dataset] = field(default_factory=lambda: DATASETS)
     catalogue: Catalogue = field(default_factory=lambda: ENDPOINTS)
     accept_shrink: bool = False
+    unpublished: bool = True
 
     def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[Result]:
         """Pulls the datasets ``names`` and yields each as it is done; one that fails does not stop the others.
@@ -82,13 +87,21 @@ class DataPath:
 
     def publish(self) -> bool:
         """Brings the analysts' copy up to date with what was loaded; false when nothing had changed."""
-        return publish(self.warehouse, [dataset.table for dataset in self.datasets.values()])
+        if not self.unpublished:
+            return False
+        done = publish(self.warehouse, self._tables())
+        self.unpublished = False
+        return done
+
+    def _tables(self) -> list[Table]:
+        return [dataset.table for dataset in self.datasets.values()]
 
     def _prepare(self, names: Sequence[str]) -> set[str]:
         """Brings the file up to date; the hashes of the bodies that were accepted last."""
         with opened(self.warehouse) as connection:
             migrate(connection)
-            shape(connection, [dataset.table for dataset in self.datasets.values()])
+            shape(connection, self._tables())
+            self.unpublished = not is_published(connection, self.warehouse)
             marks = [mark for name in names for mark in books.watermarks(connection, name).values()]
             return {mark.body_sha256 for mark in marks}
 
@@ -103,6 +116,8 @@ class DataPath:
                 outcome = intake.note(load, Outcome("failed", error=_line(pulled.brought)))
         except Exception as error:  # one dataset's defect must not stop the others
             outcome = Outcome("failed", error=_line(error))
+        counts = outcome.counts
+        self.unpublished = self.unpublished or counts.inserted + counts.changed + counts.closed > 0
         seconds = pulled.seconds + time.perf_counter() - began
         failure = pulled.brought if isinstance(pulled.brought, Exception) else None
         return Result(name, self.account_id, outcome, seconds, failure)

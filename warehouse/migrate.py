@@ -12,11 +12,16 @@ from warehouse.comments import comment_statements
 from warehouse.connection import first_row, transaction
 from warehouse.errors import NotAWarehouse
 from warehouse.mart_views import mart_statements
-from warehouse.tables import Table, create_statements, view_statements
+from warehouse.tables import Table, alter_statements, create_statements, view_statements
 
 TABLES = """
 SELECT count(*), count(*) FILTER (schema_name = 'ops' AND table_name = 'migrations')
 FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal
+"""
+
+STORED = """
+SELECT table_name, column_name, replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')
+FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = 'store'
 """
 
 
@@ -65,13 +70,30 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
-    """Makes the tables, views, macros and marts of ``tables``, unless these very statements made them before."""
-    statements = [s for table in tables for s in create_statements(table) + view_statements(table)]
-    statements += mart_statements(tables) + comment_statements(connection, tables)
-    fingerprint = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    """Makes the tables, views, macros and marts of ``tables``, unless these very statements made them before.
+
+    Raises ``NotAWarehouse`` when a column was declared anew with a type that its values do not fit.
+    """
+    made = [statement for table in tables for statement in create_statements(table)]
+    read = [statement for table in tables for statement in view_statements(table)]
+    read += mart_statements(tables) + comment_statements(connection, tables)
+    fingerprint = hashlib.sha256("\n".join(made + read).encode()).hexdigest()
     if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
         return
     with transaction(connection):
-        connection.execute(";\n".join(statements))
+        make_tables(connection, tables)
+        connection.execute(";\n".join(read))
         connection.execute("DELETE FROM ops.shape")
         connection.execute("INSERT INTO ops.shape VALUES (?)", [fingerprint])
+
+
+def make_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """The physical tables as they are declared now. Raises as ``shape``."""
+    connection.execute(";\n".join(statement for table in tables for statement in create_statements(table)))
+    stored = {(table, column): type_ for table, column, type_ in connection.execute(STORED).fetchall()}
+    for statement in (each for table in tables for each in alter_statements(table, stored)):
+        try:
+            connection.execute(statement)
+        except duckdb.ConversionException as error:
+            cause = str(error).splitlines()[0]
+            raise NotAWarehouse(f"stored values do not fit the declared type ({cause}): declare the old one") from None

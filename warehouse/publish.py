@@ -52,10 +52,9 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
     """
     path = published_path(warehouse)
     with opened(warehouse) as connection:
-        newest = dict(connection.execute(NEWEST).fetchall())
-        held = dict(connection.execute("SELECT * FROM ops.published").fetchall())
-        if newest == held and not _is_due(path):
+        if is_published(connection, warehouse):
             return False
+        newest, held = _newest(connection), _held(connection)
         settle(connection)
         with _successor(path) as successor:
             if not _attached(connection, successor):
@@ -69,6 +68,19 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
             connection.execute("INSERT INTO ops.published SELECT * FROM (" + NEWEST + ")")
             reach("after publishing")
     return True
+
+
+def is_published(connection: Connection, warehouse: Path) -> bool:
+    """Whether the copy of ``warehouse``, which ``connection`` reads, has everything and is no hour old."""
+    return _newest(connection) == _held(connection) and not _is_due(published_path(warehouse))
+
+
+def _newest(connection: Connection) -> dict[str, str]:
+    return dict(connection.execute(NEWEST).fetchall())
+
+
+def _held(connection: Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT * FROM ops.published").fetchall())
 
 
 def _is_due(path: Path) -> bool:

@@ -7,7 +7,7 @@ views in ``sms``, never ``store``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Bookkeeping of a version. last_seen_at is null while the row is still in the newest answer of its part: its instant
@@ -76,14 +76,25 @@ def equal_keys(table: Table, left: str, right: str) -> str:
 
 
 def create_statements(table: Table) -> list[str]:
-    """Idempotent DDL for the two physical tables; a column added to the declaration later is added, never dropped."""
-    business = [(column.name, column.type) for column in table.columns]
-    versions = business + list(VERSION_COLUMNS)
+    """Idempotent DDL for the two physical tables."""
+    versions = [*((column.name, column.type) for column in table.columns), *VERSION_COLUMNS]
+    sides = ((table.name, versions), (f"{table.name}_closed", [*versions, ("valid_to", "TIMESTAMPTZ")]))
+    return [f'CREATE TABLE IF NOT EXISTS store."{name}" ({_typed(columns)})' for name, columns in sides]
+
+
+def alter_statements(table: Table, stored: Mapping[tuple[str, str], str]) -> list[str]:
+    """DDL for what was declared otherwise when the tables were made: a column that came later, or has another type now.
+
+    ``stored`` maps table and column to the type there is. A column that is declared no more stays.
+    """
     statements = []
-    for name, columns in ((table.name, versions), (f"{table.name}_closed", [*versions, ("valid_to", "TIMESTAMPTZ")])):
-        body = ", ".join(f'"{column}" {type_}' for column, type_ in columns)
-        statements.append(f'CREATE TABLE IF NOT EXISTS store."{name}" ({body})')
-        statements += [f'ALTER TABLE store."{name}" ADD COLUMN IF NOT EXISTS "{c}" {t}' for c, t in business]
+    for name in (table.name, f"{table.name}_closed"):
+        for column in table.columns:
+            there = stored.get((name, column.name))
+            if there is None:
+                statements.append(f'ALTER TABLE store."{name}" ADD COLUMN "{column.name}" {column.type}')
+            elif there != column.type:
+                statements.append(f'ALTER TABLE store."{name}" ALTER "{column.name}" SET DATA TYPE {column.type}')
     return statements
 
 
@@ -108,3 +119,7 @@ def view_statements(table: Table) -> list[str]:
             comment = column.comment.replace("'", "''")
             statements.append(f'COMMENT ON COLUMN sms."{view}"."{column.name}" IS \'{comment}\'')
     return statements
+
+
+def _typed(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f'"{name}" {type_}' for name, type_ in columns)

@@ -17,7 +17,6 @@ from pipelines.wiring import chosen, data_path, declared
 from smsonline.errors import ConfigurationError, VendorError
 from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger
 from warehouse.errors import WarehouseError
-from warehouse.tables import Table
 
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
 
@@ -31,7 +30,7 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         with data_path(settings, accept_shrink=accept_shrink) as path:
             log_beside(settings.warehouse)
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
-            unmirrored = mirror_ledger(settings, [dataset.table for dataset in path.datasets.values()])
+            unmirrored = mirror_ledger(settings, path)
             unpublished = _published(path)
     results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
@@ -44,11 +43,12 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         sys.exit(code)
 
 
-def mirror_ledger(settings: Settings, tables: Sequence[Table]) -> list[str]:
+def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
     """Brings the payments of the ledger along, if there is one; the line that says why not, which fails no dataset."""
     try:
         with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            refresh_mirror(ledger, settings.warehouse, tables)
+            tables = [dataset.table for dataset in path.datasets.values()]
+            path.unpublished |= refresh_mirror(ledger, settings.warehouse, tables) is not None
     except NoLedgerYet:
         return []
     except (LedgerUnavailable, WarehouseError) as error:

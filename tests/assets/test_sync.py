@@ -18,6 +18,7 @@ from smsonline.client import Client
 from smsonline.sandbox import KINDS, Sandbox
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
+from warehouse.publish import publish, published_path
 
 ALL = list(DATASETS)
 MARKET = ("countries", "services", "popular", "statistics")
@@ -247,6 +248,23 @@ def test_a_warehouse_that_cannot_be_opened_stops_the_sync_with_its_own_error(dat
     data_path.warehouse.write_bytes(b"not a database " * 500)
     with pytest.raises(NotAWarehouse):
         sync(data_path, "countries")
+
+
+def test_publishing_opens_the_warehouse_only_when_the_copy_lacks_something(
+    data_path: DataPath, sandbox: Sandbox, monkeypatch: Any
+) -> None:
+    opened = []
+    monkeypatch.setattr("assets.sync.publish", lambda *arguments: opened.append(arguments) or publish(*arguments))
+    for advanced, published in ((0, True), (0, False), (7200, True)):
+        sandbox.advance(advanced)
+        assert [result.outcome.status for result in data_path.sync(["statistics"])] == ["ok"]
+        assert data_path.publish() is published
+        assert data_path.publish() is False
+        assert len(opened) == published
+        opened.clear()
+    published_path(data_path.warehouse).unlink()
+    list(data_path.sync(["statistics"]))
+    assert data_path.publish()
 
 
 def test_a_result_tells_the_documented_object(data_path: DataPath) -> None:

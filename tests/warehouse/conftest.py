@@ -15,8 +15,8 @@ import pytest
 from warehouse import books
 from warehouse.batch import Batch, Load, Outcome, Part
 from warehouse.loading import load_batch
-from warehouse.migrate import migrate
-from warehouse.tables import Column, Table, create_statements, view_statements
+from warehouse.migrate import make_tables, migrate
+from warehouse.tables import Column, Table, view_statements
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ARROW = {"VARCHAR": pa.string(), "JSON": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
@@ -50,7 +50,8 @@ class Warehouse:
 
     def shape(self, table: Table) -> None:
         self.table = table
-        for statement in create_statements(table) + view_statements(table):
+        make_tables(self.connection, [table])
+        for statement in view_statements(table):
             self.connection.execute(statement)
 
     def snapshot(self, rows: Mapping[str, Any] | Sequence[Row], at: float, **more: Any) -> Outcome:

@@ -11,6 +11,7 @@ from assets.datasets import DATASETS
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
 from warehouse.migrate import migrate, migrations, schema_version, shape
+from warehouse.tables import Table
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 
@@ -100,3 +101,31 @@ def test_a_changed_declaration_reshapes_the_views_and_keeps_the_rows(warehouse_p
         shape(connection, [*others, replace(table, columns=(*table.columns, new))])
         assert connection.execute("SELECT code, novelty FROM sms.coupons_history").fetchall() == [("A", None)]
         assert connection.execute("SELECT count(*) FROM ops.shape").fetchall() == [(1,)]
+
+
+def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        for name in ("coupons", "coupons_closed"):
+            connection.execute(f"INSERT INTO store.{name} (account_id, code, percent) VALUES ('7', 'A', 12)")
+        shape(connection, declared_as("DOUBLE"))
+        found = connection.execute("SELECT percent, typeof(percent) FROM sms.coupons_history").fetchall()
+        assert found == [(12.0, "DOUBLE")] * 2
+
+
+def test_values_that_do_not_fit_a_new_type_are_told_and_stay(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        migrate(connection)
+        shape(connection, declared_as("VARCHAR"))
+        connection.execute("INSERT INTO store.coupons (account_id, code, percent) VALUES ('7', 'A', 'a tenth')")
+        with pytest.raises(NotAWarehouse, match=r"a tenth.*declare the old one"):
+            shape(connection, declared_as("BIGINT"))
+        assert connection.execute("SELECT percent FROM sms.coupons").fetchall() == [("a tenth",)]
+
+
+def declared_as(type_: str) -> list[Table]:
+    """All tables, a coupon's percent with another type."""
+    table = DATASETS["coupons"].table
+    columns = tuple(replace(each, type=type_) if each.name == "percent" else each for each in table.columns)
+    return [replace(each, columns=columns) if each is table else each for each in TABLES]
