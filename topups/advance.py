@@ -41,7 +41,7 @@ AFTER: dict[State, tuple[tuple[frozenset[str], State], ...]] = {
     S.LATE_CONFIRMING: (
         (statuses.PAID, S.PAID_LATE),
         (statuses.PART_PAID, S.UNDERPAID),
-        (statuses.NOT_PAID, S.EXPIRED),
+        (statuses.NOT_PAID | statuses.FAILED, S.EXPIRED),
     ),
     S.REFUNDING: ((frozenset({"refund_paid"}), S.REFUNDED),),
 }
@@ -57,12 +57,19 @@ def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> 
     state = payment.state
     if status in statuses.REFUND and S.REFUNDING in LEGAL[state]:
         return S.REFUNDING
-    if state == S.OPEN and status in statuses.NOT_PAID:
-        return S.EXPIRED if now >= ends_at(payment, policy) + policy.expiry_grace else None
+    if state == S.OPEN and _unpaid_for_good(status, ends_at(payment, policy), now, policy):
+        return S.EXPIRED
     following = next((after for words, after in AFTER.get(state, ()) if status in words), None)
     if following is None and state == S.EXPIRED and now >= ends_at(payment, policy) + policy.late_watch:
         return S.CLOSED
     return following
+
+
+def _unpaid_for_good(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
+    """The vendor says so and the grace is over, or the vendor never says anything and nobody can pay it any more."""
+    if status in statuses.NOT_PAID:
+        return now >= end + policy.expiry_grace
+    return status not in statuses.FINAL and not statuses.blocks(status, end, now)
 
 
 def ends_at(payment: Payment, policy: Policy) -> datetime:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from topups import telling
 from topups.context import Context
 from topups.decide import decide
 from topups.ledger import post
 from topups.ledger.rows import Announcement, Payment
+from topups.policy import DAY
 from topups.reasons import Reason, Refusal
 from topups.sizing import trigger_cents
 from topups.snapshot import Snapshot
+from topups.states import State
+from topups.statuses import blocks
 
-# A payment under way has notices of its own; the rest of the reasons leave a low balance to a person.
+# The rest of the reasons leave a low balance to a person.
 NO_LOW_BALANCE_NOTICE = frozenset(
     {
-        *(Reason.BALANCE_OK, Reason.BALANCE_STALE, Reason.BALANCE_UNREADABLE, Reason.DISABLED, Reason.IN_FLIGHT),
-        *(Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN, Reason.AWAITING_APPROVAL),
+        *(Reason.BALANCE_OK, Reason.BALANCE_STALE, Reason.BALANCE_UNREADABLE, Reason.DISABLED),
         Reason.DRY_RUN_WOULD_CREATE,
     }
 )
+# A payment under way has notices of its own. One that hangs for a day cures nothing any more.
+UNDER_WAY = frozenset(
+    {
+        *(Reason.IN_FLIGHT, Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN),
+        Reason.AWAITING_APPROVAL,
+    }
+)
+WITHOUT_A_SLOT = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_LATE)
 
 
 def tell_what_is_due(context: Context, snapshot: Snapshot, known: list[Payment]) -> None:
@@ -28,10 +40,21 @@ def tell_what_is_due(context: Context, snapshot: Snapshot, known: list[Payment])
     for payment in known:
         due += telling.countdown(payment, now, policy) + telling.credit_late(payment, now, policy)
     verdict = decide(snapshot, policy, now)
-    if isinstance(verdict, Refusal) and verdict.reason not in NO_LOW_BALANCE_NOTICE and snapshot.balance:
+    if isinstance(verdict, Refusal) and snapshot.balance and not _is_quiet(verdict.reason, known, now):
         due += _low_balance(context, snapshot, verdict)
     if due:
         ledger.announce(context.account_id, due, now)
+
+
+def _is_quiet(reason: Reason, known: list[Payment], now: datetime) -> bool:
+    if reason not in UNDER_WAY:
+        return reason in NO_LOW_BALANCE_NOTICE
+    return any(now - payment.state_since < DAY for payment in known if _is_in_the_way(payment, now))
+
+
+def _is_in_the_way(payment: Payment, now: datetime) -> bool:
+    foreign = payment.state == State.EXTERNAL and blocks(payment.vendor_status, payment.ends_at, now)
+    return payment.slot is not None or payment.state in WITHOUT_A_SLOT or foreign
 
 
 def _low_balance(context: Context, snapshot: Snapshot, verdict: Refusal) -> list[Announcement]:

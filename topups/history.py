@@ -7,11 +7,12 @@ from typing import Any
 
 from topups.ledger.chain import replayed
 from topups.ledger.reading import REMEMBERED, UNFINISHED
-from topups.ledger.rows import Event
+from topups.ledger.rows import Event, Observation
 from topups.ledger.store import Ledger
 from topups.ports import Balance
 from topups.snapshot import ListFact, PaymentFact, Snapshot
 from topups.states import Oddity, State
+from topups.statuses import blocks
 
 
 def snapshot_at(ledger: Ledger, account_id: str, at: datetime) -> Snapshot:
@@ -30,10 +31,17 @@ def snapshot_at(ledger: Ledger, account_id: str, at: datetime) -> Snapshot:
         account_id,
         balance=Balance(balance.figure, balance.at) if balance and balance.figure is not None else None,
         payments=tuple(fact for fact in payments if _counts(fact, at)),
-        listing=ListFact(listing.at, listing.complete, listing.facts.get("problem", "")) if listing else None,
+        listing=_list_fact(listing, payments, at) if listing else None,
         ledger_at=max(instants, default=None),
         **switches,
     )
+
+
+def _list_fact(listing: Observation, payments: tuple[PaymentFact, ...], at: datetime) -> ListFact:
+    """The rows of a list are not kept; those of other people are in the ledger as payments."""
+    foreign = [fact for fact in payments if fact.state == State.EXTERNAL]
+    blocking = tuple(fact.payment_id for fact in foreign if blocks(fact.vendor_status, fact.ends_at, at))
+    return ListFact(listing.at, listing.complete, listing.facts.get("problem", ""), blocking)
 
 
 def _switches(events: list[Event], account_id: str) -> dict[str, Any]:

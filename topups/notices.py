@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import segno
 
+from topups import telling
 from topups.amounts import usd
 from topups.context import Step, Steps
 from topups.ledger import post
@@ -16,10 +18,10 @@ from topups.ledger.rows import OutboxRow, Payment
 from topups.ledger.store import Ledger
 from topups.ports import Clock, Notice, Notifier
 from topups.states import State
+from topups.telling import PAYABLE
 
 # Another try after this, doubled each time up to the cap.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
-PAYABLE = frozenset({State.OPEN, State.UNDERPAID_WAITING})
 # What asks a person to pay or to agree is worthless once it can no longer be done.
 NEEDS_STATE = {
     **dict.fromkeys(("pay", "pay_link", "half_life", "last_tenth", "underpaid"), PAYABLE),
@@ -51,6 +53,8 @@ TITLES = {
     "breaker": "Top-ups stopped: several payments failed in a row",
     "low_balance": "The balance is low and no payment is created",
 }
+# The vendor's own words may hold a link or an address that nobody has verified.
+UNVERIFIED = re.compile(r"\S+://\S+|\S+\.[^\s/]+/\S+|[0-9A-Za-z_]{25,}")
 CAP_TITLE = "{percent} % of a top-up limit is used"
 URGENT = frozenset({"needs_human", "mismatch", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"})
 
@@ -80,6 +84,8 @@ def why_outdated(row: OutboxRow, payment: Payment | None, now: datetime) -> str:
         return ""
     if payment.state not in wanted:
         return f"not sent: the payment is {payment.state}"
+    if row.kind != "approval" and not telling.is_to_be_paid(payment):
+        return f"not sent: it is not to be paid, the vendor says {payment.vendor_status}"
     over = payment.ends_at is not None and now >= payment.ends_at and row.kind != "approval"
     return "not sent: its time is over" if over else ""
 
@@ -107,7 +113,7 @@ def _about(payment: Payment, row: OutboxRow, now: datetime) -> list[str]:
         lines.append(f"The balance lasts about {payment.hours_to_empty} hours")
     if row.kind in NEEDS_STATE and payment.state in PAYABLE:
         lines += _how_to_pay(payment, now)
-    return [*lines, payment.detail]
+    return [*lines, UNVERIFIED.sub("(not shown)", payment.detail)]
 
 
 def _how_to_pay(payment: Payment, now: datetime) -> list[str]:
@@ -115,6 +121,8 @@ def _how_to_pay(payment: Payment, now: datetime) -> list[str]:
     left = "" if minutes is None else f"Time left: {minutes} minutes"
     if payment.address:
         coins = payment.amount_in_crypto or "the amount shown by the vendor"
+        if payment.state == State.UNDERPAID_WAITING:
+            coins = "only what is missing, in"
         return [f"Send {coins} {payment.currency} on {payment.network} to {payment.address}", payment.url or "", left]
     if payment.url:
         return [f"Pay here: {payment.url}", left]
@@ -129,7 +137,7 @@ def _facts(row: OutboxRow) -> list[str]:
         f"{facts['cap']}: {usd(spent)} of {usd(limit)}" if spent is not None and limit is not None else "",
         f"Balance: {usd(balance)}" if balance is not None else "",
         f"The balance lasts about {hours:.1f} hours" if isinstance(hours, float) else "",
-        f"{facts['reason']}: {facts.get('facts', '')}" if "reason" in facts else "",
+        f"{facts['reason']}: {UNVERIFIED.sub('(not shown)', facts.get('facts', ''))}" if "reason" in facts else "",
         f"{facts['failures']} payments failed in a row; resume when the cause is known" if "failures" in facts else "",
     ]
 
@@ -143,14 +151,14 @@ class AppriseNotifier:
             warnings.simplefilter("ignore", DeprecationWarning)
             import apprise  # costly to import, and only the one who sends needs it
 
-            self._services = apprise.Apprise()
-            for number, url in enumerate(urls, start=1):
-                if not self._services.add(url):
+            self._services = [apprise.Apprise() for _ in urls]
+            for number, (service, url) in enumerate(zip(self._services, urls, strict=True), start=1):
+                if not service.add(url):
                     line = f"SMSONLINE_TOPUP_NOTIFY: address number {number} is none that apprise understands"
                     raise ValueError(line)
 
     def send(self, notice: Notice) -> bool:
-        """Whether every service took it; without services nobody did."""
+        """Whether a service took it. Were all needed, one that is down would bring it to the others again and again."""
         import apprise
         from apprise.attachment.memory import AttachMemory
 
@@ -158,7 +166,11 @@ class AppriseNotifier:
         picture = None
         if notice.qr:
             picture = [AttachMemory(content=notice.qr, name="payment.png", mimetype="image/png")]  # type: ignore[no-untyped-call]
-        return bool(self._services.notify(body=notice.body, title=notice.title, notify_type=kind, attach=picture))
+        taken = [
+            service.notify(body=notice.body, title=notice.title, notify_type=kind, attach=picture)
+            for service in self._services
+        ]
+        return any(taken)
 
 
 def _sent(notifier: Notifier, notice: Notice) -> bool:

@@ -65,12 +65,16 @@ class Policy:
     @property
     def exposure_limit_cents(self) -> int | None:
         """Most prepaid money at the vendor; twice the target unless set."""
-        return self.exposure_cents or (2 * self.target_cents if self.target_cents else None)
+        if self.exposure_cents is not None:
+            return self.exposure_cents
+        return 2 * self.target_cents if self.target_cents else None
 
     @property
     def approval_limit_cents(self) -> int | None:
         """Above this a person has to agree; half of the largest payment unless set."""
-        return self.approval_above_cents or (self.amount_max_cents // 2 if self.amount_max_cents else None)
+        if self.approval_above_cents is not None:
+            return self.approval_above_cents
+        return self.amount_max_cents // 2 if self.amount_max_cents else None
 
     def problems(self) -> list[str]:
         """One line per reason why nothing may be paid under this policy; each names the settings to correct."""
@@ -116,7 +120,7 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             raise ValueError(f"{key}: the top-up policy has no such entry")
         try:
             changes[name] = _converted(name, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
     return dataclasses.replace(base or Policy(), **changes)
 
@@ -126,9 +130,13 @@ def _converted(name: str, value: Any) -> Any:
     if isinstance(default, timedelta):
         return timedelta(seconds=float(value))
     if name == "backoff":
+        if not value:
+            raise ValueError("after a failure there has to be something to wait for")
         return tuple(timedelta(seconds=float(step)) for step in value)
     if isinstance(default, frozenset):
         return frozenset(value.split(",") if isinstance(value, str) else map(str, value))
+    if isinstance(default, bool) != isinstance(value, bool):
+        raise ValueError("true and false are no numbers, and no text means one of them")
     if isinstance(default, bool | str):
         return type(default)(value)
     if isinstance(default, float):

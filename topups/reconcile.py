@@ -48,7 +48,7 @@ def reconcile(context: Context) -> Steps[Reconciled]:
 
 def _present(context: Context, known: list[Payment], done: Reconciled) -> list[Payment]:
     """The payments as they are by now; read again only if this pass changed one."""
-    return watched(context) if done.moved or done.noted else known
+    return watched(context) if done.moved or done.noted or done.adopted else known
 
 
 def observed(context: Context, snapshot: Snapshot, done: Reconciled) -> Snapshot:

@@ -23,7 +23,9 @@ def reserve(context: Context, snapshot: Snapshot, decision: Decision, decision_i
 
     if decision.approved_payment_id:
         waiting = context.ledger.payment(decision.approved_payment_id)
-        changes = {"amount_cents": decision.amount_cents, "baseline": _baseline(context)}
+        # A person agreed to a sum; how it is asked for is what the policy allows by now.
+        wanted = {name: getattr(decision, name) for name in ("amount_cents", "rail", "currency", "network")}
+        changes = wanted | {"baseline": _baseline(context)}
         moved = waiting and context.ledger.move(waiting, State.RESERVED, now, changes, check=check)
         return moved or Refusal(Reason.LOST_RACE, "the approved payment is no longer waiting")
     return context.ledger.enter(_draft(context, decision, decision_id, _hours(snapshot)), State.RESERVED, check, now)

@@ -42,10 +42,14 @@ def not_killed(snapshot: Snapshot) -> Finding:
 
 
 def clock(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
-    """A clock that ran backwards, or is far from the vendor's, cannot judge windows and deadlines."""
-    known = [at for at in (snapshot.ledger_at, snapshot.balance and snapshot.balance.at) if at]
-    behind = max((at - now for at in known), default=timedelta())
+    """A clock that ran backwards, or is far from the vendor's, cannot judge windows and deadlines.
+
+    Where the vendor's clock confirms ours, a ledger from the future was written when ours was wrong: that passes.
+    """
     balance = snapshot.balance
+    confirmed = balance is not None and balance.vendor_at is not None
+    known = [at for at in (None if confirmed else snapshot.ledger_at, balance and balance.at) if at]
+    behind = max((at - now for at in known), default=timedelta())
     skew = abs(balance.vendor_at - balance.at) if balance and balance.vendor_at else timedelta()
     worst = max(behind, skew)
     return Finding(Reason.CLOCK_SUSPECT, worst <= policy.clock_skew, f"{_span(worst)} off", _span(policy.clock_skew))

@@ -33,9 +33,9 @@ def sized(snapshot: Snapshot, policy: Policy) -> int:
     missing = policy.target_cents - snapshot.balance.cents - snapshot.pending_cents()
     waiting = snapshot.waiting()
     if waiting and waiting.approved_at:
-        return min(missing, waiting.amount_cents)
+        missing = min(missing, waiting.amount_cents)
     if policy.fingerprint:
-        return fingerprinted(missing, {payment.amount_cents for payment in snapshot.payments})
+        return fingerprinted(missing, {other.amount_cents for other in snapshot.payments if other is not waiting})
     return missing
 
 

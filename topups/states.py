@@ -63,15 +63,15 @@ LEGAL: dict[State, frozenset[State]] = {
     S.OPEN: frozenset(
         {S.CONFIRMING, S.UNDERPAID_WAITING, S.PAID, S.EXPIRED, S.FAILED, S.LOCKED, S.REFUNDING, S.CLOSED}
     ),
-    S.CONFIRMING: frozenset({S.PAID, S.UNDERPAID, S.OPEN, S.REFUNDING}),
-    S.UNDERPAID_WAITING: frozenset({S.PAID, S.UNDERPAID, S.OPEN, S.REFUNDING}),
+    S.CONFIRMING: frozenset({S.PAID, S.UNDERPAID, S.OPEN, S.CLOSED, S.REFUNDING}),
+    S.UNDERPAID_WAITING: frozenset({S.PAID, S.UNDERPAID, S.OPEN, S.CLOSED, S.REFUNDING}),
     S.UNDERPAID: frozenset({S.PAID, S.CLOSED, S.REFUNDING}),
     S.LOCKED: frozenset({S.OPEN, S.PAID, S.FAILED, S.CLOSED, S.REFUNDING}),
     S.PAID: frozenset({S.CREDITED, S.CLOSED, S.REFUNDING}),
     S.CREDITED: frozenset({S.REFUNDING}),
     S.EXPIRED: frozenset({S.LATE_CONFIRMING, S.CLOSED, S.REFUNDING}),
     S.FAILED: frozenset({S.LATE_CONFIRMING, S.REFUNDING}),
-    S.LATE_CONFIRMING: frozenset({S.PAID_LATE, S.UNDERPAID, S.EXPIRED, S.REFUNDING}),
+    S.LATE_CONFIRMING: frozenset({S.PAID_LATE, S.UNDERPAID, S.EXPIRED, S.CLOSED, S.REFUNDING}),
     S.PAID_LATE: frozenset({S.CREDITED, S.CLOSED, S.REFUNDING}),
     S.REFUNDING: frozenset({S.REFUNDED, S.CLOSED}),
     **dict.fromkeys(
@@ -114,12 +114,13 @@ WATCHED = frozenset(
 # What a person who has looked at the vendor's site may declare finished, and as what.
 BY_HAND: dict[State, State] = {
     S.NEEDS_HUMAN: S.NOT_CREATED,
-    S.OPEN: S.CLOSED,
-    S.UNDERPAID: S.CLOSED,
-    S.LOCKED: S.CLOSED,
-    S.PAID: S.CLOSED,
-    S.PAID_LATE: S.CLOSED,
-    S.REFUNDING: S.CLOSED,
+    **dict.fromkeys(
+        (
+            *(S.OPEN, S.CONFIRMING, S.UNDERPAID_WAITING, S.UNDERPAID, S.LOCKED, S.PAID),
+            *(S.LATE_CONFIRMING, S.PAID_LATE, S.REFUNDING),
+        ),
+        S.CLOSED,
+    ),
 }
 
 

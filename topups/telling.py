@@ -10,7 +10,8 @@ from topups.ledger.rows import Announcement, Payment
 from topups.policy import DAY, Policy
 from topups.rules import WINDOWS
 from topups.snapshot import Snapshot
-from topups.states import State
+from topups.states import Oddity, State
+from topups.statuses import FINAL
 
 ON_ENTERING: dict[State, str] = {
     State.AWAITING_APPROVAL: "approval",
@@ -30,6 +31,7 @@ ON_ENTERING: dict[State, str] = {
     State.LATE_CONFIRMING: "late",
     State.REFUNDING: "refunding",
 }
+PAYABLE = frozenset({State.OPEN, State.UNDERPAID_WAITING})
 LEVELS = (80, 90, 100)
 LOW_BALANCE_AT_MOST = DAY
 
@@ -45,9 +47,14 @@ def on_entering(payment_id: str, state: State) -> list[Announcement]:
     return [about(payment_id, kind)] if kind else []
 
 
+def is_to_be_paid(payment: Payment) -> bool:
+    """Whether a person may be asked for its money: not for another amount than decided, nor for a cancelled one."""
+    return payment.exception != Oddity.AMOUNT_MISMATCH and payment.vendor_status not in FINAL
+
+
 def countdown(payment: Payment, now: datetime, policy: Policy) -> list[Announcement]:
     """Half and nine tenths of the life of an unpaid payment are over; with both past, only the later is told."""
-    if payment.state not in (State.OPEN, State.UNDERPAID_WAITING):
+    if payment.state not in PAYABLE or not is_to_be_paid(payment):
         return []
     begin, end = payment.sending_at or payment.created_at, ends_at(payment, policy)
     if now >= end or end <= begin:

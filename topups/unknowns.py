@@ -23,7 +23,8 @@ def recover(context: Context, known: list[Payment], done: Reconciled) -> Steps[N
         elif payment.state == State.RESERVED and age > policy.reserve_max_age:
             yield from move_to(context, payment, State.RELEASED, done, "left behind; nothing was sent")
         elif payment.state == State.AWAITING_APPROVAL and age > policy.approval_life:
-            yield from move_to(context, payment, State.RELEASED, done, "nobody approved it in time")
+            why = "it was approved, and not needed in time" if payment.approved_at else "nobody approved it in time"
+            yield from move_to(context, payment, State.RELEASED, done, why)
 
 
 def resolve_unknown(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:

@@ -18,8 +18,9 @@ from pipelines.topup.checks import CHECKED_EACH_PASS
 from pipelines.topup.resource import TopUps
 from topups.amounts import usd
 from topups.ledger import Payment
-from topups.notices import PAYABLE, qr_png
+from topups.notices import qr_png
 from topups.protocol import Pass
+from topups.telling import PAYABLE
 
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
 # Longer than a pass whose every question to the vendor is repeated until its deadline.

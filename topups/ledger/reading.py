@@ -133,7 +133,8 @@ def external(
         vendor_status=row.status,
         vendor_amount_cents=row.amount_cents,
         ends_at=row.ends_at,
-        counted_at=row.created_at if row.created_at and row.created_at <= now else now,
+        # What may be ours counts from now: the vendor's own time has no documented zone.
+        counted_at=min(row.created_at or now, now) if oddity != Oddity.DUPLICATE_SUSPECTED else now,
         listed_at=now,
         baseline=baseline,
     )

@@ -20,5 +20,8 @@ def begun(connection: Connection, *, writes: bool = False) -> RootTransaction:
         assert driver is not None
         driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
     elif writes:
+        # Each statement after the lock sees what the writer before committed.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     return transaction

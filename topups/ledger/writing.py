@@ -135,7 +135,8 @@ class Writer:
         """Reserved money and failures in a row, kept with the change that makes them."""
         held = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
         # A person who refuses, or does not answer, is a failure too: asking again at once would not help.
-        unanswered = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
+        waited = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
+        unanswered = waited and before.approved_at is None
         failed = unanswered or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
         if not (held or failed or after.state == State.CREDITED):
             return
