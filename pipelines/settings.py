@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from smsonline.account import V2_BASE_URL, V3_BASE_URL, Account
@@ -79,6 +80,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before environment before file."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, _from_file())
+
+    @field_validator("warehouse")
+    @classmethod
+    def _is_not_the_copy(cls, path: Path) -> Path:
+        """The analysts' copy lies beside the warehouse: under one name each would be filled from the other."""
+        from warehouse.publish import published_path
+
+        if not path.name:
+            raise PydanticCustomError("unnamed", "it must name a file")
+        if published_path(path) == path:
+            raise PydanticCustomError("taken", "{name} is what the analysts' copy is called", {"name": path.name})
+        return path
 
     @property
     def account(self) -> Account:

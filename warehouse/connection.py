@@ -36,6 +36,11 @@ CAUSES = {
 # About twenty loads that changed nothing: their books stay in the write-ahead log beside the file.
 LONGEST_LOG_BYTES = 16_384
 SQLITE = b"SQLite format 3\0"
+# DuckDB calls a database after its file, up to the first dot. One called like a schema makes every `sms.countries`
+# ambiguous, and publishing needs `copy` for itself. Its own names it changes, but only in small letters.
+RENAMED = frozenset({"main", "temp", "system"})
+TAKEN = RENAMED | {"sms", "marts", "ops", "raw", "store", "topups", "copy", "information_schema", "pg_catalog"}
+INTERRUPTED = "Query interrupted"
 
 
 @contextmanager
@@ -62,6 +67,10 @@ def opened(
             _checkpoint(connection, path)
     except duckdb.Error as error:
         raise _translated(error, path) from error
+    except RuntimeError as error:
+        if INTERRUPTED in str(error):  # DuckDB's word for Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
     finally:
         _close(connection)
 
@@ -103,6 +112,7 @@ def current_database(connection: duckdb.DuckDBPyConnection) -> str:
 def _connect(
     path: Path, read_only: bool, wait_seconds: float, sleep: Callable[[float], None]
 ) -> duckdb.DuckDBPyConnection:
+    _refuse_name(path)
     if not read_only:
         _make_folder(path)
     if _is_sqlite(path):
@@ -122,6 +132,14 @@ def _connect(
                 raise _translated(error, path) from error
         sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _refuse_name(path: Path) -> None:
+    name = path.name.lstrip(".").split(".")[0]
+    if name.lower() in TAKEN and name not in RENAMED:
+        raise NotAWarehouse(
+            f"{path} cannot be called {name}, which names a part of it: set SMSONLINE_WAREHOUSE to another"
+        )
 
 
 def _is_stillborn(path: Path) -> bool:

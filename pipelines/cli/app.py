@@ -144,4 +144,10 @@ def doctor(
 
 def main() -> None:
     """Runs the command named on the command line."""
-    app()
+    from pipelines.cli.console import FAILED, silence_stdout, stop, unusable
+
+    try:
+        app()
+    except OSError as error:  # a full disk behind stdout, most likely
+        silence_stdout()
+        stop(unusable(error), FAILED)

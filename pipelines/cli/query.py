@@ -39,6 +39,8 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
     if format is Format.parquet and out is None:
         stop("parquet is a file format: name the file with --out", MISCONFIGURED)
     with clear_errors(), tempfile.TemporaryDirectory() as folder:
+        if out is not None:
+            _refuse_target(out)
         warehouse = load_settings().warehouse
         with opened(_source(warehouse, sql), read_only=True) as connection:
             synced = _refuse_empty(connection, warehouse)
@@ -55,6 +57,20 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
             _hand_over(Path(folder, "rows"), out)
         if not synced:
             say(f"note: nothing has been synced into {warehouse} yet: run smsonline sync")
+
+
+def _refuse_target(out: Path) -> None:
+    """A folder cannot hold the answer, and a database is no answer: most likely the option names the wrong file."""
+    if not out.name or out.is_dir():
+        stop(f"--out names {'a folder' if out.name else 'no file'}: name a file", MISCONFIGURED)
+    if out.is_file() and _is_database(out):
+        stop(f"{out} is a database: name another file with --out", MISCONFIGURED)
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(16)
+    return head[8:12] == b"DUCK" or head.startswith(b"SQLite format 3")
 
 
 def _source(warehouse: Path, sql: str) -> Path:
@@ -117,9 +133,13 @@ def _print(connection: Connection, statement: str) -> None:
 
 
 def _copy(connection: Connection, statement: str, format: Format, folder: Path) -> None:
-    """Writes the answer to ``rows`` in ``folder``; by way of a relation, as COPY takes no DESCRIBE or SUMMARIZE."""
+    """Writes the answer to ``rows`` in ``folder``; by way of a relation, as COPY takes no DESCRIBE or SUMMARIZE.
+
+    The relation has no part in the copying itself: DuckDB would be deaf to Ctrl-C until it has ended.
+    """
     to = str(folder / "rows").replace("'", "''")
-    connection.sql(statement).query("answer", f"COPY answer TO '{to}' ({COPY_OPTIONS[format]})")
+    connection.register("answer", connection.sql(statement))
+    connection.execute(f"COPY answer TO '{to}' ({COPY_OPTIONS[format]})")
 
 
 def _hand_over(file: Path, out: Path | None) -> None:

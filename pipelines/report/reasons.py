@@ -11,13 +11,15 @@ from pipelines.report.wording import age, instant
 SYNC = "smsonline sync"
 
 
-def emptied(section: Section, facts: Facts, query: str, dataset: str, otherwise: str) -> Section:
-    """``section`` where ``query`` has no rows, and why: ``otherwise`` when ``dataset`` was loaded."""
-    if facts.loaded(dataset) is None:
-        return replace(section, empty=f"No {dataset} have been loaded yet.", command=f"{SYNC} {dataset}")
+def emptied(section: Section, facts: Facts, query: str, datasets: str, otherwise: str) -> Section:
+    """``section`` where ``query`` has no rows, and why: ``otherwise`` when all ``datasets`` were loaded."""
+    dataset, *others = datasets.split()
+    if missing := [name for name in (dataset, *others) if facts.loaded(name) is None]:
+        line = f"No {' and no '.join(missing)} have been loaded yet."
+        return replace(section, empty=line, command=f"{SYNC} {' '.join(missing)}")
     if query in facts.absent:
         return replace(section, empty="This warehouse was last synced by an older version.", command=SYNC)
-    return replace(section, empty=otherwise, source=source(facts, dataset))
+    return replace(section, empty=otherwise, source=source(facts, dataset, *others))
 
 
 def source(facts: Facts, *datasets: str) -> str:

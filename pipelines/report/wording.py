@@ -22,7 +22,7 @@ def small_money(cents: float | None) -> str:
     """A price: ``5.1 ¢`` below a dollar, ``$1.23`` from there on."""
     if cents is None:
         return NOTHING
-    return f"{cents:.1f} ¢" if cents < CENTS_PER_DOLLAR else dollars(cents)
+    return f"{cents:.1f} ¢" if round(cents, 1) < CENTS_PER_DOLLAR else dollars(cents)
 
 
 def price(cents: int | None) -> str:
@@ -52,7 +52,7 @@ def short_count(number: float | None) -> str:
     if number is None:
         return NOTHING
     for size, unit in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
-        if number >= size:
+        if number >= size * 0.9995:
             return f"{number / size:.3g}{unit}"
     return f"{number:.0f}"
 

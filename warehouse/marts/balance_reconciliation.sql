@@ -12,8 +12,8 @@
 -- closing_cents: balance then, US cents
 --
 -- opening + topups - purchases + refunded + unexplained = closing, exactly. Both balances are sightings: the closing one
--- is the newest that is no newer than the inventory, the opening one the newest that is 24 hours older than the present
--- balance, or the oldest known. Topped up is what the vendor's own total of top-ups grew by; where the vendor does not
+-- is the newest that is no newer than the inventory, the opening one the newest that is 24 hours older than that
+-- instant, or the oldest known. Topped up is what the vendor's own total of top-ups grew by; where the vendor does not
 -- tell it, the sum of the invoices that were first seen paid in between. A refund counts when the order was first seen
 -- refunded or at the order's end, whichever was earlier, so one may stand as unexplained until the next inventory.
 WITH spans AS (

@@ -17,5 +17,6 @@
 -- that did not change, about five are called significant by chance.
 FROM marts.success_rate_movers_between(
     (SELECT max(seen_at) - INTERVAL 24 HOUR FROM ops.watermarks WHERE dataset = 'statistics'),
-    (SELECT max(seen_at) FROM ops.watermarks WHERE dataset = 'statistics')
+    -- Present prices may have come a moment later.
+    (SELECT max(seen_at) FROM ops.watermarks WHERE dataset IN ('statistics', 'services'))
 )

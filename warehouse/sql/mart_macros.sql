@@ -75,13 +75,14 @@ SELECT country_code, country, carrier, service_code, service, rate_before, rate_
        attempts_after, p_value, coalesce(p_value < 0.05, false) AS significant, price_before_cents, price_after_cents
 FROM compared;
 
--- Each account's balance 24 hours before its newest sighting (or the oldest known), its balance at the end, and what was
--- topped up in between. The end is the newest sighting; with no_later_than_inventory the newest that is no newer than the
+-- Each account's balance at the end, its balance 24 hours before that (or the oldest known), and what was topped up in
+-- between. The end is the newest sighting; with no_later_than_inventory the newest that is no newer than the
 -- inventory, or the newest where that was never loaded. Between two sightings of one balance every instant is one.
 CREATE OR REPLACE MACRO marts.balance_spans(no_later_than_inventory) AS TABLE
 WITH spans AS (
-    SELECT b.account_id, b.last_seen_at - INTERVAL 24 HOUR AS from_at, i.seen_at IS NOT NULL AS has_inventory,
-           CASE WHEN no_later_than_inventory THEN least(b.last_seen_at, i.seen_at) ELSE b.last_seen_at END AS to_at
+    SELECT b.account_id, i.seen_at IS NOT NULL AS has_inventory,
+           CASE WHEN no_later_than_inventory THEN least(b.last_seen_at, i.seen_at) ELSE b.last_seen_at END AS to_at,
+           to_at - INTERVAL 24 HOUR AS from_at
     FROM sms.balances b
     LEFT JOIN ops.watermarks i ON i.dataset = 'inventory' AND i.part = b.account_id
 ),

@@ -25,7 +25,7 @@ def best(facts: Facts) -> Section:
     rows = facts.of("best")
     if not rows:
         otherwise = "No combination has a price, stock and a success rate above zero at present."
-        return emptied(SECTION, facts, "best", "services", otherwise)
+        return emptied(SECTION, facts, "best", "services statistics", otherwise)
     first = sorted((row for row in rows if row["rank"] == 1), key=lambda row: row["expected_cents_per_success"])
     values = [
         {

@@ -24,7 +24,7 @@ def claims(facts: Facts) -> Section:
     rows = facts.of("claims")
     if not rows:
         otherwise = "None of your orders has ended yet in a combination that the vendor makes a claim for."
-        return emptied(SECTION, facts, "claims", "inventory", otherwise)
+        return emptied(SECTION, facts, "claims", "inventory statistics", otherwise)
     values = [
         {
             "row": n,
