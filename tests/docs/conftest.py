@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,8 +36,20 @@ def sync_through(home: Path, sandbox: Sandbox, address: Address, began: datetime
 
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The warehouse file; ``analytics.duckdb`` lies beside it. No test writes to either."""
-    began = datetime.now(UTC) - AGES[0]
-    sandbox = Sandbox(now=lambda: began)
-    with serve(sandbox) as address:
-        return sync_through(tmp_path_factory.mktemp("docs"), sandbox, address, began)
+    """The warehouse file; ``analytics.duckdb`` lies beside it. No test writes to either.
+
+    Tests that run in several processes at once share one: who comes second waits for it.
+    """
+    mine = tmp_path_factory.getbasetemp()
+    home = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "docs"
+    home.mkdir(exist_ok=True)
+    warehouse = home / "data" / "warehouse.duckdb"
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "done").exists():
+            began = datetime.now(UTC) - AGES[0]
+            sandbox = Sandbox(now=lambda: began)
+            with serve(sandbox) as address:
+                warehouse = sync_through(home, sandbox, address, began)
+            (home / "done").touch()
+    return warehouse

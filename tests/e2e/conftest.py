@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from forked import Command
 from pydantic import SecretStr
 
 from assets.datasets import DATASETS
@@ -35,6 +38,7 @@ class Site:
         return self.home / "data/warehouse.duckdb"
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """In an interpreter of its own."""
         return subprocess.Popen(
             [sys.executable, "-c", RUN, *arguments],
             cwd=self.home,
@@ -44,10 +48,11 @@ class Site:
             text=True,
         )
 
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*arguments, **variables) as process:
-            out, err = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    def command(
+        self, *arguments: str, file_bytes: int | None = None, humble: bool = False, **variables: str
+    ) -> Command:
+        """The same in a process that needs no new interpreter."""
+        return Command(arguments, self.home, self.environment | variables, file_bytes, humble=humble)
 
     def sync(self, *datasets: str) -> None:
         """A clean sync, in this process."""
@@ -62,17 +67,26 @@ class Site:
             path.publish()
 
     def query(self, sql: str, file: Path | None = None) -> list[tuple[Any, ...]]:
+        with self._reading(file) as query:
+            return query(sql)
+
+    @contextmanager
+    def _reading(self, file: Path | None = None) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
         with duckdb.connect(str(file or self.warehouse), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
+            yield lambda sql: connection.execute(sql).fetchall()
 
     def assert_equals_the_vendor(self) -> None:
         """Every table holds the vendor's rows, and no version is doubled, lost or overlaps another."""
+        with self._reading() as query:
+            self._assert_equal(query)
+
+    def _assert_equal(self, query: Callable[[str], list[tuple[Any, ...]]]) -> None:
         truth = self.sandbox.truth()
         for name, dataset in DATASETS.items():
             keys = ", ".join(dataset.key)
             if name in truth:
                 columns = [key for key in truth[name][0] if key in dataset.table.business and not key.endswith("_at")]
-                found = set(self.query(f"SELECT {', '.join(columns)} FROM sms.{name}"))
+                found = set(query(f"SELECT {', '.join(columns)} FROM sms.{name}"))
                 expected = {tuple(row[column] for column in columns) for row in truth[name]}
                 # The inventory is cut by its limit: the sandbox knows older orders than it lists.
                 assert found == expected if dataset.complete else found and found <= expected, name
@@ -83,14 +97,16 @@ class Site:
                     FROM sms.{name}_history)
                 WHERE valid_to <= valid_from OR coalesce(valid_to, TIMESTAMPTZ 'infinity') > next_from
             """
-            assert self.query(broken) == [(0,)], name
+            assert query(broken) == [(0,)], name
             twice = f"SELECT count(*) FROM (SELECT {keys} FROM sms.{name} GROUP BY ALL HAVING count(*) > 1)"
-            assert self.query(twice) == [(0,)], name
+            assert query(twice) == [(0,)], name
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    sandbox = Sandbox()
+    # It stands still: its market moves every quarter of an hour, and never between a sync and the look at the truth.
+    began = datetime.now(UTC)
+    sandbox = Sandbox(now=lambda: began)
     with serve(sandbox) as address:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
         environment |= {"SMSONLINE_USER_ID": sandbox.user_id, "SMSONLINE_API_KEY": sandbox.api_key}

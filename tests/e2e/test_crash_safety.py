@@ -13,11 +13,16 @@ from warehouse.crashpoints import POINTS, VARIABLE
 VERSIONS = "SELECT * EXCLUDE (last_seen_at) FROM sms.statistics_history ORDER BY ALL"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def synced(site):
+    """As each test leaves it, too."""
+    site.sync()
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_at_a_named_point_is_made_up_for_by_the_next_sync(site, point):
-    site.sync()
     site.sandbox.advance(3600)
-    killed = site.run("sync", "statistics", "inventory", "services", **{VARIABLE: point})
+    killed = site.command("sync", "statistics", "inventory", "services", **{VARIABLE: point}).run()
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     site.sync()
     site.assert_equals_the_vendor()

@@ -6,7 +6,6 @@ import json
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,22 +18,17 @@ import pytest
 
 from assets.datasets import DATASETS
 
-COMMAND = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
-# No file may grow beyond a size: the system answers "File too large" at the same places as "No space left on device".
-SMALL_DISK = (
-    "import os, resource, sys; size = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))"
-)
-# Root writes to read-only files by a privilege (CAP_DAC_OVERRIDE) that it can do without.
-NO_PRIVILEGE = "import ctypes, os, sys; os.geteuid() or ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)"
-BECOME = "; os.execv(sys.executable, [sys.executable, '-c', sys.argv[2], *sys.argv[3:]])"
+
+def on_a_small_disk(site: Any, size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The system answers "File too large" at the same places as "No space left on device"."""
+    done: subprocess.CompletedProcess[str] = site.command(*arguments, file_bytes=size).run()
+    return done
 
 
-def command(site: Any, prelude: str, value: object, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The real command in a process that first gave up the right to large files, or to files of others."""
-    line = [sys.executable, "-c", prelude + BECOME, str(value), COMMAND, *arguments]
-    return subprocess.run(
-        line, cwd=site.home, env=site.environment, capture_output=True, text=True, timeout=120, check=False
-    )
+def without_privilege(site: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """By a process that first gave up the right to files of others."""
+    done: subprocess.CompletedProcess[str] = site.command(*arguments, humble=True).run()
+    return done
 
 
 def state(file: Path, at: datetime) -> dict[str, list[tuple[Any, ...]]]:
@@ -81,7 +75,7 @@ def old_site(new_site, filled):
 
 @pytest.mark.parametrize("size", [0, 4_096, 20_000, 600_000])
 def test_a_disk_that_is_full_at_the_first_sync_is_one_line_and_made_up_for_later(new_site, size):
-    assert_one_clear_line(command(new_site, SMALL_DISK, size, "sync", "statistics"), "File too large")
+    assert_one_clear_line(on_a_small_disk(new_site, size, "sync", "statistics"), "File too large")
     new_site.sync()
     new_site.assert_equals_the_vendor()
 
@@ -100,7 +94,7 @@ def test_a_disk_that_fills_up_leaves_the_old_state_and_the_analysts_copy(old_sit
     before = state(old_site.warehouse, now)
     more = old_site.warehouse.stat().st_size + 300_000
     size = {"none": 0, "a little": 60_000, "for the tables but not for the copy": more}[room]
-    done = command(old_site, SMALL_DISK, size, *arguments.split())
+    done = on_a_small_disk(old_site, size, *arguments.split())
     assert_one_clear_line(done, "File too large")
     if "--json" in arguments:
         json.loads(done.stdout)
@@ -136,8 +130,8 @@ def test_a_read_only_warehouse_is_one_line_and_can_still_be_read(old_site, place
     now = datetime.now(UTC)
     before = state(old_site.warehouse, now)
     with read_only(old_site.home / place):
-        assert_one_clear_line(command(old_site, NO_PRIVILEGE, "", *writer.split()), "Permission denied")
-        done = command(old_site, NO_PRIVILEGE, "", "query", f"FROM {table}", "--format", "csv")
+        assert_one_clear_line(without_privilege(old_site, *writer.split()), "Permission denied")
+        done = without_privilege(old_site, "query", f"FROM {table}", "--format", "csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) > 5
     old_site.sync("statistics", "countries")
@@ -146,13 +140,13 @@ def test_a_read_only_warehouse_is_one_line_and_can_still_be_read(old_site, place
 
 def test_a_folder_that_cannot_be_made_is_one_line(new_site):
     with read_only(new_site.home):
-        assert_one_clear_line(command(new_site, NO_PRIVILEGE, "", "sync"), "cannot make the folder data")
+        assert_one_clear_line(without_privilege(new_site, "sync"), "cannot make the folder data")
     new_site.sync("countries")
 
 
 def test_a_read_only_copy_for_analysts_is_replaced(old_site):
     with read_only(old_site.warehouse.with_name("analytics.duckdb")):
-        done = command(old_site, NO_PRIVILEGE, "", "sync", "statistics")
+        done = without_privilege(old_site, "sync", "statistics")
     assert (done.returncode, done.stderr) == (0, "")
     rows = "SELECT * EXCLUDE (last_seen_at) FROM sms.statistics_history ORDER BY ALL"
     assert old_site.query(rows, old_site.warehouse.with_name("analytics.duckdb")) == old_site.query(rows)
@@ -164,7 +158,7 @@ def test_a_log_that_cannot_be_written_changes_nothing_else(old_site):
     old_site.sandbox.faults.add("popular", "http_500", times=20)
     try:
         with read_only(log):
-            done = command(old_site, NO_PRIVILEGE, "", "sync", "popular")
+            done = without_privilege(old_site, "sync", "popular")
     finally:
         old_site.sandbox.faults.clear()
     assert_one_clear_line(done, "popular")

@@ -8,24 +8,22 @@ import duckdb
 
 
 def test_eight_syncs_at_once_all_succeed_and_none_corrupts(site):
-    processes = [site.start("sync", "--json") for _ in range(8)]
-    for process in processes:
-        with process:
-            out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        assert {entry["status"] for entry in json.loads(out)["datasets"]} == {"ok"}
+    processes = [site.command("sync", "--json").start() for _ in range(8)]
+    for done in [process.ended() for process in processes]:
+        assert done.returncode == 0, done.stderr
+        assert {entry["status"] for entry in json.loads(done.stdout)["datasets"]} == {"ok"}
     site.assert_equals_the_vendor()
     assert site.query("SELECT count(*) FROM ops.loads") == [(80,)]
     assert site.query("SELECT count(DISTINCT run_id) FROM raw.responses") == [(8,)]
 
 
 def test_a_reader_that_stays_open_blocks_no_sync_and_sees_one_state(site):
-    site.sync()
+    site.sync("statistics")
     copy = site.warehouse.with_name("analytics.duckdb")
     with duckdb.connect(str(copy), read_only=True) as reader:
         before = reader.execute("SELECT * FROM sms.statistics ORDER BY ALL").fetchall()
         site.sandbox.advance(3600)
-        site.sync()
+        site.sync("statistics")
         assert reader.execute("SELECT * FROM sms.statistics ORDER BY ALL").fetchall() == before
     rows = "SELECT count(*) FROM sms.statistics_history"
     assert site.query(rows, copy) == site.query(rows)

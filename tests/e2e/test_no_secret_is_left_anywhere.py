@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from forked import Command
 
 from smsonline.account import Account
 from smsonline.client import Client
@@ -37,9 +38,9 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes
         for kind in (None, "http_500", "html", "redirect", "not_ok", "http_401", "extra_field"):
             if kind:
                 sandbox.faults.add("*", kind, times=40)
-            command = [sys.executable, "-c", LOUD, "sync", "balances", "inventory", "coupons", "--json"]
-            done = subprocess.run(command, cwd=home, env=environment, capture_output=True, check=False)
-            printed += done.stdout + done.stderr
+            arguments = ("sync", "balances", "inventory", "coupons", "--json")
+            told = Command(arguments, home, environment, loud=True).run()
+            printed += (told.stdout + told.stderr).encode()
             sandbox.faults.clear()
             sandbox.advance(600)
         done = subprocess.run(

@@ -5,18 +5,15 @@ The processes are forked from a server that has imported everything, which costs
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-import sys
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
 import httpx
-import pytest
+from forked import FORKS
 
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
@@ -29,7 +26,6 @@ from topups.protocol import run
 from topups.reconcile import run_reconcile
 from topups.vendor import VendorGateway
 
-FORKS = multiprocessing.get_context("forkserver")
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 POLICY = Policy(
     mode="auto",
@@ -95,15 +91,6 @@ class Listener:
 
     def send(self, notice: Notice) -> bool:
         return True
-
-
-def start_fork_server() -> None:
-    """It then lives as long as this process."""
-    FORKS.set_forkserver_preload(["topup_process", "pytest"])
-    with pytest.MonkeyPatch.context() as patch:
-        # Older Pythons do not tell the server where modules lie.
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-        ensure_running()
 
 
 def work(job: Job) -> None:

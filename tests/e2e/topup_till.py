@@ -13,7 +13,8 @@ from shutil import copyfile
 from typing import Any
 
 import pytest
-from topup_process import RAILS, Job, start_fork_server
+from forked import start_fork_server
+from topup_process import RAILS, Job
 
 from smsonline.account import Account
 from smsonline.sandbox import Address, Sandbox, serve

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from assets.datasets import DATASETS
+from pipelines.settings import Settings
+from pipelines.wiring import data_path
+from smsonline.sandbox import Sandbox, serve
 
 
-def test_right_after_a_sync_everything_is_fresh(vendor, command):
-    command("sync")
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory):
+    """The folder of a warehouse in which everything was synced just now."""
+    sandbox, folder = Sandbox(), tmp_path_factory.mktemp("synced")
+    with serve(sandbox) as address:
+        given = {"user_id": sandbox.user_id, "api_key": SecretStr(sandbox.api_key), "base_url": address.base_url}
+        with data_path(Settings(**given, warehouse=folder / "warehouse.duckdb")) as path:
+            assert {result.outcome.status for result in path.sync(list(DATASETS))} == {"ok"}
+            path.publish()
+    return folder
+
+
+@pytest.fixture
+def filled(synced, home):
+    """A working folder with a copy of it."""
+    shutil.copytree(synced, home / "data")
+
+
+def test_right_after_a_sync_everything_is_fresh(filled, vendor, command):
     done = command("status", "--json")
     assert done.code == 0
     rows = {row["dataset"]: row for row in done.document["datasets"]}
@@ -23,13 +45,11 @@ def test_right_after_a_sync_everything_is_fresh(vendor, command):
     assert (account["account_id"], account["balance_cents"] > 0) == (vendor.user_id, True)
 
 
-def test_the_text_names_the_balance(vendor, command):
-    command("sync")
+def test_the_text_names_the_balance(filled, vendor, command):
     assert f"account {vendor.user_id}: balance " in command("status").out
 
 
-def test_a_dataset_older_than_two_cadences_is_stale(vendor, command, home):
-    command("sync")
+def test_a_dataset_older_than_two_cadences_is_stale(filled, command, home):
     with duckdb.connect(str(home / "data/warehouse.duckdb")) as connection:
         connection.execute("UPDATE ops.loads SET finished_at = now() - INTERVAL 31 MINUTE WHERE dataset = 'statistics'")
     done = command("status", "--json")

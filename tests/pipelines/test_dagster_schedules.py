@@ -27,10 +27,19 @@ def evaluated(name: str, instance: dg.DagsterInstance):
     return SCHEDULES[name].evaluate_tick(context)
 
 
-@pytest.fixture
-def instance(tmp_path_factory):
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
     with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("home"))) as instance:
         yield instance
+
+
+@pytest.fixture
+def instance(records):
+    """Records without any run or asset: to make them costs more than a test."""
+    yield records
+    for run in records.get_runs():
+        records.delete_run(run.run_id)
+    records.wipe_assets(list(records.all_asset_keys()))
 
 
 def a_run(job: str, status: dg.DagsterRunStatus) -> dg.DagsterRun:
