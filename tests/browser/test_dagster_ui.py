@@ -42,6 +42,7 @@ SCHEDULES = (
     "daily_cleaning",
     "topup_reconcile",
 )
+SENSORS_ON = ("first_load", "marts_follow_data")
 GROUPS = {
     "market": [name for name, dataset in DATASETS.items() if not dataset.per_account],
     "account": [name for name, dataset in DATASETS.items() if dataset.per_account],
@@ -187,12 +188,14 @@ def test_an_asset_shows_its_counts_columns_and_a_preview(page, ui):
     keep(page, "dagster-asset.png")
 
 
-def test_every_schedule_and_the_sensor_are_on(page, ui):
+def test_every_schedule_is_on_and_every_sensor_but_the_one_that_asks_for_money(page, ui):
     page.goto(f"{ui}/automation")
     for name in SCHEDULES:
         expect(page.locator(f"a[href$='/schedules/{name}']").first).to_be_visible()
     switched_on = page.get_by_role("checkbox", checked=True)
-    expect(switched_on).to_have_count(len(SCHEDULES) + 1)
+    for name in (*SENSORS_ON, "low_balance"):
+        expect(page.locator(f"a[href$='/sensors/{name}']").first).to_be_visible()
+    expect(switched_on).to_have_count(len(SCHEDULES) + len(SENSORS_ON))
     keep(page, "dagster-automation.png")
 
 
