@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -86,8 +86,9 @@ def measure(folder: Path, snapshots: int) -> Marts:
         counted = {name: _count(connection, f"marts.{name}") for name in marts()}
         versions = _count(connection, "sms.statistics_history")
         anew = _seconds(connection, "marts.success_rates_by_day(DATE '2026-01-01', DATE '9999-12-31')")
-    medians = ({name: statistics.median(times) for name, times in each.items()} for each in (read, scan))
-    return Marts(snapshots, versions, *medians, counted, first, ordinary, midnight, size, grown, anew)
+    return Marts(
+        snapshots, versions, _medians(read), _medians(scan), counted, first, ordinary, midnight, size, grown, anew
+    )
 
 
 def lines(measured: Marts) -> list[Line]:
@@ -113,6 +114,10 @@ def rows(measured: Marts) -> list[tuple[str, ...]]:
         )
         for name in measured.read
     ]
+
+
+def _medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(each) for name, each in times.items()}
 
 
 def _refresh(file: Path, answered: object = None) -> Refresh:
