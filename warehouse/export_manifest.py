@@ -26,9 +26,12 @@ class File:
     content: str = ""
 
     def intact(self, folder: Path) -> bool:
-        """Whether the file in ``folder`` is the one that the manifest means."""
+        """Whether the file in ``folder`` is the one that the manifest means; false as well if it goes meanwhile."""
         path = folder / self.path
-        return path.is_file() and path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
+        try:
+            return path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)

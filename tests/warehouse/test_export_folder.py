@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import export_folder
+from warehouse import export_folder, export_manifest
 from warehouse.errors import WarehouseError, WarehouseUnwritable
 from warehouse.export import export
 from warehouse.export_manifest import files_of, read_manifest, sha256_of
@@ -122,10 +122,8 @@ def test_a_reader_sees_one_export_whole_or_notices_that_the_next_has_come(states
         while not over.is_set():
             text = (out / "manifest.json").read_text("utf-8")  # always there, always whole
             files = files_of(json.loads(text))
-            found = {
-                file.sha256 == sha256_of(out / file.path) if (out / file.path).exists() else False for file in files
-            }
-            seen.append(found == {True} or (out / "manifest.json").read_text("utf-8") != text)
+            whole = all(file.intact(out) for file in files)
+            seen.append(whole or (out / "manifest.json").read_text("utf-8") != text)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -137,6 +135,19 @@ def test_a_reader_sees_one_export_whole_or_notices_that_the_next_has_come(states
         reader.join()
     assert seen
     assert all(seen)
+
+
+def test_a_file_that_goes_while_it_is_checked_is_not_intact(tmp_path, monkeypatch):
+    (tmp_path / "a.parquet").write_bytes(b"rows")
+    file = export_manifest.File("a.parquet", 1, 4, sha256_of(tmp_path / "a.parquet"))
+    assert file.intact(tmp_path)
+
+    def hash_late(path: Path) -> str:
+        path.unlink()
+        return sha256_of(path)
+
+    monkeypatch.setattr(export_manifest, "sha256_of", hash_late)
+    assert not file.intact(tmp_path)
 
 
 def test_two_exports_into_one_folder_come_one_after_the_other(states, tmp_path):
