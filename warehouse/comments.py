@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
 from warehouse.connection import first_row
 from warehouse.sql_files import sql
-from warehouse.tables import Table
+from warehouse.tables import Table, comments
 
 LINEAGE = {
     "response_id": "The answer that brought this version, as in raw.responses.",
@@ -38,14 +38,7 @@ def comment_statements(connection: duckdb.DuckDBPyConnection, tables: Sequence[T
     if first_row(connection, HAS_RAW):
         statements += [sql("comments_warehouse"), sql("comments_raw")]
     for table in tables:
-        statements += _comments(f"sms.{table.name}", LINEAGE) + _comments(f"sms.{table.name}_history", HISTORY)
+        statements += comments(f"sms.{table.name}", LINEAGE) + comments(f"sms.{table.name}_history", HISTORY)
     for name, columns in MIRROR.items():
-        statements += _comments(f"topups.{name}", {column.name: column.comment for column in columns})
+        statements += comments(f"topups.{name}", {column.name: column.comment for column in columns})
     return statements
-
-
-def _comments(relation: str, meanings: Mapping[str, str]) -> list[str]:
-    return [
-        f"COMMENT ON COLUMN {relation}.\"{column}\" IS '{meaning.replace(chr(39), chr(39) * 2)}'"
-        for column, meaning in meanings.items()
-    ]

@@ -13,7 +13,7 @@ import duckdb
 
 from warehouse.connection import first_row
 from warehouse.export_manifest import Column, Exported, File, files_of, sha256_of
-from warehouse.sql_files import sql
+from warehouse.sql_files import literal, sql
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -116,8 +116,7 @@ def _write_none(connection: Connection, source: Source, work: Path) -> list[File
 
 
 def _copy(connection: Connection, select: str, path: Path, options: str = "") -> None:
-    to = str(path).replace("'", "''")
-    connection.execute(f"COPY ({select}) TO '{to}' ({TO_PARQUET}{options})")
+    connection.execute(f"COPY ({select}) TO {literal(str(path))} ({TO_PARQUET}{options})")
 
 
 def _take_over(old: Path, new: Path) -> None:

@@ -14,8 +14,8 @@ from importlib import resources
 from string import Template
 
 from warehouse.mart_days import STORED_DAYS
-from warehouse.sql_files import sql
-from warehouse.tables import Table
+from warehouse.sql_files import literal, sql
+from warehouse.tables import Table, comments
 
 BOOKS = """
 CREATE TABLE IF NOT EXISTS ops.datasets (dataset VARCHAR, cadence_seconds BIGINT, stale_after_seconds BIGINT);
@@ -56,11 +56,8 @@ def mart_statements(tables: Sequence[Table]) -> list[str]:
     statements = [BOOKS, *(_declared(table) for table in tables), STORED_DAYS, *_macros().values()]
     for mart in marts().values():
         statements.append(f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_filled(mart, tables)}')
-        statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {_literal(mart.summary)}')
-        statements += [
-            f'COMMENT ON COLUMN marts."{mart.name}"."{column}" IS {_literal(meaning)}'
-            for column, meaning in mart.columns.items()
-        ]
+        statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {literal(mart.summary)}')
+        statements += comments(f'marts."{mart.name}"', mart.columns)
     return statements
 
 
@@ -113,7 +110,3 @@ def _declared(table: Table) -> str:
 
 def _words(schema: str, text: str) -> list[str]:
     return re.findall(rf'\b{schema}\."?(\w+)', text)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

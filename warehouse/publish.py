@@ -22,7 +22,7 @@ from warehouse.errors import WarehouseUnwritable
 from warehouse.mart_days import DATASET as DAYS_OF
 from warehouse.mart_days import settle
 from warehouse.migrate import shape
-from warehouse.sql_files import sql
+from warehouse.sql_files import literal, sql
 from warehouse.tables import Table, equal_keys
 
 Connection = duckdb.DuckDBPyConnection
@@ -106,7 +106,7 @@ def _successor(path: Path) -> Iterator[Path]:
 
 def _attached(connection: Connection, successor: Path) -> bool:
     """Attaches the file as ``copy``; false when it had to be made from nothing."""
-    attach = f"ATTACH '{str(successor).replace(chr(39), chr(39) * 2)}' AS copy"
+    attach = f"ATTACH {literal(str(successor))} AS copy"
     existed = successor.exists()
     try:
         connection.execute(attach)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from warehouse.connection import current_database, opened, transaction
 from warehouse.landing import stored_body
 from warehouse.migrate import migrate, shape
-from warehouse.sql_files import sql
+from warehouse.sql_files import literal, sql
 from warehouse.tables import Table
 
 Connection = duckdb.DuckDBPyConnection
@@ -103,7 +103,7 @@ def rebuilding(path: Path, tables: Sequence[Table]) -> Iterator[Rebuild]:
             migrate(connection)
             shape(connection, tables)
             main = current_database(connection)
-            connection.execute(f"ATTACH '{str(beside).replace(chr(39), chr(39) * 2)}' AS rebuilt")
+            connection.execute(f"ATTACH {literal(str(beside))} AS rebuilt")
             connection.execute("USE rebuilt")
             migrate(connection)
             shape(connection, tables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from warehouse.batch import Batch
-from warehouse.sql_files import sql
+from warehouse.sql_files import literal, sql
 from warehouse.tables import Table, equal_keys, names
 
 
@@ -15,7 +15,7 @@ def run(connection: duckdb.DuckDBPyConnection, name: str, table: Table, batch: B
 
 
 def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
-    account = f"s.account_id = {_literal(batch.account_id)}" if table.per_account else "true"
+    account = f"s.account_id = {literal(batch.account_id)}" if table.per_account else "true"
     return {
         "table": table.name,
         "complete": "true" if table.complete else "false",
@@ -35,8 +35,4 @@ def _placeholders(table: Table, batch: Batch) -> dict[str, str]:
 def _outside(column: str, parts: frozenset[str] | None) -> str:
     if parts is None:
         return "false"
-    return f"NOT list_contains([{', '.join(_literal(part) for part in sorted(parts))}]::VARCHAR[], {column})"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"NOT list_contains([{', '.join(literal(part) for part in sorted(parts))}]::VARCHAR[], {column})"

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from warehouse.sql_files import literal
+
 # Bookkeeping of a version. last_seen_at is null while the row is still in the newest answer of its part: its instant
 # is then that answer's, kept once in ops.watermarks, so that an unchanged row is never rewritten.
 VERSION_COLUMNS = (
@@ -115,10 +117,13 @@ def view_statements(table: Table) -> list[str]:
         f"UNION ALL BY NAME {closed_side} WHERE s.valid_from <= ts AND s.valid_to > ts",
     ]
     for view in (table.name, f"{table.name}_history"):
-        for column in table.columns:
-            comment = column.comment.replace("'", "''")
-            statements.append(f'COMMENT ON COLUMN sms."{view}"."{column.name}" IS \'{comment}\'')
+        statements += comments(f'sms."{view}"', {column.name: column.comment for column in table.columns})
     return statements
+
+
+def comments(relation: str, meanings: Mapping[str, str]) -> list[str]:
+    """``COMMENT ON`` for the columns of ``relation``, which is quoted where it has to be."""
+    return [f'COMMENT ON COLUMN {relation}."{column}" IS {literal(meaning)}' for column, meaning in meanings.items()]
 
 
 def _typed(columns: Sequence[tuple[str, str]]) -> str:

@@ -18,6 +18,7 @@ from warehouse.connection import first_row, opened
 from warehouse.errors import NotAWarehouse
 from warehouse.migrate import refuse_newer
 from warehouse.publish import published_path
+from warehouse.sql_files import literal
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -91,7 +92,7 @@ def _refuse_empty(connection: Connection, warehouse: Path) -> bool:
 
 def _lock(connection: Connection, folder: Path) -> None:
     """From here on nothing is within the connection's reach but its own file, and ``folder`` for the answer."""
-    connection.execute(f"SET allowed_directories = ['{str(folder).replace(chr(39), chr(39) * 2)}']")
+    connection.execute(f"SET allowed_directories = [{literal(str(folder))}]")
     for lock in LOCKS:
         connection.execute(lock)
 
@@ -137,9 +138,8 @@ def _copy(connection: Connection, statement: str, format: Format, folder: Path) 
 
     The relation has no part in the copying itself: DuckDB would be deaf to Ctrl-C until it has ended.
     """
-    to = str(folder / "rows").replace("'", "''")
     connection.register("answer", connection.sql(statement))
-    connection.execute(f"COPY answer TO '{to}' ({COPY_OPTIONS[format]})")
+    connection.execute(f"COPY answer TO {literal(str(folder / 'rows'))} ({COPY_OPTIONS[format]})")
 
 
 def _hand_over(file: Path, out: Path | None) -> None:

@@ -17,7 +17,7 @@ from topups.forecast.facts import DAYS, Purchase, Sighting, TopUp
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
 from warehouse.publish import published_path
-from warehouse.sql_files import sql
+from warehouse.sql_files import literal, sql
 
 # A forecast is worth no more: the pass goes on without one.
 WAIT_SECONDS = 0.3
@@ -56,8 +56,7 @@ def _read(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) 
 
     def ask(name: str, since: datetime = since) -> list[Any]:
         # Parameters would be neater, but to bind one DuckDB imports pandas, which takes half a second.
-        account = f"'{account_id.replace(chr(39), chr(39) * 2)}'"
-        words = {"account": account, "as_of": repr(at.timestamp()), "since": repr(since.timestamp())}
+        words = {"account": literal(account_id), "as_of": repr(at.timestamp()), "since": repr(since.timestamp())}
         return connection.execute(sql(f"forecast_{name}", **words)).fetchall()
 
     balances, payments = ask("balances"), ask("payments")
