@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assets.declaration import CADENCES_UNTIL_STALE, Dataset
+from assets.declaration import Dataset
 from assets.facts import Facts, rate_columns
 
 MOST_REJECTED = 0.05
@@ -25,7 +25,7 @@ class Finding:
 
 def fresh(dataset: Dataset, facts: Facts) -> Finding:
     """The last good load is not older than two cadences."""
-    limit = CADENCES_UNTIL_STALE * 60 * dataset.cadence_minutes
+    limit = dataset.table.stale_after_seconds
     if facts.age_seconds is None:
         return Finding(False, "never loaded", facts={"limit_seconds": limit})
     age = round(facts.age_seconds)

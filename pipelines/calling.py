@@ -1,7 +1,12 @@
-"""How the settings shape calls to the vendor. Imports neither pandas nor dagster."""
+"""How the settings shape what is asked of the vendor. Imports neither pandas nor dagster."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from assets import overrides
+from assets.datasets import DATASETS
+from assets.declaration import Dataset
 from pipelines.settings import Settings, SettingsError
 from smsonline.catalogue import Catalogue, with_overrides
 from smsonline.policy import CallPolicy
@@ -11,6 +16,14 @@ def catalogue(settings: Settings) -> Catalogue:
     """The endpoints as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
     try:
         return with_overrides(settings.endpoints)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def declared(settings: Settings) -> Mapping[str, Dataset]:
+    """The datasets as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
+    try:
+        return overrides.with_overrides(DATASETS, settings.datasets)
     except ValueError as error:
         raise SettingsError(str(error)) from None
 

@@ -7,7 +7,7 @@ import dagster as dg
 from assets.dagster_assets import dataset_asset
 from assets.dagster_checks import dataset_checks
 from assets.dagster_marts import mart_assets, mart_checks, mart_sensor
-from pipelines.calling import catalogue
+from pipelines.calling import catalogue, declared
 from pipelines.jobs import all_jobs
 from pipelines.report_asset import report
 from pipelines.resources import SmsOnline
@@ -19,7 +19,6 @@ from pipelines.topup.checks import check_events, check_payments
 from pipelines.topup.jobs import topup_create_job, topup_reconcile_job
 from pipelines.topup.resource import TopUps
 from pipelines.topup.sensor import low_balance, topup_reconcile
-from pipelines.wiring import declared
 
 
 def definitions(settings: Settings) -> dg.Definitions:

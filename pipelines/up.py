@@ -15,9 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from pipelines.calling import declared
 from pipelines.cli.console import MISCONFIGURED, clear_errors, say, stop
 from pipelines.settings import load_settings
-from pipelines.wiring import data_path, declared
+from pipelines.wiring import data_path
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]

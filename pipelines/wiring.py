@@ -7,30 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 
-from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from assets.overrides import with_overrides
 from assets.privacy import privacy_of
 from assets.sync import DataPath
-from pipelines.calling import call_policy, catalogue
+from pipelines.calling import call_policy, catalogue, declared
 from pipelines.settings import Settings, SettingsError
-from smsonline.client import Client
-
-
-def utc_now() -> datetime:
-    """The present instant."""
-    return datetime.now(UTC)
-
-
-def declared(settings: Settings) -> Mapping[str, Dataset]:
-    """The datasets as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
-    try:
-        return with_overrides(DATASETS, settings.datasets)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
+from smsonline.client import Client, utc_now
 
 
 def chosen(names: Sequence[str], datasets: Mapping[str, Dataset]) -> list[str]:

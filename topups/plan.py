@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from topups.decide import decide, decision_id, explain
-from topups.history import snapshot_at
 from topups.ledger.errors import LedgerUnavailable
 from topups.ledger.store import Ledger
 from topups.policy import Policy
@@ -60,11 +59,6 @@ def plan(
     except LedgerUnavailable as error:
         return Plan(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)), (), "")
     return judge(dataclasses.replace(known, killed=killed(environment), burn=burn), policy, now)
-
-
-def plan_at(ledger: Ledger, account_id: str, policy: Policy, at: datetime) -> Plan:
-    """The verdict of a past instant under this policy. Raises ``LedgerUnavailable``."""
-    return judge(snapshot_at(ledger, account_id, at), policy, at)
 
 
 def judge(snapshot: Snapshot, policy: Policy, now: datetime) -> Plan:

@@ -63,5 +63,5 @@ def observed(context: Context, snapshot: Snapshot, done: Reconciled) -> Snapshot
         balance_problem=done.balance_problem,
         listing=fact,
         killed=context.killed(),
-        burn=context.burn(),
+        burn=snapshot.burn or context.burn(),
     )

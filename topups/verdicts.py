@@ -14,9 +14,9 @@ from topups.reasons import Decision, Refusal
 SAME_NO_AGAIN = HOUR
 
 
-def write_verdict(context: Context, decision_id: str, verdict: Decision | Refusal) -> None:
-    """What was decided, and why."""
-    facts = {"decision_id": decision_id, **_plain(verdict)}
+def write_verdict(context: Context, decision_id: str, verdict: Decision | Refusal, **facts: Any) -> None:
+    """What was decided, and why; with further ``facts`` for who reads it later."""
+    facts = {"decision_id": decision_id, **_plain(verdict), **facts}
     context.ledger.saw_decision(context.account_id, facts, context.now())
 
 

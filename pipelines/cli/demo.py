@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from pipelines.calling import declared
 from pipelines.cli.console import clear_errors, log_beside, print_table, say
 from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
-from pipelines.wiring import data_path, declared
+from pipelines.wiring import data_path
 from smsonline.sandbox import Address, Sandbox, serve
 from topups.decide import decide
 from topups.policy import Policy

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from assets.replay import Replay
-from pipelines.calling import catalogue
+from pipelines.calling import catalogue, declared
 from pipelines.cli.console import clear_errors, log_beside, print_json
 from pipelines.cli.sync import print_results
 from pipelines.settings import load_settings
-from pipelines.wiring import chosen, declared
+from pipelines.wiring import chosen
 from warehouse.errors import NotAWarehouse
 from warehouse.publish import publish
 

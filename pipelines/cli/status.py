@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from assets.datasets import DATASETS
-from assets.declaration import CADENCES_UNTIL_STALE, Dataset
-from assets.overrides import with_overrides
+from assets.declaration import Dataset
+from pipelines.calling import declared
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
 from pipelines.cli.topup_outlook import runway
-from pipelines.settings import Settings, SettingsError, load_settings
+from pipelines.settings import Settings, load_settings
 from pipelines.topup.forecast import Forecaster
 from pipelines.topup.policy import policy_of
 from topups.amounts import usd
@@ -31,7 +30,7 @@ def run_status(*, as_json: bool) -> None:
     """Prints the state of every dataset; exits 1 when one is stale or was never loaded."""
     with clear_errors(as_json=as_json):
         settings = load_settings()
-        datasets = _declared(settings)
+        datasets = declared(settings)
         loads, money = overview(settings.warehouse, datasets) if settings.warehouse.exists() else ({}, [])
         accounts = _with_forecasts(money, settings) if money else []
     rows = [_line(dataset, loads.get(dataset.name, {})) for dataset in datasets.values()]
@@ -47,22 +46,14 @@ def run_status(*, as_json: bool) -> None:
         sys.exit(FAILED)
 
 
-def _declared(settings: Settings) -> Mapping[str, Dataset]:
-    try:
-        return with_overrides(DATASETS, settings.datasets)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-
-
 def _line(dataset: Dataset, known: Mapping[str, Any]) -> dict[str, Any]:
     age = known.get("age_seconds")
-    limit = dataset.cadence_minutes * 60 * CADENCES_UNTIL_STALE
     return {
         "dataset": dataset.name,
         "last_ok_at": known.get("last_ok_at"),
         "age_seconds": None if age is None else round(age),
-        "cadence_seconds": dataset.cadence_minutes * 60,
-        "stale": age is None or age > limit,
+        "cadence_seconds": dataset.table.cadence_seconds,
+        "stale": age is None or age > dataset.table.stale_after_seconds,
         "rows": known.get("rows"),
         "rejected": known.get("rejected"),
         "drift": known.get("drift"),

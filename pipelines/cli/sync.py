@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from assets.sync import DataPath, Result
+from pipelines.calling import declared
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import Settings, load_settings
 from pipelines.topup.mirror import refresh_mirror
-from pipelines.wiring import chosen, data_path, declared
+from pipelines.wiring import chosen, data_path
 from smsonline.errors import ConfigurationError, VendorError
 from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger
 from warehouse.errors import WarehouseError

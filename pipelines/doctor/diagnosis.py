@@ -10,15 +10,14 @@ from statistics import median
 from typing import Any
 
 from assets.privacy import privacy_of
-from pipelines.calling import call_policy, catalogue
+from pipelines.calling import call_policy, catalogue, declared
 from pipelines.doctor.asking import Asker
 from pipelines.doctor.here import Check, look_around
 from pipelines.doctor.mends import mends_of
 from pipelines.doctor.readings import contradictions, readings_of
 from pipelines.doctor.visits import Visit, subjects
 from pipelines.settings import Settings
-from pipelines.wiring import declared, utc_now
-from smsonline.client import Client
+from smsonline.client import Client, utc_now
 from smsonline.errors import ConfigurationError
 from smsonline.policy import CallPolicy
 

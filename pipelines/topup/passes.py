@@ -17,9 +17,10 @@ from topups.plan import judge
 from topups.ports import Notifier
 from topups.protocol import Pass, run
 from topups.reasons import Reason, Refusal
-from topups.reconcile import observed, run_reconcile
+from topups.reconcile import run_reconcile
 from topups.reconciled import Reconciled
 from topups.snapshot import Burn
+from topups.verdicts import write_verdict
 from warehouse.crashpoints import reach
 
 Warn = Callable[[str], None]
@@ -81,14 +82,11 @@ def _reach(step: Step) -> None:
 
 def _keep_decision(context: Context, done: Reconciled) -> None:
     """Why nothing happens must be seen afterwards, and the sensor decides with the same forecast."""
+    assert done.snapshot
+    burn = done.snapshot.burn
     try:
-        now = context.now()
-        snapshot = observed(context, context.ledger.snapshot(context.account_id, now), done)
-        plan = judge(snapshot, context.policy, now)
-        verdict = plan.verdict
-        told = verdict.as_json() if isinstance(verdict, Refusal) else {"reason": None, "decision": verdict.as_json()}
-        burn = snapshot.burn._asdict() if snapshot.burn else None
-        context.ledger.saw_decision(context.account_id, {"decision_id": plan.decision_id, **told, "burn": burn}, now)
+        plan = judge(done.snapshot, context.policy, context.now())
+        write_verdict(context, plan.decision_id, plan.verdict, burn=burn._asdict() if burn else None)
     except LedgerUnavailable as error:
         done.ledger_problem = str(error)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections import ChainMap
+from collections.abc import Mapping
+
 from pipelines.settings import PREFIX, Settings, SettingsError
 from topups.policy import Policy, policy_from
+from topups.ports import KILL_VARIABLE
 
 OWN_SETTINGS = (
     *("mode", "threshold_cents", "target_cents", "amount_min_cents", "amount_max_cents"),
@@ -24,3 +29,8 @@ def policy_of(settings: Settings) -> Policy:
         return policy_from(settings.topup, Policy(**own))
     except ValueError as error:
         raise SettingsError(f"topup.{error}") from None
+
+
+def kill_environment(settings: Settings) -> Mapping[str, str]:
+    """Where the kill switch is looked for: the environment, anew at each look, then the settings' file."""
+    return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})

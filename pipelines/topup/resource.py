@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from pipelines.calling import declared
 from pipelines.resources import clear_failures
 from pipelines.settings import SettingsError, load_settings
 from pipelines.topup.facts import TopupFacts, facts_of
 from pipelines.topup.mirror import Mirrored, mirrored
 from pipelines.topup.passes import Reconciling, pay, reconcile
 from pipelines.topup.policy import policy_of
-from pipelines.wiring import declared
 from topups.ledger import Ledger, LedgerUnavailable, NoLedgerYet, read_ledger
 from topups.ledger.audit import audit
 from topups.protocol import Pass

@@ -6,8 +6,6 @@ records, call nobody and write nothing. What they see may be old when the pass b
 
 from __future__ import annotations
 
-import os
-from collections import ChainMap
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -17,10 +15,10 @@ from pipelines.schedules import unfinished
 from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
 from pipelines.topup.passes import burn_kept
-from pipelines.topup.policy import policy_of
+from pipelines.topup.policy import kill_environment, policy_of
 from topups.ledger import LedgerUnavailable, read_ledger
 from topups.plan import Plan, judge, plan
-from topups.ports import KILL_VARIABLE, killed
+from topups.ports import killed
 from topups.reasons import Reason, Refusal
 from topups.snapshot import Snapshot
 
@@ -77,7 +75,7 @@ def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
 def planned(settings: Settings) -> Plan:
     """The verdict on what the ledger has written down. Raises ``SettingsError``."""
     account_id, policy, now = settings.account.user_id, policy_of(settings), datetime.now(UTC)
-    environment = ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})
+    environment = kill_environment(settings)
     try:
         with read_ledger(settings.ledger.get_secret_value()) as ledger:
             burn = burn_kept(ledger, account_id, now - policy.balance_max_age)

@@ -6,9 +6,7 @@ Imports neither pandas nor dagster: the command line and the code location both 
 from __future__ import annotations
 
 import logging
-import os
 import re
-from collections import ChainMap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
@@ -19,12 +17,12 @@ from sqlalchemy.exc import ArgumentError
 from pipelines.calling import call_policy, catalogue
 from pipelines.settings import PREFIX, Settings, SettingsError
 from pipelines.topup.forecast import Forecaster
-from pipelines.topup.policy import policy_of
+from pipelines.topup.policy import kill_environment, policy_of
 from smsonline.client import Client
 from topups.context import Context, drive
 from topups.ledger import Ledger, open_ledger
 from topups.notices import AppriseNotifier, deliver
-from topups.ports import KILL_VARIABLE, Clock, Notifier, SystemClock
+from topups.ports import Clock, Notifier, SystemClock
 from topups.snapshot import Burn
 from topups.vendor import Units, VendorGateway
 
@@ -94,7 +92,7 @@ def topup_context(
     calls = call_policy(settings)
     time = clock or SystemClock()
     forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
-    environment = ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})
+    environment = kill_environment(settings)
     with Client(account, catalogue=endpoints, policy=calls, now=time.now) as client:
         gateway = VendorGateway(client, account.user_id, units, time, endpoints)
         asked = burn or (lambda: forecaster.burn(time.now()))

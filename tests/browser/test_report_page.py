@@ -15,11 +15,12 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pydantic import SecretStr
 
+from pipelines.calling import declared
 from pipelines.report.contents import charts_of, report_of
 from pipelines.report.facts import read_facts
 from pipelines.report.page import html_of
 from pipelines.settings import Settings
-from pipelines.wiring import data_path, declared
+from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 pytestmark = pytest.mark.browser

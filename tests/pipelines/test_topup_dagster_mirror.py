@@ -8,11 +8,11 @@ import duckdb
 import pytest
 from topup_ticks import create, execute, look_at_the_vendor
 
+from pipelines.calling import declared
 from pipelines.settings import load_settings
 from pipelines.topup.jobs import RECONCILE_JOB
 from pipelines.topup.mirror import changes_since, refresh_mirror
 from pipelines.topup.wiring import opened_ledger
-from pipelines.wiring import declared
 from warehouse.mirror import Mark
 
 pytest_plugins = ("topup_shop",)

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, START
 
+from topups.history import snapshot_at
 from topups.ledger import open_ledger
-from topups.plan import plan, plan_at
+from topups.plan import judge, plan
 from topups.ports import Balance
 from topups.reasons import Reason
 
@@ -45,4 +46,5 @@ def test_the_past_can_be_judged_under_another_policy(world, threshold, expected)
     world.vendor.cents = 100
     world.run()
     policy = replace(POLICY, mode="dry_run", threshold_cents=threshold, target_cents=threshold * 2)
-    assert plan_at(world.ledger, ACCOUNT, policy, then + timedelta(seconds=1)).verdict.reason == expected
+    at = then + timedelta(seconds=1)
+    assert judge(snapshot_at(world.ledger, ACCOUNT, at), policy, at).verdict.reason == expected

@@ -12,8 +12,9 @@ from topup_fakes import ACCOUNT, POLICY, START, Inbox
 
 from topups import people
 from topups.context import drive
+from topups.history import snapshot_at
 from topups.notices import AppriseNotifier, deliver
-from topups.plan import plan_at
+from topups.plan import judge
 from topups.policy import Policy, policy_from
 from topups.ports import Balance, Notice
 from topups.reasons import Reason
@@ -208,7 +209,8 @@ def test_a_low_balance_is_told_once_a_payment_hangs_for_a_day(world, whose):
 def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
-    verdict = plan_at(world.ledger, ACCOUNT, POLICY, world.clock.now()).verdict
+    now = world.clock.now()
+    verdict = judge(snapshot_at(world.ledger, ACCOUNT, now), POLICY, now).verdict
     assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
