@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
-from warehouse.connection import first_row
 from warehouse.sql_files import sql
 from warehouse.tables import Table, comments
 
@@ -21,24 +18,20 @@ HISTORY = {
     "valid_from": "The answer that brought this version, UTC.",
     "valid_to": "The answer that changed the row or no longer listed it, UTC; null for the current version.",
 }
-HAS_RAW = """
-SELECT 1 FROM duckdb_tables()
-WHERE database_name = current_database() AND schema_name = 'raw' AND table_name = 'requests'
-"""
 
 
-def comment_statements(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[str]:
-    """``COMMENT ON`` for the books, the mirror of the ledger and the lineage of ``tables``.
-
-    The analysts' copy has neither raw answers nor all of the books.
-    """
+def comment_statements(tables: Sequence[Table]) -> list[str]:
+    """``COMMENT ON`` for the shared books, the mirror of the ledger and the lineage of ``tables``."""
     from warehouse.mirror import TABLES as MIRROR  # it needs the migrations, and they need this module
 
     statements = [sql("comments")]
-    if first_row(connection, HAS_RAW):
-        statements += [sql("comments_warehouse"), sql("comments_raw")]
     for table in tables:
         statements += comments(f"sms.{table.name}", LINEAGE) + comments(f"sms.{table.name}_history", HISTORY)
     for name, columns in MIRROR.items():
         statements += comments(f"topups.{name}", {column.name: column.comment for column in columns})
     return statements
+
+
+def unpublished_comments() -> list[str]:
+    """``COMMENT ON`` for the raw answers and those of the books that the analysts' copy has not."""
+    return [sql("comments_warehouse"), sql("comments_raw")]

@@ -8,7 +8,7 @@ from importlib import resources
 
 import duckdb
 
-from warehouse.comments import comment_statements
+from warehouse.comments import comment_statements, unpublished_comments
 from warehouse.connection import first_row, transaction
 from warehouse.errors import NotAWarehouse
 from warehouse.mart_views import mart_statements
@@ -17,6 +17,11 @@ from warehouse.tables import Table, alter_statements, create_statements, view_st
 TABLES = """
 SELECT count(*), count(*) FILTER (schema_name = 'ops' AND table_name = 'migrations')
 FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal
+"""
+
+HAS_RAW = """
+SELECT 1 FROM duckdb_tables()
+WHERE database_name = current_database() AND schema_name = 'raw' AND table_name = 'requests'
 """
 
 STORED = """
@@ -76,13 +81,14 @@ def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Non
     """
     made = [statement for table in tables for statement in create_statements(table)]
     read = [statement for table in tables for statement in view_statements(table)]
-    read += mart_statements(tables) + comment_statements(connection, tables)
-    fingerprint = hashlib.sha256("\n".join(made + read).encode()).hexdigest()
+    read += mart_statements(tables) + comment_statements(tables)
+    unpublished = unpublished_comments()
+    fingerprint = hashlib.sha256("\n".join(made + read + unpublished).encode()).hexdigest()
     if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
         return
     with transaction(connection):
         make_tables(connection, tables)
-        connection.execute(";\n".join(read))
+        connection.execute(";\n".join(read + (unpublished if first_row(connection, HAS_RAW) else [])))
         connection.execute("DELETE FROM ops.shape")
         connection.execute("INSERT INTO ops.shape VALUES (?)", [fingerprint])
 

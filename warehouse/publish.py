@@ -29,6 +29,13 @@ Connection = duckdb.DuckDBPyConnection
 
 NAME = "analytics.duckdb"
 BOOKS = ("watermarks", "drift", "loads", "shape")
+SHAPED = ("datasets", "copied", "settled")  # the books that ``shape`` makes
+OTHER_BOOKS = f"""
+SELECT table_name FROM duckdb_tables()
+WHERE database_name = 'copy' AND schema_name = 'ops' AND table_name NOT IN {BOOKS + SHAPED}
+"""
+# Above it, taking the raw answers out again costs more than making the tables and copying the rows.
+LARGEST_TO_CLONE_BYTES = 64 * 2**20
 # So that the copy's marts.freshness tells a quiet time from one without a sync.
 LONGEST_QUIET_SECONDS = 3600
 MIRROR = "topups"  # no dataset: the mirror of the ledger
@@ -57,9 +64,11 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
         newest, held = _newest(connection), _held(connection)
         settle(connection)
         with _successor(path) as successor:
-            if not _attached(connection, successor):
-                held = {}
-            _fill(connection, tables, newest, held)
+            cloned = _cloned(connection, warehouse, successor)
+            known = _attached(connection, successor)
+            if cloned:
+                _strip(connection)
+            _fill(connection, tables, newest, newest if cloned else held if known else {})
             connection.execute("CHECKPOINT copy")
             connection.execute("DETACH copy")
             reach("before publishing")
@@ -102,6 +111,22 @@ def _successor(path: Path) -> Iterator[Path]:
     finally:
         for leftover in (successor, successor.with_name(f"{successor.name}.wal")):
             leftover.unlink(missing_ok=True)
+
+
+def _cloned(connection: Connection, warehouse: Path, successor: Path) -> bool:
+    """Where there is no copy yet and the warehouse is small, begins with all of it: nothing has to be written anew."""
+    if successor.exists() or warehouse.stat().st_size > LARGEST_TO_CLONE_BYTES:
+        return False
+    connection.execute("CHECKPOINT")
+    shutil.copyfile(warehouse, successor)
+    return True
+
+
+def _strip(connection: Connection) -> None:
+    """Removes from the copy what is not for analysts: raw answers, and the books of refused records and of loading."""
+    connection.execute("DROP SCHEMA copy.raw CASCADE")
+    for (name,) in connection.execute(OTHER_BOOKS).fetchall():
+        connection.execute(f"DROP TABLE copy.ops.{name}")
 
 
 def _attached(connection: Connection, successor: Path) -> bool:

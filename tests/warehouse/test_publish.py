@@ -84,6 +84,36 @@ def test_whatever_was_loaded_since_the_copy_equals_the_warehouse(place: Place, s
     assert place.state(published_path(place.path)) == place.state()
 
 
+def contents(file: Path) -> dict[str, Any]:
+    """Every relation of the copy with its columns, comments and rows, but for the instant of the copy itself."""
+    shape = "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    views = "SELECT schema_name, view_name, sql, comment FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
+    macros = "SELECT DISTINCT schema_name, function_name FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
+    tables = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1"
+    with duckdb.connect(str(file), read_only=True) as copy:
+        found = {sql: copy.execute(sql).fetchall() for sql in (shape, views, macros)}
+        names = [name for (name,) in copy.execute(tables).fetchall()]
+        return found | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.copied"}
+
+
+def test_the_first_copy_of_a_small_warehouse_is_the_one_that_a_large_one_would_get(place, monkeypatch) -> None:
+    copy = published_path(place.path)
+    place.load(WHOLE, {"a": 1, "b": 2})
+    place.load(WHOLE, {"a": 3})
+    place.load(CUT, {"c": 1})
+    publish(place.path, TABLES)
+    small = contents(copy)
+    assert small["store.whole_closed"]
+    copy.unlink()
+    monkeypatch.setattr("warehouse.publish.LARGEST_TO_CLONE_BYTES", 0)
+    publish(place.path, TABLES)
+    assert contents(copy) == small
+    for prices in ({"a": 4}, {"a": 4, "b": 5}):
+        place.load(WHOLE, prices)
+        publish(place.path, TABLES)
+        assert place.state(copy) == place.state()
+
+
 def test_without_a_change_the_copy_is_left_alone(place: Place) -> None:
     place.load(WHOLE, {"a": 1})
     assert publish(place.path, TABLES)
