@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +43,8 @@ SQLITE = b"SQLite format 3\0"
 RENAMED = frozenset({"main", "temp", "system"})
 TAKEN = RENAMED | {"sms", "marts", "ops", "raw", "store", "topups", "copy", "information_schema", "pg_catalog"}
 INTERRUPTED = "Query interrupted"
+_looking = threading.Lock()
+_uses: Counter[Path] = Counter()
 
 
 @contextmanager
@@ -55,6 +59,14 @@ def opened(
 
     Raises ``WarehouseLocked`` after ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
     """
+    _refuse_name(path)
+    with _in_use(path):
+        yield from _session(path, read_only, wait_seconds, sleep)
+
+
+def _session(
+    path: Path, read_only: bool, wait_seconds: float, sleep: Callable[[float], None]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = _connect(path, read_only, wait_seconds, sleep)
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -112,11 +124,8 @@ def current_database(connection: duckdb.DuckDBPyConnection) -> str:
 def _connect(
     path: Path, read_only: bool, wait_seconds: float, sleep: Callable[[float], None]
 ) -> duckdb.DuckDBPyConnection:
-    _refuse_name(path)
     if not read_only:
         _make_folder(path)
-    if _is_sqlite(path):
-        raise NotAWarehouse(_other_format(path))
     deadline = time.monotonic() + wait_seconds
     pause = FIRST_PAUSE_SECONDS
     cleared = False
@@ -132,6 +141,24 @@ def _connect(
                 raise _translated(error, path) from error
         sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+@contextmanager
+def _in_use(path: Path) -> Iterator[None]:
+    """Looks into the file, unless this process has it open: closing any handle of a file ends the process's lock on it.
+
+    Raises ``NotAWarehouse`` for a file of SQLite, which DuckDB would look for an extension on the network to read.
+    """
+    name = path.resolve()
+    with _looking:
+        if not _uses[name] and _is_sqlite(path):
+            raise NotAWarehouse(_other_format(path))
+        _uses[name] += 1
+    try:
+        yield
+    finally:
+        with _looking:
+            _uses[name] -= 1
 
 
 def _refuse_name(path: Path) -> None:
@@ -151,7 +178,6 @@ def _is_stillborn(path: Path) -> bool:
 
 
 def _is_sqlite(path: Path) -> bool:
-    """DuckDB would look for an extension on the network to read one."""
     try:
         with path.open("rb") as file:
             return file.read(len(SQLITE)) == SQLITE

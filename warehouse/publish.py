@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -36,6 +36,7 @@ WHERE database_name = 'copy' AND schema_name = 'ops' AND table_name NOT IN {BOOK
 """
 # Above it, taking the raw answers out again costs more than making the tables and copying the rows.
 LARGEST_TO_CLONE_BYTES = 64 * 2**20
+COPIED_AT_ONCE_BYTES = 2**20
 # So that the copy's marts.freshness tells a quiet time from one without a sync.
 LONGEST_QUIET_SECONDS = 3600
 MIRROR = "topups"  # no dataset: the mirror of the ledger
@@ -58,13 +59,13 @@ def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
     the old copy stays as it was.
     """
     path = published_path(warehouse)
-    with opened(warehouse) as connection:
+    with ExitStack() as afterwards, opened(warehouse) as connection:
         if is_published(connection, warehouse):
             return False
         newest, held = _newest(connection), _held(connection)
         settle(connection)
         with _successor(path) as successor:
-            cloned = _cloned(connection, warehouse, successor)
+            cloned = _cloned(connection, warehouse, successor, afterwards)
             known = _attached(connection, successor)
             if cloned:
                 _strip(connection)
@@ -113,12 +114,17 @@ def _successor(path: Path) -> Iterator[Path]:
             leftover.unlink(missing_ok=True)
 
 
-def _cloned(connection: Connection, warehouse: Path, successor: Path) -> bool:
-    """Where there is no copy yet and the warehouse is small, begins with all of it: nothing has to be written anew."""
+def _cloned(connection: Connection, warehouse: Path, successor: Path, afterwards: ExitStack) -> bool:
+    """Where there is no copy yet and the warehouse is small, begins with all of it: nothing has to be written anew.
+
+    The file is closed ``afterwards``: closing any handle of it would end the lock that DuckDB holds on it.
+    """
     if successor.exists() or warehouse.stat().st_size > LARGEST_TO_CLONE_BYTES:
         return False
     connection.execute("CHECKPOINT")
-    shutil.copyfile(warehouse, successor)
+    source = afterwards.enter_context(warehouse.open("rb"))
+    with successor.open("wb") as target:
+        shutil.copyfileobj(source, target, COPIED_AT_ONCE_BYTES)
     return True
 
 

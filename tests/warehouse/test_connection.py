@@ -60,6 +60,22 @@ def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: 
     assert max(pauses) <= 1.0
 
 
+def test_opening_twice_in_one_process_lets_no_other_process_in(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as _:
+        with opened(warehouse_path) as _:
+            pass
+        assert is_locked(warehouse_path)
+    assert not is_locked(warehouse_path)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process is kept out."""
+    script = f"import duckdb; duckdb.connect({str(path)!r})"
+    tried = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert not tried.returncode or "Could not set lock" in tried.stderr, tried.stderr
+    return tried.returncode != 0
+
+
 def test_a_file_that_is_let_go_while_waiting_is_opened(warehouse_path: Path) -> None:
     warehouse_path.parent.mkdir()
     with held_by_another_process(warehouse_path) as holder:

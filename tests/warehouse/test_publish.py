@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
+from tests.warehouse.test_connection import is_locked
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
 from warehouse.errors import WarehouseUnwritable
@@ -112,6 +113,16 @@ def test_the_first_copy_of_a_small_warehouse_is_the_one_that_a_large_one_would_g
         place.load(WHOLE, prices)
         publish(place.path, TABLES)
         assert place.state(copy) == place.state()
+
+
+def test_no_other_process_may_write_while_the_copy_is_made(place, monkeypatch) -> None:
+    """Closing any handle of a file ends the process's lock on it, also the one that DuckDB holds."""
+    place.load(WHOLE, {"a": 1})
+    locked = []
+    monkeypatch.setattr("warehouse.publish.reach", lambda point: locked.append((point, is_locked(place.path))))
+    publish(place.path, TABLES)
+    assert locked == [("before publishing", True), ("after publishing", True)]
+    assert not is_locked(place.path)
 
 
 def test_without_a_change_the_copy_is_left_alone(place: Place) -> None:
