@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.declaration import Dataset
@@ -14,24 +15,54 @@ from assets.normalise import Normalised, Piece, normalise
 from warehouse.batch import Batch, Part, Watermarks
 
 
-def assemble(fetched: Fetched, place: str, marks: Watermarks, account_id: str) -> Batch:
+@dataclass(frozen=True)
+class Reading:
+    """What the answers of some parts hold: how many records each, and the rows of all.
+
+    ``unread`` are the parts whose answer could not be read.
+    """
+
+    records: Mapping[str, int]
+    found: Normalised
+    unread: Sequence[Missing]
+
+    @property
+    def parts(self) -> set[str]:
+        """The parts whose answers were looked at."""
+        return {*self.records, *(each.part for each in self.unread)}
+
+
+def read(fetched: Fetched, place: str, marks: Watermarks, account_id: str) -> Reading:
+    """What the answers of ``fetched`` hold, but for those that are identical to their part's mark.
+
+    ``place`` is the dotted path of the records. Raises ``AnswerRefused`` when the numbers of one look wrong.
+    """
+    return _read(fetched.dataset, place, _new(fetched, _parts(fetched, place, marks)), account_id)
+
+
+def assemble(
+    fetched: Fetched, place: str, marks: Watermarks, account_id: str, ahead: Future[Reading] | None = None
+) -> Batch:
     """The batch of ``fetched``: answers identical to their part's mark carry no rows, the others are normalised.
 
-    ``place`` is the dotted path of the records. Raises ``AnswerRefused`` when no answer can be read, or the numbers of
-    one look wrong.
+    ``ahead`` is a reading that began before ``marks`` were looked up. Raises as ``read``, also when no answer can be
+    read.
     """
     dataset = fetched.dataset
-    parts = {share.part: _part(share, f"{dataset.contract} {place}", marks) for share in fetched.shares}
-    new = [share for share in fetched.shares if not parts[share.part].unchanged]
-    pieces, found, unread = _read(dataset, place, new, account_id)
-    missing = [*fetched.missing, *unread]
-    kept = [part for name, part in parts.items() if name not in {each.part for each in unread}]
+    parts = _parts(fetched, place, marks)
+    new = _new(fetched, parts)
+    reading = ahead.result() if ahead else None
+    if reading is None or reading.parts != {share.part for share in new}:  # another process has loaded meanwhile
+        reading = _read(dataset, place, new, account_id)
+    found = reading.found
+    missing = [*fetched.missing, *reading.unread]
+    kept = [part for name, part in parts.items() if name not in {each.part for each in reading.unread}]
     if missing and not kept:
         raise AnswerRefused(told(fetched, missing))
     return Batch(
         table=dataset.table,
         account_id=account_id,
-        parts=_counted(kept, pieces, found),
+        parts=_counted(kept, reading),
         rows=found.rows,
         protected=found.protected,
         requested=fetched.requested,
@@ -49,6 +80,15 @@ def told(fetched: Fetched, missing: Sequence[Missing]) -> str:
     return first if requests == 1 else f"{len(missing)} of {requests} requests failed; the first: {first}"
 
 
+def _parts(fetched: Fetched, place: str, marks: Watermarks) -> dict[str, Part]:
+    contract = f"{fetched.dataset.contract} {place}"
+    return {share.part: _part(share, contract, marks) for share in fetched.shares}
+
+
+def _new(fetched: Fetched, parts: Mapping[str, Part]) -> list[Share]:
+    return [share for share in fetched.shares if not parts[share.part].unchanged]
+
+
 def _part(share: Share, contract: str, marks: Watermarks) -> Part:
     part = Part(
         name=share.part,
@@ -63,10 +103,8 @@ def _part(share: Share, contract: str, marks: Watermarks) -> Part:
     return replace(part, unchanged=True, fetched=mark.fetched, rejected=mark.rejected, duplicates=mark.duplicates)
 
 
-def _read(
-    dataset: Dataset, place: str, shares: Sequence[Share], account_id: str
-) -> tuple[list[Piece], Normalised, list[Missing]]:
-    """The records of ``shares``, what became of them, and the shares that could not be read."""
+def _read(dataset: Dataset, place: str, shares: Sequence[Share], account_id: str) -> Reading:
+    """The short way where every answer is as declared, the general one for all otherwise."""
     typed = [(share, exact_records(share.source.body, dataset, place)) for share in shares]
     pieces = [_piece(share, records) for share, records in typed if records is not None]
     found = normalise_exactly(dataset, pieces, account_id) if len(pieces) == len(typed) else None
@@ -79,21 +117,21 @@ def _read(
             except AnswerRefused as refusal:
                 unread.append(Missing(share.part, refusal))
         found = normalise(dataset, pieces, account_id)
-    return pieces, found, unread
+    return Reading({piece.part: len(piece.records) for piece in pieces}, found, unread)
 
 
 def _piece(share: Share, records: Sequence[Any]) -> Piece:
     return Piece(share.part, share.source.response_id, share.params, records)
 
 
-def _counted(parts: Sequence[Part], pieces: Sequence[Piece], found: Normalised) -> list[Part]:
-    fetched = {piece.part: len(piece.records) for piece in pieces}
+def _counted(parts: Sequence[Part], reading: Reading) -> list[Part]:
+    found = reading.found
     return [
         part
         if part.unchanged
         else replace(
             part,
-            fetched=fetched[part.name],
+            fetched=reading.records[part.name],
             rejected=found.rejected.get(part.name, 0),
             readable_keys=part.name not in found.unreadable,
         )

@@ -113,24 +113,34 @@ def _column(dataset: Dataset, each: Field, records: list[Any]) -> Converted | No
     present = [values for values in found if not all(value is UNSET for value in values)]
     if not present:
         return Converted(pa.nulls(len(records), ARROW_TYPES[each.kind])) if each.presence == "optional" else None
-    values, *others = [_without_gaps(values) for values in present]
+    values, *others = present
     for other in others:
-        values = [second if first is None else first for first, second in zip(values, other, strict=True)]
+        pairs = zip(_without_gaps(values), _without_gaps(other), strict=True)
+        values = [second if first is None else first for first, second in pairs]
     return _typed(values, each, _type(dataset, each.names[0]))
 
 
 def _without_gaps(values: list[Any]) -> list[Any]:
-    return [None if value is UNSET else value for value in values] if UNSET in values else values
+    return [None if value is UNSET else value for value in values]
 
 
 def _typed(values: list[Any], each: Field, type_: Any) -> Converted | None:
     if type_ is Any:
+        values = _without_gaps(values)
         return convert([each.take(value) for value in values] if each.take else values, each)
     try:
-        array = pa.array(values, ARROW_TYPES[each.kind])
+        array = _array(values, ARROW_TYPES[each.kind])
     except (OverflowError, UnicodeEncodeError, pa.ArrowException):
         return None
     return _rates(array, each) if each.kind == "rate" else Converted(array)
+
+
+def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
+    """Most columns have no gap: to find that out first takes as long as half of the making."""
+    try:
+        return pa.array(values, type_)
+    except pa.ArrowException:
+        return pa.array(_without_gaps(values), type_)
 
 
 def _rates(array: pa.Array, each: Field) -> Converted | None:

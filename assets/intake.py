@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from assets.assembly import assemble, told
+from assets.assembly import Reading, assemble, told
 from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Received
 from warehouse import books
@@ -16,6 +18,14 @@ from warehouse.connection import opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.landing import RawResponse, land
 from warehouse.loading import load_batch
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Work on answers that needs no warehouse: the bodies packed, by their hash, and the reading, which may go on."""
+
+    packed: Mapping[str, bytes]
+    reading: Future[Reading]
 
 
 @dataclass
@@ -27,21 +37,22 @@ class Intake:
     account_id: str
     _landed: set[str] = field(default_factory=set)
 
-    def take(self, fetched: Fetched, place: str, load: Load) -> Outcome:
+    def take(self, fetched: Fetched, place: str, load: Load, ahead: Ahead | None = None) -> Outcome:
         """Lands every answer of ``fetched``, then normalises and loads what differs from what is known.
 
-        ``place`` is the dotted path of the records. Returns the outcome that ``ops.loads`` has; refusals are outcomes.
-        Raises ``WarehouseError`` when the file cannot be written.
+        ``place`` is the dotted path of the records, ``ahead`` what was done of it before: nothing comes of a reading
+        before the answers are kept. Returns the outcome that ``ops.loads`` has; refusals are outcomes. Raises
+        ``WarehouseError`` when the file cannot be written.
         """
         if fetched.missing and not fetched.shares:
             return self.note(load, Outcome("failed", error=told(fetched, fetched.missing)))
         reach("after fetching")
         with opened(self.warehouse) as connection:
-            self._land(connection, fetched)
+            self._land(connection, fetched, ahead.packed if ahead else {})
             reach("after landing")
             marks = books.watermarks(connection, fetched.dataset.name)
             try:
-                batch = assemble(fetched, place, marks, self.account_id)
+                batch = assemble(fetched, place, marks, self.account_id, ahead.reading if ahead else None)
             except AnswerRefused as refusal:
                 return _noted(connection, load, Outcome("rejected", error=str(refusal)))
             _forget(fetched)
@@ -52,16 +63,16 @@ class Intake:
         with opened(self.warehouse) as connection:
             return _noted(connection, load, outcome)
 
-    def _land(self, connection: DuckDBPyConnection, fetched: Fetched) -> None:
+    def _land(self, connection: DuckDBPyConnection, fetched: Fetched, packed: Mapping[str, bytes]) -> None:
         new = [
             source
             for source in fetched.sources
             if isinstance(source, Received) and source.response_id not in self._landed
         ]
-        land(connection, [self._raw(received) for received in new])
+        land(connection, [self._raw(received, packed) for received in new])
         self._landed |= {received.response_id for received in new}
 
-    def _raw(self, received: Received) -> RawResponse:
+    def _raw(self, received: Received, packed: Mapping[str, bytes]) -> RawResponse:
         answer = received.answer
         return RawResponse(
             run_id=self.run_id,
@@ -73,6 +84,7 @@ class Intake:
             http_status=answer.status,
             body_sha256=received.sha256,
             body=received.body,
+            packed=packed.get(received.sha256, b""),
             response_id=received.response_id,
         )
 

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,12 @@ from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Fetcher
 from assets.intake import Intake
 from assets.privacy import Privacy
+from assets.pull import Known, Pulled, pull
 from smsonline.catalogue import ENDPOINTS, Catalogue
 from smsonline.client import Client
 from smsonline.errors import VendorError
 from warehouse import books
-from warehouse.batch import Load, Outcome
+from warehouse.batch import Load, Outcome, Watermarks
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
 from warehouse.migrate import migrate, shape
@@ -75,11 +75,18 @@ class DataPath:
 
         Raises ``WarehouseError`` when the warehouse cannot be opened at all.
         """
-        trusted = self._prepare(names)
-        fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, trusted)
+        known = Known(new=not self.warehouse.exists())
+        fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, known)
         intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id)
-        with ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
-            asked = [pool.submit(_pull, fetcher, self.datasets[name]) for name in names]
+        # One reader: reading is Python's work, of which one thing is done at a time anyway.
+        with ThreadPoolExecutor(1, "reader") as readers, ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
+            asked = [pool.submit(pull, fetcher, self.datasets[name], self.account_id, known, readers) for name in names]
+            try:
+                known.tell(self._look(names))
+            except BaseException as error:
+                known.give_up(error)
+                pool.shutdown(cancel_futures=True)
+                raise
             while asked:
                 done = next(as_completed(asked))
                 asked.remove(done)
@@ -96,22 +103,21 @@ class DataPath:
     def _tables(self) -> list[Table]:
         return [dataset.table for dataset in self.datasets.values()]
 
-    def _prepare(self, names: Sequence[str]) -> set[str]:
-        """Brings the file up to date; the hashes of the bodies that were accepted last."""
+    def _look(self, names: Sequence[str]) -> dict[str, Watermarks]:
+        """Brings the file up to date, while the first answers are on their way; what it holds of ``names``."""
         with opened(self.warehouse) as connection:
             migrate(connection)
             shape(connection, self._tables())
             self.unpublished = not is_published(connection, self.warehouse)
-            marks = [mark for name in names for mark in books.watermarks(connection, name).values()]
-            return {mark.body_sha256 for mark in marks}
+            return {name: books.watermarks(connection, name) for name in names}
 
-    def _finish(self, pulled: _Pulled, fetcher: Fetcher, intake: Intake) -> Result:
+    def _finish(self, pulled: Pulled, fetcher: Fetcher, intake: Intake) -> Result:
         began = time.perf_counter()
         name = pulled.dataset.name
         load = Load(intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at, self.accept_shrink)
         try:
             if isinstance(pulled.brought, Fetched):
-                outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), load)
+                outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), load, pulled.ahead)
             else:
                 outcome = intake.note(load, Outcome("failed", error=_line(pulled.brought)))
         except Exception as error:  # one dataset's defect must not stop the others
@@ -121,26 +127,6 @@ class DataPath:
         seconds = pulled.seconds + time.perf_counter() - began
         failure = pulled.brought if isinstance(pulled.brought, Exception) else None
         return Result(name, self.account_id, outcome, seconds, failure)
-
-
-@dataclass(frozen=True)
-class _Pulled:
-    """A dataset's answers, or why there are none."""
-
-    dataset: Dataset
-    started_at: datetime
-    seconds: float
-    brought: Fetched | Exception
-
-
-def _pull(fetcher: Fetcher, dataset: Dataset) -> _Pulled:
-    started_at, began = datetime.now(UTC), time.perf_counter()
-    brought: Fetched | Exception
-    try:
-        brought = fetcher.fetch(dataset)
-    except Exception as error:  # told in the dataset's result
-        brought = error
-    return _Pulled(dataset, started_at, time.perf_counter() - began, brought)
 
 
 def _line(error: Exception) -> str:

@@ -39,7 +39,10 @@ BODIES = pa.schema([("response_id", pa.string()), ("body", pa.binary())])
 
 @dataclass(frozen=True)
 class RawResponse:
-    """One answer as it is kept: ``body`` without secrets and private texts, ``requested_at`` in UTC."""
+    """One answer as it is kept: ``body`` without secrets and private texts, ``requested_at`` in UTC.
+
+    ``packed`` is the body as ``pack`` makes it, where that was done before.
+    """
 
     run_id: str
     account_id: str
@@ -50,7 +53,13 @@ class RawResponse:
     http_status: int
     body_sha256: str
     body: bytes
+    packed: bytes = b""
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+def pack(body: bytes) -> bytes:
+    """The body as it is stored."""
+    return zstandard.compress(body, ZSTD_LEVEL)
 
 
 def land(connection: duckdb.DuckDBPyConnection, responses: Sequence[RawResponse]) -> None:
@@ -96,7 +105,7 @@ def _row(response: RawResponse, storing: set[str]) -> dict[str, object]:
 
 
 def _body(response: RawResponse) -> dict[str, object]:
-    return {"response_id": response.response_id, "body": zstandard.compress(response.body, ZSTD_LEVEL)}
+    return {"response_id": response.response_id, "body": response.packed or pack(response.body)}
 
 
 def _held(connection: duckdb.DuckDBPyConnection, hashes: set[str]) -> set[str]:
