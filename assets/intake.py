@@ -16,6 +16,7 @@ from warehouse import books
 from warehouse.batch import Load, Outcome
 from warehouse.connection import opened, transaction
 from warehouse.crashpoints import reach
+from warehouse.instance import Instance
 from warehouse.landing import RawResponse, land
 from warehouse.loading import load_batch
 
@@ -35,6 +36,7 @@ class Intake:
     warehouse: Path
     run_id: str
     account_id: str
+    instance: Instance | None = None
     _landed: set[str] = field(default_factory=set)
 
     def take(self, fetched: Fetched, place: str, load: Load, ahead: Ahead | None = None) -> Outcome:
@@ -47,7 +49,7 @@ class Intake:
         if fetched.missing and not fetched.shares:
             return self.note(load, Outcome("failed", error=told(fetched, fetched.missing)))
         reach("after fetching")
-        with opened(self.warehouse) as connection:
+        with opened(self.warehouse, instance=self.instance) as connection:
             self._land(connection, fetched, ahead.packed if ahead else {})
             reach("after landing")
             marks = books.watermarks(connection, fetched.dataset.name)
@@ -60,7 +62,7 @@ class Intake:
 
     def note(self, load: Load, outcome: Outcome) -> Outcome:
         """Writes a load that changed no table into the books."""
-        with opened(self.warehouse) as connection:
+        with opened(self.warehouse, instance=self.instance) as connection:
             return _noted(connection, load, outcome)
 
     def _land(self, connection: DuckDBPyConnection, fetched: Fetched, packed: Mapping[str, bytes]) -> None:

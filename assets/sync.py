@@ -25,6 +25,7 @@ from warehouse import books
 from warehouse.batch import Load, Outcome, Watermarks
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
+from warehouse.instance import Instance
 from warehouse.migrate import migrate, shape
 from warehouse.publish import is_published, publish
 from warehouse.tables import Table
@@ -69,6 +70,7 @@ class DataPath:
     catalogue: Catalogue = field(default_factory=lambda: ENDPOINTS)
     accept_shrink: bool = False
     unpublished: bool = True
+    _instance: Instance = field(default_factory=Instance)
 
     def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[Result]:
         """Pulls the datasets ``names`` and yields each as it is done; one that fails does not stop the others.
@@ -77,7 +79,7 @@ class DataPath:
         """
         known = Known(new=not self.warehouse.exists())
         fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, known)
-        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id)
+        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id, self._instance)
         # One reader: reading is Python's work, of which one thing is done at a time anyway.
         with ThreadPoolExecutor(1, "reader") as readers, ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
             asked = [pool.submit(pull, fetcher, self.datasets[name], self.account_id, known, readers) for name in names]
@@ -96,16 +98,20 @@ class DataPath:
         """Brings the analysts' copy up to date with what was loaded; false when nothing had changed."""
         if not self.unpublished:
             return False
-        done = publish(self.warehouse, self._tables())
+        done = publish(self.warehouse, self._tables(), self._instance)
         self.unpublished = False
         return done
+
+    def close(self) -> None:
+        """Ends what was started to write the warehouse. A path can be used again afterwards."""
+        self._instance.stop()
 
     def _tables(self) -> list[Table]:
         return [dataset.table for dataset in self.datasets.values()]
 
     def _look(self, names: Sequence[str]) -> dict[str, Watermarks]:
         """Brings the file up to date, while the first answers are on their way; what it holds of ``names``."""
-        with opened(self.warehouse) as connection:
+        with opened(self.warehouse, instance=self._instance) as connection:
             migrate(connection)
             shape(connection, self._tables())
             self.unpublished = not is_published(connection, self.warehouse)

@@ -6,7 +6,7 @@ Imports pandas by way of the data path, so the command line imports this module 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -40,4 +40,6 @@ def data_path(
     hash_key = settings.phone_hash_key.get_secret_value()
     privacy = privacy_of(account, hash_key=hash_key, keep_messages=settings.keep_messages)
     with Client(account, catalogue=endpoints, policy=call_policy(settings), now=now) as client:
-        yield DataPath(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)
+        path = DataPath(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)
+        with closing(path):
+            yield path

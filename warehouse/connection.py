@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,11 +17,15 @@ from typing import Any
 import duckdb
 
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
+from warehouse.instance import Instance, Opener, Reader
+from warehouse.turns import turn
 
 LOCK_WAIT_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 HEADER_BYTES = 3 * 4096
+# By another process; or by somebody in this one who did not come through here.
+LOCKED = ("Could not set lock", "Unique file handle conflict")
 NOT_DUCKDB = "not a valid DuckDB database file"
 # How DuckDB tells of a disk that is full or a folder that may not be written, whatever class of error it picks.
 FAILED_WRITES = ("Could not write file", "Could not remove file", "Failed to create checkpoint", "has been invalidated")
@@ -43,8 +45,6 @@ SQLITE = b"SQLite format 3\0"
 RENAMED = frozenset({"main", "temp", "system"})
 TAKEN = RENAMED | {"sms", "marts", "ops", "raw", "store", "topups", "copy", "information_schema", "pg_catalog"}
 INTERRUPTED = "Query interrupted"
-_looking = threading.Lock()
-_uses: Counter[Path] = Counter()
 
 
 @contextmanager
@@ -54,29 +54,34 @@ def opened(
     read_only: bool = False,
     wait_seconds: float = LOCK_WAIT_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
+    instance: Instance | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file at ``path``, closed on every way out.
 
-    Raises ``WarehouseLocked`` after ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
+    With an ``instance`` what was started to write the file runs on, unless there is an error. Raises
+    ``WarehouseLocked`` after ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
     """
     _refuse_name(path)
-    with _in_use(path):
-        yield from _session(path, read_only, wait_seconds, sleep)
+    with turn(path, alone=not read_only, wait_seconds=wait_seconds) as first:
+        if first and _is_sqlite(path):
+            raise NotAWarehouse(_other_format(path))
+        if read_only:
+            yield from _session(path, Reader(), wait_seconds, sleep)
+        else:
+            _make_folder(path)
+            yield from _session(path, instance or Instance(), wait_seconds, sleep, keep=instance is not None)
 
 
 def _session(
-    path: Path, read_only: bool, wait_seconds: float, sleep: Callable[[float], None]
+    path: Path, opener: Opener, wait_seconds: float, sleep: Callable[[float], None], *, keep: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = _connect(path, read_only, wait_seconds, sleep)
+    connection = _connect(path, opener, wait_seconds, sleep)
+    stop = True
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        if not read_only:
-            # Loads are small and serial: handing pieces to other threads costs more than it saves (measured).
-            connection.execute("SET threads = 1")
-            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
         yield connection
-        if not read_only:
+        if not isinstance(opener, Reader):
             _checkpoint(connection, path)
+        stop = not keep
     except duckdb.Error as error:
         raise _translated(error, path) from error
     except RuntimeError as error:
@@ -84,7 +89,7 @@ def _session(
             raise KeyboardInterrupt from error
         raise
     finally:
-        _close(connection)
+        opener.close(connection, stop=stop)
 
 
 @contextmanager
@@ -122,18 +127,16 @@ def current_database(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _connect(
-    path: Path, read_only: bool, wait_seconds: float, sleep: Callable[[float], None]
+    path: Path, opener: Opener, wait_seconds: float, sleep: Callable[[float], None]
 ) -> duckdb.DuckDBPyConnection:
-    if not read_only:
-        _make_folder(path)
     deadline = time.monotonic() + wait_seconds
     pause = FIRST_PAUSE_SECONDS
     cleared = False
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
+            return opener.open(path)
         except duckdb.Error as error:
-            if not (read_only or _is_lock(error) or cleared) and _is_stillborn(path):
+            if not (isinstance(opener, Reader) or _is_lock(error) or cleared) and _is_stillborn(path):
                 path.unlink()
                 cleared = True  # once: the disk may be full still
                 continue
@@ -141,24 +144,6 @@ def _connect(
                 raise _translated(error, path) from error
         sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-@contextmanager
-def _in_use(path: Path) -> Iterator[None]:
-    """Looks into the file, unless this process has it open: closing any handle of a file ends the process's lock on it.
-
-    Raises ``NotAWarehouse`` for a file of SQLite, which DuckDB would look for an extension on the network to read.
-    """
-    name = path.resolve()
-    with _looking:
-        if not _uses[name] and _is_sqlite(path):
-            raise NotAWarehouse(_other_format(path))
-        _uses[name] += 1
-    try:
-        yield
-    finally:
-        with _looking:
-            _uses[name] -= 1
 
 
 def _refuse_name(path: Path) -> None:
@@ -178,6 +163,7 @@ def _is_stillborn(path: Path) -> bool:
 
 
 def _is_sqlite(path: Path) -> bool:
+    """DuckDB would look for an extension on the network to read one."""
     try:
         with path.open("rb") as file:
             return file.read(len(SQLITE)) == SQLITE
@@ -196,15 +182,8 @@ def _make_folder(path: Path) -> None:
         raise WarehouseUnwritable(f"cannot make the folder {path.parent}: {error.strerror}") from error
 
 
-def _close(connection: duckdb.DuckDBPyConnection) -> None:
-    try:
-        connection.close()
-    except duckdb.Error:  # the error that brought us here is the one to report
-        return
-
-
 def _is_lock(error: duckdb.Error) -> bool:
-    return "could not set lock" in str(error).lower()
+    return any(sign in str(error) for sign in LOCKED)
 
 
 def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Error:

@@ -19,6 +19,7 @@ import duckdb
 from warehouse.connection import current_database, opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
+from warehouse.instance import Instance
 from warehouse.mart_days import DATASET as DAYS_OF
 from warehouse.mart_days import settle
 from warehouse.migrate import shape
@@ -52,14 +53,14 @@ def published_path(warehouse: Path) -> Path:
     return warehouse.with_name(NAME)
 
 
-def publish(warehouse: Path, tables: Sequence[Table]) -> bool:
+def publish(warehouse: Path, tables: Sequence[Table], instance: Instance | None = None) -> bool:
     """Brings the copy up to date; returns whether there was anything to bring, or the copy was an hour old.
 
     Days of the marts that can no longer change are settled first. Raises ``WarehouseUnwritable`` when there is no room;
     the old copy stays as it was.
     """
     path = published_path(warehouse)
-    with ExitStack() as afterwards, opened(warehouse) as connection:
+    with ExitStack() as afterwards, opened(warehouse, instance=instance) as connection:
         if is_published(connection, warehouse):
             return False
         newest, held = _newest(connection), _held(connection)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import httpx
 import msgspec
 import pytest
@@ -76,10 +75,9 @@ class Tables:
 class Story:
     """A case, and the warehouse that its answers go into by way of the real client."""
 
-    def __init__(self, case: Case, warehouse: Path, reader: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, case: Case, warehouse: Path) -> None:
         self.case = case
         self.warehouse = warehouse
-        self.reader = reader
         self.datasets = with_overrides(DATASETS, {case.dataset: case.settings})
 
     def sync(self, told: Told, minute: float, respell: Callable[[bytes], bytes] = bytes) -> Outcome:
@@ -102,19 +100,21 @@ class Story:
         name, columns = self.case.dataset, ", ".join(self.case.columns)
         minutes = "(epoch(valid_from - $1) / 60)::INT, (epoch(valid_to - $1) / 60)::INT"
 
-        def rows(sql: str, *parameters: Any) -> list[list[Any]]:
-            return in_order(self.reader.execute(sql, list(parameters)).fetchall())
+        with opened(self.warehouse, read_only=True) as reader:
 
-        return Tables(
-            versions=rows(f"SELECT {minutes}, {columns} FROM sms.{name}_history", START),
-            current=rows(f"SELECT {columns} FROM sms.{name}"),
-            as_of=[
-                rows(f"SELECT {columns} FROM sms.{name}_as_of(?)", START + timedelta(minutes=minute))
-                for minute in range(len(self.case.answers))
-            ],
-            rejects=rows("SELECT row_index, reasons FROM ops.rejects"),
-            drift=rows("SELECT field, kind, example FROM ops.drift"),
-        )
+            def rows(sql: str, *parameters: Any) -> list[list[Any]]:
+                return in_order(reader.execute(sql, list(parameters)).fetchall())
+
+            return Tables(
+                versions=rows(f"SELECT {minutes}, {columns} FROM sms.{name}_history", START),
+                current=rows(f"SELECT {columns} FROM sms.{name}"),
+                as_of=[
+                    rows(f"SELECT {columns} FROM sms.{name}_as_of(?)", START + timedelta(minutes=minute))
+                    for minute in range(len(self.case.answers))
+                ],
+                rejects=rows("SELECT row_index, reasons FROM ops.rejects"),
+                drift=rows("SELECT field, kind, example FROM ops.drift"),
+            )
 
 
 def in_order(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
@@ -156,13 +156,8 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_golden_load(path: Path, empty_warehouse: Path, tmp_path: Path) -> None:
     warehouse = Path(shutil.copyfile(empty_warehouse, tmp_path / "warehouse.duckdb"))
-    # Held open throughout, so that no answer waits for the file to be opened and closed.
-    with opened(warehouse) as connection:
-        tell(Story(told_in(path), warehouse, connection))
-
-
-def tell(story: Story) -> None:
-    case = story.case
+    case = told_in(path)
+    story = Story(case, warehouse)
     for number, told in enumerate(case.answers):
         outcome = story.sync(told, number if told.minute is None else told.minute)
         assert outcome == Outcome(told.status, Counts(**told.counts), told.error), f"answer {number}"

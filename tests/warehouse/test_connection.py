@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from warehouse.connection import opened, transaction
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
+from warehouse.instance import Instance
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -60,12 +62,59 @@ def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: 
     assert max(pauses) <= 1.0
 
 
-def test_opening_twice_in_one_process_lets_no_other_process_in(warehouse_path: Path) -> None:
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_part_of_this_program_waits_for_another_and_lets_no_other_process_in(
+    warehouse_path: Path, read_only: bool
+) -> None:
     with opened(warehouse_path) as _:
-        with opened(warehouse_path) as _:
+        with (
+            pytest.raises(WarehouseLocked, match="held by another part of this program"),
+            opened(warehouse_path, read_only=read_only, wait_seconds=0) as _,
+        ):
             pass
         assert is_locked(warehouse_path)
     assert not is_locked(warehouse_path)
+
+
+def test_an_instance_that_runs_on_holds_no_file(warehouse_path: Path) -> None:
+    instance = Instance()
+    for number in range(3):
+        with opened(warehouse_path, instance=instance) as connection:
+            connection.execute(f"CREATE TABLE t{number} AS SELECT 1 AS i")
+            connection.execute("CREATE TEMP TABLE own AS SELECT 1 AS i")
+        assert not is_locked(warehouse_path)
+    with pytest.raises(ZeroDivisionError), opened(warehouse_path, instance=instance) as connection:
+        connection.execute("BEGIN; CREATE TABLE lost (i INT)")
+        raise ZeroDivisionError
+    assert not is_locked(warehouse_path)
+    with opened(warehouse_path, instance=instance) as connection:
+        assert connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall() == [
+            ("t0",),
+            ("t1",),
+            ("t2",),
+        ]
+    instance.stop()
+
+
+def test_readers_in_one_process_read_together_and_keep_a_writer_waiting(warehouse_path: Path) -> None:
+    with opened(warehouse_path) as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS i")
+    with opened(warehouse_path, read_only=True) as one, opened(warehouse_path, read_only=True) as other:
+        assert one.execute("FROM t").fetchall() == other.execute("FROM t").fetchall()
+        with pytest.raises(WarehouseLocked), opened(warehouse_path, wait_seconds=0) as _:
+            pass
+        assert is_locked(warehouse_path)
+    with ThreadPoolExecutor(1) as pool, opened(warehouse_path) as first:
+        waiting = pool.submit(_written, warehouse_path)
+        first.execute("INSERT INTO t VALUES (2)")
+        assert not waiting.done()
+    assert waiting.result() == 3
+
+
+def _written(path: Path) -> int:
+    with opened(path) as connection:
+        connection.execute("INSERT INTO t VALUES (3)")
+        return len(connection.execute("FROM t").fetchall())
 
 
 def is_locked(path: Path) -> bool:
