@@ -9,7 +9,7 @@ import duckdb
 
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from warehouse.comments import HISTORY
+from warehouse.comments import HISTORY, describe
 from warehouse.mart_views import marts
 from warehouse.migrate import migrate, shape
 
@@ -25,7 +25,7 @@ rest of `ops` are in the warehouse file alone. `smsonline export` writes `sms`, 
 `ops.drift`. The schema `store` holds the tables behind the views and is not for readers.
 
 Rates are fractions 0..1, money is whole US cents (`_cents`), durations are seconds (`_seconds`), instants are UTC
-(`_at`). The same meanings stand in the database:
+(`_at`). The same meanings stand in `analytics.duckdb`:
 `SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'statistics'`.
 """
 SMS = """\
@@ -54,7 +54,9 @@ def schema_markdown() -> str:
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        tables = [dataset.table for dataset in DATASETS.values()]
+        shape(connection, tables)
+        describe(connection, tables)
         lines = [HEAD, *_sms(connection), *_marts(connection)]
         for schema, title in (("topups", "the ledger of payments"), ("ops", "the books"), ("raw", "the answers")):
             lines += [f"## {schema}: {title}\n", *_relations(connection, schema)]

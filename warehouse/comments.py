@@ -1,9 +1,18 @@
-"""What the columns mean that no dataset and no mart declares, as comments in the database."""
+"""What relations and columns mean, as comments in the database: in the analysts' copy, which is where people read.
+
+The warehouse has them for what it alone holds.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+import duckdb
+
+from warehouse.connection import first_row, transaction, unoptimised
+from warehouse.mart_views import mart_comments
+from warehouse.mirror import TABLES as MIRROR
 from warehouse.sql_files import sql
 from warehouse.tables import Table, comments
 
@@ -20,18 +29,18 @@ HISTORY = {
 }
 
 
-def comment_statements(tables: Sequence[Table]) -> list[str]:
-    """``COMMENT ON`` for the shared books, the mirror of the ledger and the lineage of ``tables``."""
-    from warehouse.mirror import TABLES as MIRROR  # it needs the migrations, and they need this module
-
-    statements = [sql("comments")]
+def describe(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
+    """Comments on everything that is published, unless these very comments were made since ``shape`` made the views."""
+    statements = [sql("comments"), *mart_comments()]
     for table in tables:
-        statements += comments(f"sms.{table.name}", LINEAGE) + comments(f"sms.{table.name}_history", HISTORY)
+        meanings = {column.name: column.comment for column in table.columns}
+        statements += comments(f'sms."{table.name}"', meanings | LINEAGE)
+        statements += comments(f'sms."{table.name}_history"', meanings | HISTORY)
     for name, columns in MIRROR.items():
         statements += comments(f"topups.{name}", {column.name: column.comment for column in columns})
-    return statements
-
-
-def unpublished_comments() -> list[str]:
-    """``COMMENT ON`` for the raw answers and those of the books that the analysts' copy has not."""
-    return [sql("comments_warehouse"), sql("comments_raw")]
+    fingerprint = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
+        return
+    with unoptimised(connection), transaction(connection):
+        connection.execute(";\n".join(statements))
+        connection.execute("INSERT INTO ops.shape VALUES (?)", [fingerprint])

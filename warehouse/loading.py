@@ -68,7 +68,7 @@ def _merge(connection: Connection, batch: Batch, load: Load) -> Counts:
         rows, parts = _without_duplicates(connection, table, rows, parts)
     with _registered(connection, incoming=rows, protected=batch.protected, parts=_parts_table(parts)):
         before = _size(connection, table)
-        statements.run(connection, "delta", table, batch)
+        statements.run(connection, "delta" if before else "delta_all", table, batch)
         known = rows.num_rows - _row(connection, "SELECT count(*) FILTER (old_row IS NULL) FROM delta")[0]
         # Where every current row was in the answer, there is none to look for.
         statements.run(connection, "absent" if known < before else "absent_none", table, batch)

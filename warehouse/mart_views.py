@@ -52,10 +52,16 @@ def marts() -> Mapping[str, Mart]:
 
 
 def mart_statements(tables: Sequence[Table]) -> list[str]:
-    """DDL for what the marts rest on, and each mart with its comments; ``tables`` are those of all datasets."""
+    """DDL for what the marts rest on, and each mart; ``tables`` are those of all datasets."""
     statements = [BOOKS, *(_declared(table) for table in tables), STORED_DAYS, *_macros().values()]
+    views = [f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_filled(mart, tables)}' for mart in marts().values()]
+    return statements + views
+
+
+def mart_comments() -> list[str]:
+    """``COMMENT ON`` for each mart and its columns."""
+    statements = []
     for mart in marts().values():
-        statements.append(f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_filled(mart, tables)}')
         statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {literal(mart.summary)}')
         statements += comments(f'marts."{mart.name}"', mart.columns)
     return statements

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import resources
 
 import duckdb
 
-from warehouse.comments import comment_statements, unpublished_comments
-from warehouse.connection import first_row, transaction
+from warehouse.connection import first_row, transaction, unoptimised
 from warehouse.errors import NotAWarehouse
 from warehouse.mart_views import mart_statements
+from warehouse.sql_files import sql
 from warehouse.tables import Table, alter_statements, create_statements, view_statements
 
 TABLES = """
 SELECT count(*), count(*) FILTER (schema_name = 'ops' AND table_name = 'migrations')
 FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal
-"""
-
-HAS_RAW = """
-SELECT 1 FROM duckdb_tables()
-WHERE database_name = current_database() AND schema_name = 'raw' AND table_name = 'requests'
 """
 
 STORED = """
@@ -68,11 +62,13 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> None:
     version = refuse_newer(connection)
     if version == known[-1][0]:
         return
-    with transaction(connection):
-        for number, sql in known:
+    with unoptimised(connection), transaction(connection):
+        for number, statements in known:
             if number > version:
-                connection.execute(sql)
+                connection.execute(statements)
                 connection.execute("INSERT INTO ops.migrations VALUES (?, now())", [number])
+        connection.execute(sql("comments_warehouse"))
+        connection.execute(sql("comments_raw"))
 
 
 def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:
@@ -82,26 +78,15 @@ def shape(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Non
     """
     made = [statement for table in tables for statement in create_statements(table)]
     read = [statement for table in tables for statement in view_statements(table)]
-    read += mart_statements(tables) + comment_statements(tables)
-    unpublished = unpublished_comments()
-    fingerprint = hashlib.sha256("\n".join(made + read + unpublished).encode()).hexdigest()
+    read += mart_statements(tables)
+    fingerprint = hashlib.sha256("\n".join(made + read).encode()).hexdigest()
     if first_row(connection, "SELECT 1 FROM ops.shape WHERE fingerprint = ?", [fingerprint]):
         return
-    with _unoptimised(connection), transaction(connection):
+    with unoptimised(connection), transaction(connection):
         make_tables(connection, tables)
-        connection.execute(";\n".join(read + (unpublished if first_row(connection, HAS_RAW) else [])))
+        connection.execute(";\n".join(read))
         connection.execute("DELETE FROM ops.shape")
         connection.execute("INSERT INTO ops.shape VALUES (?)", [fingerprint])
-
-
-@contextmanager
-def _unoptimised(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """DuckDB's optimiser costs a third of hundreds of small statements and has nothing to gain there."""
-    connection.execute("PRAGMA disable_optimizer")
-    try:
-        yield
-    finally:
-        connection.execute("PRAGMA enable_optimizer")
 
 
 def make_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.comments import describe
 from warehouse.connection import current_database, opened, transaction
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
@@ -157,6 +158,7 @@ def _fill(connection: Connection, tables: Sequence[Table], newest: Mapping[str, 
     try:
         _make_books(connection, main)
         shape(connection, tables)
+        describe(connection, tables)
         with transaction(connection):
             for table in tables:
                 # Absent rows of a list cut by a limit are rewritten in place, which no load counts as a change.

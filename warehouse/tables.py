@@ -109,16 +109,13 @@ def view_statements(table: Table) -> list[str]:
     closed = f"{business}, s.response_id, s.first_seen_at, s.last_seen_at, s.valid_from, s.valid_to"
     open_side = f"SELECT {business}, {lineage}, s.valid_from, NULL::TIMESTAMPTZ AS valid_to {current}"
     closed_side = f'SELECT {closed} FROM store."{table.name}_closed" s'
-    statements = [
+    return [
         f'CREATE OR REPLACE VIEW sms."{table.name}" AS SELECT {business}, {lineage} {current}',
         f'CREATE OR REPLACE VIEW sms."{table.name}_history" AS {open_side} UNION ALL BY NAME {closed_side}',
         # Each side filters by its own instants: the ended versions of other times are never read.
         f'CREATE OR REPLACE MACRO sms."{table.name}_as_of"(ts) AS TABLE {open_side} WHERE s.valid_from <= ts '
         f"UNION ALL BY NAME {closed_side} WHERE s.valid_from <= ts AND s.valid_to > ts",
     ]
-    for view in (table.name, f"{table.name}_history"):
-        statements += comments(f'sms."{view}"', {column.name: column.comment for column in table.columns})
-    return statements
 
 
 def comments(relation: str, meanings: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from assets.datasets import DATASETS
 from pipelines.schema_doc import FILE, schema_markdown
+from warehouse.comments import describe
 from warehouse.mart_views import marts
 from warehouse.migrate import migrate, shape
 
@@ -21,7 +22,9 @@ def columns():
     """(schema, relation, column, type, comment) of everything that a reader may see in a fresh warehouse."""
     with duckdb.connect() as connection:
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        tables = [dataset.table for dataset in DATASETS.values()]
+        shape(connection, tables)
+        describe(connection, tables)
         return connection.execute(
             "SELECT schema_name, table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns() "
             "WHERE NOT internal AND schema_name <> 'store'"

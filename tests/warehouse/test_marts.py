@@ -9,7 +9,9 @@ import pytest
 
 from assets.datasets import DATASETS
 from tests.warehouse.mart_store import TABLES, stored
+from warehouse.comments import describe
 from warehouse.mart_views import Mart, _parsed, datasets_read, marts
+from warehouse.migrate import migrate, shape
 
 SUCCESS_RATES = [
     "country_code",
@@ -56,6 +58,15 @@ UNITS = {
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with stored() as store:
         yield store.connection
+
+
+@pytest.fixture(scope="module")
+def described() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        describe(connection, TABLES)
+        yield connection
 
 
 def columns(connection: duckdb.DuckDBPyConnection, mart: str) -> list[str]:
@@ -113,10 +124,8 @@ def test_the_head_of_a_mart_documents_every_column_and_no_other(
 
 
 @pytest.mark.parametrize("mart", marts().values(), ids=lambda mart: mart.name)
-def test_each_column_tells_its_unit_and_the_database_knows_it(
-    connection: duckdb.DuckDBPyConnection, mart: Mart
-) -> None:
-    found = connection.execute(
+def test_each_column_tells_its_unit_and_the_database_knows_it(described: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+    found = described.execute(
         "SELECT column_name, comment, data_type FROM duckdb_columns() WHERE schema_name = 'marts' AND table_name = ? "
         "ORDER BY column_index",
         [mart.name],
@@ -126,7 +135,7 @@ def test_each_column_tells_its_unit_and_the_database_knows_it(
         units = [unit for end, unit in UNITS.items() if name.endswith(end)]
         assert not units or any(unit in comment for unit in units), f"{name}: {comment}"
         assert kind != "DOUBLE" or units or "fraction" in comment, f"{name} has no unit"
-    told = connection.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [mart.name]).fetchall()
+    told = described.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [mart.name]).fetchall()
     assert told == [(mart.summary,)]
 
 

@@ -51,16 +51,6 @@ def test_every_dataset_has_its_view_its_history_and_its_macro(warehouse_path: Pa
                 assert connection.execute(f"SELECT count(*) FROM sms.{source}").fetchall() == [(0,)]
 
 
-def test_every_business_column_of_a_view_has_its_comment(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
-        migrate(connection)
-        shape(connection, TABLES)
-        found = connection.execute(
-            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE schema_name = 'sms' AND comment <> ''"
-        ).fetchall()
-    assert {(table.name, c.name, c.comment) for table in TABLES for c in table.columns} <= set(found)
-
-
 def test_a_file_of_a_newer_program_is_refused_untouched(warehouse_path: Path) -> None:
     with opened(warehouse_path) as connection:
         migrate(connection)

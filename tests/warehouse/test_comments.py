@@ -1,0 +1,64 @@
+"""People read the analysts' copy, so that is where everything says what it means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pytest
+
+from assets.datasets import DATASETS
+from warehouse.comments import describe
+from warehouse.connection import opened
+from warehouse.migrate import migrate, shape
+from warehouse.publish import publish, published_path
+
+TABLES = [dataset.table for dataset in DATASETS.values()]
+COLUMNS = "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+
+
+@pytest.fixture
+def connection() -> Any:
+    with duckdb.connect() as connection:
+        migrate(connection)
+        shape(connection, TABLES)
+        describe(connection, TABLES)
+        yield connection
+
+
+def test_every_business_column_of_a_view_says_what_its_declaration_says(connection) -> None:
+    found = set(connection.execute(COLUMNS).fetchall())
+    for table in TABLES:
+        for name in (table.name, f"{table.name}_history"):
+            assert {("sms", name, column.name, column.comment) for column in table.columns} <= found
+
+
+def test_a_text_may_hold_quotes(connection) -> None:
+    quoted = replace(TABLES[0], columns=(replace(TABLES[0].columns[0], comment='The vendor\'s "own".'),))
+    describe(connection, [quoted])
+    column = ("sms", quoted.name, quoted.columns[0].name, 'The vendor\'s "own".')
+    assert column in connection.execute(COLUMNS).fetchall()
+
+
+def test_comments_are_made_once_and_again_when_the_views_were_made_anew(connection) -> None:
+    before = connection.execute(COLUMNS).fetchall()
+    connection.execute("COMMENT ON COLUMN sms.statistics.country IS 'left alone'")
+    describe(connection, TABLES)
+    assert ("sms", "statistics", "country", "left alone") in connection.execute(COLUMNS).fetchall()
+    connection.execute("DELETE FROM ops.shape")
+    shape(connection, TABLES)
+    describe(connection, TABLES)
+    assert connection.execute(COLUMNS).fetchall() == before
+
+
+def test_everything_in_the_copy_has_its_comment_and_the_warehouse_has_those_of_its_own(warehouse_path) -> None:
+    with opened(warehouse_path) as warehouse:
+        migrate(warehouse)
+        shape(warehouse, TABLES)
+        own = warehouse.execute(f"{COLUMNS} AND schema_name = 'raw' AND comment IS NULL").fetchall()
+    assert own == []
+    publish(warehouse_path, TABLES)
+    with duckdb.connect(str(published_path(warehouse_path)), read_only=True) as copy:
+        silent = copy.execute(f"{COLUMNS} AND schema_name <> 'store' AND comment IS NULL").fetchall()
+    assert silent == []
