@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
@@ -50,10 +50,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Received:
-    """One answer, ready to be kept: ``body`` and ``sha256`` are those of the text without private contents."""
+    """One answer, ready to be kept: ``body`` and ``sha256`` are those of the text without private contents.
+
+    ``shared`` says that more than one dataset reads it.
+    """
 
     answer: Answer
     privacy: Privacy | None
+    shared: bool = True
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -71,9 +75,13 @@ class Received:
         _ = self.body
 
     def forget(self) -> None:
-        """Lets go of the decoded answer, which takes many times the memory of its body."""
-        self.__dict__.pop("document", None)
-        self.answer.__dict__.pop("document", None)
+        """Lets go of the decoded answer, which takes many times the memory of its body; and of the body, once kept."""
+        vars(self).pop("document", None)
+        vars(self.answer).pop("document", None)
+        if not self.shared:
+            _ = self.sha256
+            vars(self).pop("body", None)
+            vars(self)["answer"] = replace(self.answer, body=b"")
 
     @cached_property
     def body(self) -> bytes:
@@ -207,7 +215,7 @@ class Fetcher:
         for call, result in self._client.get_many(requests, trusted=self._trusted):
             part = parts[_identity(call.params)]
             if isinstance(result, Answer):
-                shares.append(Share(part, call.params, self._received(call.endpoint, result)))
+                shares.append(Share(part, call.params, self._received(call.endpoint, result, shared=False)))
             else:
                 missing.append(Missing(part, result))
         return sorted(shares, key=lambda share: share.part), missing
@@ -218,7 +226,7 @@ class Fetcher:
 
     def _once(self, endpoint: str, params: Mapping[str, str]) -> Received:
         if endpoint not in self._shared:  # no second asker: let go of the answer as soon as it is loaded
-            return self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted))
+            return self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted), shared=False)
         key = (endpoint, _identity(params))
         with self._lock:
             asked = self._asked.get(key)
@@ -231,10 +239,10 @@ class Fetcher:
                 future.set_exception(error)
         return future.result()
 
-    def _received(self, endpoint: str, answer: Answer) -> Received:
+    def _received(self, endpoint: str, answer: Answer, *, shared: bool = True) -> Received:
         if not self._catalogue[endpoint].private:
-            return Received(answer, None)
-        received = Received(answer, self._privacy)
+            return Received(answer, None, shared)
+        received = Received(answer, self._privacy, shared)
         try:
             received.clean()
         except ValueError as error:
