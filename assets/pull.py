@@ -24,10 +24,12 @@ class Known:
 
     def __init__(self, *, new: bool) -> None:
         self._new = new
+        self._hashes: frozenset[str] = frozenset()
         self._marks: Future[Mapping[str, Watermarks]] = Future()
 
     def tell(self, marks: Mapping[str, Watermarks]) -> None:
         """Lets everyone go on who waits."""
+        self._hashes = frozenset(mark.body_sha256 for each in marks.values() for mark in each.values())
         self._marks.set_result(marks)
 
     def give_up(self, error: BaseException) -> None:
@@ -39,9 +41,10 @@ class Known:
         return self._marks.result().get(dataset, {})
 
     def __contains__(self, sha256: object) -> bool:
-        return not self._new and any(
-            mark.body_sha256 == sha256 for each in self._marks.result().values() for mark in each.values()
-        )
+        if self._new:
+            return False
+        self._marks.result()
+        return sha256 in self._hashes
 
 
 @dataclass(frozen=True)
