@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from assets.datasets import DATASETS
 from assets.quality import checks_for
@@ -25,13 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
 STEP_MILLISECONDS = 60_000
 LOADS = 20
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SCHEDULES = (
     "every_2_minutes",
     "every_5_minutes",
@@ -111,18 +104,12 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not chromium:
-        pytest.fail("no Chromium: install the package chromium, or name its executable in CHROMIUM")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        expect.set_options(timeout=STEP_MILLISECONDS)
-        context = launched.new_context(viewport={"width": 1440, "height": 760}, timezone_id="UTC", locale="en-US")
-        # Top to bottom: the assets of a group then fit side by side.
-        context.add_init_script("""localStorage.setItem('asset-graph-direction', '"vertical"')""")
-        yield context
-        launched.close()
+def browser(chromium: Browser) -> BrowserContext:
+    expect.set_options(timeout=STEP_MILLISECONDS)
+    context = chromium.new_context(viewport={"width": 1440, "height": 760}, timezone_id="UTC", locale="en-US")
+    # Top to bottom: the assets of a group then fit side by side.
+    context.add_init_script("""localStorage.setItem('asset-graph-direction', '"vertical"')""")
+    return context
 
 
 @pytest.fixture

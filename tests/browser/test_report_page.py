@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 from pydantic import SecretStr
 
 from pipelines.calling import declared
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).with_name("report_checks.js").read_text("utf-8")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DAYS, SYNCS = 8, 9
 SCHEMES, WIDTHS = ("light", "dark"), (380, 1280)
 LOOKS = [(scheme, width) for scheme in SCHEMES for width in WIDTHS]
@@ -61,24 +60,13 @@ def report(tmp_path_factory) -> tuple[Path, list[str]]:
     return page, [chart.key for chart in charts_of(contents)]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not chromium:
-        pytest.fail("no Chromium: install the package chromium, or name its executable in CHROMIUM")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
-def opened(browser, report) -> Iterator:
+def opened(chromium, report) -> Iterator:
     """Opens the page offline; anything it asks for, and any word in its console, fails the test."""
     contexts, told = [], []
 
     def open_page(scheme: str = "light", width: int = 1280) -> Page:
-        context = browser.new_context(
+        context = chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, reduced_motion="reduce"
         )
         contexts.append(context)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -84,3 +88,32 @@ def any_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledge
         engine.dispose()
     with open_ledger(url) as opened:
         yield opened
+
+
+class Service:
+    """A web service that takes one message: ``url`` as apprise has it, ``taken`` after the message came."""
+
+    def __init__(self, server: HTTPServer, taken: list[Any]) -> None:
+        self.url = f"json://127.0.0.1:{server.server_port}"
+        self.taken = taken
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    taken: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.timeout = 10
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        yield Service(server, taken)
+        thread.join()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from topup_fakes import ACCOUNT, Inbox, World
@@ -179,27 +176,12 @@ def drive_claim(world):
     return outbox.claim(world.ledger, ACCOUNT, world.clock.now())[0]
 
 
-def test_apprise_brings_title_body_and_picture():
-    seen = []
-
-    class Service(BaseHTTPRequestHandler):
-        def do_POST(self):
-            seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Service) as server:
-        server.timeout = 10
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        notifier = AppriseNotifier([f"json://127.0.0.1:{server.server_port}"])
-        assert notifier.send(Notice("a title", "a body", urgent=True, qr=qr_png("x")))
-        thread.join()
-    assert (seen[0]["title"], seen[0]["message"], seen[0]["type"]) == ("a title", "a body", "warning")
-    assert len(seen[0]["attachments"]) == 1
+def test_apprise_brings_title_body_and_picture(service):
+    notifier = AppriseNotifier([service.url])
+    assert notifier.send(Notice("a title", "a body", urgent=True, qr=qr_png("x")))
+    (message,) = service.taken
+    assert (message["title"], message["message"], message["type"]) == ("a title", "a body", "warning")
+    assert len(message["attachments"]) == 1
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
