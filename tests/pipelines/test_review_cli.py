@@ -22,6 +22,7 @@ PRESSED = """
 import os, signal, sys, threading
 from pipelines.cli import query
 from pipelines.cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may have it ignored
 threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
 main()
 """
