@@ -105,9 +105,8 @@ def _part(share: Share, contract: str, marks: Watermarks) -> Part:
 
 def _read(dataset: Dataset, place: str, shares: Sequence[Share], account_id: str) -> Reading:
     """The short way where every answer is as declared, the general one for all otherwise."""
-    typed = [(share, exact_records(share.source.body, dataset, place)) for share in shares]
-    pieces = [_piece(share, records) for share, records in typed if records is not None]
-    found = normalise_exactly(dataset, pieces, account_id) if len(pieces) == len(typed) else None
+    pieces = _exact(dataset, place, shares)
+    found = normalise_exactly(dataset, pieces, account_id) if pieces else None
     unread = []
     if found is None:
         pieces = []
@@ -120,7 +119,18 @@ def _read(dataset: Dataset, place: str, shares: Sequence[Share], account_id: str
     return Reading({piece.part: len(piece.records) for piece in pieces}, found, unread)
 
 
-def _piece(share: Share, records: Sequence[Any]) -> Piece:
+def _exact(dataset: Dataset, place: str, shares: Sequence[Share]) -> list[Piece]:
+    """Every answer in typed columns, one after the other, or nothing when one is not exactly as declared."""
+    pieces = []
+    for share in shares:
+        records = exact_records(share.source.body, dataset, place)
+        if records is None:
+            return []
+        pieces.append(_piece(share, records))
+    return pieces
+
+
+def _piece(share: Share, records: Any) -> Piece:
     return Piece(share.part, share.source.response_id, share.params, records)
 
 

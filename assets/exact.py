@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any
@@ -38,8 +37,8 @@ TYPES: dict[str, Any] = {
 DECIMALS = 6
 
 
-def exact_records(body: bytes, dataset: Dataset, place: str) -> list[Any] | None:
-    """The records of ``body`` as typed rows, or ``None`` when it is not exactly as ``dataset`` declares.
+def exact_records(body: bytes, dataset: Dataset, place: str) -> pa.Table | None:
+    """The typed columns of the records of ``body``, or ``None`` when it is not exactly as ``dataset`` declares.
 
     ``place`` is the dotted path of the records.
     """
@@ -52,22 +51,29 @@ def exact_records(body: bytes, dataset: Dataset, place: str) -> list[Any] | None
         return None
     for _ in place.split("."):
         answer = answer.inner
-    return list(answer)
+    columns: dict[str, pa.Array] = {}
+    for each in dataset.fields:
+        if not each.param:
+            column = _column(dataset, each, answer)
+            if column is None or column.reasons or column.retyped or _lacks_values(dataset, each, column.array):
+                return None
+            columns[each.column] = column.array
+    return pa.table(columns)
 
 
 def normalise_exactly(dataset: Dataset, pieces: Sequence[Piece], account_id: str) -> Normalised | None:
-    """The rows of ``pieces``, whose records are those of ``exact_records``; ``None`` when the general way has to look.
+    """The rows of ``pieces``, whose records ``exact_records`` made; ``None`` when the general way has to look.
 
     Raises ``UnitSuspicious`` as that does.
     """
-    records = list(chain.from_iterable(piece.records for piece in pieces))
+    records = pa.concat_tables([piece.records for piece in pieces])
     origin = pa.array(np.repeat(np.arange(len(pieces)), [len(piece.records) for piece in pieces]))
-    columns: dict[str, Converted] = {}
-    for each in dataset.fields:
-        column = of_params(each, pieces, origin) if each.param else _column(dataset, each, records)
-        if column is None or column.reasons or column.retyped or _lacks_values(dataset, each, column.array):
-            return None
-        columns[each.column] = column
+    columns = {
+        each.column: of_params(each, pieces, origin) if each.param else Converted(records[each.column].combine_chunks())
+        for each in dataset.fields
+    }
+    if any(_lacks_values(dataset, each, columns[each.column].array) for each in dataset.fields if each.param):
+        return None
     check_units(dataset, columns)
     arrays = {"account_id": repeated(account_id, len(records))} if dataset.per_account else {}
     arrays |= {name: column.array for name, column in columns.items()}
@@ -108,6 +114,8 @@ def _attribute(number: int) -> str:
 
 def _column(dataset: Dataset, each: Field, records: list[Any]) -> Converted | None:
     """One column; ``None`` where a field that should be there is in no record."""
+    if not records:
+        return Converted(pa.nulls(0, ARROW_TYPES[each.kind]))
     names = _names(dataset)
     found = [list(map(attrgetter(_attribute(names.index(name))), records)) for name in each.names]
     present = [values for values in found if not all(value is UNSET for value in values)]

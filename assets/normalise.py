@@ -24,12 +24,15 @@ ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 @dataclass(frozen=True)
 class Piece:
-    """The records of one answer: ``part`` and ``params`` say which request, ``response_id`` which raw response."""
+    """The records of one answer: ``part`` and ``params`` say which request, ``response_id`` which raw response.
+
+    ``records`` are a list, or typed columns where they are exactly as declared.
+    """
 
     part: str
     response_id: str
     params: Mapping[str, str]
-    records: Sequence[Any]
+    records: Any
 
 
 @dataclass(frozen=True)

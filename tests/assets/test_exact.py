@@ -91,6 +91,21 @@ def test_an_answer_as_declared_is_read_the_short_way(name, record):
     assert_same(found, general(name, body))
 
 
+def test_the_answers_of_many_requests_become_one_table_also_where_one_is_empty():
+    offer = {"sShort": "ds", "service": "Discord", "price": 16, "count": 4}
+    bodies = [body_of(offer), body_of(), body_of(offer, offer | {"sShort": "tg", "successRate": 50})]
+    dataset = DATASETS["services"]
+    params = [{"country": str(number), "carrier": "any"} for number in range(len(bodies))]
+    typed, told = [], []
+    for number, (body, asked) in enumerate(zip(bodies, params, strict=True)):
+        typed.append(Piece(f"p{number}", "r", asked, exact_records(body, dataset, "body")))
+        told.append(Piece(f"p{number}", "r", asked, records_in(decode(body), dataset, "body")))
+    found = normalise_exactly(dataset, typed, "7")
+    assert found
+    assert found.rows["part"].to_pylist() == ["p0", "p2", "p2"]
+    assert_same(found, normalise(dataset, told, "7"))
+
+
 ODD = [
     ("statistics", {"surprise": 1}),
     ("statistics", {"successRate": "87"}),
