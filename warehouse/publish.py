@@ -62,9 +62,9 @@ def publish(warehouse: Path, tables: Sequence[Table], instance: Instance | None 
     """
     path = published_path(warehouse)
     with ExitStack() as afterwards, opened(warehouse, instance=instance) as connection:
-        if is_published(connection, warehouse):
-            return False
         newest, held = _newest(connection), _held(connection)
+        if newest == held and not _is_due(path):
+            return False
         settle(connection)
         with _successor(path) as successor:
             cloned = _cloned(connection, warehouse, successor, afterwards)
