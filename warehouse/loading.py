@@ -59,8 +59,9 @@ def _merge(connection: Connection, batch: Batch, load: Load) -> Counts:
         return Counts(fetched=overtaken, unchanged=overtaken)
     if _is_quiet(connection, batch, parts):
         with _registered(connection, parts=_parts_table(parts)):
-            statements.run(connection, "drift_again", table, batch)
-            statements.run(connection, "watermarks", table, batch)
+            if first_row(connection, "SELECT 1 FROM ops.drift WHERE dataset = ? LIMIT 1", [table.name]):
+                statements.run(connection, "drift_again", table, batch)
+            _mark(connection, batch)
         counts = _without_change(parts)
         return replace(counts, fetched=counts.fetched + overtaken, unchanged=counts.unchanged + overtaken)
     rows = _of_parts(batch.rows, parts)
@@ -97,11 +98,17 @@ def _apply(connection: Connection, batch: Batch, parts: Sequence[Part], kept: in
         statements.run(connection, "begin_versions", table, batch)
     if new:
         statements.run(connection, "begin_keys", table, batch)
-    statements.run(connection, "watermarks", table, batch)
+    _mark(connection, batch)
     counts = _without_change(parts)
     return replace(
         counts, inserted=new, changed=changed, unchanged=counts.unchanged + kept - new - changed, closed=closed
     )
+
+
+def _mark(connection: Connection, batch: Batch) -> None:
+    if batch.requested is not None:
+        statements.run(connection, "watermarks_gone", batch.table, batch)
+    statements.run(connection, "watermarks", batch.table, batch)
 
 
 def _without_change(parts: Sequence[Part]) -> Counts:
