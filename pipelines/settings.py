@@ -102,6 +102,15 @@ class Settings(BaseSettings):
                 raise SettingsError(f"{PREFIX}{name.upper()} is not set: export it, or put {name} into smsonline.toml")
         return Account(self.user_id, key, self.base_url, self.v2_base_url)
 
+    @property
+    def ledger_file(self) -> Path | None:
+        """The file that the ledger is, if it is one: who only asks whether it is there needs no SQLAlchemy."""
+        backend, _, place = self.ledger.get_secret_value().partition(":///")
+        database = place.partition("?")[0]
+        if backend.partition("+")[0] != "sqlite" or database.startswith((":memory:", "file:")):
+            return None
+        return Path(database) if database else None
+
 
 def load_settings() -> Settings:
     """The settings in force. Raises ``SettingsError``: one line that names what is wrong and where."""

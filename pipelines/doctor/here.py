@@ -77,10 +77,9 @@ def _ledger(settings: Settings) -> Check:
         url = make_url(settings.ledger.get_secret_value())
     except ArgumentError:
         return Check("ledger", grave, "SMSONLINE_LEDGER is no database URL such as sqlite:///data/ledger.db")
-    database = url.database or ""
-    is_file = url.get_backend_name() == "sqlite" and not database.startswith((":memory:", "file:"))
-    if is_file and database and not Path(database).exists():
-        return _unmade("ledger", Path(database), "the first top-up command makes it", grave)
+    file = settings.ledger_file
+    if file and not file.exists():
+        return _unmade("ledger", file, "the first top-up command makes it", grave)
     try:
         opened_ledger(settings).close()
     except (LedgerUnavailable, SettingsError) as error:

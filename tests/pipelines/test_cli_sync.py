@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
+from sqlalchemy import make_url
 
 from assets.datasets import DATASETS
 from pipelines.settings import Settings
@@ -69,6 +72,37 @@ def test_datasets_that_share_an_answer_ask_for_it_once(vendor, command):
     command("sync", "balances", "discount_tiers", "countries", "services")
     assert vendor.requests.count("balance") == 1
     assert vendor.requests.count("countries") == 1
+
+
+def test_without_a_ledger_a_sync_does_not_wait_for_its_library(vendor, home):
+    script = (
+        "import sys; from pipelines.cli.app import app\n"
+        "try: app(['sync', 'balances'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'sqlalchemy', 'dagster'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert not (home / "data/ledger.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("ledger", "file"),
+    [
+        ("sqlite:///data/ledger.db", "data/ledger.db"),
+        ("sqlite+pysqlite:////srv/my ledger.db?timeout=5", "/srv/my ledger.db"),
+    ],
+)
+def test_a_ledger_is_looked_for_where_its_library_makes_it(home, ledger, file):
+    assert str(Settings(ledger=ledger).ledger_file) == make_url(ledger).database == file
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:data/ledger.db?uri=true", "postgresql://me@host/it", "no url"],
+)
+def test_a_ledger_that_is_no_file_is_left_to_its_library(home, ledger):
+    assert Settings(ledger=ledger).ledger_file is None
 
 
 def test_a_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
