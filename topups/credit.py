@@ -26,7 +26,7 @@ class Jump(NamedTuple):
 def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
     """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
     ledger, now = context.ledger, context.now()
-    waiting = [payment for payment in known if _awaits_credit(payment)]
+    waiting = [payment for payment in known if awaits_credit(payment)]
     if not waiting:
         return
     first = min(payment.baseline or 0 for payment in waiting)
@@ -45,7 +45,8 @@ def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> S
         used[seq] = used.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
 
 
-def _awaits_credit(payment: Payment) -> bool:
+def awaits_credit(payment: Payment) -> bool:
+    """Whether the balance still has to show a paid payment, ours or somebody else's that was followed."""
     if payment.credit is not None or payment.baseline is None:
         return False
     foreign = payment.state == State.EXTERNAL and payment.vendor_status in statuses.PAID

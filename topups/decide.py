@@ -43,7 +43,7 @@ def explain(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[Findi
         return
     yield rules.balance_fresh(snapshot, policy, now)
     yield rules.balance_low(snapshot, policy)
-    yield from _nothing_under_way(snapshot, now)
+    yield from _nothing_under_way(snapshot, policy, now)
     yield rules.breaker_closed(snapshot, policy)
     yield rules.backed_off(snapshot, policy, now)
     yield rules.cooled_down(snapshot, policy, now)
@@ -65,9 +65,9 @@ def decision_id(snapshot: Snapshot) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 
 
-def _nothing_under_way(snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+def _nothing_under_way(snapshot: Snapshot, policy: Policy, now: datetime) -> Iterator[Finding]:
     yield rules.outcome_known(snapshot)
-    yield rules.credited(snapshot)
+    yield rules.credited(snapshot, policy, now)
     yield rules.list_readable(snapshot)
     yield rules.list_complete(snapshot)
     yield rules.none_open(snapshot, now)

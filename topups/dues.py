@@ -6,6 +6,7 @@ from datetime import datetime
 
 from topups import telling
 from topups.context import Context
+from topups.credit import awaits_credit
 from topups.decide import decide
 from topups.ledger import post
 from topups.ledger.rows import Announcement, Payment
@@ -53,7 +54,9 @@ def _is_quiet(reason: Reason, known: list[Payment], now: datetime) -> bool:
 
 
 def _is_in_the_way(payment: Payment, now: datetime) -> bool:
-    foreign = payment.state == State.EXTERNAL and blocks(payment.vendor_status, payment.ends_at, now)
+    foreign = payment.state == State.EXTERNAL and (
+        blocks(payment.vendor_status, payment.ends_at, now) or awaits_credit(payment)
+    )
     return payment.slot is not None or payment.state in WITHOUT_A_SLOT or foreign
 
 

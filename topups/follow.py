@@ -77,12 +77,17 @@ def _advance(context: Context, payment: Payment, status: str, done: Reconciled) 
 
 
 def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
-    """What the row says of the payment. The first amount stays: a list that changes it is not to be trusted."""
+    """What the row says of the payment. The first amount stays: a list that changes it is not to be trusted.
+
+    Somebody else's payment has one state only; since when it is paid is what one may want to know of it.
+    """
+    newly_paid = row.status in statuses.PAID and payment.vendor_status not in statuses.PAID
     return {
         "vendor_status": row.status,
         "ends_at": row.ends_at or payment.ends_at,
         "listed_at": payment.listed_at or now,
         "session_id": row.session_id or payment.session_id,
+        "state_since": now if newly_paid and payment.state == State.EXTERNAL else payment.state_since,
         "vendor_amount_cents": row.amount_cents if payment.vendor_amount_cents is None else payment.vendor_amount_cents,
     }
 

@@ -10,7 +10,7 @@ from topups.ledger.reading import REMEMBERED, UNFINISHED
 from topups.ledger.rows import Event, Observation
 from topups.ledger.store import Ledger
 from topups.ports import Balance
-from topups.snapshot import ListFact, PaymentFact, Snapshot
+from topups.snapshot import ListFact, PaymentFact, Snapshot, arriving
 from topups.states import Oddity, State
 from topups.statuses import blocks
 
@@ -70,6 +70,10 @@ def _fact(row: dict[str, Any]) -> PaymentFact:
         row["vendor_status"],
         _instant(row["ends_at"]),
         _instant(row["approved_at"]),
+        arriving(
+            *(State(row["state"]), row["vendor_status"], row["baseline"], row["credit"]),
+            datetime.fromisoformat(row["state_since"]),
+        ),
     )
 
 

@@ -81,12 +81,18 @@ def balance_low(snapshot: Snapshot, policy: Policy) -> Finding:
 
 def outcome_known(snapshot: Snapshot) -> Finding:
     """A payment may exist that nobody has found yet."""
-    return _none_in(snapshot, Reason.OUTCOME_UNKNOWN, (State.UNKNOWN, State.NEEDS_HUMAN))
+    found = in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
+    return Finding(Reason.OUTCOME_UNKNOWN, not found, _names(found), "none")
 
 
-def credited(snapshot: Snapshot) -> Finding:
-    """Paid money that has not arrived will."""
-    return _none_in(snapshot, Reason.PAID_NOT_CREDITED, (State.PAID, State.PAID_LATE))
+def credited(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
+    """Paid money that has not arrived will, whoever paid it.
+
+    Ours holds its slot until it has. A person's, which spending may hide, is waited for only for a while.
+    """
+    theirs = [p for p in snapshot.payments if p.arriving_since and now - p.arriving_since < policy.credit_wait]
+    found = [*in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *theirs]
+    return Finding(Reason.PAID_NOT_CREDITED, not found, _names(found), "none")
 
 
 def none_open(snapshot: Snapshot, now: datetime) -> Finding:
@@ -217,11 +223,6 @@ def person_agreed(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
 def _widened(window: timedelta, policy: Policy) -> timedelta:
     """What the vendor carries out late is created later than it was counted, by as much as the quiescence."""
     return window + policy.unknown_quiescence
-
-
-def _none_in(snapshot: Snapshot, reason: Reason, states: tuple[State, ...]) -> Finding:
-    found = in_states(snapshot.payments, states)
-    return Finding(reason, not found, _names(found), "none")
 
 
 def _names(payments: list[PaymentFact]) -> str:

@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 from topups.ports import Balance, PaymentList
 from topups.states import COUNTS_AS_CREATED, COUNTS_AS_TRIED, PENDING, Oddity, State
-from topups.statuses import blocks
+from topups.statuses import PAID, blocks
 
 
 class PaymentFact(NamedTuple):
     """One payment of the ledger, as far as decisions go. Instants in UTC, amounts in US cents.
 
     ``amount_cents`` is the larger of what was asked for and what the vendor made of it. ``counted_at`` is when it took
-    its place in the caps. ``slot_freed_at`` is set once a payment gave its slot back.
+    its place in the caps. ``slot_freed_at`` is set once a payment gave its slot back. ``arriving_since`` is when
+    somebody else's payment was seen paid, until the balance shows it.
     """
 
     payment_id: str
@@ -29,6 +30,7 @@ class PaymentFact(NamedTuple):
     vendor_status: str = ""
     ends_at: datetime | None = None
     approved_at: datetime | None = None
+    arriving_since: datetime | None = None
 
 
 class ListFact(NamedTuple):
@@ -98,6 +100,15 @@ def is_counted(payment: PaymentFact, since: datetime) -> bool:
     """
     suspected = payment.state == State.EXTERNAL and payment.oddity == Oddity.DUPLICATE_SUSPECTED
     return payment.counted_at > since and (payment.state in COUNTS_AS_CREATED or suspected)
+
+
+def arriving(
+    state: State, vendor_status: str, baseline: int | None, credit: int | None, since: datetime
+) -> datetime | None:
+    """``since``, when that is the instant from which a person's money is on the way: paid, followed since before it was
+    (``baseline``), and not seen in the balance yet (``credit``)."""
+    followed = state == State.EXTERNAL and vendor_status in PAID and baseline is not None
+    return since if followed and credit is None else None
 
 
 def blocking_rows(listing: PaymentList, now: datetime) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ vendor_payment_id   VARCHAR      The vendor's id, as in sms.invoices.
 vendor_status       VARCHAR      The vendor's last word on it.
 created_at          TIMESTAMPTZ  When the ledger first knew of it, UTC.
 counted_at          TIMESTAMPTZ  Since when it counts against the limits, UTC.
-state_since         TIMESTAMPTZ  When it came into its present state, UTC.
+state_since         TIMESTAMPTZ  When it came into its present state, UTC; one of somebody else: was seen paid.
 sending_at          TIMESTAMPTZ  When the request was about to be sent, UTC; null for one that was never sent.
 ends_at             TIMESTAMPTZ  When the vendor's payment page closes, UTC.
 slot_freed_at       TIMESTAMPTZ  When it no longer blocked the next payment, UTC.

@@ -53,6 +53,16 @@ KINDS = (
     Kind(
         "unpaid", replace(Faults(), creates=(("ok", 9), ("declined", 1))), together=0.1, people=0.05, gaps=(5500, 6000)
     ),
+    # People pay themselves, and the balance shows it late: between two passes there is time for both.
+    Kind(
+        *("by hand", replace(CALM, lag=0.1), 14),
+        together=0.1,
+        crash=0,
+        stall=0.01,
+        people=3,
+        spends=0.3,
+        gaps=(600, 900, 1500),
+    ),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind("days", LATE, starts=12, together=0.1, crash=0, stall=0, people=0.02, spends=0.3, gaps=(8640,)),
 )

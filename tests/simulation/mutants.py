@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from topups import matching, protocol, rules, snapshot
+from topups import history, matching, protocol, rules, snapshot
 from topups.answering import write_down
 from topups.context import Context, Step, Steps
+from topups.ledger import reading
 from topups.ledger.rows import Payment
 from topups.ledger.writing import Writer
 from topups.ports import Outcome, PaymentList, Unclear
@@ -91,6 +92,11 @@ def windows_end_by_our_clock_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rules, "_widened", lambda window, _: window)
 
 
+def a_persons_money_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    for module in (reading, history):
+        patch.setattr(module, "arriving", lambda *_: None)
+
+
 def nothing(_: pytest.MonkeyPatch) -> None:
     """The mutation is in the policy."""
 
@@ -119,5 +125,6 @@ MUTANTS = (
     Mutant("a partial list counted as absence", a_partial_list_counts_as_absence, "bad lists", 400),
     Mutant("a row of another amount is never ours", a_row_of_another_amount_is_never_ours, "everything", 400, "7"),
     Mutant("windows end by our clock alone", windows_end_by_our_clock_alone, "days", 300, "5"),
+    Mutant("a person's money is not waited for", a_persons_money_is_not_waited_for, "by hand", 200, "2"),
     Mutant("cap counts only paid", a_cap_counts_only_what_was_paid, "unpaid", 100, "5"),
 )

@@ -16,6 +16,11 @@ from topups.statuses import CONFIRMING, LOCKED, PAID, PART_PAID_WAITING, WAITING
 TOLERANCE = timedelta(seconds=30)
 PAYABLE = WAITING | PART_PAID_WAITING
 UNDER_WAY = PAYABLE | CONFIRMING | LOCKED
+# The money of a person's payment that was seen before it was paid, and not in the balance since.
+FOLLOWED = """
+SELECT 1 FROM payments
+WHERE state = 'EXTERNAL' AND vendor_payment_id = ? AND baseline IS NOT NULL AND credit IS NULL
+"""
 WINDOWS = ((DAY, "cap_day_cents"), (7 * DAY, "cap_week_cents"), (30 * DAY, "cap_month_cents"))
 
 
@@ -70,6 +75,7 @@ class Truth:
         if intent is None:
             self._break(f"3: a second create request for one intent: {found}")
         self._nothing_under_way(now)
+        self._nothing_on_its_way(now)
         self.requests.append(Request(intent, order.amount_cents, now))
         recent = [request for request in self.requests if request.at > now - DAY]
         if len(recent) > self.policy.creates_per_day:
@@ -86,6 +92,12 @@ class Truth:
             seen = max(row.listed_from, row.since or row.committed_at)
             if row.status in UNDER_WAY and now - seen > TOLERANCE:
                 self._break(f"2: a create request while {row.vendor_id} is {row.status} since {now - seen}")
+
+    def _nothing_on_its_way(self, now: datetime) -> None:
+        for row in self.rows:
+            paid = row.status in PAID and row.paid_at and now - row.paid_at < self.policy.credit_wait
+            if paid and not row.intent and self.ledger.execute(FOLLOWED, [row.vendor_id]).fetchall():
+                self._break(f"2: a create request while a person's {row.vendor_id} is paid and not in the balance")
 
     def add(self, row: Row) -> None:
         """The vendor made a payment."""

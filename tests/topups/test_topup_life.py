@@ -34,7 +34,9 @@ def test_one_rise_credits_one_payment(world):
     world.vendor.bill(2500)
     world.reconcile()
     world.vendor.set("paid")
-    world.run()  # the slot is free: ours follows
+    world.reconcile()
+    world.clock.advance(minutes=61)
+    world.run()  # the slot is free and the wait is over: ours follows
     world.vendor.set("paid")
     assert len(world.vendor.rows) == 2
     world.vendor.cents += 2500

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam
 from topups.ledger import schema
 from topups.ledger.rows import Controls, Draft, Observation, Payment
 from topups.ports import Balance, VendorPayment
-from topups.snapshot import PaymentFact, Snapshot
+from topups.snapshot import PaymentFact, Snapshot, arriving
 from topups.states import LEGAL, WATCHED, Oddity, State
 
 # Longer than the longest window, so that no rule misses a payment.
@@ -29,7 +29,7 @@ def _in_states(states: Iterable[State]) -> ColumnElement[bool]:
 
 FACTS = (
     *(P.payment_id, P.state, P.exception, P.amount_cents, P.vendor_amount_cents, P.counted_at, P.slot),
-    *(P.slot_freed_at, P.vendor_status, P.ends_at, P.approved_at),
+    *(P.slot_freed_at, P.vendor_status, P.ends_at, P.approved_at, P.baseline, P.credit, P.state_since),
 )
 ACCOUNT: BindParameter[str] = bindparam("account")
 SINCE: BindParameter[Any] = bindparam("since")
@@ -71,8 +71,11 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Sna
     """What the ledger knows of an account. The latest balance comes with it, the vendor's list does not."""
     rows = connection.execute(RECENT_FACTS, {"account": account_id, "since": now - REMEMBERED})
     payments = tuple(
-        PaymentFact(id_, state, oddity, max(asked, made or 0), at, slot is not None, freed, status, ends, agreed)
-        for id_, state, oddity, asked, made, at, slot, freed, status, ends, agreed in rows
+        PaymentFact(
+            *(id_, state, oddity, max(asked, made or 0), at, slot is not None, freed, status, ends, agreed),
+            arriving(state, status, *since),
+        )
+        for id_, state, oddity, asked, made, at, slot, freed, status, ends, agreed, *since in rows
     )
     own, everybody = read_switches(connection, account_id)
     instants = connection.execute(LAST_INSTANTS, {"account": account_id}).one()

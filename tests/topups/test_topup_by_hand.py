@@ -1,0 +1,82 @@
+"""A person's own payment: nothing is asked for while its money is on the way, and nothing waits for it for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from topup_fakes import ACCOUNT, POLICY, Inbox
+
+from topups.context import drive
+from topups.history import snapshot_at
+from topups.notices import deliver
+from topups.plan import judge
+from topups.reasons import Reason
+
+
+def pay_by_hand(world, cents=2500):
+    """Somebody pays on the vendor's pages. The vendor says so, the balance does not show it yet."""
+    world.vendor.bill(cents)
+    world.reconcile()
+    world.clock.advance(minutes=10)
+    world.vendor.set("paid")
+    world.reconcile()
+
+
+def test_nothing_is_asked_for_while_money_that_a_person_paid_is_on_the_way(world):
+    pay_by_hand(world)
+    for _ in range(5):
+        world.clock.advance(minutes=11)
+        assert world.run().refusal.reason == Reason.PAID_NOT_CREDITED
+    assert world.vendor.created == []
+
+
+def test_it_is_waited_for_no_longer_than_for_ours_before_that_is_told(world):
+    pay_by_hand(world)
+    world.clock.advance(minutes=60)
+    world.run()
+    assert len(world.vendor.created) == 1
+
+
+def test_time_counts_from_when_it_was_seen_paid_however_long_the_network_took(world):
+    world.vendor.bill(2500, "process")
+    world.pass_time(30, hours=9)
+    world.vendor.set("paid")
+    world.reconcile()
+    world.clock.advance(minutes=59)
+    assert world.run().refusal.reason == Reason.PAID_NOT_CREDITED
+
+
+def test_what_has_arrived_is_waited_for_no_more(world):
+    pay_by_hand(world, 600)
+    world.vendor.cents += 600
+    world.reconcile()
+    world.vendor.cents = 300
+    world.clock.advance(minutes=2)
+    world.run()
+    assert len(world.vendor.created) == 1
+
+
+@pytest.mark.parametrize("status", ["paid", "paid_over"])
+def test_one_that_was_paid_before_anybody_looked_may_be_old_and_stops_nothing(world, status):
+    world.vendor.bill(2500, status)
+    world.reconcile()
+    world.run()
+    assert len(world.vendor.created) == 1
+
+
+def test_a_past_plan_waits_for_it_as_well(world):
+    pay_by_hand(world)
+    now = world.clock.now()
+    for later, reason in ((timedelta(), Reason.PAID_NOT_CREDITED), (timedelta(minutes=61), Reason.BALANCE_STALE)):
+        verdict = judge(snapshot_at(world.ledger, ACCOUNT, now + later), POLICY, now + later).verdict
+        assert verdict.reason == reason
+
+
+def test_nobody_hears_of_a_low_balance_that_a_payment_under_way_cures(world):
+    pay_by_hand(world)
+    world.clock.advance(minutes=30)
+    world.reconcile()
+    inbox = Inbox()
+    drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+    assert inbox.titles == ["Somebody else asked for 25.00 USD; nothing is created meanwhile"]
