@@ -16,6 +16,7 @@ from functools import cache
 import httpx
 
 from smsonline.answers import digest
+from smsonline.digesting import digested
 from smsonline.errors import ConfigurationError, TimedOut, TransientError, Unreachable, UnreadableAnswer
 from smsonline.policy import CallPolicy
 from smsonline.redaction import Redactor, guard_loggers
@@ -115,13 +116,12 @@ class Wire:
         started = time.monotonic()
         try:
             with client.stream(request.method, request.url, json=request.json) as response:
-                body = b"".join(self._chunks(response, started + self._policy.total_deadline_seconds))
+                body, sha256 = digested(self._chunks(response, started + self._policy.total_deadline_seconds))
         # Whatever breaks here, known to httpx or not, must become an outcome: a creating call may have been sent.
         except Exception as error:
             return self._failure(request, error)
         headers = {name: self._redactor.url(value) for name, value in response.headers.items()}
         elapsed_ms = round((time.monotonic() - started) * 1000)
-        sha256 = digest(body)
         if sha256 not in trusted:
             clean = self._redactor.data(body)
             sha256 = sha256 if clean is body else digest(clean)
