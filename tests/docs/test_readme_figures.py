@@ -1,0 +1,30 @@
+"""The figures that the README quotes are those of the last benchmark."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUOTED = {
+    "first load, against dlt merge": "a first load is {} times as fast",
+    "100 bodies, against dlt merge": "a hundred small answers are {} times as fast",
+    "identical, against dlt scd2": "the same answer again {} times",
+    "1 % changed, against dlt scd2": "a hundredth changed {} times",
+    "a year of snapshots: size against append-only": "snapshots takes {} of the space",
+}
+
+
+def figures() -> dict[str, str]:
+    """The first number of each target's measurement."""
+    table = (ROOT / "docs/benchmarks.md").read_text("utf-8").partition("## Targets")[2].partition("## Loads")[0]
+    rows = re.findall(r"^\| (.+?) \| .+? \| ([\d.]+%?)", table, re.MULTILINE)
+    return {figure: number.replace("%", " %") for figure, number in rows}
+
+
+@pytest.mark.parametrize("figure", QUOTED)
+def test_a_quoted_figure_is_the_measured_one(figure: str) -> None:
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert QUOTED[figure].format(figures()[figure]) in readme
