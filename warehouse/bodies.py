@@ -29,7 +29,7 @@ def table_of(day: date) -> str:
 def make_tables(connection: duckdb.DuckDBPyConnection, days: set[date]) -> None:
     """Makes the tables of ``days`` that are missing, and the view over all."""
     wanted = {table_of(day) for day in days}
-    if not wanted <= set(_tables(connection)):
+    if wanted and not wanted <= set(_tables(connection)):
         for table in wanted:
             connection.execute(f"CREATE TABLE IF NOT EXISTS raw.{table} (response_id VARCHAR, body BLOB)")
         make_view(connection)

@@ -72,8 +72,7 @@ def land(connection: duckdb.DuckDBPyConnection, responses: Sequence[RawResponse]
     with transaction(connection):
         _insert(connection, "requests", pa.Table.from_pylist([_row(each, storing) for each in responses], SCHEMA))
         days = {day_of(response.requested_at) for response in new.values()}
-        if days:
-            make_tables(connection, days)
+        make_tables(connection, days)
         for day in days:
             bodies = [_body(response) for response in new.values() if day_of(response.requested_at) == day]
             _insert(connection, table_of(day), pa.Table.from_pylist(bodies, BODIES))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +51,23 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
             code = int(stop.code or 0)
         out, err = capfd.readouterr()
         return Done(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def imported() -> Callable[..., set[str]]:
+    """Runs ``smsonline ARGS`` in a process of its own and returns the names of the modules that it had at its end."""
+
+    def run(*arguments: str) -> set[str]:
+        script = (
+            "import sys; from pipelines.cli.app import app\n"
+            f"try: app({list(arguments)!r})\n"
+            "except SystemExit: pass\n"
+            "print(*sys.modules, file=sys.stderr)"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        return set(done.stderr.splitlines()[-1].split())
 
     return run
 
