@@ -1,4 +1,4 @@
-"""The page about top-ups has every reason, mode and rail that the code has, and no other."""
+"""docs/topups.md lists exactly the reasons, modes and payment methods of the code."""
 
 import re
 from pathlib import Path
@@ -11,16 +11,16 @@ PAGE = (Path(__file__).parents[2] / "docs" / "topups.md").read_text("utf-8")
 
 
 def first_cells(heading: str) -> list[str]:
-    """Every quoted word of the first column of the tables below a heading."""
+    """Quoted words in the first column of the tables under a heading."""
     section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert section
     cells = re.findall(r"^\| (`.+?) \|", section[1], re.MULTILINE)
     return [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
 
 
-def test_every_reason_is_explained_once():
-    assert sorted(first_cells("Why it says no")) == sorted(Reason)
+def test_every_reason_is_documented_once():
+    assert sorted(first_cells("Reasons for no payment")) == sorted(Reason)
 
 
-def test_every_mode_and_rail_is_described():
-    assert first_cells("Switch it on") == [*MODES, *RAILS]
+def test_every_mode_and_method_is_documented():
+    assert first_cells("Enable top-ups") == [*MODES, *RAILS]
