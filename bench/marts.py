@@ -1,8 +1,8 @@
-"""What the marts cost after a year, against a full scan of the history that each one reads, taken in turns in one run.
+"""Time to read each mart after a year, against a full scan of the history it reads, interleaved in one run.
 
-Run in a process of its own: ``python -m bench.marts FOLDER SNAPSHOTS``; prints one JSON document. A scan reads every
-column of every row, and so does the reading of a mart. Also measured is the refresh: the first, an ordinary sync's, and
-the one after midnight that keeps one more day.
+Runs in its own process: ``python -m bench.marts FOLDER SNAPSHOTS`` prints one JSON document. A scan reads every
+column of every row, and so does the query of a mart. The refresh is measured too: the first, after an ordinary sync,
+and the one after midnight that materializes one more day.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 
 import duckdb
 
-from bench.marts_year import TABLES, fill, last_snapshot
-from bench.targets import Line
+from bench.synthetic_year import TABLES, fill, last_snapshot
+from bench.targets import TargetResult
 from warehouse.connection import opened
 from warehouse.mart_days import settle
 from warehouse.mart_views import marts
 from warehouse.publish import publish, published_path
 
 ROUNDS = 7
-MOST_SCANS = 3.0
-# The histories that a mart reads. One that reads current rows alone is held against that of its rows.
+MAX_SCANS = 3.0
+# The histories that a mart reads. A mart of current rows only is compared with the history of those rows.
 HISTORY = {
     **dict.fromkeys(
         ("success_rates", "success_rates_daily", "success_rate_movers", "best_value", "vendor_vs_observed"),
@@ -43,9 +43,9 @@ HISTORY = {
 
 @dataclass(frozen=True)
 class Refresh:
-    """Seconds until the days are kept and the copy is published, and how many days that added."""
+    """Seconds to materialize closed days and to publish the copy, and the number of days added."""
 
-    settle_seconds: float
+    materialize_seconds: float
     publish_seconds: float
     days: int
 
@@ -63,7 +63,7 @@ class Marts:
     ordinary: Refresh
     midnight: Refresh
     history_bytes: int
-    kept_bytes: int
+    materialized_bytes: int
     recompute_seconds: float
 
 
@@ -81,28 +81,30 @@ def measure(folder: Path, snapshots: int) -> Marts:
         scan: dict[str, list[float]] = {name: [] for name in marts()}
         for _ in range(ROUNDS):
             for name in marts():
-                scan[name].append(sum(_seconds(connection, each) for each in HISTORY[name]))
+                scan[name].append(sum(_seconds(connection, relation) for relation in HISTORY[name]))
                 read[name].append(_seconds(connection, f"marts.{name}"))
         counted = {name: _count(connection, f"marts.{name}") for name in marts()}
         versions = _count(connection, "sms.statistics_history")
-        anew = _seconds(connection, "marts.success_rates_by_day(DATE '2026-01-01', DATE '9999-12-31')")
+        recomputed = _seconds(connection, "marts.success_rates_by_day(DATE '2026-01-01', DATE '9999-12-31')")
     return Marts(
-        snapshots, versions, _medians(read), _medians(scan), counted, first, ordinary, midnight, size, grown, anew
+        snapshots, versions, _medians(read), _medians(scan), counted, first, ordinary, midnight, size, grown, recomputed
     )
 
 
-def lines(measured: Marts) -> list[Line]:
-    """The promise for each mart."""
+def mart_targets(measured: Marts) -> list[TargetResult]:
+    """The target for each mart."""
     return [
-        Line(f"marts.{name}: reading it all", f"<= {MOST_SCANS:g} full scans of its history", f"{ratio:.1f}", met)
+        TargetResult(
+            f"marts.{name}: reading it all", f"<= {MAX_SCANS:g} full scans of its history", f"{ratio:.1f}", met
+        )
         for name in measured.read
         for ratio in (measured.read[name] / measured.scan[name],)
-        for met in (ratio <= MOST_SCANS,)
+        for met in (ratio <= MAX_SCANS,)
     ]
 
 
-def rows(measured: Marts) -> list[tuple[str, ...]]:
-    """For the report: mart, rows, what it reads, milliseconds of a scan of that and of the mart, their ratio."""
+def mart_rows(measured: Marts) -> list[tuple[str, ...]]:
+    """Rows of the report: mart, rows, relations read, milliseconds of their scan and of the mart, ratio."""
     return [
         (
             name,
@@ -117,14 +119,14 @@ def rows(measured: Marts) -> list[tuple[str, ...]]:
 
 
 def _medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    return {name: statistics.median(each) for name, each in times.items()}
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
-def _refresh(file: Path, answered: object = None) -> Refresh:
-    """Settles and publishes; ``answered`` is the instant of one more answer, which changed one row."""
-    if answered:
+def _refresh(file: Path, response_at: object = None) -> Refresh:
+    """Materializes and publishes; ``response_at`` is the time of one more response, which changed one row."""
+    if response_at:
         with opened(file) as connection:
-            connection.execute("UPDATE ops.watermarks SET seen_at = ? WHERE dataset = 'statistics'", [answered])
+            connection.execute("UPDATE ops.watermarks SET seen_at = ? WHERE dataset = 'statistics'", [response_at])
             connection.execute(
                 "INSERT INTO ops.loads BY NAME SELECT 'statistics' AS dataset, uuid()::VARCHAR AS load_id, "
                 "1 AS inserted, 0 AS changed, 0 AS closed, 'ok' AS status, now() AS finished_at"
@@ -132,18 +134,18 @@ def _refresh(file: Path, answered: object = None) -> Refresh:
     with opened(file) as connection:
         began = time.perf_counter()
         days = settle(connection)
-        settled = time.perf_counter() - began
+        materialized = time.perf_counter() - began
     began = time.perf_counter()
     publish(file, TABLES)
-    return Refresh(settled, time.perf_counter() - began, days)
+    return Refresh(materialized, time.perf_counter() - began, days)
 
 
 def _seconds(connection: duckdb.DuckDBPyConnection, relation: str) -> float:
-    """How long it takes to read every column of every row."""
+    """Seconds to read every column of every row."""
     columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()]
-    every = ", ".join(f'max("{column}")' for column in columns)
+    aggregates = ", ".join(f'max("{column}")' for column in columns)
     began = time.perf_counter()
-    connection.execute(f"SELECT {every} FROM {relation}").fetchall()
+    connection.execute(f"SELECT {aggregates} FROM {relation}").fetchall()
     return time.perf_counter() - began
 
 

@@ -1,7 +1,7 @@
-"""The loaders that are compared. Each has the same two duties: sync one shape into files below a folder, read it back.
+"""The loaders under comparison: each syncs one dataset into files below a folder and reads it back.
 
-Everything a loader does between the call of its ``sync`` and its return is timed; its imports are not, because every
-process syncs a small answer into another folder first.
+Everything between the call of ``sync`` and its return is timed; imports are not, because every process first syncs a
+small response into another folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Sync = Callable[[str, str, Path], None]
 
 @dataclass(frozen=True)
 class Peer:
-    """A loader: ``sync(shape, base_url, folder)``, its file's name, its current rows and all its versions in SQL."""
+    """A loader: ``sync(shape, base_url, folder)``, its file name, and SQL for its current rows and all versions."""
 
     name: str
     sync: Sync
@@ -34,12 +34,12 @@ class Peer:
 
 
 def sync_ours(shape: str, base_url: str, folder: Path) -> None:
-    """The program's data path with every promise on, as ``smsonline sync`` runs it, the analysts' copy included."""
+    """The program's data path with every guarantee enabled, as in ``smsonline sync``, including the analysts' copy."""
     _sync_ours(shape, base_url, folder, publish=True)
 
 
 def sync_ours_unpublished(shape: str, base_url: str, folder: Path) -> None:
-    """The same without the analysts' copy, which no peer makes."""
+    """The same without the analysts' copy, which no peer has."""
     _sync_ours(shape, base_url, folder, publish=False)
 
 
@@ -52,7 +52,7 @@ def _sync_ours(shape: str, base_url: str, folder: Path, *, publish: bool) -> Non
         api_key=KEY,
         base_url=base_url,
         warehouse=folder / "warehouse.duckdb",
-        # The vendor of the benchmark has no limit, and the peers know none.
+        # The benchmark's vendor has no rate limit, and neither have the peers.
         parallel_requests=PARALLEL,
         requests_per_second=10_000,
         requests_per_minute=100_000,
@@ -64,7 +64,7 @@ def _sync_ours(shape: str, base_url: str, folder: Path, *, publish: bool) -> Non
             path.publish()
 
 
-def sync_floor(shape: str, base_url: str, folder: Path) -> None:
+def sync_baseline(shape: str, base_url: str, folder: Path) -> None:
     """GET, JSON parse, one insert into a typed table: no raw, no history, no checks, no second load."""
     import duckdb
     import httpx
@@ -75,13 +75,13 @@ def sync_floor(shape: str, base_url: str, folder: Path) -> None:
     with httpx.Client(timeout=60) as client:
         body = client.get(f"{base_url}/statistics/{USER}", params={"apiKey": KEY}).content
     rows = pa.Table.from_pylist(orjson.loads(body)["body"])
-    with duckdb.connect(str(folder / "floor.duckdb")) as connection:
+    with duckdb.connect(str(folder / "baseline.duckdb")) as connection:
         connection.execute(
             "CREATE TABLE statistics (cShort VARCHAR, country VARCHAR, carrier VARCHAR, sShort VARCHAR, "
             "service VARCHAR, total BIGINT, success BIGINT, successRate DOUBLE, averageSeconds DOUBLE)"
         )
-        connection.register("answer", rows)
-        connection.execute("INSERT INTO statistics BY NAME SELECT * FROM answer")
+        connection.register("response", rows)
+        connection.execute("INSERT INTO statistics BY NAME SELECT * FROM response")
 
 
 def sync_dlt_merge(shape: str, base_url: str, folder: Path) -> None:
@@ -95,7 +95,7 @@ def sync_dlt_scd2(shape: str, base_url: str, folder: Path) -> None:
 
 
 def _sync_dlt(shape: str, base_url: str, folder: Path, disposition: Any) -> None:
-    # Settings as dlt's own variables: no telemetry, nothing outside the folder, as many threads as ours.
+    # dlt's own variables: no telemetry, no files outside the folder, as many threads as ours.
     os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "EXTRACT__WORKERS": str(PARALLEL)}
     os.environ |= {"DLT_DATA_DIR": str(folder / "dlt"), "DLT_PROJECT_DIR": str(folder)}
     import dlt
@@ -120,13 +120,13 @@ def _dlt_statistics(disposition: Any) -> list[Any]:
 
 
 def _dlt_services(disposition: Any) -> list[Any]:
-    listed = {"path": f"numbers/{USER}/countries", "data_selector": "body"}
-    asked = f"numbers/{USER}/lookup/{{resources.carriers.cShort}}/{{resources.carriers.carrier}}"
+    parent = {"path": f"numbers/{USER}/countries", "data_selector": "body"}
+    path = f"numbers/{USER}/lookup/{{resources.carriers.cShort}}/{{resources.carriers.carrier}}"
     return [
-        {"name": "carriers", "endpoint": listed, "processing_steps": [{"yield_map": _one_per_carrier}]},
+        {"name": "carriers", "endpoint": parent, "processing_steps": [{"yield_map": _one_per_carrier}]},
         {
             "name": "services",
-            "endpoint": {"path": asked, "data_selector": "body"},
+            "endpoint": {"path": path, "data_selector": "body"},
             "include_from_parent": ["cShort", "carrier"],
             "primary_key": ["_carriers_cShort", "_carriers_carrier", "sShort"],
             "write_disposition": disposition,
@@ -161,7 +161,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("ours", sync_ours, "warehouse.duckdb", _OURS, _OURS_VERSIONS, OURS_BODIES),
-        Peer("ours, no copy", sync_ours_unpublished, "warehouse.duckdb", _OURS, _OURS_VERSIONS, OURS_BODIES),
+        Peer("ours, unpublished", sync_ours_unpublished, "warehouse.duckdb", _OURS, _OURS_VERSIONS, OURS_BODIES),
         Peer("dlt merge", sync_dlt_merge, "dlt.duckdb", _DLT, {}),
         Peer(
             "dlt scd2",
@@ -171,9 +171,9 @@ PEERS = {
             {"statistics": "vendor.statistics"},
         ),
         Peer(
-            "floor",
-            sync_floor,
-            "floor.duckdb",
+            "baseline",
+            sync_baseline,
+            "baseline.duckdb",
             {
                 "statistics": "SELECT cShort, country, carrier, sShort, service, total, success, "
                 "round(successRate * 100)::BIGINT, round(averageSeconds * 10)::BIGINT FROM statistics"

@@ -1,4 +1,4 @@
-"""Tells the figures: one table on the terminal, everything in ``docs/benchmarks.md``."""
+"""Reports the measurements: targets on the terminal, everything in ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
@@ -13,64 +13,61 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.growth import Growth
+from bench.history_growth import Growth
 from bench.loads import SCENARIOS, Measured, Spread, spread
-from bench.marts import Marts
-from bench.marts import lines as mart_lines
-from bench.marts import rows as mart_rows
-from bench.sensor import Looks
-from bench.sensor import lines as sensor_lines
-from bench.targets import Line, file_growth, lines, new_versions
+from bench.marts import Marts, mart_rows, mart_targets
+from bench.sensor import SensorTiming, sensor_targets
+from bench.targets import TargetResult, file_growth, load_targets, new_versions
 
 PACKAGES = ("dlt", "duckdb", "httpx", "msgspec", "numpy", "orjson", "pandas", "pyarrow", "zstandard")
 TEMPLATE = Path(__file__).with_name("benchmarks.md")
 
 
 @dataclass(frozen=True)
-class Found:
-    """Everything that was measured."""
+class Measurements:
+    """All measurements of one run."""
 
     loads: Measured
     growth: Growth
     marts: Marts
-    looks: Sequence[Looks]
+    sensor: Sequence[SensorTiming]
 
     @property
-    def targets(self) -> list[Line]:
-        """Every promise and whether it is kept."""
-        return [*lines(self.loads, self.growth), *mart_lines(self.marts), *sensor_lines(self.looks)]
+    def targets(self) -> list[TargetResult]:
+        """All targets with their results."""
+        return [*load_targets(self.loads, self.growth), *mart_targets(self.marts), *sensor_targets(self.sensor)]
 
 
-def show(found: Found) -> bool:
-    """Prints the targets; true when all of them are met."""
+def show(measurements: Measurements) -> bool:
+    """Prints the targets. Returns whether all of them are met."""
     table = Table("figure", "target", "measured", "met", title="ours against the targets")
-    for line in found.targets:
+    for line in measurements.targets:
         table.add_row(line.figure, line.target, line.measured, "[green]yes" if line.met else "[red]no")
     Console(width=120).print(table)
-    return all(line.met for line in found.targets)
+    return all(line.met for line in measurements.targets)
 
 
-def write(path: Path, found: Found, repeats: int) -> None:
+def write(path: Path, measurements: Measurements, repeats: int) -> None:
     """Writes the whole report: targets, raw figures, machine, versions, method."""
     text = TEMPLATE.read_text("utf-8")
-    parts = {
-        "targets": _targets(found.targets),
-        "loads": _loads(found.loads),
-        "growth": _growth(found.growth),
-        "marts": _markdown(("mart", "rows", "reads", "scan, ms", "mart, ms", "ratio"), mart_rows(found.marts)),
-        "refresh": _refresh(found.marts),
-        "looks": _looks(found.looks),
+    sections = {
+        "targets": _targets(measurements.targets),
+        "loads": _loads(measurements.loads),
+        "growth": _growth(measurements.growth),
+        "marts": _markdown(("mart", "rows", "reads", "scan, ms", "mart, ms", "ratio"), mart_rows(measurements.marts)),
+        "refresh": _refresh(measurements.marts),
+        "sensor": _sensor(measurements.sensor),
         "machine": _machine(),
         "repeats": str(repeats),
     }
-    for name, part in parts.items():
-        text = text.replace(f"{{{{ {name} }}}}", part)
+    for name, section in sections.items():
+        text = text.replace(f"{{{{ {name} }}}}", section)
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, "utf-8")
 
 
-def _targets(found: Sequence[Line]) -> str:
-    rows = ((line.figure, line.target, line.measured, "yes" if line.met else "**no**") for line in found)
+def _targets(results: Sequence[TargetResult]) -> str:
+    rows = ((line.figure, line.target, line.measured, "yes" if line.met else "**no**") for line in results)
     return _markdown(("figure", "target", "measured", "met"), rows)
 
 
@@ -94,7 +91,7 @@ def _loads(measured: Measured) -> str:
 def _growth(growth: Growth) -> str:
     rows = (
         ("snapshots loaded", f"{growth.snapshots:,} in {growth.seconds:,.0f} s"),
-        ("versions kept", f"{growth.versions:,}"),
+        ("versions stored", f"{growth.versions:,}"),
         ("size with history", f"{growth.history_bytes / 1e6:,.1f} MB"),
         (
             f"size append-only (scaled from {growth.appended_sample:,} snapshots)",
@@ -109,44 +106,41 @@ def _growth(growth: Growth) -> str:
 
 def _refresh(marts: Marts) -> str:
     rows = [
-        (name, f"{each.days}", f"{each.settle_seconds:.3f}", f"{each.publish_seconds:.2f}")
-        for name, each in (
-            ("the first, of everything", marts.first),
+        (name, f"{refresh.days}", f"{refresh.materialize_seconds:.3f}", f"{refresh.publish_seconds:.2f}")
+        for name, refresh in (
+            ("first, of everything", marts.first),
             ("after an ordinary sync", marts.ordinary),
             ("after the first sync of a new day", marts.midnight),
         )
     ]
-    return _markdown(("refresh", "days kept anew", "keeping them, s", "publishing the copy, s"), rows)
+    return _markdown(("refresh", "days materialized", "materializing them, s", "publishing the copy, s"), rows)
 
 
-def _looks(looks: Sequence[Looks]) -> str:
+def _sensor(timings: Sequence[SensorTiming]) -> str:
     rows = [
-        (f"{each.payments:,} over {each.spread_days:,} days", f"{each.median_seconds * 1000:.0f}", each.said)
-        for each in looks
+        (f"{timing.payments:,} over {timing.spread_days:,} days", f"{timing.median_seconds * 1000:.0f}", timing.message)
+        for timing in timings
     ]
-    return _markdown(("payments", "median of a look, ms", "it says"), rows)
+    return _markdown(("payments", "median of an evaluation, ms", "message"), rows)
 
 
 def _machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    facts = (
+    properties = (
         ("day", f"{datetime.now(UTC):%Y-%m-%d}"),
         ("machine", f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()}"),
         ("load average at the end", f"{os.getloadavg()[0]:.1f}"),
         ("Python", platform.python_version()),
         *((name, version(name)) for name in PACKAGES),
     )
-    return _markdown(("what", "which"), facts)
+    return _markdown(("property", "value"), properties)
 
 
 def _processor() -> str:
-    found = Path("/proc/cpuinfo")
-    named = (
-        [line for line in found.read_text("utf-8").splitlines() if line.startswith("model name")]
-        if found.exists()
-        else []
-    )
-    return named[0].split(":", 1)[1].strip() if named else platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
 
 
 def _spread(figure: Spread) -> str:

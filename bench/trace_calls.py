@@ -1,8 +1,8 @@
 """Counts how much of the code base one command enters: ``python -m bench.trace_calls [--list] COMMAND [ARGUMENT...]``.
 
 Runs ``smsonline COMMAND`` in this process under a profile function. Reports on stderr the functions and files of the
-project that were entered, changes of file (a call in another file than the previous call of the same thread), and calls
-inside pandas. Lambdas, comprehensions and module bodies are not counted. ``--list`` adds the entries per file.
+project that were entered, changes of file (a call in another file than the previous call of the same thread), and
+calls inside pandas. Lambdas, comprehensions and module bodies are not counted. ``--list`` adds the entries per file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The vendor of the benchmark: a process of its own that answers from memory over kept connections.
+"""The benchmark's vendor: a server process that responds from memory over keep-alive connections.
 
-Run as ``python -m bench.vendor``: prints its port when it is ready and serves until its standard input is closed. A
-variant of the data is chosen by the first part of the path, so the server has no state.
+``python -m bench.vendor`` prints its port when ready and serves until its standard input is closed. The first segment
+of the path selects the variant of the data, so the server has no state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Starts the vendor and yields its root URL; ends it on every way out."""
+    """Starts the vendor, yields its root URL and terminates it on exit."""
     command = [sys.executable, "-m", "bench.vendor"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
@@ -29,29 +29,29 @@ def running() -> Iterator[str]:
             process.terminate()
 
 
-async def _serve(answers: Mapping[str, bytes]) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve(responses: Mapping[str, bytes]) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
                 path = request.split(b" ", 2)[1].split(b"?")[0].decode()
-                writer.write(answers.get(path, NOT_FOUND))
+                writer.write(responses.get(path, NOT_FOUND))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    # asyncio switches Nagle's delay off on every accepted connection.
-    server = await asyncio.start_server(answer, HOST, 0, limit=2**16)
+    # asyncio disables Nagle's algorithm on every accepted connection.
+    server = await asyncio.start_server(respond, HOST, 0, limit=2**16)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
     server.close()
 
 
-def _with_head(body: bytes, status: str = "200 OK") -> bytes:
+def _with_header(body: bytes, status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-NOT_FOUND = _with_head(b'{"ok":false,"errorMessage":"no such path"}', "404 Not Found")
+NOT_FOUND = _with_header(b'{"ok":false,"errorMessage":"no such path"}', "404 Not Measurements")
 
 if __name__ == "__main__":
-    asyncio.run(_serve({path: _with_head(body) for path, body in bodies().items()}))
+    asyncio.run(_serve({path: _with_header(body) for path, body in bodies().items()}))

@@ -1,10 +1,10 @@
-"""What the benchmark's vendor answers: rows, the bodies made of them, and what a loaded table must hold.
+"""Data of the benchmark's vendor: rows, response bodies, and the expected rows of a loaded table.
 
-The shapes are those that the sandbox assumes too; rates and seconds are counted in whole hundredths and tenths, so that
-every loader's result can be compared exactly.
+The shapes are those of the sandbox; rates and seconds are whole hundredths and tenths, so that every loader's result
+can be compared exactly.
 """
 
-# ruff: noqa: S311 - rows by chance, no secrets
+# ruff: noqa: S311 - random data, no secrets
 from __future__ import annotations
 
 import json
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 def statistics(variant: str) -> list[Row]:
-    """100,000 rows; ``reordered`` shuffles them, ``changed`` gives one in a hundred other numbers."""
+    """100,000 rows; ``reordered`` shuffles them, ``changed`` changes 1 % of them."""
     rows = [_statistic(number) for number in range(STATISTICS_ROWS)]
     if variant == "warmup":
         return rows[:WARM_UP_SHARE]
@@ -45,34 +45,34 @@ def countries(variant: str) -> list[Row]:
 
 def services(country: str, carrier: str) -> list[Row]:
     """1,000 rows of one country and carrier."""
-    chance = random.Random(f"{country}/{carrier}")
+    rng = random.Random(f"{country}/{carrier}")
     return [
         {
             "sShort": f"s{n}",
             "service": f"Service {n}",
-            "price": chance.randrange(5, 900),
-            "count": chance.randrange(500),
+            "price": rng.randrange(5, 900),
+            "count": rng.randrange(500),
         }
         for n in range(SERVICES)
     ]
 
 
 def bodies() -> dict[str, bytes]:
-    """Every answer by its path below ``/<variant>/``'s own root, encoded."""
-    found = {}
+    """Encoded response bodies by path."""
+    encoded = {}
     for variant in VARIANTS:
-        found[f"/{variant}/statistics/bench"] = _encoded(statistics(variant))
-        listed = countries(variant)
-        found[f"/{variant}/numbers/bench/countries"] = _encoded(listed)
-        for country in listed:
+        encoded[f"/{variant}/statistics/bench"] = _encoded(statistics(variant))
+        rows = countries(variant)
+        encoded[f"/{variant}/numbers/bench/countries"] = _encoded(rows)
+        for country in rows:
             for carrier in CARRIERS:
                 path = f"/{variant}/numbers/bench/lookup/{country['cShort']}/{carrier}"
-                found[path] = _encoded(services(country["cShort"], carrier))
-    return found
+                encoded[path] = _encoded(services(country["cShort"], carrier))
+    return encoded
 
 
 def expected(shape: str, variant: str) -> list[tuple[Any, ...]]:
-    """The rows that a loaded table must hold, in the order of columns that ``bench.peers`` reads them back in."""
+    """Rows that a loaded table must contain, with the columns in the order of ``bench.peers``."""
     if shape == "services":
         return [
             (country["cShort"], carrier, row["sShort"], row["service"], row["price"], row["count"])
@@ -84,10 +84,10 @@ def expected(shape: str, variant: str) -> list[tuple[Any, ...]]:
 
 
 def _statistic(number: int) -> Row:
-    chance = random.Random(number)
+    rng = random.Random(number)
     service, country = number % 500, number // 500 % 100
-    total = chance.randrange(1, 5_000)
-    success = chance.randrange(total)
+    total = rng.randrange(1, 5_000)
+    success = rng.randrange(total)
     return {
         "cShort": str(country),
         "country": f"Country {country}",
@@ -97,7 +97,7 @@ def _statistic(number: int) -> Row:
         "total": total,
         "success": success,
         "successRate": round(10_000 * success / total) / 100,
-        "averageSeconds": chance.randrange(3_000) / 10,
+        "averageSeconds": rng.randrange(3_000) / 10,
     }
 
 

@@ -1,7 +1,8 @@
-"""A year in the life of a warehouse, written straight into its tables: seconds instead of the loader's half hour.
+"""A year of warehouse history, inserted directly into the tables: seconds instead of half an hour through the loader.
 
-The statistics are the versions that ``bench.growth`` loads one by one: 10,000 keys, one in a hundred changed every 15
-minutes. Around them lies what an account of 100 orders a day leaves: hourly prices, orders, balances, invoices, loads.
+The statistics are the versions that ``bench.history_growth`` loads one by one: 10,000 keys, 1 % changed every 15
+minutes. Around them is the history of an account with 100 orders a day: hourly prices, orders, balances, invoices,
+loads.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.datasets import DATASETS
-from bench.growth import CHANGED, KEYS, PER_DAY, START
+from bench.history_growth import CHANGED, KEYS, PER_DAY, START
 from warehouse.connection import opened
 from warehouse.migrate import migrate, shape
 
@@ -26,10 +27,10 @@ KEY = """
 's' || (key % 100) AS service_code, 'Service ' || (key % 100) AS service
 """
 OFFER = KEY.replace("'Country ' || (key // 100) AS country, ", "")
-CLAIM = """
+RATES = """
 success / total AS success_rate, total AS attempts, success AS successes, seconds AS average_seconds, '' AS part
 """
-# $minutes from the start: when the order was made; it ends twenty minutes later, two in three with a message.
+# Orders end twenty minutes after they were created, two of three with a message.
 ORDERS = f"""
 CREATE OR REPLACE TEMP TABLE orders AS
 SELECT n::VARCHAR AS order_id, $start + to_minutes(n * 1440 // {ORDERS_PER_DAY}) AS created_at,
@@ -48,7 +49,7 @@ SELECT {KEY}, '7' AS account_id, '7' AS part, order_id, if(received, 'complete',
        created_at AS first_seen_at, $start + to_days($days) AS last_seen_at FROM orders;
 """
 MONEY = """
-CREATE OR REPLACE TEMP TABLE falls AS
+CREATE OR REPLACE TEMP TABLE balance_changes AS
 SELECT created_at AS moved_at, -purchase_price_cents AS cents, 0 AS charges FROM orders
 UNION ALL SELECT expires_at, purchase_price_cents, 0 FROM orders WHERE NOT received
 UNION ALL SELECT $start + to_days(n * 7::INTEGER), 11000, 11000 FROM range($days // 7 + 1) t(n);
@@ -56,7 +57,7 @@ CREATE OR REPLACE TEMP TABLE steps AS
 SELECT moved_at AS valid_from, lead(moved_at) OVER (ORDER BY moved_at) AS valid_to,
        (sum(cents) OVER (ORDER BY moved_at))::BIGINT AS balance_cents,
        (sum(charges) OVER (ORDER BY moved_at))::BIGINT AS total_charges_cents
-FROM (SELECT moved_at, sum(cents) AS cents, sum(charges) AS charges FROM falls GROUP BY moved_at);
+FROM (SELECT moved_at, sum(cents) AS cents, sum(charges) AS charges FROM balance_changes GROUP BY moved_at);
 INSERT INTO store.balances_closed BY NAME
 SELECT '7' AS account_id, '7' AS part, *, valid_to AS last_seen_at FROM steps WHERE valid_to IS NOT NULL ORDER BY ALL;
 INSERT INTO store.balances BY NAME
@@ -66,7 +67,7 @@ SELECT '7' AS account_id, '7' AS part, n::VARCHAR AS payment_id, 11000 AS amount
        valid_from AS created_at, valid_from, valid_from AS first_seen_at, 'cryptomus' AS method
 FROM (SELECT $start + to_days(n * 7::INTEGER) AS valid_from, n FROM range($days // 7 + 1) t(n));
 """
-# A hundred prices change each hour, so each one stands for a hundred hours.
+# A hundred prices change each hour, so each price is valid for a hundred hours.
 PRICES = f"""
 CREATE OR REPLACE TEMP TABLE prices AS
 SELECT {OFFER}, 10 + n % 50 AS price_cents, n % 7 AS stock, '0/any' AS part, $start AS first_seen_at,
@@ -76,7 +77,7 @@ INSERT INTO store.services BY NAME SELECT * EXCLUDE (valid_to) FROM prices WHERE
 INSERT INTO store.services_closed BY NAME
 SELECT *, valid_to AS last_seen_at FROM prices WHERE valid_to IS NOT NULL ORDER BY valid_to;
 """
-BOOKS = """
+OPS = """
 INSERT INTO ops.watermarks BY NAME
 SELECT unnest(['inventory', 'balances', 'invoices']) AS dataset, '7' AS part, $start + to_days($days) AS seen_at;
 INSERT INTO ops.loads BY NAME
@@ -92,47 +93,47 @@ FROM sms.invoices WHERE payment_id::BIGINT % 2 = 0;
 
 
 def fill(file: Path, snapshots: int) -> None:
-    """Makes the warehouse at ``file`` with that many snapshots of statistics, and as many days around them."""
+    """Creates the warehouse at ``file`` with that many snapshots of statistics and the history of the same days."""
     days = max(1, snapshots // PER_DAY)
-    claims = _claims(snapshots)
+    versions = _rate_versions(snapshots)
     with opened(file) as connection:
         migrate(connection)
         shape(connection, TABLES)
-        connection.register("claims", claims)
+        connection.register("rate_versions", versions)
         _statistics(connection, snapshots)
-        for script in (ORDERS, INVENTORY, MONEY, PRICES, BOOKS):
+        for script in (ORDERS, INVENTORY, MONEY, PRICES, OPS):
             text = script.replace("$start", f"TIMESTAMPTZ '{START.isoformat()}'").replace("$days", f"{days}::INTEGER")
             connection.execute(text)
         connection.execute("CHECKPOINT")
 
 
 def last_snapshot(snapshots: int) -> datetime:
-    """When the newest snapshot was asked for, UTC."""
+    """Time of the newest snapshot, UTC."""
     return START + SNAPSHOT * (snapshots - 1)
 
 
 def _statistics(connection: duckdb.DuckDBPyConnection, snapshots: int) -> None:
-    head = f"SELECT {KEY}, {CLAIM}, valid_from, TIMESTAMPTZ '{START.isoformat()}' AS first_seen_at"
+    head = f"SELECT {KEY}, {RATES}, valid_from, TIMESTAMPTZ '{START.isoformat()}' AS first_seen_at"
     head += ", 'response ' || epoch(valid_from)::BIGINT AS response_id"
     connection.execute(
-        f"INSERT INTO store.statistics BY NAME {head} FROM claims WHERE valid_to IS NULL ORDER BY valid_from, key;"
+        f"INSERT INTO store.statistics BY NAME {head} FROM rate_versions WHERE valid_to IS NULL ORDER BY valid_from, key;"
         f"INSERT INTO store.statistics_closed BY NAME {head}, valid_to - INTERVAL 15 MINUTE AS last_seen_at, valid_to "
-        "FROM claims WHERE valid_to IS NOT NULL ORDER BY valid_to, key"
+        "FROM rate_versions WHERE valid_to IS NOT NULL ORDER BY valid_to, key"
     )
     connection.execute(
         "INSERT INTO ops.watermarks (dataset, part, seen_at) VALUES ('statistics', '', ?)", [last_snapshot(snapshots)]
     )
 
 
-def _claims(snapshots: int) -> pa.Table:
-    """Every version: its key, orders, and the instants it began and ended."""
-    chance = np.random.default_rng(1)
-    first = chance.integers(1, 5_000, KEYS)
-    success = (first * chance.random(KEYS)).astype("int64")
-    picks = [chance.choice(KEYS, CHANGED, replace=False, shuffle=False) for _ in range(1, snapshots)]
+def _rate_versions(snapshots: int) -> pa.Table:
+    """Every version: key, orders, and the time it began and ended."""
+    rng = np.random.default_rng(1)
+    initial = rng.integers(1, 5_000, KEYS)
+    success = (initial * rng.random(KEYS)).astype("int64")
+    picks = [rng.choice(KEYS, CHANGED, replace=False, shuffle=False) for _ in range(1, snapshots)]
     key = np.concatenate([np.arange(KEYS), *picks])
     snapshot = np.concatenate([np.zeros(KEYS, "int64"), np.repeat(np.arange(1, snapshots), CHANGED)])
-    orders = np.concatenate([first, chance.integers(1, 50, len(key) - KEYS)])
+    orders = np.concatenate([initial, rng.integers(1, 50, len(key) - KEYS)])
     order = np.lexsort((snapshot, key))
     key, snapshot, orders = key[order], snapshot[order], orders[order]
     total = np.cumsum(orders)
@@ -143,13 +144,13 @@ def _claims(snapshots: int) -> pa.Table:
             "key": key,
             "total": total,
             "success": success[key],
-            "seconds": (chance.integers(0, 3_000, KEYS) / 10)[key],
-            "valid_from": _instants(snapshot),
-            "valid_to": _instants(np.append(snapshot[1:], 0), newest),
+            "seconds": (rng.integers(0, 3_000, KEYS) / 10)[key],
+            "valid_from": _timestamps(snapshot),
+            "valid_to": _timestamps(np.append(snapshot[1:], 0), newest),
         }
     )
 
 
-def _instants(snapshot: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
+def _timestamps(snapshot: np.ndarray, missing: np.ndarray | None = None) -> pa.Array:
     microseconds = int(START.timestamp()) * 1_000_000 + snapshot * 900_000_000
     return pa.array(microseconds, mask=missing).cast(pa.timestamp("us", "UTC"))

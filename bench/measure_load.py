@@ -1,7 +1,7 @@
-"""One measurement in a fresh process: ``python -m bench.one_load PEER SHAPE VARIANT ROOT_URL FOLDER``.
+"""One measurement in a fresh process: ``python -m bench.measure_load PEER SHAPE VARIANT ROOT_URL FOLDER``.
 
-Syncs a hundred rows (for services two bodies) into a folder of their own first, so that nobody's imports are timed;
-then the measured sync; then compares what the file holds with what the vendor has. Prints one JSON document, or fails.
+First syncs a hundred rows (for services two bodies) into a temporary folder, so that imports are not timed; then runs
+the measured sync and compares the stored rows with the vendor's. Prints one JSON document, or fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.vendor_rows import expected
 
 @dataclass(frozen=True)
 class Load:
-    """What one load cost: seconds of wall and CPU, peak resident MB of the process; and what it left in the file."""
+    """Cost of one load (wall and CPU seconds, peak resident MB of the process) and the state of the file afterwards."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -33,14 +33,14 @@ class Load:
 
 
 def measure(peer: Peer, shape: str, variant: str, root_url: str, folder: Path) -> Load:
-    """Raises ``AssertionError`` when the table does not hold exactly the vendor's rows afterwards."""
-    with tempfile.TemporaryDirectory() as elsewhere:
-        peer.sync(shape, f"{root_url}/warmup", Path(elsewhere))
+    """Measures one load. Raises ``AssertionError`` unless the table contains exactly the vendor's rows."""
+    with tempfile.TemporaryDirectory() as warm_up:
+        peer.sync(shape, f"{root_url}/warmup", Path(warm_up))
     wall, cpu = time.perf_counter(), time.process_time()
     peer.sync(shape, f"{root_url}/{variant}", folder)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = sum(part.stat().st_size for part in folder.glob(f"{peer.file}*"))  # with the log of writes, if it is left
+    size = sum(file.stat().st_size for file in folder.glob(f"{peer.file}*"))  # including a remaining write-ahead log
     with duckdb.connect(str(folder / peer.file), read_only=True) as connection:
         _compare(connection.execute(peer.current[shape]).fetchall(), expected(shape, variant), peer.name)
         versions = _count(connection, f"SELECT count(*) FROM {peer.versions[shape]}") if shape in peer.versions else 0
@@ -48,9 +48,9 @@ def measure(peer: Peer, shape: str, variant: str, root_url: str, folder: Path) -
     return Load(wall, cpu, peak, size, versions, bodies)
 
 
-def _compare(found: list[tuple[object, ...]], wanted: list[tuple[object, ...]], name: str) -> None:
-    assert len(found) == len(wanted), f"{name}: {len(found)} rows stored, the vendor has {len(wanted)}"
-    missing = set(wanted) - set(found)
+def _compare(stored: list[tuple[object, ...]], expected_rows: list[tuple[object, ...]], name: str) -> None:
+    assert len(stored) == len(expected_rows), f"{name}: {len(stored)} rows stored, the vendor has {len(expected_rows)}"
+    missing = set(expected_rows) - set(stored)
     assert not missing, f"{name}: {len(missing)} rows are not stored as the vendor has them, such as {missing.pop()}"
 
 

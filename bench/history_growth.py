@@ -1,9 +1,9 @@
-"""A year of snapshots every 15 minutes: 10,000 keys, one in a hundred changed each time.
+"""Growth of the history over a year of snapshots, one every 15 minutes: 10,000 keys, 1 % changed each time.
 
-Run in a process of its own: ``python -m bench.growth FOLDER SNAPSHOTS``; prints one JSON document. The snapshots go
-through ``warehouse.loading.load_batch``, the function that every sync loads with, each with its watermark, its row in
-``ops.loads`` and its recount; the file is closed and opened again once per simulated day. Bodies are left out on both
-sides: what they cost is a matter of the retention setting.
+Runs in its own process: ``python -m bench.history_growth FOLDER SNAPSHOTS`` prints one JSON document. The snapshots
+go through the load function of every sync, with watermark, row in ``ops.loads`` and reconciled counts; the file is
+closed and opened once per simulated day. Raw bodies are left out on both sides: their size depends on the retention
+setting.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Growth:
 
 
 class Vendor:
-    """The changing snapshot, as the Arrow table that a normalised answer is."""
+    """The changing snapshot, as the Arrow table of a normalised response."""
 
     def __init__(self) -> None:
-        self._chance = np.random.default_rng(1)
-        self._total = self._chance.integers(1, 5_000, KEYS)
-        self._success = (self._total * self._chance.random(KEYS)).astype("int64")
+        self._random = np.random.default_rng(1)
+        self._total = self._random.integers(1, 5_000, KEYS)
+        self._success = (self._total * self._random.random(KEYS)).astype("int64")
         numbers = range(KEYS)
         texts = {
             "country_code": [str(n // 100) for n in numbers],
@@ -65,20 +65,20 @@ class Vendor:
             "service": [f"Service {n % 100}" for n in numbers],
         }
         self._fixed = pa.table({name: pa.array(values, pa.string()) for name, values in texts.items()})
-        self._seconds = pa.array(self._chance.integers(0, 3_000, KEYS) / 10)
+        self._seconds = pa.array(self._random.integers(0, 3_000, KEYS) / 10)
         self._empty = pa.array([""] * KEYS, pa.string())
 
     def change(self) -> None:
-        """One row in a hundred gets another number of orders."""
-        rows = self._chance.choice(KEYS, CHANGED, replace=False)
-        self._total[rows] += self._chance.integers(1, 50, CHANGED)
+        """Changes the number of orders in 1 % of the rows."""
+        rows = self._random.choice(KEYS, CHANGED, replace=False)
+        self._total[rows] += self._random.integers(1, 50, CHANGED)
 
     def orders(self) -> int:
-        """The sum that tells one snapshot from another."""
+        """Total of orders, different for each snapshot."""
         return int(self._total.sum())
 
     def rows(self) -> pa.Table:
-        """The snapshot as it stands."""
+        """The current snapshot."""
         rows = self._fixed.append_column("success_rate", pa.array(self._success / self._total))
         rows = rows.append_column("attempts", pa.array(self._total)).append_column("successes", pa.array(self._success))
         rows = rows.append_column("average_seconds", self._seconds)
@@ -86,13 +86,13 @@ class Vendor:
 
 
 def measure(folder: Path, snapshots: int) -> Growth:
-    """Raises ``AssertionError`` when a past snapshot does not read back exactly as it was."""
+    """Loads and measures. Raises ``AssertionError`` when a past snapshot is not read back exactly."""
     vendor, file = Vendor(), folder / "history.duckdb"
-    past: dict[datetime, int] = {}
+    orders_at: dict[datetime, int] = {}
     began, at = time.perf_counter(), START
     for first in range(0, snapshots, PER_DAY):
         with opened(file) as connection:
-            connection.execute("SET threads = 1")  # faster on snapshots of this size, and changes nothing in the file
+            connection.execute("SET threads = 1")  # faster on snapshots of this size; no effect on the file
             if not first:
                 migrate(connection)
                 shape(connection, [dataset.table for dataset in DATASETS.values()])
@@ -101,13 +101,13 @@ def measure(folder: Path, snapshots: int) -> Growth:
                 at = START + timedelta(minutes=15 * number)
                 outcome = load_batch(connection, _batch(vendor.rows(), at), _load(number, at))
                 assert outcome.status == "ok" and outcome.counts.fetched == KEYS, outcome.error
-        past[at] = vendor.orders()
+        orders_at[at] = vendor.orders()
     seconds = time.perf_counter() - began
     sampled = min(APPENDED_SAMPLE, snapshots)
     appended = _append_only(folder / "appended.duckdb", sampled) * snapshots // sampled
     with opened(file, read_only=True) as connection:
         versions = _value(connection, "SELECT count(*) FROM sms.statistics_history")
-        scan, as_of, worst = _queries(connection, past)
+        scan, as_of, worst = _queries(connection, orders_at)
     return Growth(snapshots, seconds, file.stat().st_size, versions, appended, sampled, scan, as_of, worst)
 
 
@@ -121,29 +121,31 @@ def _load(number: int, at: datetime) -> Load:
 
 
 def _append_only(file: Path, snapshots: int) -> int:
-    """Bytes of a table that every snapshot was appended to, with its instant; also closed once a day."""
+    """Bytes of a table to which every snapshot is appended with its number; also closed once a day."""
     vendor = Vendor()
     for first in range(0, snapshots, PER_DAY):
         with duckdb.connect(str(file)) as connection:
             for number in range(first, min(first + PER_DAY, snapshots)):
                 vendor.change()
-                rows = vendor.rows().drop_columns(["extra", "part"])  # noqa: F841 - DuckDB finds it by its name
+                rows = vendor.rows().drop_columns(["extra", "part"])  # noqa: F841 - DuckDB reads the variable by name
                 verb = "INSERT INTO appended" if number else "CREATE TABLE appended AS"
                 connection.execute(f"{verb} SELECT *, {number}::INTEGER AS snapshot FROM rows")
     return file.stat().st_size
 
 
-def _queries(connection: duckdb.DuckDBPyConnection, past: dict[datetime, int]) -> tuple[float, float, float]:
-    """Median seconds of a scan of the current table, of as-of queries over the period, and of the slowest day's."""
+def _queries(connection: duckdb.DuckDBPyConnection, orders_at: dict[datetime, int]) -> tuple[float, float, float]:
+    """Median seconds of a scan of the current table and of as-of queries, and the median of the slowest day."""
     whole = "SELECT sum(attempts), avg(success_rate), count(*) FROM "
     scan, as_of = [], []
-    days = sorted(past)
+    days = sorted(orders_at)
     for turn in range(QUERIES):
         scan.append(_timed(connection, whole + "sms.statistics")[0])
         day = days[turn * (len(days) - 1) // (QUERIES - 1)]
         query = whole + f"sms.statistics_as_of(TIMESTAMPTZ '{day.isoformat()}')"
         runs = [_timed(connection, query) for _ in range(3)]
-        assert runs[0][1] == (past[day], KEYS), f"the snapshot of {day} reads back as {runs[0][1]}, it was {past[day]}"
+        assert runs[0][1] == (orders_at[day], KEYS), (
+            f"the snapshot of {day} reads back as {runs[0][1]}, expected {orders_at[day]}"
+        )
         as_of.append(statistics.median(seconds for seconds, _ in runs))
     return statistics.median(scan), statistics.median(as_of), max(as_of)
 
