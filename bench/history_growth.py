@@ -112,7 +112,7 @@ def measure(folder: Path, snapshots: int) -> Growth:
 
 
 def _batch(rows: pa.Table, at: datetime) -> Batch:
-    part = Part("", f"response {at:%s}", at, f"body {at:%s}", STATISTICS.contract, fetched=KEYS)
+    partition = Part("", f"response {at:%s}", at, f"body {at:%s}", STATISTICS.contract, fetched=KEYS)
     return Batch(STATISTICS.table, "bench", [part], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
 
 
