@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from assets.declaration import Dataset
@@ -184,7 +184,7 @@ class Fetcher:
         self._datasets = datasets
         self._account_id = account_id
         self._privacy = privacy
-        self._trusted = trusted
+        self._trusted = cast("Set[str]", trusted)
         self._shared = _shared_endpoints(datasets.values())
         self._lock = threading.Lock()
         self._asked: dict[tuple[str, str], Future[Received]] = {}
@@ -212,7 +212,7 @@ class Fetcher:
         parts = {_identity(params): part for part, params in calls.items()}
         requests = [Call(dataset.endpoint, params) for params in calls.values()]
         shares, missing = [], []
-        for call, result in self._client.get_many(requests, trusted=self._trusted):
+        for call, result in self._client.get_many(requests, known_hashes=self._trusted):
             part = parts[_identity(call.params)]
             if isinstance(result, Answer):
                 shares.append(Share(part, call.params, self._received(call.endpoint, result, shared=False)))
@@ -226,7 +226,7 @@ class Fetcher:
 
     def _once(self, endpoint: str, params: Mapping[str, str]) -> Received:
         if endpoint not in self._shared:  # no second asker: let go of the answer as soon as it is loaded
-            return self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted), shared=False)
+            return self._received(endpoint, self._client.get(endpoint, params, known_hashes=self._trusted), shared=False)
         key = (endpoint, _identity(params))
         with self._lock:
             asked = self._asked.get(key)
@@ -234,7 +234,7 @@ class Fetcher:
             future = self._asked.setdefault(key, Future())
         if mine:
             try:
-                future.set_result(self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted)))
+                future.set_result(self._received(endpoint, self._client.get(endpoint, params, known_hashes=self._trusted)))
             except BaseException as error:  # handed to everyone who waits for this answer
                 future.set_exception(error)
         return future.result()

@@ -5,7 +5,6 @@ Success is HTTP 200 with a JSON array or object that does not say no: V3 says so
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,16 +22,6 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Verdict = Literal["accepted", "refused", "unclear"]
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
-
-
-class _Head(msgspec.Struct):
-    """What of an object says yes or no."""
-
-    ok: Any = msgspec.UNSET
-    error: Any = msgspec.UNSET
-
-
-_head_decoder = msgspec.json.Decoder(_Head)
 
 
 @dataclass(frozen=True)
@@ -68,29 +57,6 @@ def decode(body: bytes) -> Any:
         return _decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(f"JSON out of range: {type(error).__name__}") from error
-
-
-def digest(body: bytes) -> str:
-    """Hex SHA-256 of a body."""
-    return hashlib.sha256(body).hexdigest()
-
-
-def verdict_of(body: bytes) -> Verdict:
-    """The verdict on a body, most of which is only looked through, not decoded. Raises ``ValueError`` as ``decode``."""
-    if not is_object(body):
-        return verdict(decode(body))
-    text = body.removeprefix(BYTE_ORDER_MARK)
-    str(text, "utf-8")  # looking through reads no texts
-    try:
-        head = _head_decoder.decode(text)
-    except RecursionError as error:
-        raise ValueError("JSON out of range: RecursionError") from error
-    return verdict({name: value for name, value in msgspec.structs.asdict(head).items() if value is not msgspec.UNSET})
-
-
-def is_object(body: bytes) -> bool:
-    """Whether a JSON body is an object."""
-    return body.removeprefix(BYTE_ORDER_MARK).lstrip(b" \t\r\n").startswith(b"{")
 
 
 def verdict(document: Any) -> Verdict:

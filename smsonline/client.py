@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,12 +93,12 @@ class Client:
         self._wire.close()
 
     def get(
-        self, endpoint: str, params: Mapping[str, str] = NO_PARAMS, *, trusted: Container[str] = frozenset()
+        self, endpoint: str, params: Mapping[str, str] = NO_PARAMS, *, known_hashes: Set[str] = frozenset()
     ) -> Answer:
         """Reads. Repeats what tends to pass: no connection, timeouts, 408, 429, 5xx, unreadable bodies.
 
-        ``trusted`` are digests of bodies that were accepted before; the document of such an answer is decoded only when
-        asked for. Raises ``VendorError``, and ``ValueError`` for a call the catalogue does not allow.
+        ``known_hashes`` are SHA-256 hashes of bodies that were accepted before; such an answer is decoded only when its
+        document is asked for. Raises ``VendorError``, and ``ValueError`` for a call the catalogue does not allow.
         """
         record = self._endpoint(endpoint, creates=False)
         request = prepare(record, self._account, params)
@@ -110,10 +110,10 @@ class Client:
             before_sleep=_log_repeat,
             reraise=True,
         )
-        return retrying(self._read_once, request, params, trusted)
+        return retrying(self._read_once, request, params, known_hashes)
 
     def get_many(
-        self, calls: Sequence[Call], *, trusted: Container[str] = frozenset()
+        self, calls: Sequence[Call], *, known_hashes: Set[str] = frozenset()
     ) -> Iterator[tuple[Call, Answer | VendorError]]:
         """Reads in parallel, yielding in order of completion; a call that fails yields its error and stops no other.
 
@@ -130,7 +130,7 @@ class Client:
 
             def submit(count: int) -> None:
                 for call in islice(queue, count):
-                    pending[pool.submit(self._outcome, call, trusted)] = call
+                    pending[pool.submit(self._outcome, call, known_hashes)] = call
 
             submit(2 * self._policy.parallel)
             try:
@@ -178,19 +178,19 @@ class Client:
             raise ValueError(f"{name}: call it through {'create' if record.creates else 'get'}()")
         return record
 
-    def _outcome(self, call: Call, trusted: Container[str]) -> Answer | VendorError:
+    def _outcome(self, call: Call, known_hashes: Set[str]) -> Answer | VendorError:
         try:
-            return self.get(call.endpoint, call.params, trusted=trusted)
+            return self.get(call.endpoint, call.params, known_hashes=known_hashes)
         except VendorError as error:
             return error
 
-    def _read_once(self, request: VendorRequest, params: Mapping[str, str], trusted: Container[str]) -> Answer:
+    def _read_once(self, request: VendorRequest, params: Mapping[str, str], known_hashes: Set[str]) -> Answer:
         pause = self._budget.acquire(longest_pause=self._policy.retry_after_cap_seconds)
         if pause:
             raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=pause)
         requested_at = self._now()
         result = outcomes.of_read(
-            self._wire.send(request, trusted), request.endpoint, dict(params), requested_at, trusted
+            self._wire.send(request, known_hashes), request.endpoint, dict(params), requested_at, known_hashes
         )
         if isinstance(result, RateLimited) and result.retry_after_seconds:
             self._budget.pause(result.retry_after_seconds)

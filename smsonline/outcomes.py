@@ -5,11 +5,11 @@ Errors are returned, not raised: the caller raises them outside of any ``except`
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from http import HTTPStatus
 
-from smsonline.answers import Answer, describe, error_message, http_date, is_object, one_line, retry_after, verdict_of
+from smsonline.answers import Answer, describe, error_message, http_date, one_line, retry_after, verdict
 from smsonline.errors import (
     NeverSent,
     RateLimited,
@@ -25,15 +25,15 @@ from smsonline.transport import Failure, Reply
 
 
 def of_read(
-    reply: Reply | Failure, endpoint: str, params: Mapping[str, str], requested_at: datetime, trusted: Container[str]
+    reply: Reply | Failure, endpoint: str, params: Mapping[str, str], requested_at: datetime, known_hashes: Set[str]
 ) -> Answer | VendorError:
-    """The outcome of one attempt of a read. A body in ``trusted`` is taken without decoding it."""
+    """The outcome of one attempt of a read. A body whose hash is in ``known_hashes`` is not decoded."""
     if isinstance(reply, Failure):
         return reply.error(endpoint, reply.detail)
     if reply.status != HTTPStatus.OK:
         return _read_error(reply, endpoint, requested_at)
     answer = _answer(reply, endpoint, params, requested_at)
-    if answer.sha256 in trusted:
+    if answer.sha256 in known_hashes:
         return answer
     return _complaint(answer, reply) or answer
 
@@ -48,7 +48,7 @@ def of_create(
         return error_for_create(reply.status)(endpoint, _reason(reply), status=reply.status)
     answer = _answer(reply, endpoint, params, requested_at)
     try:
-        judged = verdict_of(answer.body)
+        judged = verdict(answer.document)
     except ValueError:
         return UnknownOutcome(endpoint, _what_came(reply), status=reply.status)
     if judged == "accepted":
@@ -73,12 +73,12 @@ def _answer(reply: Reply, endpoint: str, params: Mapping[str, str], requested_at
 
 def _complaint(answer: Answer, reply: Reply) -> VendorError | None:
     try:
-        judged = verdict_of(answer.body)
+        judged = verdict(answer.document)
     except ValueError:
         return UnreadableAnswer(answer.endpoint, _what_came(reply), status=reply.status)
     if judged == "accepted":
         return None
-    if not is_object(reply.body):
+    if not isinstance(answer.document, Mapping):
         return UnreadableAnswer(answer.endpoint, "neither an object nor an array", status=reply.status)
     return Refused(answer.endpoint, error_message(reply.body), status=reply.status)
 

@@ -6,17 +6,16 @@ on to the error that the caller raises.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import ssl
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 
 import httpx
 
-from smsonline.answers import digest
-from smsonline.digesting import digested
 from smsonline.errors import ConfigurationError, TimedOut, TransientError, Unreachable, UnreadableAnswer
 from smsonline.policy import CallPolicy
 from smsonline.redaction import Redactor, guard_loggers
@@ -87,9 +86,9 @@ class Wire:
         """Closes the kept connections."""
         self._shared.close()
 
-    def send(self, request: VendorRequest, trusted: Container[str] = frozenset()) -> Reply | Failure:
-        """One attempt of a call that only reads; a body whose digest is in ``trusted`` is known to hold no secret."""
-        return self._exchange(self._shared, request, trusted)
+    def send(self, request: VendorRequest, known_hashes: Set[str] = frozenset()) -> Reply | Failure:
+        """One attempt of a call that only reads; a body whose digest is in ``known_hashes`` is known to hold no secret."""
+        return self._exchange(self._shared, request, known_hashes)
 
     def send_once(self, request: VendorRequest) -> Reply | Failure:
         """The only attempt of a creating call: a fresh connection cannot be a stale one, and nothing repeats it."""
@@ -112,20 +111,20 @@ class Wire:
             headers={"Accept": "application/json", "User-Agent": "smsonline-pipelines"},
         )
 
-    def _exchange(self, client: httpx.Client, request: VendorRequest, trusted: Container[str]) -> Reply | Failure:
+    def _exchange(self, client: httpx.Client, request: VendorRequest, known_hashes: Set[str]) -> Reply | Failure:
         started = time.monotonic()
         try:
             with client.stream(request.method, request.url, json=request.json) as response:
-                body, sha256 = digested(self._chunks(response, started + self._policy.total_deadline_seconds))
+                body = b"".join(self._chunks(response, started + self._policy.total_deadline_seconds))
         # Whatever breaks here, known to httpx or not, must become an outcome: a creating call may have been sent.
         except Exception as error:
             return self._failure(request, error)
         headers = {name: self._redactor.url(value) for name, value in response.headers.items()}
         elapsed_ms = round((time.monotonic() - started) * 1000)
-        if sha256 not in trusted:
-            clean = self._redactor.data(body)
-            sha256 = sha256 if clean is body else digest(clean)
-            body = clean
+        sha256 = hashlib.sha256(body).hexdigest()
+        if sha256 not in known_hashes:
+            received, body = body, self._redactor.data(body)
+            sha256 = sha256 if body is received else hashlib.sha256(body).hexdigest()
         return Reply(response.status_code, headers, body, sha256, elapsed_ms)
 
     def _chunks(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -6,7 +7,6 @@ import httpx
 import pytest
 
 from smsonline.account import Account
-from smsonline.answers import digest
 from smsonline.client import CallPolicy, Client
 from smsonline.errors import (
     ActionRequired,
@@ -61,7 +61,7 @@ def test_an_answer_tells_what_was_asked_when_and_what_came():
     assert (answer.endpoint, answer.params, answer.status, answer.requested_at) == ("balance", {}, 200, NOW)
     assert answer.document == {"ok": True, "body": {"balance": 500}}
     assert answer.body == GOOD.content
-    assert answer.sha256 == digest(GOOD.content)
+    assert answer.sha256 == hashlib.sha256(GOOD.content).hexdigest()
     assert answer.server_date == datetime(2026, 1, 1, 11, 59, 58, tzinfo=UTC)
     assert answer.elapsed_ms >= 0
 
@@ -209,9 +209,9 @@ def test_an_answer_is_not_decoded_until_it_is_asked_for(monkeypatch):
     decoded = []
     monkeypatch.setattr("smsonline.answers.decode", lambda body: decoded.append(body) or {})
     with Vendor(GOOD).client() as client:
-        trusted = client.get("balance", trusted={digest(GOOD.content)})
+        known = client.get("balance", known_hashes={hashlib.sha256(GOOD.content).hexdigest()})
         assert decoded == []
-        assert trusted.document == trusted.document == {}
+        assert known.document == known.document == {}
         assert decoded == [GOOD.content]
         assert client.get("balance").document == {}
     assert len(decoded) == 2
@@ -220,7 +220,7 @@ def test_an_answer_is_not_decoded_until_it_is_asked_for(monkeypatch):
 def test_trust_does_not_turn_an_error_into_a_success():
     vendor = Vendor(httpx.Response(500, content=GOOD.content))
     with vendor.client() as client, pytest.raises(ServerFault):
-        client.get("balance", trusted={digest(GOOD.content)})
+        client.get("balance", known_hashes={hashlib.sha256(GOOD.content).hexdigest()})
 
 
 @pytest.mark.parametrize(
