@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
+from queue import Empty, LifoQueue
 
 import httpx
 
@@ -66,48 +67,64 @@ class Failure:
 
 
 class Wire:
-    """Sends requests for one account: reads over kept connections, creating calls each over a connection of its own.
+    """Sends requests for one account, at most ``parallel`` reads at a time.
 
-    Raises ``ConfigurationError`` when the environment's proxy or certificates cannot be used.
+    Each read borrows an HTTP client that no other thread uses: a connection pool shared by threads may close a socket
+    that another thread has just picked up (httpcore 1.0.9). Each creating call has a client of its own.
+    Raises ``ConfigurationError`` when the proxy or certificate settings of the environment cannot be used.
     """
 
     def __init__(self, policy: CallPolicy, api_key: str, transport: Transport | None = None) -> None:
         self._policy = policy
         self._redactor = Redactor([api_key])
         self._transport = transport
+        self._clients: list[httpx.Client] = []
+        # Last in, first out, so that few connections serve a slow caller. None stands for a client yet to be built.
+        self._idle: LifoQueue[httpx.Client | None] = LifoQueue()
+        for _ in range(policy.parallel - 1):
+            self._idle.put(None)
         try:
-            self._shared = self._build(connections=policy.parallel, kept=policy.parallel)
+            self._idle.put(self._build_pooled())
         except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
             # The text of the error may hold a proxy's password.
             raise ConfigurationError("HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE", type(error).__name__) from None
         guard_loggers(api_key, ("httpx", "httpcore", "smsonline"))
 
     def close(self) -> None:
-        """Closes the kept connections."""
-        self._shared.close()
+        """Closes all connections."""
+        for client in self._clients:
+            client.close()
 
     def send(self, request: VendorRequest, known_hashes: Set[str] = frozenset()) -> Reply | Failure:
-        """One attempt of a call that only reads; a body whose digest is in ``known_hashes`` is known to hold no secret."""
-        return self._exchange(self._shared, request, known_hashes)
+        """One attempt of a read. Known bodies held no secret when they were first received and are not masked."""
+        try:
+            client = self._idle.get(timeout=self._policy.total_deadline_seconds)
+        except Empty:
+            return Failure(TimedOut, False, f"no free connection after {self._policy.total_deadline_seconds:g} s")
+        try:
+            client = client or self._build_pooled()
+            return self._exchange(client, request, known_hashes)
+        finally:
+            self._idle.put(client)
 
     def send_once(self, request: VendorRequest) -> Reply | Failure:
         """The only attempt of a creating call: a fresh connection cannot be a stale one, and nothing repeats it."""
-        with self._build(connections=1, kept=0) as alone:
-            return self._exchange(alone, request, frozenset())
+        with self._build() as client:
+            return self._exchange(client, request, frozenset())
 
-    def _build(self, *, connections: int, kept: int) -> httpx.Client:
-        policy = self._policy
+    def _build_pooled(self) -> httpx.Client:
+        client = self._build()
+        self._clients.append(client)
+        return client
+
+    def _build(self) -> httpx.Client:
         return httpx.Client(
             transport=self._transport,
             # Without a transport given, httpx makes its own with retries=0 and honours the proxies of the environment.
             verify=_certificates(),
             follow_redirects=False,
-            timeout=httpx.Timeout(
-                policy.read_timeout_seconds,
-                connect=policy.connect_timeout_seconds,
-                pool=policy.total_deadline_seconds,
-            ),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=kept),
+            timeout=httpx.Timeout(self._policy.read_timeout_seconds, connect=self._policy.connect_timeout_seconds),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             headers={"Accept": "application/json", "User-Agent": "smsonline-pipelines"},
         )
 

@@ -2,7 +2,10 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from smsonline.budget import RateBudget
@@ -130,6 +133,42 @@ def test_reads_run_in_parallel_but_no_more_than_allowed(vendor):
         assert len(list(client.get_many(CALLS))) == 40
     assert most == 4
     assert len({request.connection for request in vendor.requests}) == 4
+
+
+def test_no_http_client_serves_two_threads_at_once(vendor, monkeypatch):
+    in_use, shared, together = set(), [], threading.Barrier(4)
+    stream = httpx.Client.stream
+
+    @contextmanager
+    def watched(client, *arguments, **options):
+        if client in in_use:
+            shared.append(client)
+        in_use.add(client)
+        with stream(client, *arguments, **options) as response:
+            yield response
+        in_use.discard(client)
+
+    monkeypatch.setattr(httpx.Client, "stream", watched)
+    vendor.script = lambda handler: (together.wait(5), handler.answer(200, b"[]"))
+    with Client(vendor.account(), policy=CallPolicy(parallel=4)) as client:
+        results = [outcome for _, outcome in client.get_many(CALLS)]
+    assert not [outcome for outcome in results if isinstance(outcome, VendorError)]
+    assert shared == []
+
+
+def test_a_read_without_a_free_connection_times_out_unsent(vendor):
+    vendor.script = lambda handler: (vendor.over.wait(5), handler.answer(200, b"[]"))
+    policy = CallPolicy(parallel=1, attempts=1, read_timeout_seconds=5, total_deadline_seconds=0.1)
+    with Client(vendor.account(), policy=policy) as client, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.get, "balance")
+        while not vendor.requests:
+            time.sleep(0.001)
+        with pytest.raises(TimedOut, match="no free connection"):
+            client.get("invoices")
+        vendor.over.set()
+        with pytest.raises(TimedOut, match="not complete"):
+            first.result()
+    assert len(vendor.requests) == 1
 
 
 def test_results_come_as_they_complete(vendor):
