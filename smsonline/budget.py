@@ -14,6 +14,14 @@ from typing import cast
 from pyrate_limiter import Duration, InMemoryBucket, Rate, RateItem
 
 
+class RateLimitWait(Exception):
+    """The next free slot is further away than the caller waits; ``seconds`` is the wait it would take."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class RateBudget:
     """A rolling budget per second and per minute, plus a pause that holds for all.
 
@@ -35,26 +43,28 @@ class RateBudget:
         self._lock = Lock()
         self._paused_until_ms = 0
 
-    def acquire(self, *, longest_pause: float = math.inf, longest_wait: float = math.inf) -> float:
-        """Waits for a place in the budget and returns 0, or the seconds it would take when that is not allowed.
+    @property
+    def blocked_seconds(self) -> float:
+        """Seconds until a block ends; 0 when there is none."""
+        with self._lock:
+            return max(0, self._paused_until_ms - self._now_ms()) / 1000
 
-        ``longest_pause`` bounds the rest of a pause in seconds, ``longest_wait`` the whole wait.
+    def acquire(self, max_wait: float = math.inf) -> None:
+        """Waits until a request may be sent.
+
+        Raises ``RateLimitWait``, without reserving a slot, when that would take more than ``max_wait`` seconds.
         """
         with self._lock:
             now = self._now_ms()
-            pause = (self._paused_until_ms - now) / 1000
-            if pause > longest_pause:
-                return pause
-            call = RateItem("call", max(now, self._paused_until_ms))
-            self._bucket.leak(call.timestamp)
-            while (wait := (call.timestamp - now) / 1000) <= longest_wait:
-                if self._bucket.put(call):
+            slot = RateItem("request", max(now, self._paused_until_ms))
+            self._bucket.leak(slot.timestamp)
+            while (wait := (slot.timestamp - now) / 1000) <= max_wait:
+                if self._bucket.put(slot):
                     break
-                call.timestamp += cast(int, self._bucket.waiting(call))
+                slot.timestamp += cast(int, self._bucket.waiting(slot))
             else:
-                return wait
-        self._wait_until(call.timestamp, now)
-        return 0.0
+                raise RateLimitWait(wait)
+        self._wait_until(slot.timestamp, now)
 
     def pause(self, seconds: float) -> None:
         """Nobody sends for this long; a longer pause that is already running stays."""

@@ -26,7 +26,7 @@ class Endpoint:
     parameters. ``key_name`` is where the secret travels: in the query of a GET, in the JSON body of anything else.
     ``query`` and ``json`` map the vendor's field to the name of the call's parameter. ``creates`` marks a call that
     spends or commits money, or must not be repeated for another reason: it is sent once, without retries or redirects,
-    whatever its HTTP method. ``unused`` are parameters that callers may give although an overridden path dropped them.
+    whatever its HTTP method.
     ``records`` is the dotted place of the data in the answer. ``private`` answers carry phone numbers and messages.
     """
 
@@ -41,7 +41,6 @@ class Endpoint:
     creates: bool = False
     private: bool = False
     assumed: bool = False
-    unused: frozenset[str] = frozenset()
 
     @property
     def key_name(self) -> str:
@@ -61,8 +60,7 @@ class Endpoint:
     @property
     def parameters(self) -> frozenset[str]:
         """Names a call may give: those of path, query and body, without ``user_id``."""
-        mapped = {name for _, name in (*self.query, *self.json)}
-        return (self.unused | mapped | set(self.path_parameters)) - {"user_id"}
+        return frozenset({*self.path_parameters, *(name for _, name in (*self.query, *self.json))}) - {"user_id"}
 
 
 COUPON = (("couponCode", "coupon_code"),)
@@ -225,7 +223,7 @@ def with_overrides(overrides: Mapping[str, Mapping[str, Any]], catalogue: Catalo
 
 def _overridden(endpoint: Endpoint, properties: Mapping[str, str]) -> Endpoint:
     path, records = properties.get("path", endpoint.path), properties.get("records", endpoint.records)
-    changed = dataclasses.replace(endpoint, path=path, records=records, unused=endpoint.parameters)
+    changed = dataclasses.replace(endpoint, path=path, records=records)
     try:
         placeholders = changed.path_parameters
     except ValueError as error:

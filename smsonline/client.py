@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,7 +18,7 @@ import tenacity
 from smsonline import outcomes
 from smsonline.account import Account
 from smsonline.answers import Answer
-from smsonline.budget import RateBudget
+from smsonline.budget import RateBudget, RateLimitWait
 from smsonline.catalogue import ENDPOINTS, Catalogue, Endpoint
 from smsonline.errors import NeverSent, RateLimited, TransientError, VendorError
 from smsonline.policy import DEFAULT_POLICY, CallPolicy
@@ -46,7 +47,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def full_jitter(ceiling: float) -> float:
+def _full_jitter(ceiling: float) -> float:
     """A random part of ``ceiling`` seconds, so that many clients do not come back together."""
     return secrets.SystemRandom().uniform(0, ceiling)
 
@@ -54,7 +55,7 @@ def full_jitter(ceiling: float) -> float:
 class Client:
     """One account's way to the vendor. Thread safe; a context manager.
 
-    Raises ``ConfigurationError`` at once when a setting makes every call impossible. ``sleep``, ``now``, ``jitter`` and
+    Raises ``ConfigurationError`` at once when a setting makes every call impossible. ``sleep``, ``now`` and
     ``transport`` are there for tests; ``budget`` lets several clients of one account share it.
     """
 
@@ -66,7 +67,6 @@ class Client:
         policy: CallPolicy = DEFAULT_POLICY,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = utc_now,
-        jitter: Callable[[float], float] = full_jitter,
         transport: Transport | None = None,
         budget: RateBudget | None = None,
     ) -> None:
@@ -76,7 +76,6 @@ class Client:
         self._policy = policy
         self._sleep = sleep
         self._now = now
-        self._jitter = jitter
         self._budget = budget or RateBudget(policy.requests_per_second, policy.requests_per_minute, sleep=sleep)
         self._wire = Wire(policy, account.api_key, transport)
 
@@ -123,28 +122,16 @@ class Client:
         """
         for call in calls:
             self._endpoint(call.endpoint, creates=False)
-        queue = iter(calls)
+        window = 2 * self._policy.parallel
+        waiting = iter(calls)
         failures = 0
-        pending: dict[Future[Answer | VendorError], Call] = {}
-        with ThreadPoolExecutor(self._policy.parallel, thread_name_prefix="vendor") as pool:
-
-            def submit(count: int) -> None:
-                for call in islice(queue, count):
-                    pending[pool.submit(self._outcome, call, known_hashes)] = call
-
-            submit(2 * self._policy.parallel)
-            try:
-                while pending:
-                    for done in wait(pending, return_when=FIRST_COMPLETED).done:
-                        call, result = pending.pop(done), done.result()
-                        failures = failures + 1 if isinstance(result, TransientError) else 0
-                        if failures == 2 * self._policy.parallel:
-                            yield from ((unsent, result) for unsent in queue)
-                        submit(1)
-                        yield call, result
-            finally:
-                for future in pending:
-                    future.cancel()
+        with closing(self._completed(waiting, window, known_hashes)) as completed:
+            for call, result in completed:
+                failures = failures + 1 if isinstance(result, TransientError) else 0
+                if failures == window:
+                    # Exhausts the calls that are not sent yet.
+                    yield from ((unsent, result) for unsent in waiting)
+                yield call, result
 
     def create(self, endpoint: str, params: Mapping[str, Value]) -> Answer:
         """Sends a call that may move money: one request on a connection of its own, never repeated, never redirected.
@@ -155,9 +142,10 @@ class Client:
         it is guaranteed.
         """
         request = prepare(self._endpoint(endpoint, creates=True), self._account, params)
-        pause = self._budget.acquire(longest_wait=LONGEST_WAIT_TO_CREATE_SECONDS)
-        if pause:
-            raise NeverSent(endpoint, f"calls are held back for another {pause:.0f} s")
+        try:
+            self._budget.acquire(max_wait=LONGEST_WAIT_TO_CREATE_SECONDS)
+        except RateLimitWait as limit:
+            raise NeverSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
         result = outcomes.of_create(
             self._wire.send_once(request),
@@ -178,6 +166,24 @@ class Client:
             raise ValueError(f"{name}: call it through {'create' if record.creates else 'get'}()")
         return record
 
+    def _completed(
+        self, calls: Iterator[Call], window: int, known_hashes: Set[str]
+    ) -> Generator[tuple[Call, Answer | VendorError]]:
+        """Sends ``calls`` from a pool of threads, ``window`` submitted at a time, and yields each as it completes."""
+        submitted: dict[Future[Answer | VendorError], Call] = {}
+        with ThreadPoolExecutor(self._policy.parallel, thread_name_prefix="vendor") as pool:
+            try:
+                while True:
+                    for call in islice(calls, window - len(submitted)):
+                        submitted[pool.submit(self._outcome, call, known_hashes)] = call
+                    if not submitted:
+                        return
+                    for future in wait(submitted, return_when=FIRST_COMPLETED).done:
+                        yield submitted.pop(future), future.result()
+            finally:
+                for future in submitted:
+                    future.cancel()
+
     def _outcome(self, call: Call, known_hashes: Set[str]) -> Answer | VendorError:
         try:
             return self.get(call.endpoint, call.params, known_hashes=known_hashes)
@@ -185,9 +191,10 @@ class Client:
             return error
 
     def _read_once(self, request: VendorRequest, params: Mapping[str, str], known_hashes: Set[str]) -> Answer:
-        pause = self._budget.acquire(longest_pause=self._policy.retry_after_cap_seconds)
-        if pause:
-            raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=pause)
+        blocked = self._budget.blocked_seconds
+        if blocked > self._policy.retry_after_cap_seconds:
+            raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=blocked)
+        self._budget.acquire()
         requested_at = self._now()
         result = outcomes.of_read(
             self._wire.send(request, known_hashes), request.endpoint, dict(params), requested_at, known_hashes
@@ -206,7 +213,7 @@ class Client:
     def _backoff(self, state: tenacity.RetryCallState) -> float:
         """Seconds this thread waits. After a 429 it is the budget that waits, for all threads of the account."""
         ceiling = self._policy.backoff_first_seconds * 2 ** (state.attempt_number - 1)
-        seconds = self._jitter(min(ceiling, self._policy.backoff_cap_seconds))
+        seconds = _full_jitter(min(ceiling, self._policy.backoff_cap_seconds))
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, RateLimited):
             return seconds

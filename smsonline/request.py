@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
 from smsonline.account import Account
-from smsonline.catalogue import Endpoint
+from smsonline.catalogue import ENDPOINTS, Endpoint
 from smsonline.errors import ConfigurationError, Refused
 
 Value = str | bool
@@ -59,7 +59,9 @@ def as_text(value: Value) -> str:
 
 def _check_names(endpoint: Endpoint, params: Mapping[str, Value]) -> None:
     missing = [name for name in endpoint.path_parameters if name != "user_id" and name not in params]
-    unknown = [name for name in params if name not in endpoint.parameters]
+    # A path of smsonline.toml may need fewer parameters than the endpoint's own.
+    accepted = endpoint.parameters | ENDPOINTS[endpoint.name].parameters
+    unknown = [name for name in params if name not in accepted]
     if missing or unknown:
         raise ValueError(f"{endpoint.name}: missing parameters {missing}, unknown parameters {unknown}")
 

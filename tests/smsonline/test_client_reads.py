@@ -1,5 +1,6 @@
 import hashlib
 import json
+import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -29,6 +30,11 @@ GOOD = httpx.Response(
 )
 
 
+@pytest.fixture(autouse=True)
+def no_jitter(monkeypatch):
+    monkeypatch.setattr(secrets.SystemRandom, "uniform", lambda self, low, high: high)
+
+
 class Vendor:
     """Answers with the given steps in turn, and with the last one for ever."""
 
@@ -50,7 +56,6 @@ class Vendor:
             transport=httpx.MockTransport(self),
             sleep=self.slept.append,
             now=lambda: NOW,
-            jitter=lambda ceiling: ceiling,
             **settings,
         )
 
