@@ -15,7 +15,7 @@ from assets.findings import Finding, Severity
 from assets.likeness import LIKE_ENOUGH, TRIED_VALUES, alike, renamed
 from assets.samples import example, fields_by_name, is_plain, shown_name
 from assets.suspicion import LARGE_ANSWER, check_units, unknown_fields
-from smsonline.privacy import REDACTED
+from smsonline.pii import REDACTED
 
 Objects = Sequence[Mapping[str, Any]]
 Names = Mapping[str, tuple[str, ...]]

@@ -13,7 +13,7 @@ import duckdb
 from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.facts import facts_of, last_change, preview
 from assets.sync import Result
-from smsonline.catalogue import Endpoint
+from smsonline.endpoints import Endpoint
 from smsonline.errors import ConfigurationError, Refused
 
 SCHEMA = "sms"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assets.declaration import Dataset, FanOut, Field
-from smsonline.privacy import mask_phone
+from smsonline.pii import mask_phone
 
 COUNTRY_CODE = Field(
     "country_code", ("cShort",), presence="required", comment="The vendor's own country code, not ISO."

@@ -23,7 +23,7 @@ from assets.columns import ARROW_TYPES, Converted, convert
 from assets.declaration import Dataset, Field
 from assets.normalise import Normalised, Piece, of_params, repeated
 from assets.suspicion import check_units
-from smsonline.answers import BYTE_ORDER_MARK
+from smsonline.response import BYTE_ORDER_MARK
 
 TYPES: dict[str, Any] = {
     "text": str,

@@ -18,10 +18,10 @@ from assets.errors import ShapeUnknown
 from assets.normalise import Piece, normalise
 from assets.privacy import Privacy
 from assets.records import records_in
-from smsonline.answers import Answer
-from smsonline.catalogue import Catalogue
 from smsonline.client import Call, Client
+from smsonline.endpoints import Catalogue
 from smsonline.errors import UnreadableAnswer
+from smsonline.response import Answer
 
 
 class Source(Protocol):
@@ -226,7 +226,9 @@ class Fetcher:
 
     def _once(self, endpoint: str, params: Mapping[str, str]) -> Received:
         if endpoint not in self._shared:  # no second asker: let go of the answer as soon as it is loaded
-            return self._received(endpoint, self._client.get(endpoint, params, known_hashes=self._trusted), shared=False)
+            return self._received(
+                endpoint, self._client.get(endpoint, params, known_hashes=self._trusted), shared=False
+            )
         key = (endpoint, _identity(params))
         with self._lock:
             asked = self._asked.get(key)
@@ -234,7 +236,9 @@ class Fetcher:
             future = self._asked.setdefault(key, Future())
         if mine:
             try:
-                future.set_result(self._received(endpoint, self._client.get(endpoint, params, known_hashes=self._trusted)))
+                future.set_result(
+                    self._received(endpoint, self._client.get(endpoint, params, known_hashes=self._trusted))
+                )
             except BaseException as error:  # handed to everyone who waits for this answer
                 future.set_exception(error)
         return future.result()

@@ -11,7 +11,7 @@ from typing import Any
 
 from assets.columns import convert
 from assets.declaration import UNITS, Field
-from smsonline.privacy import REDACTED
+from smsonline.pii import REDACTED
 
 LIKE_ENOUGH = 0.74
 CONTAINS = 0.8

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from smsonline.account import Account
-from smsonline.privacy import add_phone_hashes, redact_private
+from smsonline.config import Account
+from smsonline.pii import add_phone_hashes, redact_private
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 

@@ -16,8 +16,8 @@ from assets.declaration import Dataset
 from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Share, part_name, spread
 from assets.sync import Result
-from smsonline.answers import decode
-from smsonline.catalogue import Catalogue
+from smsonline.endpoints import Catalogue
+from smsonline.response import decode
 from warehouse import books
 from warehouse.batch import Counts, Load, Outcome
 from warehouse.loading import load_batch

@@ -13,7 +13,7 @@ from typing import Any
 
 from assets.declaration import Dataset, Field
 from assets.facts import PUBLIC_TEXTS
-from smsonline.privacy import REDACTED
+from smsonline.pii import REDACTED
 
 LONGEST_SHAPE = 40
 # A record has fewer fields; an object of more is a list by code.

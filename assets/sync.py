@@ -18,8 +18,8 @@ from assets.fetch import Fetched, Fetcher
 from assets.intake import Intake
 from assets.privacy import Privacy
 from assets.pull import Known, Pulled, pull
-from smsonline.catalogue import ENDPOINTS, Catalogue
 from smsonline.client import Client
+from smsonline.endpoints import ENDPOINTS, Catalogue
 from smsonline.errors import VendorError
 from warehouse import books
 from warehouse.batch import Load, Outcome, Watermarks

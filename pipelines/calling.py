@@ -8,8 +8,8 @@ from assets import overrides
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from pipelines.settings import Settings, SettingsError
-from smsonline.catalogue import Catalogue, with_overrides
-from smsonline.policy import CallPolicy
+from smsonline.config import CallPolicy
+from smsonline.endpoints import Catalogue, with_overrides
 
 
 def catalogue(settings: Settings) -> Catalogue:

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from smsonline.account import V2_BASE_URL, V3_BASE_URL, Account
+from smsonline.config import V2_BASE_URL, V3_BASE_URL, Account
 
 PREFIX = "SMSONLINE_"
 CONFIG_VARIABLE = "SMSONLINE_CONFIG"

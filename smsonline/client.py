@@ -15,14 +15,13 @@ from types import MappingProxyType, TracebackType
 
 import tenacity
 
-from smsonline import outcomes
-from smsonline.account import Account
-from smsonline.answers import Answer
-from smsonline.budget import RateBudget, RateLimitWait
-from smsonline.catalogue import ENDPOINTS, Catalogue, Endpoint
+from smsonline import response
+from smsonline.config import DEFAULT_POLICY, Account, CallPolicy
+from smsonline.endpoints import ENDPOINTS, Catalogue, Endpoint
 from smsonline.errors import NeverSent, RateLimited, TransientError, VendorError
-from smsonline.policy import DEFAULT_POLICY, CallPolicy
+from smsonline.rate_limit import RateBudget, RateLimitWait
 from smsonline.request import Value, VendorRequest, as_text, check_account, prepare
+from smsonline.response import Answer
 from smsonline.transport import Transport, Wire
 
 __all__ = ["Call", "CallPolicy", "Client"]
@@ -147,7 +146,7 @@ class Client:
         except RateLimitWait as limit:
             raise NeverSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
-        result = outcomes.of_create(
+        result = response.of_create(
             self._wire.send_once(request),
             endpoint,
             {name: as_text(value) for name, value in params.items()},
@@ -196,7 +195,7 @@ class Client:
             raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=blocked)
         self._budget.acquire()
         requested_at = self._now()
-        result = outcomes.of_read(
+        result = response.of_read(
             self._wire.send(request, known_hashes), request.endpoint, dict(params), requested_at, known_hashes
         )
         if isinstance(result, RateLimited) and result.retry_after_seconds:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
-from smsonline.account import Account
-from smsonline.catalogue import ENDPOINTS, Endpoint
+from smsonline.config import Account
+from smsonline.endpoints import ENDPOINTS, Endpoint
 from smsonline.errors import ConfigurationError, Refused
 
 Value = str | bool

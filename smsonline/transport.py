@@ -17,10 +17,10 @@ from queue import Empty, LifoQueue
 
 import httpx
 
+from smsonline.config import CallPolicy
 from smsonline.errors import ConfigurationError, TimedOut, TransientError, Unreachable, UnreadableAnswer
-from smsonline.policy import CallPolicy
-from smsonline.redaction import Redactor, guard_loggers
 from smsonline.request import VendorRequest
+from smsonline.secret_masking import Redactor, guard_loggers
 
 logger = logging.getLogger("smsonline.client")
 

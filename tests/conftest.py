@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
 from smsonline.sandbox import Sandbox, serve
 
 settings.register_profile(

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsonline.answers import Answer
-from smsonline.catalogue import ENDPOINTS, Catalogue
 from smsonline.client import Client
+from smsonline.endpoints import ENDPOINTS, Catalogue
 from smsonline.errors import EndpointNotFound, Refused, UnknownOutcome, VendorError
+from smsonline.response import Answer
 from topups.amounts import as_dollars, cents_of
 from topups.ports import (
     Answered,

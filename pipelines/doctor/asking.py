@@ -17,9 +17,9 @@ from assets.privacy import Privacy
 from assets.samples import fields_by_name, sample
 from pipelines.doctor.samples import Known
 from pipelines.doctor.visits import KNOWN_WORDS, Subject, Visit
-from smsonline.answers import Answer
 from smsonline.client import Client
 from smsonline.errors import ConfigurationError, UnreadableAnswer, VendorError
+from smsonline.response import Answer
 
 log = logging.getLogger("smsonline.doctor")
 

@@ -18,8 +18,8 @@ from pipelines.doctor.readings import contradictions, readings_of
 from pipelines.doctor.visits import Visit, subjects
 from pipelines.settings import Settings
 from smsonline.client import Client, utc_now
+from smsonline.config import CallPolicy
 from smsonline.errors import ConfigurationError
-from smsonline.policy import CallPolicy
 
 # Above this the clocks are worth a word; the top-ups stop at the policy's own limit.
 NOTABLE_SKEW_SECONDS = 30

@@ -9,8 +9,8 @@ import msgspec
 
 from pipelines.doctor.diagnosis import Diagnosis, as_document
 from pipelines.settings import SettingsError
-from smsonline.account import Account
-from smsonline.redaction import Redactor
+from smsonline.config import Account
+from smsonline.secret_masking import Redactor
 
 FINDINGS = "findings.json"
 ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -12,9 +12,9 @@ from assets.declaration import Dataset
 from assets.findings import Examined, Finding
 from assets.probes import PROBES
 from assets.samples import told
-from smsonline.catalogue import Endpoint
+from smsonline.endpoints import Endpoint
 from smsonline.errors import AuthenticationRefused, EndpointNotFound, Refused, UnreadableAnswer, VendorError
-from smsonline.sandbox.shapes import SHAPES
+from smsonline.response_fields import SHAPES
 from topups import statuses
 
 Verdict = Literal["ok", "note", "breaking", "not tried"]

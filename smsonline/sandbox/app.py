@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,16 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smsonline.sandbox.answers import error
-from smsonline.sandbox.control import control_routes
-from smsonline.sandbox.dated import Dated
-from smsonline.sandbox.faults import Faults
-from smsonline.sandbox.geography import Scale
-from smsonline.sandbox.requests import Requests
-from smsonline.sandbox.routes import vendor_routes
-from smsonline.sandbox.truth import truth
-from smsonline.sandbox.world import World
+from smsonline.sandbox.faults.active import Faults
+from smsonline.sandbox.http.control import control_routes
+from smsonline.sandbox.http.request_log import Requests
+from smsonline.sandbox.http.responses import error
+from smsonline.sandbox.http.routes import vendor_routes
+from smsonline.sandbox.simulation.ground_truth import truth
+from smsonline.sandbox.simulation.reference_data import Scale
+from smsonline.sandbox.simulation.state import World
 
 
 class Sandbox:
@@ -80,7 +81,7 @@ class Sandbox:
             self.world.account.receive(invoice, amount_cents, at)
 
     def truth(self) -> dict[str, Any]:
-        """The world's state under neutral names; see ``smsonline.sandbox.truth``."""
+        """The world's state under neutral names; see ``smsonline.sandbox.simulation.ground_truth``."""
         with self.lock:
             return truth(self.world)
 
@@ -88,3 +89,22 @@ class Sandbox:
 async def _no_such_path(request: Request, problem: Exception) -> Response:
     status = problem.status_code if isinstance(problem, HTTPException) else 500
     return error("v2" if request.url.path.startswith("/cs/") else "v3", status, "no such path or method")
+
+
+class Dated:
+    """Middleware: each answer carries ``instant()`` (Unix seconds) as its ``Date``."""
+
+    def __init__(self, app: ASGIApp, instant: Callable[[], int]) -> None:
+        self._app = app
+        self._instant = instant
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One exchange."""
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self._instant(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, stamped)

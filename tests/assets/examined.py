@@ -10,8 +10,8 @@ from assets.datasets import DATASETS
 from assets.examine import Arrived, examine
 from assets.findings import Examined
 from assets.probes import PROBES
-from smsonline.answers import decode
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
+from smsonline.response import decode
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 PARAMS = {"country": "12", "carrier": "any"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assets.columns import PARSERS, _at_once, _one_by_one, convert, shown
 from assets.declaration import SQL_TYPES, Field, Kind
-from smsonline.answers import decode
+from smsonline.response import decode
 
 EXACT = 9007199254740993  # the first whole number that a float cannot hold
 

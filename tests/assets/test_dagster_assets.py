@@ -17,7 +17,7 @@ from pipelines.cli.sync import run_sync
 from pipelines.definitions import definitions
 from pipelines.jobs import SYNC_ALL, all_jobs
 from pipelines.settings import Settings
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 from smsonline.errors import Refused, ServerFault
 from smsonline.sandbox import Sandbox, serve
 from warehouse.batch import Counts, Outcome

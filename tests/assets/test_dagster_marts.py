@@ -22,7 +22,7 @@ from assets.mart_pictures import PICTURES
 from assets.sync import DataPath, Result
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 from smsonline.sandbox import Sandbox, serve
 from warehouse.connection import opened
 from warehouse.mart_views import marts

@@ -4,7 +4,7 @@ import pytest
 
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 
 ALL = pytest.mark.parametrize("dataset", DATASETS.values(), ids=list(DATASETS))
 

@@ -12,7 +12,7 @@ from assets.errors import AnswerRefused, UnitSuspicious
 from assets.exact import exact_records, normalise_exactly
 from assets.normalise import Normalised, Piece, normalise
 from assets.records import records_in
-from smsonline.answers import decode
+from smsonline.response import decode
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 STATISTIC = {

@@ -16,7 +16,7 @@ from assets.examine import Arrived, examine
 from assets.normalise import Piece, normalise
 from assets.probes import PROBES
 from assets.records import records_in
-from smsonline.answers import decode
+from smsonline.response import decode
 
 
 def test_an_answer_as_declared_gives_no_finding() -> None:

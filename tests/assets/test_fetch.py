@@ -9,8 +9,8 @@ from assets.datasets import DATASETS
 from assets.errors import AnswerRefused
 from assets.fetch import Fetcher
 from assets.privacy import Privacy
-from smsonline.catalogue import ENDPOINTS, with_overrides
 from smsonline.client import Client
+from smsonline.endpoints import ENDPOINTS, with_overrides
 from smsonline.errors import ServerFault
 from smsonline.sandbox import Sandbox
 

@@ -11,8 +11,8 @@ import pytest
 from assets.datasets import DATASETS
 from assets.fetch import Fetched, Missing, Received, Share
 from assets.intake import Intake
-from smsonline.answers import Answer
 from smsonline.errors import TimedOut
+from smsonline.response import Answer
 from warehouse.batch import Load, Outcome
 from warehouse.connection import opened
 from warehouse.migrate import migrate, shape

@@ -14,8 +14,8 @@ from assets.fetch import Fetched, Fetcher, Share
 from assets.intake import Ahead, Intake
 from assets.privacy import Privacy
 from assets.pull import Known, pull
-from smsonline.catalogue import ENDPOINTS
 from smsonline.client import Client
+from smsonline.endpoints import ENDPOINTS
 from tests.assets.test_intake import NOON, ROW, path, rows, share, take
 from warehouse import books
 from warehouse.batch import Load, Outcome, Watermark

@@ -8,7 +8,7 @@ from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from assets.errors import ShapeUnknown
 from assets.records import records_in
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 
 STATISTIC = {"cShort": "12", "sShort": "ds", "carrier": "any", "total": 9}
 TIER = {"threshold": 8000, "multiplier": 0.8, "label": "-20%"}

@@ -13,8 +13,8 @@ import zstandard
 from assets.datasets import DATASETS
 from assets.privacy import privacy_of
 from assets.sync import DataPath, Result
-from smsonline.account import Account
 from smsonline.client import Client
+from smsonline.config import Account
 from smsonline.sandbox import KINDS, Sandbox
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from smsonline.account import Account
-from smsonline.catalogue import ENDPOINTS, Endpoint
 from smsonline.client import Client
+from smsonline.config import Account
+from smsonline.endpoints import ENDPOINTS, Endpoint
 from smsonline.errors import AuthenticationRefused
 from smsonline.sandbox import Sandbox, serve
 

@@ -12,8 +12,8 @@ import pytest
 import zstandard
 from forked import Command
 
-from smsonline.account import Account
 from smsonline.client import Client
+from smsonline.config import Account
 from smsonline.sandbox import Sandbox, serve
 from warehouse.connection import opened
 

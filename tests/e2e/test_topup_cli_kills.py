@@ -11,7 +11,7 @@ import sys
 import pytest
 from topup_process import POLICY
 
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.state import World
 from topups.policy import REQUIRED
 from topups.states import State
 from warehouse.crashpoints import VARIABLE

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 from forked import FORKS
 
-from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
 from topups.context import Context, Step, drive
 from topups.ledger import open_ledger
 from topups.notices import deliver

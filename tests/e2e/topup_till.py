@@ -16,9 +16,9 @@ import pytest
 from forked import start_fork_server
 from topup_process import RAILS, Job
 
-from smsonline.account import Account
+from smsonline.config import Account
 from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.state import World
 from topups.ledger import Ledger, Payment, open_ledger
 from topups.ledger.audit import audit
 from topups.states import State

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
 from smsonline.sandbox import Sandbox, serve
 
 CANARY = "canary-0d5e77b1a94c"

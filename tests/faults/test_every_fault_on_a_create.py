@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smsonline.account import Account
 from smsonline.client import Client
+from smsonline.config import Account
 from smsonline.errors import (
     AuthenticationRefused,
     EndpointNotFound,

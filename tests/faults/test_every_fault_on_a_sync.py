@@ -10,8 +10,8 @@ import pytest
 
 from assets.privacy import privacy_of
 from assets.sync import DataPath
-from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
 from smsonline.sandbox import KINDS, Sandbox, serve
 from warehouse.connection import opened
 

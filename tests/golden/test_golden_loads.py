@@ -25,9 +25,9 @@ from assets.overrides import with_overrides
 from assets.privacy import privacy_of
 from assets.replay import Replay
 from assets.sync import DataPath
-from smsonline.account import Account
-from smsonline.catalogue import ENDPOINTS
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
+from smsonline.endpoints import ENDPOINTS
 from warehouse.batch import Counts, Outcome
 from warehouse.connection import opened
 from warehouse.migrate import migrate, shape

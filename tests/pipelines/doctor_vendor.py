@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 
 READS = {name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET" and not endpoint.creates}
 CANARY = "canary-7f3a91c2d4e8"

@@ -8,7 +8,7 @@ import pytest
 from doctor_vendor import READS, by_name, verdicts
 
 from assets.datasets import DATASETS
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 
 WRITES = set(ENDPOINTS) - READS
 

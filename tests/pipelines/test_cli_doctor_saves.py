@@ -12,8 +12,8 @@ from doctor_vendor import (
 
 from assets.datasets import DATASETS
 from pipelines.doctor.asking import SAMPLE_RECORDS
-from smsonline.account import Account
 from smsonline.client import Client
+from smsonline.config import Account
 
 pytest_plugins = ("doctor_shop",)
 

@@ -9,7 +9,7 @@ import pytest
 
 from smsonline.client import CallPolicy
 from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.state import World
 
 CANARY = "canary-7f3a91c2d4e8"
 CREATES = ("create_invoice", "create_wallet", "v2_create_invoice")

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from smsonline.account import Account
+from smsonline.config import Account
 
 KEY = "canary-KEY/9f+c3&e7=d1 ü"
 

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsonline.answers import decode, describe, error_message, http_date, one_line, retry_after, verdict
+from smsonline.response import decode, describe, error_message, http_date, one_line, retry_after, verdict
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

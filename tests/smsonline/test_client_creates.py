@@ -6,9 +6,9 @@ import time
 import httpx
 import pytest
 
-from smsonline.budget import RateBudget
 from smsonline.client import CallPolicy, Client
 from smsonline.errors import NeverSent, Refused, UnknownOutcome, VendorError
+from smsonline.rate_limit import RateBudget
 
 HASTY = CallPolicy(read_timeout_seconds=0.15, connect_timeout_seconds=1)
 PAYMENT = ("create_invoice", {"amount": "500"})

@@ -7,8 +7,8 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
 from smsonline.errors import (
     ActionRequired,
     AuthenticationRefused,
@@ -212,7 +212,7 @@ def test_a_redirect_names_its_target_without_the_query():
 
 def test_an_answer_is_not_decoded_until_it_is_asked_for(monkeypatch):
     decoded = []
-    monkeypatch.setattr("smsonline.answers.decode", lambda body: decoded.append(body) or {})
+    monkeypatch.setattr("smsonline.response.decode", lambda body: decoded.append(body) or {})
     with Vendor(GOOD).client() as client:
         known = client.get("balance", known_hashes={hashlib.sha256(GOOD.content).hexdigest()})
         assert decoded == []

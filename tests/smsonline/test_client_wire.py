@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from smsonline.budget import RateBudget
 from smsonline.client import Call, CallPolicy, Client
 from smsonline.errors import TimedOut, UnexpectedRedirect, Unreachable, VendorError
+from smsonline.rate_limit import RateBudget
 
 ONCE = CallPolicy(attempts=1, read_timeout_seconds=0.15, total_deadline_seconds=0.3)
 

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsonline.privacy import add_phone_hashes, hash_phone, mask_phone, redact_private
+from smsonline.pii import add_phone_hashes, hash_phone, mask_phone, redact_private
 
 HASH_KEY = b"hash key"
 ORDER = {

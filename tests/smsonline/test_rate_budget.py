@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from smsonline.budget import RateBudget, RateLimitWait
+from smsonline.rate_limit import RateBudget, RateLimitWait
 
 
 class Time:

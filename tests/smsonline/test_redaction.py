@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsonline.redaction import LOG_FILTER, RedactingFilter, Redactor, guard_loggers
+from smsonline.secret_masking import LOG_FILTER, RedactingFilter, Redactor, guard_loggers
 
 KEY = "canary-KEY/9f+c3&e7=d1 ü"
 

@@ -3,8 +3,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from smsonline.account import Account
-from smsonline.catalogue import ENDPOINTS, with_overrides
+from smsonline.config import Account
+from smsonline.endpoints import ENDPOINTS, with_overrides
 from smsonline.errors import ConfigurationError, Refused
 from smsonline.request import check_account, prepare
 

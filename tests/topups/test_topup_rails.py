@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from topup_fakes import START
 
-from smsonline.sandbox.payments import NETWORKS, new_address
+from smsonline.sandbox.simulation.invoices import NETWORKS, new_address
 from topups import rails
 from topups.amounts import as_dollars, cents_of, fingerprinted, usd
 from topups.ports import Claim, Order, Transaction, VendorPayment, killed

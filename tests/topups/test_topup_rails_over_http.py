@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from topup_fakes import POLICY, CountingIds, FakeClock
 
-from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
+from smsonline.config import Account
 from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.state import World
 from topups.context import Context, Step, drive
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit

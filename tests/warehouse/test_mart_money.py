@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from assets.privacy import privacy_of
 from assets.sync import DataPath
-from smsonline.account import Account
 from smsonline.client import Client
+from smsonline.config import Account
 from smsonline.sandbox import Sandbox
 from tests.warehouse.mart_store import NOON, Store, at, stored
 from warehouse.connection import opened

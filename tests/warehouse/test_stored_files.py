@@ -20,9 +20,9 @@ from assets.privacy import privacy_of
 from assets.replay import Replay
 from assets.sync import DataPath
 from pipelines.cli.app import app
-from smsonline.account import Account
-from smsonline.catalogue import ENDPOINTS
 from smsonline.client import Client
+from smsonline.config import Account
+from smsonline.endpoints import ENDPOINTS
 from smsonline.sandbox import Sandbox
 from warehouse.connection import opened
 from warehouse.migrate import migrate, migrations, schema_version, shape

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.state import World
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 Ask = Callable[..., httpx.Response]

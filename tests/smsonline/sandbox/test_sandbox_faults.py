@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from smsonline.sandbox import KINDS, Sandbox, parse_fault
-from smsonline.sandbox.faults import COMMIT_THEN, DAMAGE
+from smsonline.sandbox.faults.kinds import COMMIT_THEN, DAMAGE
 
 Ask = Callable[..., httpx.Response]
 Rows = list[dict[str, Any]]

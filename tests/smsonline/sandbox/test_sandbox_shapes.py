@@ -10,10 +10,10 @@ import httpx
 import msgspec
 import pytest
 
-from smsonline.catalogue import ENDPOINTS, Endpoint
+from smsonline.endpoints import ENDPOINTS, Endpoint
+from smsonline.response_fields import SHAPES
 from smsonline.sandbox import Sandbox
-from smsonline.sandbox.routes import ACTIONS
-from smsonline.sandbox.shapes import SHAPES
+from smsonline.sandbox.http.routes import ACTIONS
 
 Ask = Callable[..., httpx.Response]
 # Pages that were read, but without any field of their answer.

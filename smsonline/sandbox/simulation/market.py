@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smsonline.sandbox.chance import Floats, Ints, draws, source
-from smsonline.sandbox.geography import Country, Scale, Service, countries, services
+from smsonline.sandbox.simulation.reference_data import Country, Scale, Service, countries, services
+from smsonline.sandbox.simulation.seeded_random import Floats, Ints, draws, source
 
 TICK_SECONDS = 900
 FIRST_TICK = 1_735_689_600 // TICK_SECONDS  # 2025-01-01: attempts are counted from here

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from smsonline.sandbox.answers import JSON
-from smsonline.sandbox.clock import iso
-from smsonline.sandbox.truth import truth
+from smsonline.sandbox.http.responses import JSON
+from smsonline.sandbox.simulation.clock import iso
+from smsonline.sandbox.simulation.ground_truth import truth
 
 if TYPE_CHECKING:
     from smsonline.sandbox.app import Sandbox

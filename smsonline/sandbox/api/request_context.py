@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from smsonline.sandbox.account import Account, Coupon
-from smsonline.sandbox.geography import Country
-from smsonline.sandbox.market import TICK_SECONDS, Market
-from smsonline.sandbox.orders import Order, draw_message, new_order
-from smsonline.sandbox.payments import NETWORKS, Invoice
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.account import Account, Coupon
+from smsonline.sandbox.simulation.invoices import NETWORKS, Invoice
+from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.orders import Order, draw_message, new_order
+from smsonline.sandbox.simulation.reference_data import Country
+from smsonline.sandbox.simulation.state import World
 
 WHOLE = re.compile(r"[0-9]{1,9}")
 DOLLARS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,2})?")

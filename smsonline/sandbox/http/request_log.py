@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from smsonline.catalogue import Endpoint
+from smsonline.endpoints import Endpoint
 
 
 class Request(NamedTuple):

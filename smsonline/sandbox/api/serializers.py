@@ -1,4 +1,4 @@
-"""The world's state in the vendor's spelling. ``smsonline.sandbox.shapes`` says which fields are assumed."""
+"""The world's state in the vendor's spelling. ``smsonline.response_fields`` says which fields are assumed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from smsonline.sandbox.account import DISCOUNTS, Account, Coupon
-from smsonline.sandbox.chance import Ints
-from smsonline.sandbox.clock import stamp
-from smsonline.sandbox.market import TICK_SECONDS, Market
-from smsonline.sandbox.orders import Order
-from smsonline.sandbox.payments import Invoice
+from smsonline.sandbox.simulation.account import DISCOUNTS, Account, Coupon
+from smsonline.sandbox.simulation.clock import stamp
+from smsonline.sandbox.simulation.invoices import Invoice
+from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.orders import Order
+from smsonline.sandbox.simulation.seeded_random import Ints
 
 Record = dict[str, Any]
 

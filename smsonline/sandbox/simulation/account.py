@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from smsonline.sandbox.chance import source
-from smsonline.sandbox.market import Market
-from smsonline.sandbox.orders import DAY_SECONDS, Order, planned
-from smsonline.sandbox.payments import CONFIRM_SECONDS, Invoice, Receipt, new_address, new_uuid
+from smsonline.sandbox.simulation.invoices import CONFIRM_SECONDS, Invoice, Receipt, new_address, new_uuid
+from smsonline.sandbox.simulation.market import Market
+from smsonline.sandbox.simulation.orders import DAY_SECONDS, Order, planned
+from smsonline.sandbox.simulation.seeded_random import source
 
 HISTORY_DAYS = 14
 OPENING_CENTS = 2400

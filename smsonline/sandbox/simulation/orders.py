@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smsonline.sandbox.chance import draws, source
-from smsonline.sandbox.geography import Country, Service
-from smsonline.sandbox.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.reference_data import Country, Service
+from smsonline.sandbox.simulation.seeded_random import draws, source
 
 LIFE_SECONDS = 1200
 DAY_SECONDS = 86_400

@@ -1,21 +1,18 @@
-"""HTTP answers, the good and the broken ones, down to the closed socket."""
+"""Broken responses: HTTP errors, garbage, hanging and dropped connections, truncated bodies."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, Literal
 
 import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from smsonline.catalogue import Endpoint
-from smsonline.sandbox.faults import Fault
+from smsonline.sandbox.faults.kinds import Fault
+from smsonline.sandbox.http.responses import JSON, Version, error, good
 
-Version = Literal["v3", "v2"]
-JSON = "application/json"
 HTML = b"<!doctype html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
 MESSAGES = {
     222: "additional action required",
@@ -28,25 +25,6 @@ MESSAGES = {
     502: "bad gateway",
     503: "service unavailable",
 }
-
-
-def wrapped(endpoint: Endpoint, data: Any) -> bytes:
-    """Data in the success envelope of the endpoint's version, as JSON."""
-    if endpoint.version == "v3":
-        return msgspec.json.encode({"ok": True, "body": data})
-    return msgspec.json.encode({"error": False, **(data if endpoint.records == "" else {"body": data})})
-
-
-def good(body: bytes) -> Response:
-    """200 with JSON."""
-    return Response(body, media_type=JSON)
-
-
-def error(version: Version, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """An error in the version's envelope (assumed: no page shows one)."""
-    flag = {"ok": False} if version == "v3" else {"error": True}
-    body = msgspec.json.encode({**flag, "errorMessage": message})
-    return Response(body, status, headers, media_type=JSON)
 
 
 def failing(fault: Fault, version: Version, path: str) -> Response:

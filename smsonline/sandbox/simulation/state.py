@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from smsonline.sandbox.account import Account
-from smsonline.sandbox.clock import Clock
-from smsonline.sandbox.geography import Scale
-from smsonline.sandbox.market import TICK_SECONDS, Market
-from smsonline.sandbox.payments import Invoice
+from smsonline.sandbox.simulation.account import Account
+from smsonline.sandbox.simulation.clock import Clock
+from smsonline.sandbox.simulation.invoices import Invoice
+from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.reference_data import Scale
 
 
 class World:

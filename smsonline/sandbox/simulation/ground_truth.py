@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from smsonline.sandbox.account import OPENING_CENTS, Account
-from smsonline.sandbox.clock import iso
-from smsonline.sandbox.market import TICK_SECONDS, Market
-from smsonline.sandbox.world import World
+from smsonline.sandbox.simulation.account import OPENING_CENTS, Account
+from smsonline.sandbox.simulation.clock import iso
+from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.state import World
 
 Rows = list[dict[str, Any]]
 

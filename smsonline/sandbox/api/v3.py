@@ -8,20 +8,20 @@ from typing import Any
 
 import msgspec
 
-from smsonline.sandbox import records
-from smsonline.sandbox.call import WHOLE, Call, Refused
+from smsonline.sandbox.api import serializers
+from smsonline.sandbox.api.request_context import WHOLE, Call, Refused
 
 REFUND, ANOTHER = "refund", "another"  # the values of `next` are assumed: the page was cut
 
 
 def _coupons(call: Call) -> Any:
-    codes = [records.coupon(coupon, call.world.user_id, call.now) for coupon in call.account.coupons]
+    codes = [serializers.coupon(coupon, call.world.user_id, call.now) for coupon in call.account.coupons]
     return {"totalReceived": len(codes), "codes": codes}
 
 
 def _invoices(call: Call) -> Any:
     newest = sorted(call.account.invoices, key=lambda invoice: invoice.created_at, reverse=True)
-    return [records.invoice(invoice, call.world.user_id, call.now) for invoice in newest]
+    return [serializers.invoice(invoice, call.world.user_id, call.now) for invoice in newest]
 
 
 def _toggle_favourite(call: Call) -> Any:
@@ -35,7 +35,7 @@ def encoded_statistics(call: Call) -> msgspec.Raw:
     """Every row's statistics as JSON, made once per tick."""
 
     def encode(tick: int) -> bytes:
-        return msgspec.json.encode(records.statistics(call.market, call.market.rows, tick))
+        return msgspec.json.encode(serializers.statistics(call.market, call.market.rows, tick))
 
     return msgspec.Raw(call.world.encoded("statistics", call.now, encode))
 
@@ -44,14 +44,14 @@ def _inventory(call: Call) -> Any:
     limit = call.text("limit")
     if not WHOLE.fullmatch(limit):
         raise Refused(400, "limit must be a whole number")
-    return records.inventory(call.account, int(limit), call.now)
+    return serializers.inventory(call.account, int(limit), call.now)
 
 
 def _create_order(call: Call) -> Any:
     for name in ("m", "n"):
         if name not in call.fields:
             raise Refused(400, f"{name} is required")
-    return records.purchase(call.buy(call.cents("maximumPrice") if call.fields.get("maximumPrice") else None))
+    return serializers.purchase(call.buy(call.cents("maximumPrice") if call.fields.get("maximumPrice") else None))
 
 
 def _change_order(call: Call) -> Any:
@@ -82,31 +82,31 @@ def _transaction(call: Call) -> Any:
     found = next((i for i in call.account.invoices if i.order_id == wanted and i.method == "cryptomus"), None)
     if found is None:
         raise Refused(404, "unknown transaction")
-    return records.transaction(found, call.now)
+    return serializers.transaction(found, call.now)
 
 
 def offers(call: Call, lane: int) -> Any:
     """Prices and stock of one lane."""
-    return records.offers(call.market, lane, call.account.held(call.now), call.now)
+    return serializers.offers(call.market, lane, call.account.held(call.now), call.now)
 
 
 ACTIONS: dict[str, Callable[[Call], Any]] = {
-    "balance": lambda call: records.balance(call.account, call.world.user_id, call.now),
+    "balance": lambda call: serializers.balance(call.account, call.world.user_id, call.now),
     "invoices": _invoices,
     "coupons": _coupons,
-    "favourites": lambda call: records.favourites(call.account, call.market),
+    "favourites": lambda call: serializers.favourites(call.account, call.market),
     "toggle_favourite": _toggle_favourite,
-    "countries": lambda call: records.countries(call.market),
-    "popular": lambda call: records.popular(call.market, call.account.held(call.now), call.now),
+    "countries": lambda call: serializers.countries(call.market),
+    "popular": lambda call: serializers.popular(call.market, call.account.held(call.now), call.now),
     "services": lambda call: offers(call, call.lane()),
-    "service_detail": lambda call: records.detail(call.market, call.row(), call.account.held(call.now), call.now),
+    "service_detail": lambda call: serializers.detail(call.market, call.row(), call.account.held(call.now), call.now),
     "statistics": encoded_statistics,
     "inventory": _inventory,
-    "order": lambda call: [records.order(call.order("order_id"), call.now)],
+    "order": lambda call: [serializers.order(call.order("order_id"), call.now)],
     "create_order": _create_order,
     "change_order": _change_order,
     "create_invoice": create_invoice,
-    "create_wallet": lambda call: records.transaction(call.wallet(), call.now),
+    "create_wallet": lambda call: serializers.transaction(call.wallet(), call.now),
     "transaction": _transaction,
     "create_card_invoice": _create_card_invoice,
 }

@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from smsonline.catalogue import ENDPOINTS, Endpoint
-from smsonline.sandbox import answers, damage, v2, v3
-from smsonline.sandbox.call import Call, Refused
-from smsonline.sandbox.faults import Fault
+from smsonline.endpoints import ENDPOINTS, Endpoint
+from smsonline.sandbox.api import v2, v3
+from smsonline.sandbox.api.request_context import Call, Refused
+from smsonline.sandbox.faults import fault_responses, response_corruption
+from smsonline.sandbox.faults.kinds import Fault
+from smsonline.sandbox.http import responses
 
 if TYPE_CHECKING:
     from smsonline.sandbox.app import Sandbox
@@ -59,13 +61,13 @@ def _answer(
 ) -> Response:
     failure = next((fault for fault in faults if fault.stage == "instead"), None)
     if failure and not failure.commits:
-        return answers.failing(failure, endpoint.version, path)
+        return fault_responses.failing(failure, endpoint.version, path)
     try:
         body = _act(sandbox, endpoint, fields)
     except Refused as refusal:
-        return answers.error(endpoint.version, refusal.status, refusal.message)
+        return responses.error(endpoint.version, refusal.status, refusal.message)
     if failure:
-        return answers.failing(failure, endpoint.version, path)
+        return fault_responses.failing(failure, endpoint.version, path)
     return _broken(endpoint, body, faults)
 
 
@@ -73,7 +75,7 @@ def _act(sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any]) -> byt
     _authorise(sandbox, endpoint, fields)
     with sandbox.lock:
         call = Call(sandbox.world, sandbox.world.settle(), fields)
-        return answers.wrapped(endpoint, ACTIONS[endpoint.name](call))
+        return responses.wrapped(endpoint, ACTIONS[endpoint.name](call))
 
 
 def _authorise(sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any]) -> None:
@@ -86,7 +88,7 @@ def _authorise(sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any]) 
 def _broken(endpoint: Endpoint, body: bytes, faults: list[Fault]) -> Response:
     for fault in faults:
         if fault.stage == "damage":
-            document = damage.damaged(msgspec.json.decode(body), endpoint.records, fault.kind, fault.value)
+            document = response_corruption.damaged(msgspec.json.decode(body), endpoint.records, fault.kind, fault.value)
             body = msgspec.json.encode(document)
     shortened = next((fault for fault in faults if fault.stage == "cut"), None)
-    return answers.cut(shortened.kind, body) if shortened else answers.good(body)
+    return fault_responses.cut(shortened.kind, body) if shortened else responses.good(body)
