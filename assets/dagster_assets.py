@@ -14,7 +14,7 @@ from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.facts import facts_of, last_change, preview
 from assets.sync import Result
 from smsonline.endpoints import Endpoint
-from smsonline.errors import ConfigurationError, Refused
+from smsonline.errors import ConfigurationError, RequestRejected
 
 SCHEMA = "sms"
 # Runs that touch the warehouse file share a pool with one slot: DuckDB lets one process write at a time.
@@ -111,7 +111,7 @@ def _counts(result: Result) -> dict[str, Any]:
 
 def _failure(result: Result, run_id: str) -> dg.Failure:
     """The dataset's one line. Only trouble at the vendor that tends to pass may be retried."""
-    permanent = result.outcome.status == "rejected" or isinstance(result.failure, (ConfigurationError, Refused))
+    permanent = result.outcome.status == "rejected" or isinstance(result.failure, (ConfigurationError, RequestRejected))
     line = result.outcome.error or "no reason given"
     return dg.Failure(
         line if line.startswith(result.dataset) else f"{result.dataset}: {line}",

@@ -1,5 +1,5 @@
 """Every dataset, one declaration each. Which of the vendor's spellings are fact and which are assumed is said by the
-endpoint's record in ``smsonline.catalogue``."""
+endpoint's record in ``smsonline.endpoints``."""
 
 from __future__ import annotations
 

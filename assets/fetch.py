@@ -18,10 +18,11 @@ from assets.errors import ShapeUnknown
 from assets.normalise import Piece, normalise
 from assets.privacy import Privacy
 from assets.records import records_in
-from smsonline.client import Call, Client
-from smsonline.endpoints import Catalogue
-from smsonline.errors import UnreadableAnswer
-from smsonline.response import Answer
+from smsonline.client import Client
+from smsonline.endpoints import Endpoints
+from smsonline.errors import InvalidResponse
+from smsonline.request import ReadRequest
+from smsonline.response import VendorResponse
 
 
 class Source(Protocol):
@@ -55,7 +56,7 @@ class Received:
     ``shared`` says that more than one dataset reads it.
     """
 
-    answer: Answer
+    answer: VendorResponse
     privacy: Privacy | None
     shared: bool = True
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -68,7 +69,7 @@ class Received:
     @cached_property
     def document(self) -> Any:
         """The decoded answer, private contents removed."""
-        return self.privacy.clean(self.answer.document) if self.privacy else self.answer.document
+        return self.privacy.clean(self.answer.payload) if self.privacy else self.answer.payload
 
     def clean(self) -> None:
         """Makes the body now, not while the warehouse's file is open. Raises ``ValueError`` when it cannot be read."""
@@ -77,7 +78,7 @@ class Received:
     def forget(self) -> None:
         """Lets go of the decoded answer, which takes many times the memory of its body; and of the body, once kept."""
         vars(self).pop("document", None)
-        vars(self.answer).pop("document", None)
+        vars(self.answer).pop("payload", None)
         if not self.shared:
             _ = self.sha256
             vars(self).pop("body", None)
@@ -173,7 +174,7 @@ class Fetcher:
     def __init__(
         self,
         client: Client,
-        catalogue: Catalogue,
+        catalogue: Endpoints,
         datasets: Mapping[str, Dataset],
         account_id: str,
         privacy: Privacy,
@@ -210,11 +211,11 @@ class Fetcher:
 
     def _many(self, dataset: Dataset, calls: Mapping[str, Mapping[str, str]]) -> tuple[list[Share], list[Missing]]:
         parts = {_identity(params): part for part, params in calls.items()}
-        requests = [Call(dataset.endpoint, params) for params in calls.values()]
+        requests = [ReadRequest(dataset.endpoint, params) for params in calls.values()]
         shares, missing = [], []
         for call, result in self._client.get_many(requests, known_hashes=self._trusted):
             part = parts[_identity(call.params)]
-            if isinstance(result, Answer):
+            if isinstance(result, VendorResponse):
                 shares.append(Share(part, call.params, self._received(call.endpoint, result, shared=False)))
             else:
                 missing.append(Missing(part, result))
@@ -222,7 +223,7 @@ class Fetcher:
 
     def place(self, dataset: Dataset) -> str:
         """The dotted place of the dataset's records in its answer."""
-        return dataset.records or self._catalogue[dataset.endpoint].records
+        return dataset.records or self._catalogue[dataset.endpoint].records_path
 
     def _once(self, endpoint: str, params: Mapping[str, str]) -> Received:
         if endpoint not in self._shared:  # no second asker: let go of the answer as soon as it is loaded
@@ -243,14 +244,14 @@ class Fetcher:
                 future.set_exception(error)
         return future.result()
 
-    def _received(self, endpoint: str, answer: Answer, *, shared: bool = True) -> Received:
-        if not self._catalogue[endpoint].private:
+    def _received(self, endpoint: str, answer: VendorResponse, *, shared: bool = True) -> Received:
+        if not self._catalogue[endpoint].contains_pii:
             return Received(answer, None, shared)
         received = Received(answer, self._privacy, shared)
         try:
             received.clean()
         except ValueError as error:
-            raise UnreadableAnswer(endpoint, str(error), status=answer.status) from None
+            raise InvalidResponse(endpoint, str(error), status=answer.status) from None
         return received
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from smsonline.config import Account
-from smsonline.pii import add_phone_hashes, redact_private
+from smsonline.config import Credentials
+from smsonline.pii import add_phone_hashes, redact_pii
 
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -23,7 +23,7 @@ class Privacy:
 
     def clean(self, document: Any) -> Any:
         """A copy of a decoded answer with only what may be kept."""
-        clean = add_phone_hashes if self.keep_messages else redact_private
+        clean = add_phone_hashes if self.keep_messages else redact_pii
         return clean(document, hash_key=self.hash_key)
 
     @staticmethod
@@ -37,7 +37,7 @@ class Privacy:
         return hashlib.sha256(body).hexdigest()
 
 
-def privacy_of(account: Account, *, hash_key: str = "", keep_messages: bool = False) -> Privacy:
+def privacy_of(account: Credentials, *, hash_key: str = "", keep_messages: bool = False) -> Privacy:
     """The account's privacy rules.
 
     Without a key of its own the hash is keyed by one derived from the API key: nothing more to keep secret, and the

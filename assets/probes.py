@@ -1,6 +1,6 @@
 """Reading endpoints that no table is pulled from, declared only to be compared with what they answer.
 
-Which of these fields are fact and which are assumed is said in ``smsonline.sandbox.shapes``.
+Which of these fields are fact and which are assumed is said in ``smsonline.response_fields``.
 """
 
 from __future__ import annotations

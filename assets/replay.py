@@ -16,7 +16,7 @@ from assets.declaration import Dataset
 from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Share, part_name, spread
 from assets.sync import Result
-from smsonline.endpoints import Catalogue
+from smsonline.endpoints import Endpoints
 from smsonline.response import decode
 from warehouse import books
 from warehouse.batch import Counts, Load, Outcome
@@ -65,7 +65,7 @@ class Replay:
 
     warehouse: Path
     datasets: Mapping[str, Dataset]
-    catalogue: Catalogue
+    catalogue: Endpoints
 
     def run(self, names: Sequence[str], since: datetime | None = None) -> Iterator[Result]:
         """Rebuilds ``names`` one after the other, each put in place at once; versions before ``since`` stay.
@@ -126,7 +126,7 @@ class Replay:
         return {part_name(dataset, each.params, each.account_id): each for each in before}
 
     def _place(self, dataset: Dataset) -> str:
-        return dataset.records or self.catalogue[dataset.endpoint].records
+        return dataset.records or self.catalogue[dataset.endpoint].records_path
 
 
 def _add(total: Counts, counts: Counts) -> None:

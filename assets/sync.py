@@ -19,7 +19,7 @@ from assets.intake import Intake
 from assets.privacy import Privacy
 from assets.pull import Known, Pulled, pull
 from smsonline.client import Client
-from smsonline.endpoints import ENDPOINTS, Catalogue
+from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import VendorError
 from warehouse import books
 from warehouse.batch import Load, Outcome, Watermarks
@@ -67,7 +67,7 @@ class DataPath:
     warehouse: Path
     privacy: Privacy
     datasets: Mapping[str, Dataset] = field(default_factory=lambda: DATASETS)
-    catalogue: Catalogue = field(default_factory=lambda: ENDPOINTS)
+    catalogue: Endpoints = field(default_factory=lambda: ENDPOINTS)
     accept_shrink: bool = False
     unpublished: bool = True
     _instance: Instance = field(default_factory=Instance)

@@ -8,11 +8,11 @@ from assets import overrides
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from pipelines.settings import Settings, SettingsError
-from smsonline.config import CallPolicy
-from smsonline.endpoints import Catalogue, with_overrides
+from smsonline.config import ClientConfig
+from smsonline.endpoints import Endpoints, with_overrides
 
 
-def catalogue(settings: Settings) -> Catalogue:
+def catalogue(settings: Settings) -> Endpoints:
     """The endpoints as the settings have them. Raises ``SettingsError`` for an override that fits nothing."""
     try:
         return with_overrides(settings.endpoints)
@@ -28,10 +28,10 @@ def declared(settings: Settings) -> Mapping[str, Dataset]:
         raise SettingsError(str(error)) from None
 
 
-def call_policy(settings: Settings) -> CallPolicy:
+def call_policy(settings: Settings) -> ClientConfig:
     """The account's request budget and how many requests run at the same time."""
-    return CallPolicy(
-        parallel=settings.parallel_requests,
+    return ClientConfig(
+        max_concurrency=settings.parallel_requests,
         requests_per_second=settings.requests_per_second,
         requests_per_minute=settings.requests_per_minute,
     )

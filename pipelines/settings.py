@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from smsonline.config import V2_BASE_URL, V3_BASE_URL, Account
+from smsonline.config import V2_BASE_URL, V3_BASE_URL, Credentials
 
 PREFIX = "SMSONLINE_"
 CONFIG_VARIABLE = "SMSONLINE_CONFIG"
@@ -94,13 +94,13 @@ class Settings(BaseSettings):
         return path
 
     @property
-    def account(self) -> Account:
+    def account(self) -> Credentials:
         """The account to call the vendor with. Raises ``SettingsError`` that names what is missing."""
         key = self.api_key.get_secret_value()
         for name, value in (("user_id", self.user_id), ("api_key", key)):
             if not value.strip():
                 raise SettingsError(f"{PREFIX}{name.upper()} is not set: export it, or put {name} into smsonline.toml")
-        return Account(self.user_id, key, self.base_url, self.v2_base_url)
+        return Credentials(self.user_id, key, self.base_url, self.v2_base_url)
 
     @property
     def ledger_file(self) -> Path | None:

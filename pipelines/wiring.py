@@ -39,7 +39,7 @@ def data_path(
     account, endpoints, datasets = settings.account, catalogue(settings), declared(settings)
     hash_key = settings.phone_hash_key.get_secret_value()
     privacy = privacy_of(account, hash_key=hash_key, keep_messages=settings.keep_messages)
-    with Client(account, catalogue=endpoints, policy=call_policy(settings), now=now) as client:
+    with Client(account, endpoints=endpoints, config=call_policy(settings), now=now) as client:
         path = DataPath(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)
         with closing(path):
             yield path

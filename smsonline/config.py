@@ -1,4 +1,4 @@
-"""Who calls the vendor, and where."""
+"""Credentials of an account, base URLs of the vendor, and the limits of a client."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ V2_BASE_URL = "https://api.smsonline.cloud/cs"
 
 
 @dataclass(frozen=True)
-class Account:
-    """One SMSOnline account. ``api_key`` is a secret and stays out of ``repr``."""
+class Credentials:
+    """One SMSOnline account. ``api_key`` is a secret and not part of the ``repr``."""
 
     user_id: str
     api_key: str = field(repr=False)
@@ -19,23 +19,23 @@ class Account:
 
 
 @dataclass(frozen=True)
-class CallPolicy:
-    """Limits of one account's calls; the vendor states none, so the rates are assumed.
+class ClientConfig:
+    """Timeouts, retries and rate limits of one account's client. The vendor documents no rates; these are assumed.
 
-    ``read_timeout_seconds`` bounds the silence between two packets, ``total_deadline_seconds`` one attempt from sending
-    to its last byte (checked per packet). A ``Retry-After`` above ``retry_after_cap_seconds`` is not waited for.
+    ``read_timeout_seconds`` limits the silence between two packets. ``total_timeout_seconds`` limits one attempt up to
+    its last byte (checked per packet). A ``Retry-After`` above ``retry_after_max_seconds`` is not waited for.
     """
 
-    attempts: int = 4
+    max_attempts: int = 4
     connect_timeout_seconds: float = 5
     read_timeout_seconds: float = 30
-    total_deadline_seconds: float = 120
-    backoff_first_seconds: float = 0.5
-    backoff_cap_seconds: float = 20
-    retry_after_cap_seconds: float = 60
-    parallel: int = 8
+    total_timeout_seconds: float = 120
+    backoff_initial_seconds: float = 0.5
+    backoff_max_seconds: float = 20
+    retry_after_max_seconds: float = 60
+    max_concurrency: int = 8
     requests_per_second: int = 100
     requests_per_minute: int = 1000
 
 
-DEFAULT_POLICY = CallPolicy()
+DEFAULT_CONFIG = ClientConfig()

@@ -1,6 +1,6 @@
-"""How many calls an account may make, shared by every thread that calls for it.
+"""Rate limiter of one account, shared by all threads that call the vendor for it.
 
-The vendor documents no limit (vendor-api.md 2.7); the numbers are the ``CallPolicy``'s.
+The vendor documents no limit (vendor-api.md 2.7); the rates come from ``ClientConfig``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class RateLimitWait(Exception):
         self.seconds = seconds
 
 
-class RateBudget:
-    """A rolling budget per second and per minute, plus a pause that holds for all.
+class RateLimiter:
+    """Rolling limits per second and per minute, plus a block of all requests after a ``Retry-After``.
 
-    A call that must wait reserves its place first and then sleeps once, outside the lock: waiting threads keep their
-    order, and a ``sleep`` that returns at once (in tests) does not turn into a busy loop.
+    A request reserves its slot first and sleeps once, outside the lock: waiting threads keep their order, and a no-op
+    ``sleep`` in tests cannot spin.
     """
 
     def __init__(
@@ -41,13 +41,18 @@ class RateBudget:
         self._sleep = sleep
         self._clock = clock
         self._lock = Lock()
-        self._paused_until_ms = 0
+        self._blocked_until_ms = 0
 
     @property
     def blocked_seconds(self) -> float:
-        """Seconds until a block ends; 0 when there is none."""
+        """Seconds until the current block ends; 0 without one."""
         with self._lock:
-            return max(0, self._paused_until_ms - self._now_ms()) / 1000
+            return max(0, self._blocked_until_ms - self._now_ms()) / 1000
+
+    def block_for(self, seconds: float) -> None:
+        """Blocks all requests for this long; a longer block that is already active stays."""
+        with self._lock:
+            self._blocked_until_ms = max(self._blocked_until_ms, self._now_ms() + math.ceil(seconds * 1000))
 
     def acquire(self, max_wait: float = math.inf) -> None:
         """Waits until a request may be sent.
@@ -56,7 +61,7 @@ class RateBudget:
         """
         with self._lock:
             now = self._now_ms()
-            slot = RateItem("request", max(now, self._paused_until_ms))
+            slot = RateItem("request", max(now, self._blocked_until_ms))
             self._bucket.leak(slot.timestamp)
             while (wait := (slot.timestamp - now) / 1000) <= max_wait:
                 if self._bucket.put(slot):
@@ -64,25 +69,18 @@ class RateBudget:
                 slot.timestamp += cast(int, self._bucket.waiting(slot))
             else:
                 raise RateLimitWait(wait)
-        self._wait_until(slot.timestamp, now)
-
-    def pause(self, seconds: float) -> None:
-        """Nobody sends for this long; a longer pause that is already running stays."""
-        with self._lock:
-            self._paused_until_ms = max(self._paused_until_ms, self._now_ms() + math.ceil(seconds * 1000))
-
-    def _wait_until(self, due_ms: int, now_ms: int) -> None:
-        while due_ms > now_ms:
-            self._sleep((due_ms - now_ms) / 1000)
-            # The pause may have begun, or grown, meanwhile.
-            now_ms, due_ms = due_ms, max(due_ms, self._paused_until_ms)
+        due = slot.timestamp
+        while due > now:
+            self._sleep((due - now) / 1000)
+            # A block may have begun, or grown, during the sleep.
+            now, due = due, max(due, self._blocked_until_ms)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 
 
 def _rates(per_second: int, per_minute: int) -> list[Rate]:
-    """Both limits, or the one that binds: the library wants limits that grow and densities that fall."""
+    """Both limits, or the stricter one: the library accepts only rates whose density falls as the interval grows."""
     second, minute = Rate(per_second, Duration.SECOND), Rate(per_minute, Duration.MINUTE)
     if per_minute <= per_second:
         return [minute]

@@ -1,8 +1,8 @@
-"""Which fields of which answer the vendor documents, and which are assumed.
+"""The fields of each endpoint's response: documented by the vendor, or assumed.
 
-Documented fields come from the readable part of the endpoint's page; assumed ones stand in where the page was cut or
-could not be found at all. Both are fields of one record, or of the answer itself where it has no list. The tests hold
-every answer of the sandbox against this table.
+Documented fields come from the readable part of the endpoint's page; assumed ones replace a page that was cut or could
+not be found at all. Both are fields of one record, or of the response itself where it has no list. The tests compare
+every response of the sandbox with this table.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import NamedTuple
 Names = tuple[str, ...]
 
 
-class Shape(NamedTuple):
-    """Fields of one record of an answer. A shape without fields is plain text: a URL."""
+class ResponseFields(NamedTuple):
+    """Fields of one record of a response. Without any field the response is plain text: a URL."""
 
     documented: Names = ()
     assumed: Names = ()
@@ -47,34 +47,34 @@ STATISTIC: Names = (
     *("cShort", "country", "sShort", "service", "carrier", "total", "success", "successRate", "averageSeconds"),
 )
 
-SHAPES: dict[str, Shape] = {
-    "balance": Shape(ACCOUNT),
-    "invoices": Shape(INVOICE),
-    "coupons": Shape(COUPON),
-    "favourites": Shape(assumed=FAVOURITE),
-    "toggle_favourite": Shape(assumed=("sShort", "cShort", "favourite")),
-    "countries": Shape(assumed=COUNTRY),
-    "popular": Shape(assumed=POPULAR),
-    "services": Shape(assumed=OFFER),
-    "service_detail": Shape(assumed=DETAIL),
-    "statistics": Shape(assumed=STATISTIC),
-    "inventory": Shape(assumed=ORDER + MESSAGES),
-    "order": Shape(ORDER, MESSAGES),
-    "create_order": Shape(PURCHASE),
-    "change_order": Shape(assumed=("orderId", "status")),
-    "create_invoice": Shape(),
-    "create_wallet": Shape(("order_id",), (*TRANSACTION[:-1], "status")),
-    "transaction": Shape(TRANSACTION, ("status",)),
-    "create_card_invoice": Shape(),
-    "v2_balance": Shape(assumed=("error", "balance", "total")),
-    "v2_create_invoice": Shape(),
-    "v2_create_wallet": Shape(assumed=(*TRANSACTION, "status")),
-    "v2_countries": Shape(assumed=COUNTRY),
-    "v2_services": Shape(assumed=OFFER),
-    "v2_service_detail": Shape(assumed=DETAIL),
-    "v2_country_statistics": Shape(assumed=STATISTIC),
-    "v2_purchase": Shape(("error", *PURCHASE)),
-    "v2_refund": Shape(assumed=("error", "orderId")),
-    "v2_phone_status": Shape(assumed=ORDER + MESSAGES),
-    "v2_bulk_phone_status": Shape(assumed=ORDER + MESSAGES),
+RESPONSE_FIELDS: dict[str, ResponseFields] = {
+    "balance": ResponseFields(ACCOUNT),
+    "invoices": ResponseFields(INVOICE),
+    "coupons": ResponseFields(COUPON),
+    "favourites": ResponseFields(assumed=FAVOURITE),
+    "toggle_favourite": ResponseFields(assumed=("sShort", "cShort", "favourite")),
+    "countries": ResponseFields(assumed=COUNTRY),
+    "popular": ResponseFields(assumed=POPULAR),
+    "services": ResponseFields(assumed=OFFER),
+    "service_detail": ResponseFields(assumed=DETAIL),
+    "statistics": ResponseFields(assumed=STATISTIC),
+    "inventory": ResponseFields(assumed=ORDER + MESSAGES),
+    "order": ResponseFields(ORDER, MESSAGES),
+    "create_order": ResponseFields(PURCHASE),
+    "change_order": ResponseFields(assumed=("orderId", "status")),
+    "create_invoice": ResponseFields(),
+    "create_wallet": ResponseFields(("order_id",), (*TRANSACTION[:-1], "status")),
+    "transaction": ResponseFields(TRANSACTION, ("status",)),
+    "create_card_invoice": ResponseFields(),
+    "v2_balance": ResponseFields(assumed=("error", "balance", "total")),
+    "v2_create_invoice": ResponseFields(),
+    "v2_create_wallet": ResponseFields(assumed=(*TRANSACTION, "status")),
+    "v2_countries": ResponseFields(assumed=COUNTRY),
+    "v2_services": ResponseFields(assumed=OFFER),
+    "v2_service_detail": ResponseFields(assumed=DETAIL),
+    "v2_country_statistics": ResponseFields(assumed=STATISTIC),
+    "v2_purchase": ResponseFields(("error", *PURCHASE)),
+    "v2_refund": ResponseFields(assumed=("error", "orderId")),
+    "v2_phone_status": ResponseFields(assumed=ORDER + MESSAGES),
+    "v2_bulk_phone_status": ResponseFields(assumed=ORDER + MESSAGES),
 }

@@ -9,9 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from smsonline.client import Client
-from smsonline.endpoints import ENDPOINTS, Catalogue
-from smsonline.errors import EndpointNotFound, Refused, UnknownOutcome, VendorError
-from smsonline.response import Answer
+from smsonline.endpoints import ENDPOINTS, Endpoints
+from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
+from smsonline.response import VendorResponse
 from topups.amounts import as_dollars, cents_of
 from topups.ports import (
     Answered,
@@ -57,7 +57,7 @@ class VendorGateway:
         account_id: str,
         units: Units | None = None,
         clock: Clock | None = None,
-        catalogue: Catalogue = ENDPOINTS,
+        catalogue: Endpoints = ENDPOINTS,
     ) -> None:
         self._client = client
         self._account_id = account_id
@@ -138,21 +138,21 @@ class VendorGateway:
         coin = {"currency": order.currency, "network": order.network} if rail.wallet else {}
         return {"amount": amount, **coin}
 
-    def _read(self, endpoint: str, params: Mapping[str, str] | None = None) -> tuple[Answer, Any]:
+    def _read(self, endpoint: str, params: Mapping[str, str] | None = None) -> tuple[VendorResponse, Any]:
         """An answer and its records. Raises ``LookupError`` when the vendor says it has nothing there."""
         try:
             answer = self._client.get(endpoint, params or {})
             return answer, self._records(endpoint, answer)
-        except (EndpointNotFound, Refused) as error:
+        except (EndpointNotFound, RequestRejected) as error:
             if params:
                 raise LookupError(str(error)) from None
             raise VendorUnavailable(str(error)) from None
         except (VendorError, KeyError, TypeError, ValueError) as error:
             raise VendorUnavailable(f"{endpoint}: {error}" if isinstance(error, KeyError) else str(error)) from None
 
-    def _records(self, endpoint: str, answer: Answer) -> Any:
-        found = answer.document
-        for step in filter(None, self._catalogue[endpoint].records.split(".")):
+    def _records(self, endpoint: str, answer: VendorResponse) -> Any:
+        found = answer.payload
+        for step in filter(None, self._catalogue[endpoint].records_path.split(".")):
             found = found[step]
         return found
 

@@ -13,7 +13,7 @@ from pipelines.cli.console import clear_errors, log_beside, print_table, say
 from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
-from smsonline.sandbox import Address, Sandbox, serve
+from smsonline.sandbox import Sandbox, SandboxAddress, serve
 from topups.decide import decide
 from topups.policy import Policy
 from topups.ports import Balance
@@ -65,7 +65,7 @@ def run_demo() -> None:
     say(f'look around: SMSONLINE_WAREHOUSE={WAREHOUSE} {sys.argv[0]} query "FROM marts.success_rates"')
 
 
-def _settings(address: Address, vendor: Sandbox) -> Settings:
+def _settings(address: SandboxAddress, vendor: Sandbox) -> Settings:
     """The sandbox's settings alone: nothing of the user's environment or file has a part in the demo."""
     return Settings.model_construct(
         user_id=vendor.user_id,

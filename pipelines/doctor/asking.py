@@ -18,8 +18,8 @@ from assets.samples import fields_by_name, sample
 from pipelines.doctor.samples import Known
 from pipelines.doctor.visits import KNOWN_WORDS, Subject, Visit
 from smsonline.client import Client
-from smsonline.errors import ConfigurationError, UnreadableAnswer, VendorError
-from smsonline.response import Answer
+from smsonline.errors import ConfigurationError, InvalidResponse, VendorError
+from smsonline.response import VendorResponse
 
 log = logging.getLogger("smsonline.doctor")
 
@@ -61,7 +61,7 @@ class Asker:
             return Visit(subject, params, error=ConfigurationError(subject.endpoint.name, str(error)))
         return self._met(subject, params, answer)
 
-    def _met(self, subject: Subject, params: Mapping[str, str], answer: Answer) -> Visit:
+    def _met(self, subject: Subject, params: Mapping[str, str], answer: VendorResponse) -> Visit:
         visit = Visit(
             subject,
             params,
@@ -71,23 +71,23 @@ class Asker:
             offset_seconds=_offset(answer),
         )
         try:
-            document = self.privacy.clean(answer.document) if subject.endpoint.private else answer.document
+            document = self.privacy.clean(answer.payload) if subject.endpoint.contains_pii else answer.payload
         except ValueError as error:
-            return replace(visit, error=UnreadableAnswer(subject.endpoint.name, type(error).__name__, status=200))
+            return replace(visit, error=InvalidResponse(subject.endpoint.name, type(error).__name__, status=200))
         examined = [self._examined(subject, each, params, answer, document) for each in subject.readers]
-        answer.__dict__.pop("document", None)  # takes many times the memory of its body
+        answer.__dict__.pop("payload", None)  # takes many times the memory of its body
         return replace(visit, examined=examined, sample=_sample(subject, document))
 
     def _examined(
-        self, subject: Subject, dataset: Dataset, params: Mapping[str, str], answer: Answer, document: Any
+        self, subject: Subject, dataset: Dataset, params: Mapping[str, str], answer: VendorResponse, document: Any
     ) -> Examined:
         arrived = Arrived(
             document,
-            dataset.records or subject.endpoint.records,
+            dataset.records or subject.endpoint.records_path,
             answer.server_date or answer.requested_at,
             self.account_id,
             params,
-            answer.document if subject.endpoint.private else None,
+            answer.payload if subject.endpoint.contains_pii else None,
             KNOWN_WORDS.get(dataset.name, {}),
         )
         try:
@@ -119,7 +119,7 @@ def _open_parameters(subject: Subject) -> list[str]:
     return sorted(name for name in subject.endpoint.parameters if name not in static)
 
 
-def _offset(answer: Answer) -> float | None:
+def _offset(answer: VendorResponse) -> float | None:
     """Seconds that the vendor's clock is ahead of this machine's."""
     if answer.server_date is None:
         return None

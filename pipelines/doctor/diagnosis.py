@@ -18,7 +18,7 @@ from pipelines.doctor.readings import contradictions, readings_of
 from pipelines.doctor.visits import Visit, subjects
 from pipelines.settings import Settings
 from smsonline.client import Client, utc_now
-from smsonline.config import CallPolicy
+from smsonline.config import ClientConfig
 from smsonline.errors import ConfigurationError
 
 # Above this the clocks are worth a word; the top-ups stop at the policy's own limit.
@@ -76,9 +76,9 @@ def diagnose(
     # Messages and full numbers are never looked at, whatever a sync may keep.
     privacy = privacy_of(account, hash_key=settings.phone_hash_key.get_secret_value())
     policy = _once(call_policy(settings))
-    with Client(account, catalogue=endpoints, policy=policy, now=now) as client:
+    with Client(account, endpoints=endpoints, config=policy, now=now) as client:
         prepare()
-        visits = Asker(client, account.user_id, privacy, policy.parallel).ask_all(asked)
+        visits = Asker(client, account.user_id, privacy, policy.max_concurrency).ask_all(asked)
     offsets = [visit.offset_seconds for visit in visits if visit.offset_seconds is not None]
     toml, notes = mends_of(visits, settings)
     return Diagnosis(
@@ -92,10 +92,10 @@ def diagnose(
     )
 
 
-def _once(policy: CallPolicy) -> CallPolicy:
+def _once(policy: ClientConfig) -> ClientConfig:
     """The same budget, but no repeats and less patience: trouble is a finding here."""
     return dataclasses.replace(
-        policy, attempts=1, read_timeout_seconds=READ_TIMEOUT_SECONDS, total_deadline_seconds=DEADLINE_SECONDS
+        policy, max_attempts=1, read_timeout_seconds=READ_TIMEOUT_SECONDS, total_timeout_seconds=DEADLINE_SECONDS
     )
 
 

@@ -9,8 +9,8 @@ import msgspec
 
 from pipelines.doctor.diagnosis import Diagnosis, as_document
 from pipelines.settings import SettingsError
-from smsonline.config import Account
-from smsonline.secret_masking import Redactor
+from smsonline.config import Credentials
+from smsonline.secret_masking import SecretMasker
 
 FINDINGS = "findings.json"
 ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -24,20 +24,20 @@ def folder_for(folder: Path) -> None:
         raise SettingsError(f"--save {folder}: {error.strerror}") from None
 
 
-def save(diagnosis: Diagnosis, folder: Path, account: Account) -> None:
+def save(diagnosis: Diagnosis, folder: Path, account: Credentials) -> None:
     """One file per answer and ``findings.json``; an older sample of an endpoint without an answer goes.
 
     Raises ``SettingsError`` when the folder cannot be written.
     """
-    redactor = Redactor([account.api_key, account.user_id])
+    redactor = SecretMasker([account.api_key, account.user_id])
     try:
         for visit in diagnosis.visits:
             file = folder / f"{visit.name}.json"
             if visit.sample is None:
                 file.unlink(missing_ok=True)
             else:
-                file.write_bytes(redactor.data(_pretty(visit.sample)))
-        (folder / FINDINGS).write_bytes(redactor.data(_pretty(as_document(diagnosis))))
+                file.write_bytes(redactor.mask_bytes(_pretty(visit.sample)))
+        (folder / FINDINGS).write_bytes(redactor.mask_bytes(_pretty(as_document(diagnosis))))
     except OSError as error:
         raise SettingsError(f"--save {folder}: {error.strerror}") from None
 

@@ -13,8 +13,8 @@ from assets.findings import Examined, Finding
 from assets.probes import PROBES
 from assets.samples import told
 from smsonline.endpoints import Endpoint
-from smsonline.errors import AuthenticationRefused, EndpointNotFound, Refused, UnreadableAnswer, VendorError
-from smsonline.response_fields import SHAPES
+from smsonline.errors import AuthenticationFailed, EndpointNotFound, InvalidResponse, RequestRejected, VendorError
+from smsonline.response_fields import RESPONSE_FIELDS
 from topups import statuses
 
 Verdict = Literal["ok", "note", "breaking", "not tried"]
@@ -42,7 +42,7 @@ class Subject:
     @property
     def basis(self) -> str:
         """What is known about path and answer: documented, or how much of it is assumed."""
-        shape = SHAPES[self.endpoint.name]
+        shape = RESPONSE_FIELDS[self.endpoint.name]
         if self.endpoint.assumed:
             known = "assumed"
         elif shape.assumed:
@@ -106,13 +106,13 @@ class Visit:
         error = self.error
         if error is None:
             return ""
-        quotes = error.status is not None and not isinstance(error, UnreadableAnswer)
+        quotes = error.status is not None and not isinstance(error, InvalidResponse)
         # A refused key is the same problem everywhere, however each endpoint words it.
-        if isinstance(error, AuthenticationRefused) or (self.subject.endpoint.private and quotes):
-            return f"{self.name}: {error.happened} (HTTP {error.status}); {error.next_step}"
+        if isinstance(error, AuthenticationFailed) or (self.subject.endpoint.contains_pii and quotes):
+            return f"{self.name}: {error.summary} (HTTP {error.status}); {error.hint}"
         # Without a status the words are this machine's own, and may name an address.
         text = str(error) if error.status is None else told(str(error))
-        if self.name == "transaction" and isinstance(error, EndpointNotFound | Refused):
+        if self.name == "transaction" and isinstance(error, EndpointNotFound | RequestRejected):
             return f"{text}; that an invoice's payId is its order_id is assumed"
         return text
 
@@ -123,7 +123,7 @@ def subjects(
     """Every endpoint that only reads, in the catalogue's order. ``overridden`` names endpoints and datasets."""
     found = []
     for endpoint in endpoints.values():
-        if endpoint.creates or endpoint.method != "GET":
+        if endpoint.mutates or endpoint.method != "GET":
             continue
         readers = tuple(each for each in datasets.values() if each.endpoint == endpoint.name)
         changed = {endpoint.name, *(each.name for each in readers)} & overridden

@@ -93,7 +93,7 @@ def topup_context(
     time = clock or SystemClock()
     forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
     environment = kill_environment(settings)
-    with Client(account, catalogue=endpoints, policy=calls, now=time.now) as client:
+    with Client(account, endpoints=endpoints, config=calls, now=time.now) as client:
         gateway = VendorGateway(client, account.user_id, units, time, endpoints)
         asked = burn or (lambda: forecaster.burn(time.now()))
         yield Context(ledger, gateway, policy, time, environment=environment, burn=asked)

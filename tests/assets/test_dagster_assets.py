@@ -18,7 +18,7 @@ from pipelines.definitions import definitions
 from pipelines.jobs import SYNC_ALL, all_jobs
 from pipelines.settings import Settings
 from smsonline.endpoints import ENDPOINTS
-from smsonline.errors import Refused, ServerFault
+from smsonline.errors import RequestRejected, ServerError
 from smsonline.sandbox import Sandbox, serve
 from warehouse.batch import Counts, Outcome
 
@@ -178,7 +178,7 @@ class Ends:
 
 @pytest.mark.parametrize(
     ("status", "failure", "times"),
-    [("rejected", None, 1), ("failed", Refused("balance"), 1), ("failed", ServerFault("balance"), 2)],
+    [("rejected", None, 1), ("failed", RequestRejected("balance"), 1), ("failed", ServerError("balance"), 2)],
 )
 def test_only_trouble_that_may_pass_obeys_a_retry_policy(status, failure, times):
     account = Ends(Outcome(status, Counts(fetched=3, rejected=3), "balances: no"), failure)

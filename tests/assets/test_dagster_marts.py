@@ -47,7 +47,7 @@ class Account:
 
     def data_path(self) -> AbstractContextManager[DataPath]:
         """On the sandbox's clock."""
-        return data_path(self.settings, now=lambda: datetime.fromtimestamp(self.sandbox.world.clock.instant(), UTC))
+        return data_path(self.settings, now=lambda: datetime.fromtimestamp(self.sandbox.state.clock.instant(), UTC))
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

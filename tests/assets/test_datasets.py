@@ -115,7 +115,7 @@ def test_the_endpoint_reads_and_takes_the_parameters(dataset: Dataset) -> None:
     endpoint = ENDPOINTS[dataset.endpoint]
     asked = set(dataset.params) | set(dataset.fan_out.params if dataset.fan_out else ())
     assert endpoint.method == "GET"
-    assert not endpoint.creates
+    assert not endpoint.mutates
     assert asked == endpoint.parameters
 
 
@@ -141,6 +141,6 @@ def test_only_the_list_that_a_limit_cuts_is_incomplete() -> None:
 
 
 def test_phone_numbers_have_no_column_in_full() -> None:
-    private = [name for name, dataset in DATASETS.items() if ENDPOINTS[dataset.endpoint].private]
+    private = [name for name, dataset in DATASETS.items() if ENDPOINTS[dataset.endpoint].contains_pii]
     assert private == ["inventory"]
     assert {"text", "code", "phone", "phone_number", "sms"}.isdisjoint(DATASETS["inventory"].table.business)

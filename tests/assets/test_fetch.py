@@ -11,7 +11,7 @@ from assets.fetch import Fetcher
 from assets.privacy import Privacy
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, with_overrides
-from smsonline.errors import ServerFault
+from smsonline.errors import ServerError
 from smsonline.sandbox import Sandbox
 
 LANES = 27
@@ -52,7 +52,7 @@ def test_one_failure_is_told_to_everyone_who_waits_for_the_answer(sandbox: Sandb
     sandbox.faults.add("balance", "http_500")
     fetch = fetcher(vendor_client).fetch
     for name in ("balances", "discount_tiers"):
-        with pytest.raises(ServerFault):
+        with pytest.raises(ServerError):
             fetch(DATASETS[name])
     assert sandbox.requests.counts()["balance"] == 4  # one call with its repeats
 
@@ -81,7 +81,7 @@ def test_a_list_of_another_shape_refuses_the_fan_out(sandbox: Sandbox, vendor_cl
 
 def test_a_private_answer_is_clean_in_every_form(sandbox: Sandbox, vendor_client: Client) -> None:
     (share,) = fetcher(vendor_client).fetch(DATASETS["inventory"]).shares
-    orders = list(sandbox.world.account.orders.values())
+    orders = list(sandbox.state.account.orders.values())
     kept = share.source.body.decode() + repr(share.source.document)  # type: ignore[attr-defined]
     assert orders
     for order in orders:

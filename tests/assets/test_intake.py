@@ -12,7 +12,7 @@ from assets.datasets import DATASETS
 from assets.fetch import Fetched, Missing, Received, Share
 from assets.intake import Intake
 from smsonline.errors import TimedOut
-from smsonline.response import Answer
+from smsonline.response import VendorResponse
 from warehouse.batch import Load, Outcome
 from warehouse.connection import opened
 from warehouse.migrate import migrate, shape
@@ -33,7 +33,7 @@ def path(warehouse_path: Path) -> Path:
 def share(body: Any, minute: int = 0, part: str = "", **params: str) -> Share:
     text = body if isinstance(body, bytes) else json.dumps({"ok": True, "body": body}).encode()
     at = NOON + timedelta(minutes=minute)
-    answer = Answer("statistics", params, at, 5, 200, text, hashlib.sha256(text).hexdigest())
+    answer = VendorResponse("statistics", params, at, 5, 200, text, hashlib.sha256(text).hexdigest())
     return Share(part, params, Received(answer, None))
 
 

@@ -16,7 +16,7 @@ TIER = {"threshold": 8000, "multiplier": 0.8, "label": "-20%"}
 
 def records(name: str, document: Any, place: str | None = None) -> list[Any]:
     dataset = DATASETS[name]
-    return records_in(document, dataset, place or dataset.records or ENDPOINTS[dataset.endpoint].records)
+    return records_in(document, dataset, place or dataset.records or ENDPOINTS[dataset.endpoint].records_path)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from assets.datasets import DATASETS
 from assets.privacy import privacy_of
 from assets.sync import DataPath, Result
 from smsonline.client import Client
-from smsonline.config import Account
+from smsonline.config import Credentials
 from smsonline.sandbox import KINDS, Sandbox
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
@@ -26,7 +26,7 @@ MARKET = ("countries", "services", "popular", "statistics")
 
 @pytest.fixture
 def data_path(vendor_client: Client, sandbox: Sandbox, warehouse_path: Path) -> DataPath:
-    account = Account(sandbox.user_id, sandbox.api_key)
+    account = Credentials(sandbox.user_id, sandbox.api_key)
     return DataPath(vendor_client, sandbox.user_id, warehouse_path, privacy_of(account))
 
 
@@ -94,7 +94,7 @@ def story(
     """Three syncs: into an empty file, again at once, and two hours later."""
     sandbox, client = shared_vendor
     path = tmp_path_factory.mktemp("story") / "warehouse.duckdb"
-    data_path = DataPath(client, sandbox.user_id, path, privacy_of(Account(sandbox.user_id, sandbox.api_key)))
+    data_path = DataPath(client, sandbox.user_id, path, privacy_of(Credentials(sandbox.user_id, sandbox.api_key)))
     passes = []
     for hours in (0, 0, 2):
         sandbox.advance(hours * 3600)
@@ -198,8 +198,8 @@ def test_failed_parts_of_a_fan_out_leave_their_rows_and_the_rest_is_loaded(
 def test_no_message_code_or_number_reaches_any_byte_of_the_file(data_path: DataPath, sandbox: Sandbox) -> None:
     sandbox.advance(30 * 60)
     sync(data_path, "inventory")
-    now = sandbox.world.clock.instant()
-    orders = list(sandbox.world.account.orders.values())
+    now = sandbox.state.clock.instant()
+    orders = list(sandbox.state.account.orders.values())
     messages = [message for order in orders for message in order.received(now)]
     assert messages
     kept = data_path.warehouse.read_bytes()

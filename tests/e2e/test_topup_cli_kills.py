@@ -11,7 +11,7 @@ import sys
 import pytest
 from topup_process import POLICY
 
-from smsonline.sandbox.simulation.state import World
+from smsonline.sandbox.simulation.state import SandboxState
 from topups.policy import REQUIRED
 from topups.states import State
 from warehouse.crashpoints import VARIABLE
@@ -24,7 +24,7 @@ COMMAND = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
 @pytest.fixture
 def smsonline(till, tmp_path):
     """Runs a command in a fresh interpreter, on this machine's clock, which the vendor's follows."""
-    till.sandbox.world = World(7, "small", till.sandbox.user_id, None)
+    till.sandbox.state = SandboxState(7, "small", till.sandbox.user_id, None)
     account, home = till.account, {name: text for name, text in os.environ.items() if not name.startswith("SMSONLINE_")}
     home |= {"SMSONLINE_USER_ID": account.user_id, "SMSONLINE_API_KEY": account.api_key}
     home |= {"SMSONLINE_BASE_URL": account.base_url, "SMSONLINE_V2_BASE_URL": account.v2_base_url}

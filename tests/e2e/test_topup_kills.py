@@ -41,7 +41,7 @@ def test_a_kill_at_any_step_leaves_one_request_and_a_ledger_that_knows_the_payme
 def test_a_kill_while_reconciling_loses_nothing(till, step):
     till.job().run()
     paid = till.payments(State.OPEN)[0]
-    till.sandbox.world.account.bill("cryptomus", 700, till.sandbox.world.clock.instant())
+    till.sandbox.state.account.create_invoice("cryptomus", 700, till.sandbox.state.clock.instant())
     till.sandbox.pay(paid.vendor_payment_id, paid.amount_cents)
     assert till.job(reconcile=True, waits=(1,), die_at=step).run() == -signal.SIGKILL
     assert till.job(reconcile=True, waits=(0, 6, 1)).run() == 0

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 from forked import FORKS
 
-from smsonline.client import CallPolicy, Client
-from smsonline.config import Account
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
 from topups.context import Context, Step, drive
 from topups.ledger import open_ledger
 from topups.notices import deliver
@@ -47,7 +47,7 @@ class Job:
     """
 
     ledger: Path
-    account: Account
+    account: Credentials
     now: datetime
     rail: str = "v3_invoice"
     waits: tuple[float, ...] = (0,)
@@ -101,10 +101,10 @@ def work(job: Job) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock = Clock(job.now)
-    policy = CallPolicy(read_timeout_seconds=job.patience, requests_per_second=1000, requests_per_minute=10_000)
+    policy = ClientConfig(read_timeout_seconds=job.patience, requests_per_second=1000, requests_per_minute=10_000)
     with (
         open_ledger(f"sqlite:///{job.ledger}") as ledger,
-        Client(job.account, policy=policy, now=clock.now, sleep=lambda _: None) as client,
+        Client(job.account, config=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)
         context = Context(ledger, gateway, job.policy, clock, environment={})
@@ -115,11 +115,11 @@ def work(job: Job) -> None:
             drive(deliver(ledger, Listener(), job.account.user_id, clock), at)
 
 
-def _let_pass(account: Account, minutes: float) -> None:
+def _let_pass(account: Credentials, minutes: float) -> None:
     if minutes:
         url = account.base_url.removesuffix("/v3") + "/__sandbox__/advance"
         httpx.post(url, json={"seconds": minutes * 60}, verify=False).raise_for_status()
 
 
 # The certificates are read once per process: here, and not in each fork.
-Client(Account("nobody", "no-key")).close()
+Client(Credentials("nobody", "no-key")).close()

@@ -6,15 +6,15 @@ import pytest
 
 from smsonline.errors import (
     ActionRequired,
-    AuthenticationRefused,
+    AuthenticationFailed,
+    ConnectionFailed,
     EndpointNotFound,
+    InvalidResponse,
     RateLimited,
-    Refused,
-    ServerFault,
+    RequestRejected,
+    ServerError,
     TimedOut,
     UnexpectedRedirect,
-    Unreachable,
-    UnreadableAnswer,
 )
 from smsonline.sandbox import KINDS
 
@@ -22,29 +22,29 @@ ATTEMPTS = 4
 # kind: what a read raises, and how many requests that takes
 RAISED = {
     "http_429": (RateLimited, ATTEMPTS),
-    "http_500": (ServerFault, ATTEMPTS),
-    "http_502": (ServerFault, ATTEMPTS),
-    "http_503": (ServerFault, ATTEMPTS),
-    "http_400": (Refused, 1),
-    "http_401": (AuthenticationRefused, 1),
-    "http_403": (AuthenticationRefused, 1),
+    "http_500": (ServerError, ATTEMPTS),
+    "http_502": (ServerError, ATTEMPTS),
+    "http_503": (ServerError, ATTEMPTS),
+    "http_400": (RequestRejected, 1),
+    "http_401": (AuthenticationFailed, 1),
+    "http_403": (AuthenticationFailed, 1),
     "http_404": (EndpointNotFound, 1),
     "http_222": (ActionRequired, 1),
     "redirect": (UnexpectedRedirect, 1),
     "timeout": (TimedOut, ATTEMPTS),
-    "drop": (Unreachable, ATTEMPTS),
-    "garbage": (UnreadableAnswer, ATTEMPTS),
-    "html": (UnreadableAnswer, ATTEMPTS),
-    "empty_body": (UnreadableAnswer, ATTEMPTS),
-    "not_ok": (Refused, 1),
-    "drop_midway": (Unreachable, ATTEMPTS),
-    "truncated": (UnreadableAnswer, ATTEMPTS),
-    "commit_then_500": (ServerFault, ATTEMPTS),
-    "commit_then_503": (ServerFault, ATTEMPTS),
-    "commit_then_drop": (Unreachable, ATTEMPTS),
+    "drop": (ConnectionFailed, ATTEMPTS),
+    "garbage": (InvalidResponse, ATTEMPTS),
+    "html": (InvalidResponse, ATTEMPTS),
+    "empty_body": (InvalidResponse, ATTEMPTS),
+    "not_ok": (RequestRejected, 1),
+    "drop_midway": (ConnectionFailed, ATTEMPTS),
+    "truncated": (InvalidResponse, ATTEMPTS),
+    "commit_then_500": (ServerError, ATTEMPTS),
+    "commit_then_503": (ServerError, ATTEMPTS),
+    "commit_then_drop": (ConnectionFailed, ATTEMPTS),
     "commit_then_timeout": (TimedOut, ATTEMPTS),
-    "commit_then_garbage": (UnreadableAnswer, ATTEMPTS),
-    "commit_then_html": (UnreadableAnswer, ATTEMPTS),
+    "commit_then_garbage": (InvalidResponse, ATTEMPTS),
+    "commit_then_html": (InvalidResponse, ATTEMPTS),
     "commit_then_redirect": (UnexpectedRedirect, 1),
 }
 # Wrong data, but answers: the client hands them on, the normaliser judges them.
@@ -73,7 +73,7 @@ def test_a_fault_that_stays_is_an_error_of_its_own_kind(sandbox, client, kind):
 @pytest.mark.parametrize("kind", [kind for kind, (_, requests) in RAISED.items() if requests > 1])
 def test_a_fault_that_passes_is_overcome(sandbox, client, kind):
     sandbox.faults.add("balance", kind, times=2)
-    assert client.get("balance").document["ok"] is True
+    assert client.get("balance").payload["ok"] is True
     assert sandbox.requests.count("balance") == 3
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from assets.privacy import privacy_of
 from assets.sync import DataPath
-from smsonline.client import CallPolicy, Client
-from smsonline.config import Account
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
 from smsonline.sandbox import KINDS, Sandbox, serve
 from warehouse.connection import opened
 
@@ -41,10 +41,10 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
     clock = Clock()
     sandbox = Sandbox(now=clock)
     with serve(sandbox) as address:
-        account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
-        policy = CallPolicy(read_timeout_seconds=0.3, total_deadline_seconds=1)
+        account = Credentials(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+        policy = ClientConfig(read_timeout_seconds=0.3, total_timeout_seconds=1)
         path = tmp_path_factory.mktemp("faults") / "warehouse.duckdb"
-        with Client(account, policy=policy, sleep=lambda seconds: None, now=clock) as client:
+        with Client(account, config=policy, sleep=lambda seconds: None, now=clock) as client:
             data = DataPath(client, account.user_id, path, privacy_of(account))
             assert next(data.sync(["statistics"])).outcome.status == OK
             yield sandbox, data, clock

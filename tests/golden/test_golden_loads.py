@@ -25,8 +25,8 @@ from assets.overrides import with_overrides
 from assets.privacy import privacy_of
 from assets.replay import Replay
 from assets.sync import DataPath
-from smsonline.client import CallPolicy, Client
-from smsonline.config import Account
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS
 from warehouse.batch import Counts, Outcome
 from warehouse.connection import opened
@@ -35,7 +35,7 @@ from warehouse.migrate import migrate, shape
 CASES = sorted(Path(__file__).with_name("cases").glob("*.json"))
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 REPEATED = re.compile(rb"<<(.)\*(\d+)>>")
-UNHURRIED = CallPolicy(attempts=1, requests_per_second=100_000, requests_per_minute=1_000_000)
+UNHURRIED = ClientConfig(max_attempts=1, requests_per_second=100_000, requests_per_minute=1_000_000)
 
 
 class Told(msgspec.Struct, forbid_unknown_fields=True):
@@ -86,9 +86,9 @@ class Story:
             found = next((body for end, body in bodies.items() if request.url.path.endswith(end)), None)
             return httpx.Response(404) if found is None else httpx.Response(200, content=respell(bytes(found)))
 
-        account = Account(told.account, "a-key-of-tests")
+        account = Credentials(told.account, "a-key-of-tests")
         instant = START + timedelta(minutes=minute)
-        with Client(account, policy=UNHURRIED, now=lambda: instant, transport=httpx.MockTransport(answer)) as client:
+        with Client(account, config=UNHURRIED, now=lambda: instant, transport=httpx.MockTransport(answer)) as client:
             privacy = privacy_of(account, hash_key="a-hash-key-of-tests")
             path = DataPath(client, told.account, self.warehouse, privacy, self.datasets, ENDPOINTS, told.accept_shrink)
             return next(path.sync([self.case.dataset])).outcome

@@ -8,7 +8,7 @@ from typing import Any
 
 from smsonline.endpoints import ENDPOINTS
 
-READS = {name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET" and not endpoint.creates}
+READS = {name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET" and not endpoint.mutates}
 CANARY = "canary-7f3a91c2d4e8"
 Change = Callable[[Any], Any]
 

@@ -13,7 +13,7 @@ from doctor_vendor import (
 from assets.datasets import DATASETS
 from pipelines.doctor.asking import SAMPLE_RECORDS
 from smsonline.client import Client
-from smsonline.config import Account
+from smsonline.config import Credentials
 
 pytest_plugins = ("doctor_shop",)
 
@@ -57,8 +57,8 @@ def test_neither_key_nor_number_nor_message_is_told_or_saved_whatever_happens(
 ):
     monkeypatch.setenv("SMSONLINE_KEEP_MESSAGES", "true")
     caplog.set_level("DEBUG")
-    with Client(Account(vendor.user_id, CANARY, *_addresses())) as client:
-        orders = client.get("inventory", {"limit": "1000"}).document["body"]
+    with Client(Credentials(vendor.user_id, CANARY, *_addresses())) as client:
+        orders = client.get("inventory", {"limit": "1000"}).payload["body"]
     secrets = {order["phoneNumber"] for order in orders} | {m["text"] for order in orders for m in order["sms"]}
     assert len(secrets) > 100
     secrets.add(CANARY)

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("same_day")
 
 def really_burnt(vendor: Sandbox, hours: int) -> float:
     """US cents per hour of what the account bought lately and kept."""
-    now = vendor.world.settle()
-    orders = [order for order in vendor.world.account.orders.values() if now - order.bought_at < hours * 3600]
+    now = vendor.state.process_due_events()
+    orders = [order for order in vendor.state.account.orders.values() if now - order.bought_at < hours * 3600]
     return sum(order.price_cents for order in orders if order.status(now) != "refunded") / hours
 
 
@@ -37,7 +37,7 @@ def test_a_plan_tells_burn_runway_and_reorder_point_of_the_account(shop, synced,
     assert found["burn_cents_per_hour"] == pytest.approx(really_burnt(synced.vendor, found["known_hours"]), rel=0.3)
     assert found["known_hours"] > 90  # orders tell of the days before the first sync
     assert 0 < found["hours_to_empty_p10"] <= found["hours_to_empty"]
-    balance = shop.world.account.balance_cents
+    balance = shop.state.account.balance_cents
     assert found["hours_to_empty"] == pytest.approx(balance / found["burn_cents_per_hour"], rel=0.25)
     assert 0 < found["reorder_cents"] < 40 * found["burn_cents_per_hour"]
     assert (found["lead_hours_p90"], found["lead_payments"]) == (2.0, 0)
@@ -60,7 +60,7 @@ def test_advice_changes_no_amount(shop, warehouse, command):
 
 
 def test_slow_payments_are_asked_for_before_the_threshold_is_reached(shop, warehouse, command, set_topup):
-    balance = shop.world.account.balance_cents
+    balance = shop.state.account.balance_cents
     threshold, target = balance // 2, balance * 3
     set_topup(MODE="dry_run", THRESHOLD_CENTS=str(threshold), TARGET_CENTS=str(target), AMOUNT_MAX_CENTS="90000")
     set_topup(CAP_DAY_CENTS="90000", CAP_WEEK_CENTS="90000")
@@ -90,7 +90,7 @@ def test_before_anything_was_known_there_is_no_forecast(shop, synced, warehouse,
 def test_status_tells_runway_burn_and_reorder_point(shop, synced, warehouse, command):
     found = plan(command)["forecast"]
     (account,) = command("status", "--json").document["accounts"]
-    assert account["balance_cents"] == synced.vendor.world.account.balance_cents
+    assert account["balance_cents"] == synced.vendor.state.account.balance_cents
     for name in ("burn_cents_per_hour", "reorder_cents", "known_hours"):
         assert account[name] == pytest.approx(found[name], rel=0.05)
     line = next(line for line in command("status").out.splitlines() if line.startswith("account "))

@@ -28,11 +28,11 @@ def test_a_synced_warehouse_gives_a_page_with_its_own_figures(vendor, command):
     done = command("report")
     assert (done.code, done.out, done.err) == (0, "data/report.html\n", "")
     text = Path("data/report.html").read_text("utf-8")
-    balance = vendor.world.account.balance_cents / 100
+    balance = vendor.state.account.balance_cents / 100
     assert f"${balance:,.2f}" in text and f"Balance of account {vendor.user_id}" in text
     assert "10 of 10" in text and "12 of 12 countries" in text
-    assert vendor.api_key not in text and vendor.world.account.orders
-    assert not [order.phone for order in vendor.world.account.orders.values() if order.phone in text]
+    assert vendor.api_key not in text and vendor.state.account.orders
+    assert not [order.phone for order in vendor.state.account.orders.values() if order.phone in text]
 
 
 def test_a_missing_warehouse_gives_a_page_and_a_line_that_say_what_to_run_first(home, command):

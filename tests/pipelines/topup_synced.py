@@ -47,7 +47,7 @@ def _synced(clock: time_machine.Traveller, folders: pytest.TempPathFactory) -> S
             clock.move_to(at := NOW - left * STEP)
             vendor.advance(0)
             if left == STEPS - 3:
-                invoice = vendor.world.account.bill("cryptomus", TOP_UP, round(at.timestamp()))
+                invoice = vendor.state.account.create_invoice("cryptomus", TOP_UP, round(at.timestamp()))
                 vendor.pay(invoice.uuid, TOP_UP)
             with data_path(settings) as path:
                 assert all(result.outcome.status == "ok" for result in path.sync(MONEY))

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsonline.pii import add_phone_hashes, hash_phone, mask_phone, redact_private
+from smsonline.pii import add_phone_hashes, hash_phone, mask_phone, redact_pii
 
 HASH_KEY = b"hash key"
 ORDER = {
@@ -27,8 +27,8 @@ REDACTED = ORDER | {
 }
 
 
-def redact(document):
-    return redact_private(document, hash_key=HASH_KEY)
+def redact(payload):
+    return redact_pii(payload, hash_key=HASH_KEY)
 
 
 @pytest.mark.parametrize(
@@ -43,21 +43,21 @@ def redact(document):
         lambda order: {"ok": True, "body": {"20046875": order}},
     ],
 )
-def test_an_order_is_redacted_wherever_it_stands(wrap):
-    document = wrap(ORDER)
-    before = copy.deepcopy(document)
-    assert redact(document) == wrap(REDACTED)
-    assert document == before
+def test_order_is_redacted_at_any_depth(wrap):
+    payload = wrap(ORDER)
+    before = copy.deepcopy(payload)
+    assert redact(payload) == wrap(REDACTED)
+    assert payload == before
 
 
-def test_the_mask_keeps_four_digits_and_short_numbers_none():
+def test_mask_shows_last_four_digits_of_long_numbers():
     assert mask_phone("13125550147") == "*******0147"
     assert mask_phone("+1 312 555-0147") == "*******0147"
     assert mask_phone("12345") == "*****"
     assert mask_phone("") == ""
 
 
-def test_the_hash_depends_on_number_and_key_only():
+def test_hash_depends_on_number_and_key_only():
     assert hash_phone("13125550147", b"a") == hash_phone("+1 (312) 555-0147", b"a")
     assert hash_phone("13125550147", b"a") != hash_phone("13125550147", b"b")
     assert hash_phone("13125550147", b"a") != hash_phone("13125550148", b"a")
@@ -65,22 +65,22 @@ def test_the_hash_depends_on_number_and_key_only():
 
 
 @pytest.mark.parametrize("number", [13125550147, "+13125550147", Decimal("13125550147"), Decimal("13125550147.0")])
-def test_a_number_of_any_type_gives_the_same_mask_and_hash(number):
+def test_number_type_does_not_change_mask_and_hash(number):
     redacted = redact({"orderId": "1", "phoneNumber": number})
     assert redacted == {"orderId": "1", "phoneNumber": "*******0147", "phoneHash": REDACTED["phoneHash"]}
 
 
-def test_a_missing_number_stays_missing():
+def test_null_number_stays_null():
     assert redact({"phoneNumber": None}) == {"phoneNumber": None, "phoneHash": None}
     assert redact({"phoneNumber": ["13125550147"]}) == {"phoneNumber": "[redacted]", "phoneHash": None}
 
 
 @pytest.mark.parametrize("value", ["code 428113", 428113, Decimal("4.2"), ["428113"], {"n": "428113"}])
-def test_an_unknown_field_of_an_order_is_taken_for_a_message(value):
+def test_unknown_order_field_is_redacted(value):
     assert redact({"orderId": "1", "last": value}) == {"orderId": "1", "last": "[redacted]"}
 
 
-def test_booleans_and_nulls_are_no_messages():
+def test_booleans_and_nulls_are_not_redacted():
     assert redact({"orderId": "1", "seen": True, "last": None}) == {"orderId": "1", "seen": True, "last": None}
 
 
@@ -96,25 +96,25 @@ def test_booleans_and_nulls_are_no_messages():
         ([{"receivedAtUTC": {"text": "428113"}}], [{}]),
     ],
 )
-def test_of_messages_only_their_times_stay(messages, left):
+def test_messages_retain_only_their_times(messages, left):
     assert redact({"orderId": "1", "sms": messages}) == {"orderId": "1", "sms": left}
 
 
-def test_a_harmless_name_does_not_let_a_nested_message_through():
+def test_safe_field_with_nested_value_is_redacted():
     assert redact({"orderId": "1", "service": {"text": "428113"}})["service"] == "[redacted]"
 
 
-def test_outside_of_orders_only_the_envelope_is_known():
-    document = {"ok": True, "error": None, "n": "428113", "messages": ["code 428113"], "13125550147": ORDER}
-    redacted = redact(document)
+def test_outside_orders_only_envelope_is_safe():
+    payload = {"ok": True, "error": None, "n": "428113", "messages": ["code 428113"], "13125550147": ORDER}
+    redacted = redact(payload)
     assert "428113" not in str(redacted)
     assert "13125550147" not in str(redacted)
     assert redacted["ok"] is True
     assert redacted[hash_phone("13125550147", HASH_KEY)] == REDACTED
 
 
-def test_hashes_can_be_added_while_everything_is_kept():
+def test_add_phone_hashes_changes_nothing_else():
     order = {"orderId": "1", "phoneNumber": "13125550147", "sms": [{"text": "code 123456"}]}
-    kept = add_phone_hashes({"ok": True, "body": [order]}, hash_key=b"k")["body"][0]
-    assert kept == order | {"phoneHash": hash_phone("13125550147", b"k")}
+    hashed = add_phone_hashes({"ok": True, "body": [order]}, hash_key=b"k")["body"][0]
+    assert hashed == order | {"phoneHash": hash_phone("13125550147", b"k")}
     assert "phoneHash" not in order

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsonline.secret_masking import LOG_FILTER, RedactingFilter, Redactor, guard_loggers
+from smsonline.secret_masking import LOG_FILTER, SecretMasker, SecretMaskingFilter, mask_secrets_in_logs
 
 KEY = "canary-KEY/9f+c3&e7=d1 ü"
 
 
 @pytest.mark.parametrize(
-    "spelled",
+    "encoded",
     [
         KEY,
         quote(KEY, safe=""),
@@ -27,18 +27,18 @@ KEY = "canary-KEY/9f+c3&e7=d1 ü"
         repr(KEY.encode()),
     ],
 )
-def test_the_key_is_masked_however_it_is_written(spelled):
-    for text in (f"before {spelled} after", f"x={spelled}", spelled):
-        assert "9f" not in Redactor([KEY]).text(text)
-    assert b"9f" not in Redactor([KEY]).data(b'{"echo":"' + spelled.encode() + b'"}')
+def test_key_is_masked_in_every_encoding(encoded):
+    for text in (f"before {encoded} after", f"x={encoded}", encoded):
+        assert "9f" not in SecretMasker([KEY]).mask_text(text)
+    assert b"9f" not in SecretMasker([KEY]).mask_bytes(b'{"echo":"' + encoded.encode() + b'"}')
 
 
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["C"]), min_size=8), st.text(max_size=20))
-def test_no_key_survives_in_url_or_json(key, around):
-    redactor = Redactor([key])
-    assert quote(key, safe="") not in redactor.text(f"https://h/p?apiKey={quote(key, safe='')}&a=1")
-    assert json.dumps(key)[1:-1] not in redactor.text(json.dumps({"x": key}))
-    assert key.encode() not in redactor.data(f"<{key}>".encode())
+def test_any_key_is_masked_in_url_and_json(key, around):
+    masker = SecretMasker([key])
+    assert quote(key, safe="") not in masker.mask_text(f"https://h/p?apiKey={quote(key, safe='')}&a=1")
+    assert json.dumps(key)[1:-1] not in masker.mask_text(json.dumps({"x": key}))
+    assert key.encode() not in masker.mask_bytes(f"<{key}>".encode())
 
 
 @pytest.mark.parametrize(
@@ -54,35 +54,35 @@ def test_no_key_survives_in_url_or_json(key, around):
         '{"api_key":"ab"}',
     ],
 )
-def test_a_short_key_is_masked_by_its_field_name(text):
-    masked = Redactor(["ab"]).text(text)
+def test_short_key_is_masked_by_field_name(text):
+    masked = SecretMasker(["ab"]).mask_text(text)
     assert "ab" not in masked.replace("/balance", "").replace("getBalance", "")
     assert "***" in masked
 
 
-def test_short_keys_do_not_shred_ordinary_texts():
-    assert Redactor(["ab"]).text("the cable is about to fail") == "the cable is about to fail"
-    assert Redactor(["1234"]).text("order 20123456") == "order 20123456"
-    assert Redactor(["1234"]).text("key 1234.") == "key ***."
-    assert Redactor(["", "ab"]).data(b'{"a":"about"}') == b'{"a":"about"}'
+def test_short_keys_do_not_change_ordinary_text():
+    assert SecretMasker(["ab"]).mask_text("the cable is about to fail") == "the cable is about to fail"
+    assert SecretMasker(["1234"]).mask_text("order 20123456") == "order 20123456"
+    assert SecretMasker(["1234"]).mask_text("key 1234.") == "key ***."
+    assert SecretMasker(["", "ab"]).mask_bytes(b'{"a":"about"}') == b'{"a":"about"}'
 
 
-def test_masking_keeps_the_other_parameters():
-    assert Redactor([KEY]).text("?apiKey=x&amount=5") == "?apiKey=***&amount=5"
-    assert Redactor([]).url("https://me:pw@host/p?key=x") == "https://***@host/p?key=***"
+def test_masking_retains_other_parameters():
+    assert SecretMasker([KEY]).mask_text("?apiKey=x&amount=5") == "?apiKey=***&amount=5"
+    assert SecretMasker([]).mask_url("https://me:pw@host/p?key=x") == "https://***@host/p?key=***"
 
 
-def test_a_body_stays_json_and_an_innocent_one_stays_the_same_object():
+def test_masked_body_is_json_and_clean_body_same_object():
     body = json.dumps({"apiKey": KEY, "echo": f"you sent {KEY}", "n": 1}).encode()
-    assert json.loads(Redactor([KEY]).data(body)) == {"apiKey": "***", "echo": "you sent ***", "n": 1}
-    innocent = b'{"ok":true,"body":[1,2,3]}'
-    assert Redactor([KEY]).data(innocent) is innocent
+    assert json.loads(SecretMasker([KEY]).mask_bytes(body)) == {"apiKey": "***", "echo": "you sent ***", "n": 1}
+    clean = b'{"ok":true,"body":[1,2,3]}'
+    assert SecretMasker([KEY]).mask_bytes(clean) is clean
 
 
-def test_the_log_filter_masks_arguments_exceptions_and_stacks(caplog):
+def test_log_filter_masks_arguments_exceptions_and_stacks(caplog):
     name = "httpx.test_redaction"
     logging.getLogger(name)
-    guard_loggers(KEY, ("httpx",))
+    mask_secrets_in_logs(KEY, ("httpx",))
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("httpx").info("HTTP Request: %s %s", "GET", f"https://h?apiKey={quote(KEY, safe='')}")
         try:
@@ -95,17 +95,17 @@ def test_the_log_filter_masks_arguments_exceptions_and_stacks(caplog):
     assert all(record.exc_info is None for record in caplog.records)
 
 
-def test_guarding_twice_leaves_one_filter():
+def test_mask_secrets_in_logs_is_idempotent():
     for _ in range(3):
-        guard_loggers(KEY, ("httpx", "httpcore"))
+        mask_secrets_in_logs(KEY, ("httpx", "httpcore"))
     filters = logging.getLogger("httpx").filters
     assert filters.count(LOG_FILTER) == 1
 
 
-def test_a_filter_keeps_every_secret_it_was_given():
-    guard = RedactingFilter()
-    guard.add("first-secret")
-    guard.add("second-secret")
+def test_log_filter_masks_all_added_secrets():
+    log_filter = SecretMaskingFilter()
+    log_filter.add("first-secret")
+    log_filter.add("second-secret")
     record = logging.LogRecord("httpx", 10, "", 1, "first-secret second-secret", (), None)
-    assert guard.filter(record)
+    assert log_filter.filter(record)
     assert record.getMessage() == "*** ***"

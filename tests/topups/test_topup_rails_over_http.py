@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from topup_fakes import POLICY, CountingIds, FakeClock
 
-from smsonline.client import CallPolicy, Client
-from smsonline.config import Account
-from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.simulation.state import World
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
+from smsonline.sandbox import Sandbox, SandboxAddress, serve
+from smsonline.sandbox.simulation.state import SandboxState
 from topups.context import Context, Step, drive
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
@@ -61,7 +61,7 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Sandbox, Address]]:
+def served() -> Iterator[tuple[Sandbox, SandboxAddress]]:
     sandbox = Sandbox()
     with serve(sandbox) as address:
         yield sandbox, address
@@ -69,7 +69,7 @@ def served() -> Iterator[tuple[Sandbox, Address]]:
 
 @pytest.fixture
 def shop(
-    served: tuple[Sandbox, Address], tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest
+    served: tuple[Sandbox, SandboxAddress], tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest
 ) -> Iterator[Shop]:
     rail = getattr(request, "param", "v3_invoice")
     coin = {"currency": "USDT", "network": "TRON"} if rail == "v3_wallet" else {}
@@ -77,13 +77,13 @@ def shop(
     sandbox, address = served
     sandbox.faults.clear()
     sandbox.requests.clear()
-    sandbox.world = World(7, "small", sandbox.user_id, clock.now)
+    sandbox.state = SandboxState(7, "small", sandbox.user_id, clock.now)
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
-        account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+        account = Credentials(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
         # Short only where the answer never comes: a busy machine must not look like a lost answer.
         waits_in_vain = "timeout" in request.node.name
-        quick = CallPolicy(read_timeout_seconds=0.3 if waits_in_vain else 10)
-        with Client(account, policy=quick, sleep=lambda _: None, now=clock.now) as client:
+        quick = ClientConfig(read_timeout_seconds=0.3 if waits_in_vain else 10)
+        with Client(account, config=quick, sleep=lambda _: None, now=clock.now) as client:
             gateway = VendorGateway(client, sandbox.user_id, clock=clock)
             yield Shop(sandbox, clock, Context(ledger, gateway, policy, clock, CountingIds(), {}), ledger)
     sandbox.faults.clear()
@@ -140,14 +140,14 @@ def test_a_refusal_is_one_request_and_a_back_off(shop, kind):
 
 @pytest.mark.parametrize("ahead", [130, 3600])
 def test_a_vendor_whose_clock_is_far_from_ours_is_not_asked_for_anything(shop, ahead):
-    assert shop.sandbox.world.clock.instant() == int(shop.clock.now().timestamp())
+    assert shop.sandbox.state.clock.instant() == int(shop.clock.now().timestamp())
     shop.sandbox.advance(ahead)
     assert shop.run().refusal.reason == Reason.CLOCK_SUSPECT
     assert shop.creates() == 0
 
 
 def test_without_a_connection_nothing_was_sent_and_nothing_is_decided(shop):
-    nowhere = Account("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
+    nowhere = Credentials("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
     with Client(nowhere, sleep=lambda _: None) as client:
         lost = replace(shop.context, gateway=VendorGateway(client, "u", clock=shop.clock))
         assert drive(run(lost)).refusal.reason == Reason.BALANCE_UNREADABLE

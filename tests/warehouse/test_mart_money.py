@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from assets.privacy import privacy_of
 from assets.sync import DataPath
 from smsonline.client import Client
-from smsonline.config import Account
+from smsonline.config import Credentials
 from smsonline.sandbox import Sandbox
 from tests.warehouse.mart_store import NOON, Store, at, stored
 from warehouse.connection import opened
@@ -184,9 +184,9 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
     vendor_client: Client, sandbox: Sandbox, warehouse_path: Path
 ) -> None:
     """Two days of syncs, in both orders, with purchases, refunds and an overpaid top-up in between."""
-    account = sandbox.world.account
+    account = sandbox.state.account
     way = DataPath(
-        vendor_client, sandbox.user_id, warehouse_path, privacy_of(Account(sandbox.user_id, sandbox.api_key))
+        vendor_client, sandbox.user_id, warehouse_path, privacy_of(Credentials(sandbox.user_id, sandbox.api_key))
     )
     rows = []
     for turn in range(9):
@@ -194,7 +194,7 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
             assert [result.outcome.status for result in way.sync([name])] == ["ok"]
             sandbox.advance(20)
         if turn == 5:
-            now = sandbox.world.clock.instant()
+            now = sandbox.state.clock.instant()
             account.receive(account.bill("cryptomus", 500, now), 523, now + 60)
         sandbox.advance(6 * 3600)
         if turn > 4:

@@ -21,7 +21,7 @@ from assets.replay import Replay
 from assets.sync import DataPath
 from pipelines.cli.app import app
 from smsonline.client import Client
-from smsonline.config import Account
+from smsonline.config import Credentials
 from smsonline.endpoints import ENDPOINTS
 from smsonline.sandbox import Sandbox
 from warehouse.connection import opened
@@ -155,7 +155,7 @@ def test_a_file_of_a_newer_duckdb_is_refused_with_one_line(
 @pytest.mark.skipif("STORE_WAREHOUSE_FILE" not in os.environ, reason="writes a new file into the tree")
 def test_store_a_file_of_the_present_schema(vendor_client: Client, sandbox: Sandbox, warehouse_path: Path) -> None:
     """Three syncs with time between: changes, closed and returned rows, drift, rejects, a refused answer."""
-    privacy = privacy_of(Account(sandbox.user_id, sandbox.api_key))
+    privacy = privacy_of(Credentials(sandbox.user_id, sandbox.api_key))
     path = DataPath(vendor_client, sandbox.user_id, warehouse_path, privacy)
     faults = {"popular": "extra_field", "statistics": "empty_list", "invoices": "wrong_type"}
     for times in (0, 1, 0):

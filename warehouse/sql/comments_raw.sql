@@ -3,7 +3,7 @@ COMMENT ON VIEW raw.responses IS 'Every answer as it came, without keys, message
 COMMENT ON COLUMN raw.responses.response_id IS 'The answer''s own id.';
 COMMENT ON COLUMN raw.responses.run_id IS 'The pass over the vendor that it was part of.';
 COMMENT ON COLUMN raw.responses.account_id IS 'The account whose key was used.';
-COMMENT ON COLUMN raw.responses.endpoint IS 'Name of the endpoint in smsonline/catalogue.py.';
+COMMENT ON COLUMN raw.responses.endpoint IS 'Name of the endpoint in smsonline/endpoints.py.';
 COMMENT ON COLUMN raw.responses.params IS 'What was asked for, without the key.';
 COMMENT ON COLUMN raw.responses.requested_at IS 'When it was asked for, UTC.';
 COMMENT ON COLUMN raw.responses.elapsed_ms IS 'Milliseconds until the answer was complete.';

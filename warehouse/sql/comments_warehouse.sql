@@ -3,7 +3,7 @@ COMMENT ON TABLE raw.requests IS 'For the program''s own use: the answers withou
 COMMENT ON COLUMN raw.requests.response_id IS 'The answer''s own id.';
 COMMENT ON COLUMN raw.requests.run_id IS 'The pass over the vendor that it was part of.';
 COMMENT ON COLUMN raw.requests.account_id IS 'The account whose key was used.';
-COMMENT ON COLUMN raw.requests.endpoint IS 'Name of the endpoint in smsonline/catalogue.py.';
+COMMENT ON COLUMN raw.requests.endpoint IS 'Name of the endpoint in smsonline/endpoints.py.';
 COMMENT ON COLUMN raw.requests.params IS 'What was asked for, without the key.';
 COMMENT ON COLUMN raw.requests.requested_at IS 'When it was asked for, UTC.';
 COMMENT ON COLUMN raw.requests.elapsed_ms IS 'Milliseconds until the answer was complete.';

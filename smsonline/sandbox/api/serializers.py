@@ -1,24 +1,23 @@
-"""The world's state in the vendor's spelling. ``smsonline.response_fields`` says which fields are assumed."""
+"""Vendor JSON of accounts, offers, orders and invoices; ``smsonline.response_fields`` lists the assumed fields."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from smsonline.sandbox.simulation.account import DISCOUNTS, Account, Coupon
-from smsonline.sandbox.simulation.clock import stamp
+from smsonline.sandbox.simulation.account import DISCOUNTS, SimulatedAccount, SimulatedCoupon
+from smsonline.sandbox.simulation.clock import vendor_timestamp
 from smsonline.sandbox.simulation.invoices import Invoice
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
-from smsonline.sandbox.simulation.orders import Order
+from smsonline.sandbox.simulation.orders import SimulatedOrder
 from smsonline.sandbox.simulation.seeded_random import Ints
 
 Record = dict[str, Any]
 
 
-def balance(account: Account, user_id: str, now: int) -> Record:
+def balance(account: SimulatedAccount, user_id: str, now: int) -> Record:
     """The account; ``balance`` in US cents, ``totalCharges`` as text."""
     return {
         "userId": user_id,
@@ -44,8 +43,8 @@ def invoice(item: Invoice, user_id: str, now: int) -> Record:
         "sesid": item.uuid,
         "payId": item.order_id,
         "amount": item.amount_cents,
-        "created": stamp(item.created_at),
-        "expires_at": stamp(item.expires_at),
+        "created": vendor_timestamp(item.created_at),
+        "expires_at": vendor_timestamp(item.expires_at),
         "status": item.status(now),
         "userId": user_id,
     }
@@ -66,13 +65,13 @@ def transaction(item: Invoice, now: int) -> Record:
     }
 
 
-def coupon(item: Coupon, user_id: str, now: int) -> Record:
-    """A coupon; what ``timing`` means is not documented, here it is the coupon's life in days."""
+def coupon(item: SimulatedCoupon, user_id: str, now: int) -> Record:
+    """A coupon; the meaning of ``timing`` is not documented, here it is the coupon's life in days."""
     return {
         "userId": user_id,
         "code": item.code,
-        "issuedAt": stamp(item.issued_at),
-        "expiredAt": stamp(item.expires_at),
+        "issuedAt": vendor_timestamp(item.issued_at),
+        "expiredAt": vendor_timestamp(item.expires_at),
         "status": item.status(now),
         "timing": 30,
         "percentage": item.percent,
@@ -80,17 +79,17 @@ def coupon(item: Coupon, user_id: str, now: int) -> Record:
     }
 
 
-def purchase(order: Order) -> Record:
-    """What ordering a number answers; ``purchasePrice`` in US cents."""
+def purchase(order: SimulatedOrder) -> Record:
+    """The response to ordering a number; ``purchasePrice`` in US cents."""
     return {
         "orderId": order.order_id,
         "phoneNumber": order.phone,
-        "expiredAtUTC": stamp(order.expires_at),
+        "expiredAtUTC": vendor_timestamp(order.expires_at),
         "purchasePrice": order.price_cents,
     }
 
 
-def order(item: Order, now: int) -> Record:
+def order(item: SimulatedOrder, now: int) -> Record:
     """One number of the account with the messages that arrived by ``now``."""
     return {
         "sShort": item.service.code,
@@ -102,13 +101,13 @@ def order(item: Order, now: int) -> Record:
         "phoneNumber": item.phone,
         "purchasePrice": item.price_cents,
         "status": item.status(now),
-        "createdAtUTC": stamp(item.bought_at),
-        "expiredAtUTC": stamp(item.expires_at),
-        "sms": [{"text": m.text, "code": m.code, "receivedAtUTC": stamp(m.at)} for m in item.received(now)],
+        "createdAtUTC": vendor_timestamp(item.bought_at),
+        "expiredAtUTC": vendor_timestamp(item.expires_at),
+        "sms": [{"text": m.text, "code": m.code, "receivedAtUTC": vendor_timestamp(m.at)} for m in item.received(now)],
     }
 
 
-def inventory(account: Account, limit: int, now: int) -> list[Record]:
+def inventory(account: SimulatedAccount, limit: int, now: int) -> list[Record]:
     """All active numbers and the newest ``limit`` expired ones, newest first."""
     newest = sorted(account.orders.values(), key=lambda item: (item.bought_at, item.order_id), reverse=True)
     active = [item for item in newest if item.is_active(now)]
@@ -116,7 +115,7 @@ def inventory(account: Account, limit: int, now: int) -> list[Record]:
     return [order(item, now) for item in active + expired[:limit]]
 
 
-def favourites(account: Account, market: Market) -> list[Record]:
+def favourites(account: SimulatedAccount, market: Market) -> list[Record]:
     """The account's favourite services, in order of adding."""
     services = {service.code: service.name for service in market.services}
     countries = {country.code: country.name for country in market.countries}
@@ -131,83 +130,82 @@ def countries(market: Market) -> list[Record]:
     return [{"cShort": c.code, "country": c.name, "carriers": list(c.carriers)} for c in market.countries]
 
 
-def offers(market: Market, lane: int, held: Counter[int], now: int) -> list[Record]:
+def offers(market: Market, country_carrier: int, reserved_stock: Counter[int], now: int) -> list[Record]:
     """Price (US cents) and stock of every service of one country and carrier."""
-    rows = market.lane_rows(lane)
-    prices, stock = _prices_and_stock(market, rows, held, now)
+    prices, stock = _prices_and_stock(market, market.offers_of(country_carrier), reserved_stock, now)
     return [
         {"sShort": service.code, "service": service.name, "price": price, "count": count}
         for service, price, count in zip(market.services, prices, stock, strict=True)
     ]
 
 
-def detail(market: Market, row: int, held: Counter[int], now: int) -> Record:
-    """Price, stock and success rate of one row."""
-    lane, service = market.describe(row)
-    rows = np.array([row])
-    prices, stock = _prices_and_stock(market, rows, held, now)
+def detail(market: Market, offer: int, reserved_stock: Counter[int], now: int) -> Record:
+    """Price, stock and success rate of one offer."""
+    (country, carrier), service = market.describe(offer)
+    numbers = np.array([offer])
+    prices, stock = _prices_and_stock(market, numbers, reserved_stock, now)
     return {
         "sShort": service.code,
         "service": service.name,
-        "cShort": lane.country.code,
-        "country": lane.country.name,
-        "carrier": lane.carrier,
+        "cShort": country.code,
+        "country": country.name,
+        "carrier": carrier,
         "price": prices[0],
         "count": stock[0],
-        "successRate": statistics(market, rows, now // TICK_SECONDS)[0]["successRate"],
+        "successRate": statistics(market, numbers, now // TICK_SECONDS)[0]["successRate"],
     }
 
 
-def popular(market: Market, held: Counter[int], now: int) -> list[Record]:
-    """What is bought most, best rank first."""
-    rows = market.popular(now // TICK_SECONDS)
-    prices, stock = _prices_and_stock(market, rows, held, now)
+def popular(market: Market, reserved_stock: Counter[int], now: int) -> list[Record]:
+    """The offers that are bought most, best rank first."""
+    numbers = market.popular(now // TICK_SECONDS)
+    prices, stock = _prices_and_stock(market, numbers, reserved_stock, now)
     return [
         {
             "rank": rank,
             "sShort": service.code,
             "service": service.name,
-            "cShort": lane.country.code,
-            "country": lane.country.name,
+            "cShort": country.code,
+            "country": country.name,
             "price": price,
             "count": count,
         }
-        for rank, ((lane, service), price, count) in enumerate(
-            zip(map(market.describe, rows), prices, stock, strict=True), start=1
+        for rank, (((country, _), service), price, count) in enumerate(
+            zip(map(market.describe, numbers), prices, stock, strict=True), start=1
         )
     ]
 
 
-def statistics(market: Market, rows: Ints, tick: int) -> list[Record]:
-    """Claimed success per row: ``successRate`` in percent with two decimals, ``averageSeconds`` the usual wait."""
-    total, success = market.attempts(rows, tick), market.successes(rows, tick)
+def statistics(market: Market, offers: Ints, tick: int) -> list[Record]:
+    """Claimed success per offer: ``successRate`` in percent with two decimals, ``averageSeconds`` the usual wait."""
+    total, success = market.attempts(offers, tick), market.successes(offers, tick)
     rates = np.round(100 * success / np.maximum(total, 1), 2)
-    columns = (rows, total, success, rates, market.average_seconds(rows, tick))
+    columns = (total, success, rates, market.average_seconds(offers, tick))
     return [
         {
-            "cShort": lane.country.code,
-            "country": lane.country.name,
+            "cShort": country.code,
+            "country": country.name,
             "sShort": service.code,
             "service": service.name,
-            "carrier": lane.carrier,
+            "carrier": carrier,
             "total": attempts,
             "success": successes,
             "successRate": rate,
             "averageSeconds": seconds,
         }
-        for (lane, service), attempts, successes, rate, seconds in _described(market, columns)
+        for ((country, carrier), service), attempts, successes, rate, seconds in zip(
+            map(market.describe, offers.tolist()), *(column.tolist() for column in columns), strict=True
+        )
     ]
 
 
-def _described(market: Market, columns: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
-    rows, *rest = (column.tolist() for column in columns)
-    return zip(map(market.describe, rows), *rest, strict=True)
-
-
-def _prices_and_stock(market: Market, rows: Ints, held: Counter[int], now: int) -> tuple[list[int], list[int]]:
+def _prices_and_stock(
+    market: Market, offers: Ints, reserved_stock: Counter[int], now: int
+) -> tuple[list[int], list[int]]:
     tick = now // TICK_SECONDS
-    on_offer = zip(rows.tolist(), market.stock(rows, tick).tolist(), strict=True)
-    return market.price_cents(rows, tick).tolist(), [max(0, count - held[row]) for row, count in on_offer]
+    counts = zip(offers.tolist(), market.stock(offers, tick).tolist(), strict=True)
+    stock = [max(0, count - reserved_stock[offer]) for offer, count in counts]
+    return market.price_cents(offers, tick).tolist(), stock
 
 
 def _number(value: float) -> float | int:

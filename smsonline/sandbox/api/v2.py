@@ -1,4 +1,4 @@
-"""What each V2 endpoint does and answers. Flat answers stand beside ``error``, the rest under ``body``."""
+"""The V2 endpoints. Flat data stands beside ``error`` in the response, lists and objects stand under ``body``."""
 
 from __future__ import annotations
 
@@ -8,54 +8,58 @@ from typing import Any
 import numpy as np
 
 from smsonline.sandbox.api import serializers, v3
-from smsonline.sandbox.api.request_context import Call, Refused
+from smsonline.sandbox.api.request_context import RequestContext, VendorRefusal
 from smsonline.sandbox.simulation.market import TICK_SECONDS
 
 BULK_LIMIT = 100
 
 
-def _services(call: Call) -> Any:
-    lane = call.market.lane(call.country().code, "any")
-    if lane is None:
-        raise Refused(404, "unknown country")
-    return v3.offers(call, lane)
+def _balance(context: RequestContext) -> Any:
+    return {"balance": context.account.balance_cents, "total": context.account.total_charges_cents}
 
 
-def _service_detail(call: Call) -> Any:
-    country = call.country()
-    rows = [call.row_of(country.code, carrier) for carrier in country.carriers]
-    return [serializers.detail(call.market, row, call.account.held(call.now), call.now) for row in rows]
+def _services(context: RequestContext) -> Any:
+    country_carrier = context.market.country_carrier_id(context.country().code, "any")
+    if country_carrier is None:
+        raise VendorRefusal(404, "unknown country")
+    return v3.offers(context, country_carrier)
 
 
-def _country_statistics(call: Call) -> Any:
-    rows = [call.row_of(lane.country.code, lane.carrier) for lane in call.market.lanes]
-    return serializers.statistics(call.market, np.array(rows, dtype=np.int64), call.now // TICK_SECONDS)
+def _service_detail(context: RequestContext) -> Any:
+    country = context.country()
+    return [v3.service_detail(context, context.offer_for(country.code, carrier)) for carrier in country.carriers]
 
 
-def _purchase(call: Call) -> Any:
+def _country_statistics(context: RequestContext) -> Any:
+    offers = [context.offer_for(country.code, carrier) for country, carrier in context.market.country_carriers]
+    tick = context.now // TICK_SECONDS
+    return serializers.statistics(context.market, np.array(offers, dtype=np.int64), tick)
+
+
+def _purchase(context: RequestContext) -> Any:
     for name in ("m", "n"):
-        if name not in call.fields:
-            raise Refused(400, f"{name} is required")
-    order = call.buy(call.dollars_as_cents("maximumPrice"))
+        if name not in context.fields:
+            raise VendorRefusal(400, f"{name} is required")
+    order = context.buy(context.dollars_as_cents("maximumPrice"))
     return {**serializers.purchase(order), "purchasePrice": order.price_cents / 100}
 
 
-def _refund(call: Call) -> Any:
-    order = call.order("orderId")
-    call.refund(order)
+def _refund(context: RequestContext) -> Any:
+    order = context.order("orderId")
+    context.refund(order)
     return {"orderId": order.order_id}
 
 
-ACTIONS: dict[str, Callable[[Call], Any]] = {
-    "v2_balance": lambda call: {"balance": call.account.balance_cents, "total": call.account.total_charges_cents},
+ACTIONS: dict[str, Callable[[RequestContext], Any]] = {
+    "v2_balance": _balance,
     "v2_create_invoice": v3.create_invoice,
-    "v2_create_wallet": lambda call: serializers.transaction(call.wallet(), call.now),
+    "v2_create_wallet": lambda context: serializers.transaction(context.wallet(), context.now),
     "v2_countries": v3.ACTIONS["countries"],
     "v2_services": _services,
     "v2_service_detail": _service_detail,
     "v2_country_statistics": _country_statistics,
     "v2_purchase": _purchase,
     "v2_refund": _refund,
-    "v2_phone_status": lambda call: serializers.order(call.order("orderId"), call.now),
-    "v2_bulk_phone_status": lambda call: serializers.inventory(call.account, BULK_LIMIT, call.now),
+    "v2_phone_status": lambda context: serializers.order(context.order("orderId"), context.now),
+    "v2_bulk_phone_status": lambda context: serializers.inventory(context.account, BULK_LIMIT, context.now),
 }

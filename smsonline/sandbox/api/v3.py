@@ -1,4 +1,4 @@
-"""What each V3 endpoint does and answers under ``body``. Names are the catalogue's."""
+"""The V3 endpoints: their effect and the data they return under ``body``. Keys are the names in ``ENDPOINTS``."""
 
 from __future__ import annotations
 
@@ -9,104 +9,115 @@ from typing import Any
 import msgspec
 
 from smsonline.sandbox.api import serializers
-from smsonline.sandbox.api.request_context import WHOLE, Call, Refused
+from smsonline.sandbox.api.request_context import WHOLE_NUMBER, RequestContext, VendorRefusal
 
 REFUND, ANOTHER = "refund", "another"  # the values of `next` are assumed: the page was cut
 
 
-def _coupons(call: Call) -> Any:
-    codes = [serializers.coupon(coupon, call.world.user_id, call.now) for coupon in call.account.coupons]
+def _coupons(context: RequestContext) -> Any:
+    coupons = context.account.coupons
+    codes = [serializers.coupon(coupon, context.state.user_id, context.now) for coupon in coupons]
     return {"totalReceived": len(codes), "codes": codes}
 
 
-def _invoices(call: Call) -> Any:
-    newest = sorted(call.account.invoices, key=lambda invoice: invoice.created_at, reverse=True)
-    return [serializers.invoice(invoice, call.world.user_id, call.now) for invoice in newest]
+def _invoices(context: RequestContext) -> Any:
+    newest = sorted(context.account.invoices, key=lambda invoice: invoice.created_at, reverse=True)
+    return [serializers.invoice(invoice, context.state.user_id, context.now) for invoice in newest]
 
 
-def _toggle_favourite(call: Call) -> Any:
-    row = call.favourite_row()
-    lane, service = call.market.describe(row)
-    kept = call.account.toggle_favourite(service.code, lane.country.code)
-    return {"sShort": service.code, "cShort": lane.country.code, "favourite": kept}
+def _toggle_favourite(context: RequestContext) -> Any:
+    (country, _), service = context.market.describe(context.favourite_offer())
+    is_favourite = context.account.toggle_favourite(service.code, country.code)
+    return {"sShort": service.code, "cShort": country.code, "favourite": is_favourite}
 
 
-def encoded_statistics(call: Call) -> msgspec.Raw:
-    """Every row's statistics as JSON, made once per tick."""
+def encoded_statistics(context: RequestContext) -> msgspec.Raw:
+    """Statistics of every offer as JSON, encoded once per tick."""
 
     def encode(tick: int) -> bytes:
-        return msgspec.json.encode(serializers.statistics(call.market, call.market.rows, tick))
+        return msgspec.json.encode(serializers.statistics(context.market, context.market.offers, tick))
 
-    return msgspec.Raw(call.world.encoded("statistics", call.now, encode))
-
-
-def _inventory(call: Call) -> Any:
-    limit = call.text("limit")
-    if not WHOLE.fullmatch(limit):
-        raise Refused(400, "limit must be a whole number")
-    return serializers.inventory(call.account, int(limit), call.now)
+    return msgspec.Raw(context.state.cached_body("statistics", context.now, encode))
 
 
-def _create_order(call: Call) -> Any:
+def _inventory(context: RequestContext) -> Any:
+    limit = context.text("limit")
+    if not WHOLE_NUMBER.fullmatch(limit):
+        raise VendorRefusal(400, "limit must be a whole number")
+    return serializers.inventory(context.account, int(limit), context.now)
+
+
+def _create_order(context: RequestContext) -> Any:
     for name in ("m", "n"):
-        if name not in call.fields:
-            raise Refused(400, f"{name} is required")
-    return serializers.purchase(call.buy(call.cents("maximumPrice") if call.fields.get("maximumPrice") else None))
+        if name not in context.fields:
+            raise VendorRefusal(400, f"{name} is required")
+    max_cents = context.cents("maximumPrice") if context.fields.get("maximumPrice") else None
+    return serializers.purchase(context.buy(max_cents))
 
 
-def _change_order(call: Call) -> Any:
-    order, action = call.order("order_id"), call.text("next")
+def _change_order(context: RequestContext) -> Any:
+    order, action = context.order("order_id"), context.text("next")
     if action == REFUND:
-        call.refund(order)
+        context.refund(order)
     elif action == ANOTHER:
-        call.ask_again(order)
+        context.request_another_sms(order)
     else:
-        raise Refused(400, f"next must be {REFUND} or {ANOTHER}")
-    return {"orderId": order.order_id, "status": order.status(call.now)}
+        raise VendorRefusal(400, f"next must be {REFUND} or {ANOTHER}")
+    return {"orderId": order.order_id, "status": order.status(context.now)}
 
 
-def create_invoice(call: Call) -> str:
+def create_invoice(context: RequestContext) -> str:
     """A payment page for an amount in US cents."""
-    return call.account.bill("cryptomus", call.cents(), call.now, call.coupon()).url
+    return context.account.create_invoice("cryptomus", context.cents(), context.now, context.coupon()).url
 
 
-def _create_card_invoice(call: Call) -> str:
-    invoice = call.account.bill("pay4bit", call.cents(), call.now)
+def _create_card_invoice(context: RequestContext) -> str:
+    invoice = context.account.create_invoice("pay4bit", context.cents(), context.now)
     signed = f"account={invoice.uuid}&sum={invoice.amount_cents}&currency=USD"
-    signature = hashlib.sha256(f"{call.world.seed}{signed}".encode()).hexdigest()
+    signature = hashlib.sha256(f"{context.state.seed}{signed}".encode()).hexdigest()
     return f"https://api.pay4bit.net/pay?{signed}&sign={signature}"
 
 
-def _transaction(call: Call) -> Any:
-    wanted = call.text("order_id")
-    found = next((i for i in call.account.invoices if i.order_id == wanted and i.method == "cryptomus"), None)
-    if found is None:
-        raise Refused(404, "unknown transaction")
-    return serializers.transaction(found, call.now)
+def _transaction(context: RequestContext) -> Any:
+    order_id = context.text("order_id")
+    crypto = (invoice for invoice in context.account.invoices if invoice.method == "cryptomus")
+    invoice = next((invoice for invoice in crypto if invoice.order_id == order_id), None)
+    if invoice is None:
+        raise VendorRefusal(404, "unknown transaction")
+    return serializers.transaction(invoice, context.now)
 
 
-def offers(call: Call, lane: int) -> Any:
-    """Prices and stock of one lane."""
-    return serializers.offers(call.market, lane, call.account.held(call.now), call.now)
+def offers(context: RequestContext, country_carrier: int) -> Any:
+    """Prices and stock of one country and carrier."""
+    return serializers.offers(context.market, country_carrier, context.account.reserved_stock(context.now), context.now)
 
 
-ACTIONS: dict[str, Callable[[Call], Any]] = {
-    "balance": lambda call: serializers.balance(call.account, call.world.user_id, call.now),
+def service_detail(context: RequestContext, offer: int) -> Any:
+    """Price, stock and success rate of one offer."""
+    return serializers.detail(context.market, offer, context.account.reserved_stock(context.now), context.now)
+
+
+def _popular(context: RequestContext) -> Any:
+    return serializers.popular(context.market, context.account.reserved_stock(context.now), context.now)
+
+
+ACTIONS: dict[str, Callable[[RequestContext], Any]] = {
+    "balance": lambda context: serializers.balance(context.account, context.state.user_id, context.now),
     "invoices": _invoices,
     "coupons": _coupons,
-    "favourites": lambda call: serializers.favourites(call.account, call.market),
+    "favourites": lambda context: serializers.favourites(context.account, context.market),
     "toggle_favourite": _toggle_favourite,
-    "countries": lambda call: serializers.countries(call.market),
-    "popular": lambda call: serializers.popular(call.market, call.account.held(call.now), call.now),
-    "services": lambda call: offers(call, call.lane()),
-    "service_detail": lambda call: serializers.detail(call.market, call.row(), call.account.held(call.now), call.now),
+    "countries": lambda context: serializers.countries(context.market),
+    "popular": _popular,
+    "services": lambda context: offers(context, context.country_carrier()),
+    "service_detail": lambda context: service_detail(context, context.offer()),
     "statistics": encoded_statistics,
     "inventory": _inventory,
-    "order": lambda call: [serializers.order(call.order("order_id"), call.now)],
+    "order": lambda context: [serializers.order(context.order("order_id"), context.now)],
     "create_order": _create_order,
     "change_order": _change_order,
     "create_invoice": create_invoice,
-    "create_wallet": lambda call: serializers.transaction(call.wallet(), call.now),
+    "create_wallet": lambda context: serializers.transaction(context.wallet(), context.now),
     "transaction": _transaction,
     "create_card_invoice": _create_card_invoice,
 }

@@ -1,4 +1,4 @@
-"""The faults in force."""
+"""The faults that are active in a sandbox."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import threading
 from smsonline.sandbox.faults.kinds import ANY_ENDPOINT, Fault, make_fault
 
 
-class Faults:
-    """The faults in force, in order of adding."""
+class ActiveFaults:
+    """Active faults, in the order in which they were added. Thread safe."""
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
-        self._lock = threading.Lock()  # a test adds from its own thread while the server takes
+        self._lock = threading.Lock()
 
     def add(self, endpoint: str, kind: str, times: int | None = None, after: int = 0) -> None:
-        """Put a fault in force. Raises ``ValueError`` for an unknown endpoint or kind."""
+        """Activates a fault. Raises ``ValueError`` for an unknown endpoint or kind."""
         fault = make_fault(endpoint, kind, times, after)
         with self._lock:
             self.active.append(fault)
 
     def clear(self) -> None:
-        """End all faults."""
+        """Deactivates all faults."""
         with self._lock:
             self.active.clear()
 
-    def take(self, endpoint: str) -> list[Fault]:
-        """The faults due on one request: all that match, but of those that answer instead only the first."""
+    def pop_due(self, endpoint: str) -> list[Fault]:
+        """The faults due on one request: all that match, but only the first of those that replace the response."""
         due: list[Fault] = []
         with self._lock:
             for fault in [f for f in self.active if f.endpoint in (endpoint, ANY_ENDPOINT)]:
-                waits_its_turn = fault.stage == "instead" and any(other.stage == "instead" for other in due)
-                if not waits_its_turn and fault.strikes():
+                replaced = any(earlier.stage == "replace" for earlier in due)
+                if not (replaced and fault.stage == "replace") and fault.consume():
                     due.append(fault)
             self.active = [fault for fault in self.active if fault.times != 0]
         return due

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from smsonline.sandbox.faults.kinds import Fault
-from smsonline.sandbox.http.responses import JSON, Version, error, good
+from smsonline.sandbox.http.responses import JSON, Version, error, ok
 
 HTML = b"<!doctype html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
 MESSAGES = {
@@ -27,12 +27,12 @@ MESSAGES = {
 }
 
 
-def failing(fault: Fault, version: Version, path: str) -> Response:
-    """The answer of a fault that stands in for the real one."""
-    kind = fault.acts_as
+def fault_response(fault: Fault, version: Version, path: str) -> Response:
+    """The response of a fault that replaces the real one."""
+    kind = fault.base_kind
     if kind.startswith("http_"):
         return _http_error(fault, version, int(kind.removeprefix("http_")))
-    return INSTEAD[kind](version, path)
+    return FAULT_RESPONSES[kind](version, path)
 
 
 def _http_error(fault: Fault, version: Version, status: int) -> Response:
@@ -42,38 +42,38 @@ def _http_error(fault: Fault, version: Version, status: int) -> Response:
     return error(version, status, MESSAGES[status], headers)
 
 
-def cut(kind: str, body: bytes) -> Response:
-    """Half of a good body: with a length to match, or with the connection closed in the middle."""
+def truncate(kind: str, body: bytes) -> Response:
+    """Half of a good body: with a matching length, or with the connection closed in the middle."""
     half = body[: len(body) // 2]
-    return good(half) if kind == "truncated" else _Broken(half, len(body))
+    return ok(half) if kind == "truncated" else _PartialResponse(half, len(body))
 
 
-class _Held(Response):
-    """Never answers; ends when the client or the server hangs up."""
+class _HangingResponse(Response):
+    """Never responds; ends when the client or the server closes the connection."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - says nothing
-        await _hung_up(receive)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - sends nothing
+        await _wait_for_disconnect(receive)
 
 
-class _Dropped(Response):
-    """Closes the connection without an answer."""
+class _DroppedConnection(Response):
+    """Closes the connection without a response."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - says nothing
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - sends nothing
         _transport(scope).abort()
-        await _hung_up(receive)
+        await _wait_for_disconnect(receive)
 
 
-class _Broken(Response):
-    """Announces the whole body, sends the beginning and closes the connection."""
+class _PartialResponse(Response):
+    """Announces the whole body, sends the first part and closes the connection."""
 
-    def __init__(self, beginning: bytes, length: int) -> None:
-        super().__init__(beginning, headers={"content-length": str(length)}, media_type=JSON)
+    def __init__(self, first_half: bytes, length: int) -> None:
+        super().__init__(first_half, headers={"content-length": str(length)}, media_type=JSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         _transport(scope).close()
-        await _hung_up(receive)
+        await _wait_for_disconnect(receive)
 
 
 def _transport(scope: Scope) -> asyncio.Transport:
@@ -83,17 +83,17 @@ def _transport(scope: Scope) -> asyncio.Transport:
     return transport
 
 
-async def _hung_up(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-INSTEAD: dict[str, Callable[[Version, str], Response]] = {
+FAULT_RESPONSES: dict[str, Callable[[Version, str], Response]] = {
     "redirect": lambda _, path: Response(status_code=307, headers={"location": path}),
-    "timeout": lambda *_: _Held(),
-    "drop": lambda *_: _Dropped(),
-    "garbage": lambda *_: good(random.Random(7).randbytes(512)),  # noqa: S311 - noise
+    "timeout": lambda *_: _HangingResponse(),
+    "drop": lambda *_: _DroppedConnection(),
+    "garbage": lambda *_: ok(random.Random(7).randbytes(512)),  # noqa: S311 - noise
     "html": lambda *_: Response(HTML, media_type="text/html"),
-    "empty_body": lambda *_: good(b""),
+    "empty_body": lambda *_: ok(b""),
     "not_ok": lambda version, _: error(version, 200, "something went wrong"),
 }

@@ -1,4 +1,4 @@
-"""Faults to inject per endpoint: which kinds there are, and which are due on a request."""
+"""Kinds of faults that can be injected per endpoint, and the parser of ``--fault``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from typing import Literal, NamedTuple
 
 from smsonline.endpoints import ENDPOINTS
 
-Stage = Literal["delay", "instead", "damage", "cut"]
+Stage = Literal["delay", "replace", "corrupt", "truncate"]
 ANY_ENDPOINT = "*"
 
 
-class Kind(NamedTuple):
-    """``delay`` waits, ``instead`` answers without acting, ``damage`` changes a good answer, ``cut`` shortens it."""
+class FaultKind(NamedTuple):
+    """A kind of fault.
+
+    Stages: ``delay`` waits, ``replace`` sends another response, ``corrupt`` changes the records of a good response,
+    ``truncate`` shortens its body.
+    """
 
     stage: Stage
     description: str
 
 
-INSTEAD = {
+REPLACEMENTS = {
     "http_429": "429 with Retry-After (=SECONDS, default 1)",
     "http_500": "500 with an error message",
     "http_502": "502 with an error message",
@@ -29,23 +33,23 @@ INSTEAD = {
     "http_404": "404 with an error message",
     "http_222": "222, the vendor's 'additional action required'",
     "redirect": "307 to the same path",
-    "timeout": "the answer never comes",
-    "drop": "the connection closes without an answer",
-    "garbage": "random bytes under 200",
-    "html": "an HTML page under 200",
+    "timeout": "no response is ever sent",
+    "drop": "the connection closes without a response",
+    "garbage": "random bytes with status 200",
+    "html": "an HTML page with status 200",
     "empty_body": "200 without a body",
     "not_ok": "200 with ok false (V2: error true) and an error message",
 }
-CUT = {
+TRUNCATIONS = {
     "drop_midway": "the connection closes in the middle of the body",
     "truncated": "the JSON ends in the middle, with a matching length",
 }
-DAMAGE = {
+CORRUPTIONS = {
     "empty_list": "no records",
     "shrunk": "only a tenth of the records",
-    "missing_field": "a field is gone from every record (=NAME, default the first)",
-    "extra_field": "a field nobody knows in every record",
-    "reordered": "fields and records in the opposite order",
+    "missing_field": "a field is missing in every record (=NAME, default the first)",
+    "extra_field": "an unknown field in every record",
+    "reordered": "fields and records in reverse order",
     "wrong_type": "a number is a word in every third record",
     "numbers_as_text": "numbers as text",
     "percent_sign": "rates as text with a percent sign",
@@ -56,28 +60,28 @@ DAMAGE = {
     "duplicate_rows": "every tenth record twice",
     "null_keys": "codes and ids are null in every tenth record",
 }
-COMMITS = "commit_then_"
+COMMIT_PREFIX = "commit_then_"
 COMMIT_THEN = {
-    "commit_then_500": "the call takes effect, then answers 500",
-    "commit_then_503": "the call takes effect, then answers 503",
+    "commit_then_500": "the call takes effect, then 500 is sent",
+    "commit_then_503": "the call takes effect, then 503 is sent",
     "commit_then_drop": "the call takes effect, then the connection closes",
-    "commit_then_timeout": "the call takes effect, then no answer comes",
-    "commit_then_garbage": "the call takes effect, then answers random bytes",
-    "commit_then_html": "the call takes effect, then answers an HTML page",
-    "commit_then_redirect": "the call takes effect, then answers 307 to the same path",
+    "commit_then_timeout": "the call takes effect, then no response is sent",
+    "commit_then_garbage": "the call takes effect, then random bytes are sent",
+    "commit_then_html": "the call takes effect, then an HTML page is sent",
+    "commit_then_redirect": "the call takes effect, then 307 to the same path is sent",
 }
-KINDS: dict[str, Kind] = {
-    "latency": Kind("delay", "the answer comes late (=SECONDS, default 0.05)"),
-    **{name: Kind("instead", text) for name, text in (INSTEAD | COMMIT_THEN).items()},
-    **{name: Kind("cut", text) for name, text in CUT.items()},
-    **{name: Kind("damage", text) for name, text in DAMAGE.items()},
+KINDS: dict[str, FaultKind] = {
+    "latency": FaultKind("delay", "the response is delayed (=SECONDS, default 0.05)"),
+    **{name: FaultKind("replace", text) for name, text in (REPLACEMENTS | COMMIT_THEN).items()},
+    **{name: FaultKind("truncate", text) for name, text in TRUNCATIONS.items()},
+    **{name: FaultKind("corrupt", text) for name, text in CORRUPTIONS.items()},
 }
-SECONDS = {"latency": 0.05, "http_429": 1.0}
+DEFAULT_SECONDS = {"latency": 0.05, "http_429": 1.0}
 
 
 @dataclass
 class Fault:
-    """One fault: due on requests to ``endpoint`` (or ``*``) after the first ``after``, ``times`` times or for ever."""
+    """One fault of ``endpoint`` (or ``*``): skips ``after`` requests, then applies ``times`` times or always."""
 
     endpoint: str
     kind: str
@@ -87,27 +91,27 @@ class Fault:
 
     @property
     def stage(self) -> Stage:
-        """When it strikes."""
+        """The step of the response at which the fault applies."""
         return KINDS[self.kind].stage
 
     @property
-    def commits(self) -> bool:
+    def applies_side_effect(self) -> bool:
         """Whether the call takes effect before it fails."""
-        return self.kind.startswith(COMMITS)
+        return self.kind.startswith(COMMIT_PREFIX)
 
     @property
-    def acts_as(self) -> str:
-        """The plain kind: ``http_500`` for ``commit_then_500``."""
-        plain = self.kind.removeprefix(COMMITS)
-        return f"http_{plain}" if plain.isdigit() else plain
+    def base_kind(self) -> str:
+        """The kind without side effect: ``http_500`` for ``commit_then_500``."""
+        base = self.kind.removeprefix(COMMIT_PREFIX)
+        return f"http_{base}" if base.isdigit() else base
 
     @property
     def seconds(self) -> float:
-        """The wait of a kind that has one."""
-        return float(self.value) if self.value else SECONDS[self.kind]
+        """The delay of a kind that has one."""
+        return float(self.value) if self.value else DEFAULT_SECONDS[self.kind]
 
-    def strikes(self) -> bool:
-        """Count one matching request; whether the fault is due on it."""
+    def consume(self) -> bool:
+        """Counts one matching request and returns whether the fault is due on it."""
         if self.after > 0:
             self.after -= 1
             return False
@@ -117,7 +121,7 @@ class Fault:
 
 
 def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 0) -> Fault:
-    """A checked fault; ``kind`` may carry a value (``latency=0.2``). Raises ``ValueError`` that lists the choices."""
+    """A validated fault; ``kind`` may carry a value (``latency=0.2``). Raises ``ValueError`` with the choices."""
     name, _, value = kind.partition("=")
     if endpoint != ANY_ENDPOINT and endpoint not in ENDPOINTS:
         raise ValueError(f"unknown endpoint {endpoint!r}; choose * or one of: {', '.join(ENDPOINTS)}")
@@ -130,7 +134,7 @@ def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 
 
 
 def parse_fault(text: str) -> Fault:
-    """A fault from ``ENDPOINT=KIND[=VALUE][:N]``, such as ``statistics=http_429:2``. Raises ``ValueError``."""
+    """Parses ``ENDPOINT=KIND[=VALUE][:N]``, such as ``statistics=http_429:2``. Raises ``ValueError``."""
     endpoint, equals, rest = text.partition("=")
     kind, colon, times = rest.partition(":")
     if not equals or not kind:
@@ -143,7 +147,7 @@ def parse_fault(text: str) -> Fault:
 def _check_value(kind: str, value: str) -> None:
     if not value or kind == "missing_field":
         return
-    if kind not in SECONDS:
+    if kind not in DEFAULT_SECONDS:
         raise ValueError(f"fault {kind} takes no value")
     try:
         valid = 0 <= float(value) < 3600

@@ -1,4 +1,4 @@
-"""Routes under ``/__sandbox__/`` that move the world from another process. Not part of the vendor."""
+"""Control routes under ``/__sandbox__/``: they move the simulation from another process. Not part of the vendor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from smsonline.sandbox.http.responses import JSON
 from smsonline.sandbox.simulation.clock import iso
-from smsonline.sandbox.simulation.ground_truth import truth
 
 if TYPE_CHECKING:
     from smsonline.sandbox.app import Sandbox
@@ -25,7 +24,7 @@ class _Advance(msgspec.Struct):
     seconds: float
 
 
-class _Fault(msgspec.Struct):
+class _AddFault(msgspec.Struct):
     endpoint: str
     kind: str
     times: int | None = None
@@ -46,11 +45,11 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
 
     def advance(body: bytes) -> Any:
         sandbox.advance(msgspec.json.decode(body, type=_Advance).seconds)
-        return {"now": iso(sandbox.world.clock.instant())}
+        return {"now": iso(sandbox.state.clock.instant())}
 
     def add_fault(body: bytes) -> Any:
-        wanted = msgspec.json.decode(body, type=_Fault)
-        sandbox.faults.add(wanted.endpoint, wanted.kind, wanted.times, wanted.after)
+        fault = msgspec.json.decode(body, type=_AddFault)
+        sandbox.faults.add(fault.endpoint, fault.kind, fault.times, fault.after)
         return {"active": len(sandbox.faults.active)}
 
     def clear_faults(_: bytes) -> Any:
@@ -58,30 +57,26 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         return {"active": 0}
 
     def pay(body: bytes) -> Any:
-        wanted = msgspec.json.decode(body, type=_Pay)
-        reference = wanted.order_id or wanted.pay_id or wanted.uuid or wanted.url
-        sandbox.pay(reference, wanted.amount_cents, wanted.when)
-        return {"paid_cents": wanted.amount_cents}
-
-    def tell_truth(_: bytes) -> Any:
-        with sandbox.lock:
-            return truth(sandbox.world)
+        payment = msgspec.json.decode(body, type=_Pay)
+        reference = payment.order_id or payment.pay_id or payment.uuid or payment.url
+        sandbox.pay(reference, payment.amount_cents, payment.when)
+        return {"paid_cents": payment.amount_cents}
 
     return [
         _route("POST", "advance", advance),
         _route("POST", "faults", add_fault),
         _route("DELETE", "faults", clear_faults),
         _route("POST", "pay", pay),
-        _route("GET", "requests", lambda _: sandbox.requests.counts()),
-        _route("GET", "truth", tell_truth),
+        _route("GET", "requests", lambda _: sandbox.requests.by_endpoint()),
+        _route("GET", "truth", lambda _: sandbox.truth()),
     ]
 
 
-def _route(method: str, name: str, act: Callable[[bytes], Any]) -> Route:
+def _route(method: str, name: str, action: Callable[[bytes], Any]) -> Route:
     async def respond(request: Request) -> Response:
         try:
-            return Response(msgspec.json.encode(act(await request.body())), media_type=JSON)
-        except ValueError as mistake:
-            return Response(msgspec.json.encode({"error": str(mistake)}), 400, media_type=JSON)
+            return Response(msgspec.json.encode(action(await request.body())), media_type=JSON)
+        except ValueError as error:
+            return Response(msgspec.json.encode({"error": str(error)}), 400, media_type=JSON)
 
     return Route(PREFIX + name, respond, methods=[method])

@@ -1,4 +1,4 @@
-"""HTTP answers, the good and the broken ones, down to the closed socket."""
+"""Success and error responses in the vendor's envelope."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Version = Literal["v3", "v2"]
 JSON = "application/json"
 
 
-def wrapped(endpoint: Endpoint, data: Any) -> bytes:
+def envelope(endpoint: Endpoint, data: Any) -> bytes:
     """Data in the success envelope of the endpoint's version, as JSON."""
     if endpoint.version == "v3":
         return msgspec.json.encode({"ok": True, "body": data})
-    return msgspec.json.encode({"error": False, **(data if endpoint.records == "" else {"body": data})})
+    return msgspec.json.encode({"error": False, **(data if endpoint.records_path == "" else {"body": data})})
 
 
-def good(body: bytes) -> Response:
+def ok(body: bytes) -> Response:
     """200 with JSON."""
     return Response(body, media_type=JSON)
 

@@ -1,4 +1,4 @@
-"""The vendor's routes, one per endpoint of the catalogue: check the key, act, answer, break on demand."""
+"""Routes of the vendor's API, one per endpoint: check the key, act, respond, apply the injected faults."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from starlette.routing import Route
 
 from smsonline.endpoints import ENDPOINTS, Endpoint
 from smsonline.sandbox.api import v2, v3
-from smsonline.sandbox.api.request_context import Call, Refused
-from smsonline.sandbox.faults import fault_responses, response_corruption
+from smsonline.sandbox.api.request_context import RequestContext, VendorRefusal
+from smsonline.sandbox.faults.fault_responses import fault_response, truncate
 from smsonline.sandbox.faults.kinds import Fault
-from smsonline.sandbox.http import responses
+from smsonline.sandbox.faults.response_corruption import corrupt
+from smsonline.sandbox.http.responses import envelope, error, ok
 
 if TYPE_CHECKING:
     from smsonline.sandbox.app import Sandbox
@@ -34,20 +35,20 @@ def vendor_routes(sandbox: Sandbox) -> list[Route]:
 
 def _route(sandbox: Sandbox, endpoint: Endpoint) -> Route:
     async def respond(request: Request) -> Response:
-        sandbox.requests.note(endpoint, request.path_params)
-        faults = sandbox.faults.take(endpoint.name)
+        sandbox.requests.record(endpoint, request.path_params)
+        faults = sandbox.faults.pop_due(endpoint.name)
         for fault in faults:
             if fault.stage == "delay":
                 await asyncio.sleep(fault.seconds)
-        fields = {**await _given(request, endpoint), **request.path_params}
-        return _answer(sandbox, endpoint, fields, faults, request.url.path)
+        fields = {**await _query_or_body(request, endpoint), **request.path_params}
+        return _respond(sandbox, endpoint, fields, faults, request.url.path)
 
     path = PREFIXES[endpoint.version] + endpoint.path
     return Route(path, respond, methods=[endpoint.method], name=endpoint.name)
 
 
-async def _given(request: Request, endpoint: Endpoint) -> Mapping[str, Any]:
-    if endpoint.key_in == "query":
+async def _query_or_body(request: Request, endpoint: Endpoint) -> Mapping[str, Any]:
+    if endpoint.key_location == "query":
         return request.query_params
     try:
         body = json.loads(await request.body() or b"{}")
@@ -56,39 +57,35 @@ async def _given(request: Request, endpoint: Endpoint) -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _answer(
+def _respond(
     sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any], faults: list[Fault], path: str
 ) -> Response:
-    failure = next((fault for fault in faults if fault.stage == "instead"), None)
-    if failure and not failure.commits:
-        return fault_responses.failing(failure, endpoint.version, path)
+    replacement = next((fault for fault in faults if fault.stage == "replace"), None)
+    if replacement and not replacement.applies_side_effect:
+        return fault_response(replacement, endpoint.version, path)
     try:
-        body = _act(sandbox, endpoint, fields)
-    except Refused as refusal:
-        return responses.error(endpoint.version, refusal.status, refusal.message)
-    if failure:
-        return fault_responses.failing(failure, endpoint.version, path)
-    return _broken(endpoint, body, faults)
+        _check_credentials(sandbox, endpoint, fields)
+        with sandbox.lock:
+            context = RequestContext(sandbox.state, sandbox.state.process_due_events(), fields)
+            body = envelope(endpoint, ACTIONS[endpoint.name](context))
+    except VendorRefusal as refusal:
+        return error(endpoint.version, refusal.status, refusal.message)
+    if replacement:
+        return fault_response(replacement, endpoint.version, path)
+    return _with_body_faults(endpoint, body, faults)
 
 
-def _act(sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any]) -> bytes:
-    _authorise(sandbox, endpoint, fields)
-    with sandbox.lock:
-        call = Call(sandbox.world, sandbox.world.settle(), fields)
-        return responses.wrapped(endpoint, ACTIONS[endpoint.name](call))
+def _check_credentials(sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any]) -> None:
+    user_id = fields.get("user_id" if endpoint.version == "v3" else "userId", "")
+    sent, expected = (user_id, fields.get(endpoint.key_name, "")), (sandbox.user_id, sandbox.api_key)
+    if not all(hmac.compare_digest(str(a).encode(), b.encode()) for a, b in zip(sent, expected, strict=True)):
+        raise VendorRefusal(401, "unauthorized: wrong user id or key")
 
 
-def _authorise(sandbox: Sandbox, endpoint: Endpoint, fields: Mapping[str, Any]) -> None:
-    user = fields.get("user_id" if endpoint.version == "v3" else "userId", "")
-    given, expected = (user, fields.get(endpoint.key_name, "")), (sandbox.user_id, sandbox.api_key)
-    if not all(hmac.compare_digest(str(a).encode(), b.encode()) for a, b in zip(given, expected, strict=True)):
-        raise Refused(401, "unauthorized: wrong user id or key")
-
-
-def _broken(endpoint: Endpoint, body: bytes, faults: list[Fault]) -> Response:
+def _with_body_faults(endpoint: Endpoint, body: bytes, faults: list[Fault]) -> Response:
     for fault in faults:
-        if fault.stage == "damage":
-            document = response_corruption.damaged(msgspec.json.decode(body), endpoint.records, fault.kind, fault.value)
-            body = msgspec.json.encode(document)
-    shortened = next((fault for fault in faults if fault.stage == "cut"), None)
-    return fault_responses.cut(shortened.kind, body) if shortened else responses.good(body)
+        if fault.stage == "corrupt":
+            payload = corrupt(msgspec.json.decode(body), endpoint.records_path, fault.kind, fault.value)
+            body = msgspec.json.encode(payload)
+    truncation = next((fault for fault in faults if fault.stage == "truncate"), None)
+    return truncate(truncation.kind, body) if truncation else ok(body)

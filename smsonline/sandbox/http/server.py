@@ -1,4 +1,4 @@
-"""Serves a sandbox over HTTP on the loopback interface, and nowhere else."""
+"""Serves a sandbox over HTTP, on the loopback interface only."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ START_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a sandbox listens."""
+class SandboxAddress:
+    """Port and base URLs of a running sandbox."""
 
     port: int
 
@@ -41,17 +41,17 @@ class Address:
 
 
 class _Protocol(H11Protocol):
-    """Shows the connection to the application, which closes it to act a dropped one. Never logs a URL."""
+    """Gives the application access to the connection, so that a fault can drop it. Never logs a URL."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # The server's own switch is undone by any later logging configuration, and the key travels in URLs.
+        # uvicorn's own switch is reset by any later logging configuration, and URLs contain the API key.
         self.access_log = False
         self.app_state = {**self.app_state, "transport": transport}
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and hangs up on everybody at the end: a held answer must not hold the shutdown."""
+    """Signals when it is ready. Aborts open connections on shutdown, so that a hanging response cannot block it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         config = uvicorn.Config(
@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
             lifespan="off",
             access_log=False,
             log_config=None,
-            date_header=False,  # it would be this machine's time
+            date_header=False,  # DateHeaderMiddleware sets the simulated time
         )
         super().__init__(config)
         self.ready = threading.Event()
@@ -78,14 +78,14 @@ class _Server(uvicorn.Server):
 
 
 def run(sandbox: Sandbox, port: int = 8777) -> None:
-    """Serve until interrupted from the keyboard. Raises ``OSError`` when the port is taken."""
+    """Serves until interrupted from the keyboard. Raises ``OSError`` when the port is taken."""
     with _listening(port) as listener, suppress(KeyboardInterrupt):
         _Server(sandbox).run([listener])
 
 
 @contextmanager
-def serve(sandbox: Sandbox, port: int = 0) -> Iterator[Address]:
-    """Serve in a thread while the block runs, on a free port when ``port`` is 0.
+def serve(sandbox: Sandbox, port: int = 0) -> Iterator[SandboxAddress]:
+    """Serves in a thread while the block runs, on a free port when ``port`` is 0.
 
     Raises ``OSError`` when the port is taken.
     """
@@ -96,7 +96,7 @@ def serve(sandbox: Sandbox, port: int = 0) -> Iterator[Address]:
         try:
             if not server.ready.wait(START_SECONDS):
                 raise RuntimeError("the sandbox did not start")
-            yield Address(listener.getsockname()[1])
+            yield SandboxAddress(listener.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join()
@@ -104,7 +104,7 @@ def serve(sandbox: Sandbox, port: int = 0) -> Iterator[Address]:
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    # asyncio switches Nagle's delay off only for sockets that name their protocol: 40 ms per answer otherwise.
+    # asyncio disables Nagle's algorithm only for sockets that name their protocol: 40 ms per response otherwise.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))

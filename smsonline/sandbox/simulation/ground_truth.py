@@ -1,4 +1,4 @@
-"""The world's state under neutral names, so that what a client stored can be held against what was true."""
+"""Ground truth of the sandbox under neutral names, to compare a client's stored data with."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from typing import Any
 
 import numpy as np
 
-from smsonline.sandbox.simulation.account import OPENING_CENTS, Account
+from smsonline.sandbox.simulation.account import OPENING_CENTS, SimulatedAccount
 from smsonline.sandbox.simulation.clock import iso
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
-from smsonline.sandbox.simulation.state import World
+from smsonline.sandbox.simulation.state import SandboxState
 
 Rows = list[dict[str, Any]]
 
 
-def truth(world: World) -> dict[str, Any]:
-    """One document: the money, and a list of rows per dataset, keyed by the dataset's name.
+def snapshot(state: SandboxState) -> dict[str, Any]:
+    """The account's money, and a list of rows per dataset, keyed by the dataset's name.
 
     Money in US cents, rates as fractions 0..1, times as ISO 8601 in UTC.
     """
-    now = world.settle()
+    now = state.process_due_events()
     tick = now // TICK_SECONDS
     return {
         "now": iso(now),
-        "money": money(world.account),
-        "countries": _countries(world.market),
-        "services": _services(world, tick, now),
-        "popular": _popular(world, tick, now),
-        "statistics": _statistics(world.market, tick),
-        "inventory": _inventory(world.account, now),
-        "invoices": _invoices(world.account, now),
-        "coupons": [{"code": c.code, "percentage": c.percent, "status": c.status(now)} for c in world.account.coupons],
+        "money": money(state.account),
+        "countries": _countries(state.market),
+        "services": _services(state, tick, now),
+        "popular": _popular(state, tick, now),
+        "statistics": _statistics(state.market, tick),
+        "inventory": _inventory(state.account, now),
+        "invoices": _invoices(state.account, now),
+        "coupons": [{"code": c.code, "percentage": c.percent, "status": c.status(now)} for c in state.account.coupons],
         "favourites": [
-            {"service_code": service, "country_code": country} for service, country in world.account.favourites
+            {"service_code": service, "country_code": country} for service, country in state.account.favourites
         ],
     }
 
 
-def money(account: Account) -> dict[str, int]:
+def money(account: SimulatedAccount) -> dict[str, int]:
     """US cents; opening + credited - purchased + refunded = balance."""
     return {
         "opening_cents": OPENING_CENTS,
@@ -49,51 +49,51 @@ def money(account: Account) -> dict[str, int]:
     }
 
 
-def _key(market: Market, row: int) -> dict[str, str]:
-    lane, service = market.describe(row)
-    return {"country_code": lane.country.code, "carrier": lane.carrier, "service_code": service.code}
+def _key(market: Market, offer: int) -> dict[str, str]:
+    (country, carrier), service = market.describe(offer)
+    return {"country_code": country.code, "carrier": carrier, "service_code": service.code}
 
 
 def _countries(market: Market) -> Rows:
     return [
-        {"country_code": lane.country.code, "country": lane.country.name, "carrier": lane.carrier}
-        for lane in market.lanes
+        {"country_code": country.code, "country": country.name, "carrier": carrier}
+        for country, carrier in market.country_carriers
     ]
 
 
-def _services(world: World, tick: int, now: int) -> Rows:
-    market, held = world.market, world.account.held(now)
-    prices, stock = market.price_cents(market.rows, tick).tolist(), market.stock(market.rows, tick).tolist()
+def _services(state: SandboxState, tick: int, now: int) -> Rows:
+    market, reserved_stock = state.market, state.account.reserved_stock(now)
+    prices, stock = market.price_cents(market.offers, tick).tolist(), market.stock(market.offers, tick).tolist()
     return [
-        {**_key(market, row), "price_cents": price, "stock": max(0, count - held[row])}
-        for row, (price, count) in enumerate(zip(prices, stock, strict=True))
+        {**_key(market, offer), "price_cents": price, "stock": max(0, count - reserved_stock[offer])}
+        for offer, (price, count) in enumerate(zip(prices, stock, strict=True))
     ]
 
 
-def _popular(world: World, tick: int, now: int) -> Rows:
-    market, held = world.market, world.account.held(now)
-    rows = market.popular(tick)
+def _popular(state: SandboxState, tick: int, now: int) -> Rows:
+    market, reserved_stock = state.market, state.account.reserved_stock(now)
+    offers = market.popular(tick)
     columns = zip(
-        rows.tolist(), market.price_cents(rows, tick).tolist(), market.stock(rows, tick).tolist(), strict=True
+        offers.tolist(), market.price_cents(offers, tick).tolist(), market.stock(offers, tick).tolist(), strict=True
     )
     return [
-        {**_key(market, row), "rank": rank, "price_cents": price, "stock": max(0, count - held[row])}
-        for rank, (row, price, count) in enumerate(columns, start=1)
+        {**_key(market, offer), "rank": rank, "price_cents": price, "stock": max(0, count - reserved_stock[offer])}
+        for rank, (offer, price, count) in enumerate(columns, start=1)
     ]
 
 
 def _statistics(market: Market, tick: int) -> Rows:
-    total, success = market.attempts(market.rows, tick), market.successes(market.rows, tick)
+    total, success = market.attempts(market.offers, tick), market.successes(market.offers, tick)
     rates = np.round(success / np.maximum(total, 1), 4)
-    waits = market.average_seconds(market.rows, tick)
+    waits = market.average_seconds(market.offers, tick)
     columns = zip(total.tolist(), success.tolist(), rates.tolist(), waits.tolist(), strict=True)
     return [
-        {**_key(market, row), "attempts": a, "successes": s, "success_rate": rate, "average_seconds": wait}
-        for row, (a, s, rate, wait) in enumerate(columns)
+        {**_key(market, offer), "attempts": a, "successes": s, "success_rate": rate, "average_seconds": wait}
+        for offer, (a, s, rate, wait) in enumerate(columns)
     ]
 
 
-def _inventory(account: Account, now: int) -> Rows:
+def _inventory(account: SimulatedAccount, now: int) -> Rows:
     return [
         {
             "order_id": order.order_id,
@@ -110,7 +110,7 @@ def _inventory(account: Account, now: int) -> Rows:
     ]
 
 
-def _invoices(account: Account, now: int) -> Rows:
+def _invoices(account: SimulatedAccount, now: int) -> Rows:
     return [
         {
             "payment_id": invoice.order_id,

@@ -1,6 +1,6 @@
-"""Top-ups of the account's balance: invoices and direct wallets through their life.
+"""Top-ups of the account's balance: the life of invoices and direct wallets.
 
-The statuses are Cryptomus' words (`check`, `process`, `confirm_check`, `paid`, `paid_over`, `wrong_amount_waiting`,
+The statuses are those of Cryptomus (`check`, `process`, `confirm_check`, `paid`, `paid_over`, `wrong_amount_waiting`,
 `wrong_amount`, `cancel`); that the vendor passes them on, and that it credits what arrived, is assumed.
 """
 
@@ -39,8 +39,8 @@ DOLLARS = {"BTC": 95_000, "LTC": 95, "TRX": 0.25, "ETH": 3200, "XMR": 220, "POL"
 DOLLARS |= {"DASH": 32, "DOGE": 0.2, "TON": 4, "BCH": 480, "AVAX": 28, "USDT": 1.002, "USDC": 1, "DAI": 1}
 
 
-class Receipt(NamedTuple):
-    """Money that reached an invoice: when it was first seen (Unix seconds), and US cents."""
+class ReceivedPayment(NamedTuple):
+    """Money that reached an invoice: the time it was first visible (Unix seconds), and US cents."""
 
     at: int
     cents: int
@@ -59,12 +59,12 @@ class Invoice:
     network: str = "TRON"
     address: str = ""
     bonus_percent: int = 0
-    receipts: list[Receipt] = field(default_factory=list)
+    receipts: list[ReceivedPayment] = field(default_factory=list)
     credited_cents: int = 0
 
     @property
     def expires_at(self) -> int:
-        """Payable for one hour; money that comes later still counts."""
+        """Payable for one hour; later payments are still credited."""
         return self.created_at + LIFE_SECONDS
 
     @property
@@ -77,22 +77,19 @@ class Invoice:
         return sum(receipt.cents for receipt in self.receipts if receipt.at <= now)
 
     def status(self, now: int) -> str:
-        """The state at ``now`` in Cryptomus' words."""
-        seen = [receipt.at for receipt in self.receipts if receipt.at <= now]
-        if not seen:
+        """The Cryptomus status at ``now``."""
+        arrivals = [receipt.at for receipt in self.receipts if receipt.at <= now]
+        if not arrivals:
             return "check" if now < self.expires_at else "cancel"
-        if now - max(seen) < CONFIRM_SECONDS:
-            return "process" if now - max(seen) < PROCESS_SECONDS else "confirm_check"
-        return self._settled(now)
-
-    def _settled(self, now: int) -> str:
+        if now - max(arrivals) < CONFIRM_SECONDS:
+            return "process" if now - max(arrivals) < PROCESS_SECONDS else "confirm_check"
         missing = self.amount_cents - self.received_cents(now)
         if missing > 0:
             return "wrong_amount_waiting" if now < self.expires_at else "wrong_amount"
         return "paid" if missing == 0 else "paid_over"
 
     def due_cents(self, now: int) -> int:
-        """US cents that are owed to the balance at ``now`` and not credited yet."""
+        """US cents to credit to the balance at ``now``."""
         if self.status(now) not in FINAL:
             return 0
         return self.received_cents(now) * (100 + self.bonus_percent) // 100 - self.credited_cents
@@ -103,14 +100,14 @@ class Invoice:
         return f"{coins:.2f}" if self.currency in ("USDT", "USDC", "DAI") else f"{coins:.8f}"
 
 
-def new_uuid(chance: random.Random) -> str:
+def new_uuid(rng: random.Random) -> str:
     """A repeatable UUID."""
-    return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
-def new_address(network: str, chance: random.Random) -> str:
-    """Something that looks like an address of the network. Nobody owns it."""
+def new_address(network: str, rng: random.Random) -> str:
+    """Text in the format of the network's addresses. Nobody owns it."""
     if network in EVM_NETWORKS:
-        return "0x" + "".join(chance.choices("0123456789abcdef", k=40))
+        return "0x" + "".join(rng.choices("0123456789abcdef", k=40))
     start = {"TRON": "T", "BTC": "bc1q", "LTC": "ltc1q", "TON": "UQ", "DOGE": "D"}.get(network, "")
-    return start + "".join(chance.choices("abcdefghjkmnpqrstuvwxyz23456789", k=34 - len(start)))
+    return start + "".join(rng.choices("abcdefghjkmnpqrstuvwxyz23456789", k=34 - len(start)))

@@ -1,4 +1,4 @@
-"""Which countries, carriers and services the sandbox sells. Codes are the vendor's internal ones, not ISO."""
+"""Countries, carriers and services that the sandbox sells. Codes are the vendor's internal ones, not ISO."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Country:
 
 @dataclass(frozen=True)
 class Service:
-    """``price_cents`` is the usual price of a number for it."""
+    """``price_cents`` is the usual price of a number for this service."""
 
     code: str
     name: str
@@ -87,9 +87,9 @@ def countries(scale: Scale) -> tuple[Country, ...]:
     """12 countries, or 150 with three carriers each."""
     if scale == "small":
         return COUNTRIES
-    known = (Country(c.code, c.name, c.dial, (*c.carriers, "lycamobile", "virgin")[:3]) for c in COUNTRIES)
+    main = (Country(c.code, c.name, c.dial, (*c.carriers, "lycamobile", "virgin")[:3]) for c in COUNTRIES)
     further = (_further_country(i, name) for i, name in enumerate(FURTHER_COUNTRIES.split(",")))
-    return (*known, *further)
+    return (*main, *further)
 
 
 def _further_country(position: int, name: str) -> Country:

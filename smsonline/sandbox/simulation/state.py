@@ -1,43 +1,43 @@
-"""The vendor's state: the market, one account, and the clock that moves both."""
+"""The state of the simulated vendor: its market, one customer account, and the clock that moves both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
-from smsonline.sandbox.simulation.account import Account
-from smsonline.sandbox.simulation.clock import Clock
+from smsonline.sandbox.simulation.account import SimulatedAccount
+from smsonline.sandbox.simulation.clock import SimulatedClock
 from smsonline.sandbox.simulation.invoices import Invoice
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
 from smsonline.sandbox.simulation.reference_data import Scale
 
 
-class World:
-    """Everything the sandbox answers from. Deterministic from the seed, the opening day, the instant and the calls."""
+class SandboxState:
+    """All data behind the sandbox's responses; determined by the seed, the opening day, the time and the calls."""
 
     def __init__(self, seed: int, scale: Scale, user_id: str, now: Callable[[], datetime] | None) -> None:
         self.seed = seed
         self.user_id = user_id
-        self.clock = Clock(now)
+        self.clock = SimulatedClock(now)
         self.market = Market(seed, scale)
-        self.account = Account(seed, self.market, self.clock.instant())
-        self._encoded: dict[str, tuple[int, bytes]] = {}
+        self.account = SimulatedAccount(seed, self.market, self.clock.instant())
+        self._cached_bodies: dict[str, tuple[int, bytes]] = {}
 
-    def settle(self) -> int:
-        """The present instant in Unix seconds, with everything due by then done."""
+    def process_due_events(self) -> int:
+        """Runs every event that is due and returns the current time in Unix seconds."""
         now = self.clock.instant()
-        self.account.settle(now)
+        self.account.process_due_events(now)
         return now
 
     def invoice(self, reference: str) -> Invoice | None:
-        """An invoice by its order id, its uuid or its payment page."""
+        """The invoice with this order id, uuid or payment page, if there is one."""
         uuid = reference.rsplit("/", 1)[-1]
         return next((i for i in self.account.invoices if reference == i.order_id or uuid == i.uuid), None)
 
-    def encoded(self, name: str, now: int, encode: Callable[[int], bytes]) -> bytes:
-        """A large answer that only moves with the market, encoded once per tick."""
+    def cached_body(self, name: str, now: int, encode: Callable[[int], bytes]) -> bytes:
+        """A large response body that changes with the market only; encoded once per tick."""
         tick = now // TICK_SECONDS
-        known = self._encoded.get(name)
-        if known is None or known[0] != tick:
-            known = self._encoded[name] = (tick, encode(tick))
-        return known[1]
+        cached = self._cached_bodies.get(name)
+        if cached is None or cached[0] != tick:
+            cached = self._cached_bodies[name] = (tick, encode(tick))
+        return cached[1]

@@ -1,4 +1,4 @@
-"""The world is decided by its seed and the instant, and its money adds up."""
+"""The simulated state depends on seed and time only, and its money is conserved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsonline.sandbox import Sandbox
-from smsonline.sandbox.api.request_context import Call, Refused
+from smsonline.sandbox.api.request_context import RequestContext, VendorRefusal
 from smsonline.sandbox.http.routes import ACTIONS
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -22,18 +22,18 @@ def new(seed: int = 7, at: datetime = NOON) -> Sandbox:
     return Sandbox(seed=seed, now=lambda: at)
 
 
-def do(sandbox: Sandbox, name: str, **fields: Any) -> Any:
-    return ACTIONS[name](Call(sandbox.world, sandbox.world.settle(), fields))
+def run_action(sandbox: Sandbox, name: str, **fields: Any) -> Any:
+    return ACTIONS[name](RequestContext(sandbox.state, sandbox.state.process_due_events(), fields))
 
 
-def test_the_same_seed_and_instant_give_the_same_world() -> None:
+def test_same_seed_and_time_give_same_state() -> None:
     assert new().truth() == new().truth()
     assert new(seed=8).truth() != new().truth()
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 100_000), min_size=1, max_size=8))
-def test_the_way_to_an_instant_does_not_matter(steps: list[int]) -> None:
+def test_clock_steps_do_not_change_result(steps: list[int]) -> None:
     at_once, step_by_step = new(), new()
     at_once.advance(sum(steps))
     for step in steps:
@@ -42,20 +42,20 @@ def test_the_way_to_an_instant_does_not_matter(steps: list[int]) -> None:
     assert step_by_step.truth() == at_once.truth()
 
 
-def test_opening_later_on_the_same_day_gives_the_same_world() -> None:
+def test_opening_later_same_day_gives_same_state() -> None:
     waited = new()
     waited.advance(3 * 3600)
     assert waited.truth() == new(at=NOON + timedelta(hours=3)).truth()
 
 
-def test_market_does_not_depend_on_the_day_of_opening() -> None:
+def test_market_is_independent_of_opening_day() -> None:
     waited, opened_later = new(), new(at=NOON + timedelta(days=40))
     waited.advance(40 * 86_400)
     for dataset in ("services", "popular", "statistics"):
         assert waited.truth()[dataset] == opened_later.truth()[dataset]
 
 
-def test_the_world_moves() -> None:
+def test_advancing_the_clock_changes_data() -> None:
     sandbox = new()
     before = sandbox.truth()
     sandbox.advance(6 * 3600)
@@ -67,7 +67,7 @@ def test_the_world_moves() -> None:
     assert after["money"]["purchased_cents"] > before["money"]["purchased_cents"]
 
 
-def test_rates_stay_consistent_and_attempts_only_grow() -> None:
+def test_rates_are_consistent_and_attempts_only_grow() -> None:
     sandbox = new()
     before = sandbox.truth()["statistics"]
     for _ in range(20):
@@ -80,14 +80,14 @@ def test_rates_stay_consistent_and_attempts_only_grow() -> None:
         before = after
 
 
-def test_account_pauses_instead_of_overdrawing() -> None:
+def test_account_never_overdraws() -> None:
     sandbox = new()
     sandbox.advance(90 * 86_400)
     assert 0 <= sandbox.truth()["money"]["balance_cents"] < 300
 
 
-def money_adds_up(truth: dict[str, Any]) -> None:
-    """The balance follows from the rows alone, without the account's own sums."""
+def assert_money_is_conserved(truth: dict[str, Any]) -> None:
+    """The balance equals the sum of the rows, without the account's own totals."""
     spent = sum(order["purchase_price_cents"] for order in truth["inventory"] if order["status"] != "refunded")
     credited = sum(invoice["credited_cents"] for invoice in truth["invoices"])
     money = truth["money"]
@@ -96,18 +96,18 @@ def money_adds_up(truth: dict[str, Any]) -> None:
     assert money["credited_cents"] == credited
 
 
-ACTION = st.sampled_from(["wait", "buy", "return", "again", "bill", "pay", "underpay", "pay late"])
+ACTION = st.sampled_from(["wait", "buy", "refund", "another", "invoice", "pay", "underpay", "pay late"])
 
 
-def act(sandbox: Sandbox, action: str) -> None:
-    orders, invoices = sandbox.world.account.orders, sandbox.world.account.invoices
-    own = next((order.order_id for order in reversed(orders.values()) if order.by_call), None)
+def apply_step(sandbox: Sandbox, action: str) -> None:
+    orders, invoices = sandbox.state.account.orders, sandbox.state.account.invoices
+    own_order_id = next((order.order_id for order in reversed(orders.values()) if order.by_call), None)
     if action == "buy":
-        do(sandbox, "create_order", country="12", service="go", carrier="any", m="", n="", maximumPrice="")
-    elif action in ("return", "again") and own:
-        do(sandbox, "change_order", order_id=own, next="refund" if action == "return" else "another")
-    elif action == "bill":
-        do(sandbox, "create_invoice", amount="700", couponCode="")
+        run_action(sandbox, "create_order", country="12", service="go", carrier="any", m="", n="", maximumPrice="")
+    elif action in ("refund", "another") and own_order_id:
+        run_action(sandbox, "change_order", order_id=own_order_id, next=action)
+    elif action == "invoice":
+        run_action(sandbox, "create_invoice", amount="700", couponCode="")
     elif action in ("pay", "underpay"):
         sandbox.pay(invoices[-1].order_id, 700 if action == "pay" else 650)
     elif action == "pay late":
@@ -118,13 +118,13 @@ def act(sandbox: Sandbox, action: str) -> None:
 @given(st.lists(st.tuples(ACTION, st.integers(0, 30_000)), max_size=12))
 def test_money_is_conserved_at_every_instant(steps: list[tuple[str, int]]) -> None:
     sandbox = new()
-    money_adds_up(sandbox.truth())
+    assert_money_is_conserved(sandbox.truth())
     for action, seconds in steps:
-        with suppress(Refused):
-            act(sandbox, action)
-        money_adds_up(sandbox.truth())
+        with suppress(VendorRefusal):
+            apply_step(sandbox, action)
+        assert_money_is_conserved(sandbox.truth())
         sandbox.advance(seconds)
-        money_adds_up(sandbox.truth())
+        assert_money_is_conserved(sandbox.truth())
 
 
 def test_clock_only_goes_forward() -> None:
