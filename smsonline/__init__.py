@@ -1,28 +1,12 @@
-"""The vendor SMSOnline: endpoints, client, errors, and a sandbox that simulates the API."""
+"""The vendor SMSOnline: endpoints, client, errors (``smsonline.errors``), and a sandbox that simulates the API."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
+from smsonline.config import ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
-from smsonline.errors import (
-    ActionRequired,
-    AuthenticationFailed,
-    ConfigurationError,
-    ConnectionFailed,
-    EndpointNotFound,
-    InvalidResponse,
-    NotSent,
-    RateLimited,
-    RequestRejected,
-    ServerError,
-    TimedOut,
-    TransientError,
-    UnexpectedRedirect,
-    UnknownOutcome,
-    VendorError,
-)
+from smsonline.errors import VendorError
 from smsonline.request import ReadRequest
 
 if TYPE_CHECKING:
@@ -30,41 +14,22 @@ if TYPE_CHECKING:
     from smsonline.response import VendorResponse
 
 __all__ = [
-    "DEFAULT_CONFIG",
     "ENDPOINTS",
-    "ActionRequired",
-    "AuthenticationFailed",
     "Client",
     "ClientConfig",
-    "ConfigurationError",
-    "ConnectionFailed",
     "Credentials",
     "Endpoint",
-    "EndpointNotFound",
     "Endpoints",
-    "InvalidResponse",
-    "NotSent",
-    "RateLimited",
     "ReadRequest",
-    "RequestRejected",
-    "ServerError",
-    "TimedOut",
-    "TransientError",
-    "UnexpectedRedirect",
-    "UnknownOutcome",
     "VendorError",
     "VendorResponse",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the client on first use: httpx and msgspec cost more than most commands need."""
-    if name == "Client":
-        from smsonline.client import Client
+    """Imports client and response on first use: httpx and msgspec cost more than most commands need."""
+    if name in ("Client", "VendorResponse"):
+        from smsonline import client
 
-        return Client
-    if name == "VendorResponse":
-        from smsonline.response import VendorResponse
-
-        return VendorResponse
+        return getattr(client, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

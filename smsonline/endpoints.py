@@ -1,7 +1,6 @@
 """Every endpoint of the vendor as data: one record each, V3 first, then the deprecated V2.
 
-``assumed=True`` marks a path or shape that no readable page of the documentation states; ``source`` names the page of a
-documented one. No other module contains a vendor path.
+No other module contains a vendor path.
 """
 
 from __future__ import annotations
@@ -10,12 +9,11 @@ import dataclasses
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 DOCS = "https://pkpd2wflur.apidog.io/"
 ASSUMED = "assumed: no readable page"
-
-Method = Literal["GET", "PUT", "PATCH", "POST"]
 
 
 @dataclass(frozen=True)
@@ -23,23 +21,36 @@ class Endpoint:
     """One call of the vendor's API.
 
     ``path`` is relative to the version's base URL; ``{names}`` are filled from the account (``user_id``) and the call's
-    parameters. ``query_fields`` and ``body_fields`` map the vendor's field to the name of the call's parameter.
+    parameters. ``page`` is the documentation page of the path, empty if none is readable; ``response_assumed`` marks a
+    page without the response. ``query_fields`` and ``body_fields`` map the vendor's field to the call's parameter.
     ``records_path`` is the dotted path of the data in the response. ``mutates`` marks a call that spends or commits
     money, or must not be repeated for another reason: it is sent once, without retries or redirects, whatever its HTTP
     method. Responses with ``contains_pii`` carry phone numbers and messages.
     """
 
     name: str
-    method: Method
+    method: Literal["GET", "PUT", "PATCH", "POST"]
     path: str
-    source: str
+    page: str = ""
     version: Literal["v3", "v2"] = "v3"
     records_path: str = "body"
     query_fields: tuple[tuple[str, str], ...] = ()
     body_fields: tuple[tuple[str, str], ...] = ()
     mutates: bool = False
     contains_pii: bool = False
-    assumed: bool = False
+    response_assumed: bool = False
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the path or the response is not documented."""
+        return not self.page or self.response_assumed
+
+    @property
+    def source(self) -> str:
+        """Address or description of the documentation page; a label where there is none."""
+        if not self.page:
+            return ASSUMED
+        return self.page if " " in self.page else DOCS + self.page
 
     @property
     def key_name(self) -> str:
@@ -63,46 +74,39 @@ class Endpoint:
         return frozenset({*self.path_parameters, *mapped}) - {"user_id"}
 
 
-COUPON = (("couponCode", "coupon_code"),)
-ORDER = tuple((name, name) for name in ("country", "service", "carrier", "maximumPrice", "m", "n", "failover"))
-LOOKUP = "numbers/{user_id}/lookup/{country}/{carrier}"
-CRYPTOMUS = "customers/{user_id}/cryptomus"
+COUPON_FIELDS = (("couponCode", "coupon_code"),)
+ORDER_FIELDS = tuple((name, name) for name in ("country", "service", "carrier", "maximumPrice", "m", "n", "failover"))
+ORDERS, LOOKUP = "numbers/{user_id}/order", "numbers/{user_id}/lookup/{country}/{carrier}"
+CRYPTOMUS, FAVOURITES = "customers/{user_id}/cryptomus", "customers/{user_id}/favourites"
+CARD_INVOICE = "customers/{user_id}/pay4bit/invoice/{amount}"
 
 V3: tuple[Endpoint, ...] = (
-    Endpoint("balance", "GET", "customers/{user_id}/balance", DOCS + "get-account-balance-17003197e0"),
-    Endpoint("invoices", "GET", "customers/{user_id}/payments", DOCS + "get-invoices-17003213e0"),
-    Endpoint(
-        "coupons", "GET", "customers/{user_id}/coupons", DOCS + "get-coupons-17003219e0", records_path="body.codes"
-    ),
-    Endpoint("favourites", "GET", "customers/{user_id}/favourites", ASSUMED, assumed=True),
-    Endpoint(
-        "toggle_favourite", "PATCH", "customers/{user_id}/favourites/{service}", ASSUMED, mutates=True, assumed=True
-    ),
-    Endpoint("countries", "GET", "numbers/{user_id}/countries", ASSUMED, assumed=True),
-    Endpoint("popular", "GET", "numbers/{user_id}/popular", ASSUMED, assumed=True),
-    Endpoint("services", "GET", LOOKUP, ASSUMED, assumed=True),
-    Endpoint("service_detail", "GET", LOOKUP + "/{service}", ASSUMED, assumed=True),
-    Endpoint("statistics", "GET", "statistics/{user_id}", ASSUMED, assumed=True),
-    Endpoint(
-        "inventory", "GET", "numbers/{user_id}/inventory/{limit}", DOCS + "get-inventory-17003724e0", contains_pii=True
-    ),
-    Endpoint(
-        "order", "GET", "numbers/{user_id}/order/{order_id}", DOCS + "get-order-data-17003546e0", contains_pii=True
-    ),
+    Endpoint("balance", "GET", "customers/{user_id}/balance", "get-account-balance-17003197e0"),
+    Endpoint("invoices", "GET", "customers/{user_id}/payments", "get-invoices-17003213e0"),
+    Endpoint("coupons", "GET", "customers/{user_id}/coupons", "get-coupons-17003219e0", records_path="body.codes"),
+    Endpoint("favourites", "GET", FAVOURITES),
+    Endpoint("toggle_favourite", "PATCH", FAVOURITES + "/{service}", mutates=True),
+    Endpoint("countries", "GET", "numbers/{user_id}/countries"),
+    Endpoint("popular", "GET", "numbers/{user_id}/popular"),
+    Endpoint("services", "GET", LOOKUP),
+    Endpoint("service_detail", "GET", LOOKUP + "/{service}"),
+    Endpoint("statistics", "GET", "statistics/{user_id}"),
+    Endpoint("inventory", "GET", "numbers/{user_id}/inventory/{limit}", "get-inventory-17003724e0", contains_pii=True),
+    Endpoint("order", "GET", ORDERS + "/{order_id}", "get-order-data-17003546e0", contains_pii=True),
     Endpoint(
         "create_order",
         "PUT",
-        "numbers/{user_id}/order",
-        DOCS + "order-a-number-17003419e0",
-        body_fields=ORDER,
+        ORDERS,
+        "order-a-number-17003419e0",
+        body_fields=ORDER_FIELDS,
         mutates=True,
         contains_pii=True,
     ),
     Endpoint(
         "change_order",
         "PATCH",
-        "numbers/{user_id}/order/{order_id}/{next}",
-        DOCS + "change-order-status-17003700e0",
+        ORDERS + "/{order_id}/{next}",
+        "change-order-status-17003700e0",
         mutates=True,
         contains_pii=True,
     ),
@@ -110,108 +114,69 @@ V3: tuple[Endpoint, ...] = (
         "create_invoice",
         "PUT",
         CRYPTOMUS + "/invoice/{amount}",
-        DOCS + "create-new-payment-17003237e0",
-        body_fields=COUPON,
+        "create-new-payment-17003237e0",
+        body_fields=COUPON_FIELDS,
         mutates=True,
     ),
     Endpoint(
         "create_wallet",
         "PUT",
         CRYPTOMUS + "/direct/{currency}/{network}/{amount}",
-        DOCS + "get-direct-wallet-17529628e0",
-        body_fields=COUPON,
+        "get-direct-wallet-17529628e0",
+        body_fields=COUPON_FIELDS,
         mutates=True,
     ),
-    Endpoint("transaction", "GET", CRYPTOMUS + "/transaction/{order_id}", DOCS + "get-transaction-status-17529702e0"),
-    Endpoint(
-        "create_card_invoice",
-        "PUT",
-        "customers/{user_id}/pay4bit/invoice/{amount}",
-        DOCS + "create-new-payment-17003258e0",
-        mutates=True,
-    ),
+    Endpoint("transaction", "GET", CRYPTOMUS + "/transaction/{order_id}", "get-transaction-status-17529702e0"),
+    Endpoint("create_card_invoice", "PUT", CARD_INVOICE, "create-new-payment-17003258e0", mutates=True),
 )
 
-SERVICE_QUERY = (("country", "country"), ("service", "service"))
-PURCHASE = tuple((name, name) for name in ("country", "service", "maximumPrice", "m", "n", "carrier"))
 USER = (("userId", "user_id"),)
+COUNTRY, SERVICE, ORDER_ID = ("country", "country"), ("service", "service"), ("orderId", "order_id")
+AMOUNT, CURRENCY, NETWORK = ("amount", "amount"), ("currency", "currency"), ("network", "network")
+PURCHASE_FIELDS = tuple((name, name) for name in ("country", "service", "maximumPrice", "m", "n", "carrier"))
+CRYPTO_PAGE = "the project's own document, page 'Make a top-up with crypto'"
+WALLET_PAGE = "get-direct-wallet-address-make-a-top-up-with-crypto-16501728e0"
+STATUS_PAGE = "get-status-of-a-single-number-15988942e0"
+BULK_STATUS_PAGE = "get-bulk-status-of-numbers-with-conditions-16068105e0"
+_v2 = partial(Endpoint, version="v2")
 
 V2: tuple[Endpoint, ...] = (
-    Endpoint(
-        "v2_balance", "GET", "getBalance", DOCS + "get-balance-14017127e0", "v2", records_path="", query_fields=USER
-    ),
-    Endpoint(
-        "v2_create_invoice",
-        "GET",
-        "checkout/crypto",
-        "the project's own document, page 'Make a top-up with crypto'",
-        "v2",
-        query_fields=(*USER, ("amount", "amount")),
-        mutates=True,
-    ),
-    Endpoint(
+    _v2("v2_balance", "GET", "getBalance", "get-balance-14017127e0", records_path="", query_fields=USER),
+    _v2("v2_create_invoice", "GET", "checkout/crypto", CRYPTO_PAGE, query_fields=(*USER, AMOUNT), mutates=True),
+    _v2(
         "v2_create_wallet",
         "GET",
         "checkout/cryptoV2",
-        DOCS + "get-direct-wallet-address-make-a-top-up-with-crypto-16501728e0",
-        "v2",
-        query_fields=(*USER, ("currency", "currency"), ("network", "network"), ("amount", "amount")),
+        WALLET_PAGE,
+        query_fields=(*USER, CURRENCY, NETWORK, AMOUNT),
         mutates=True,
-        assumed=True,
+        response_assumed=True,
     ),
-    Endpoint("v2_countries", "GET", "getCountries", ASSUMED, "v2", query_fields=USER, assumed=True),
-    Endpoint("v2_services", "GET", "getServices", ASSUMED, "v2", query_fields=(*USER, SERVICE_QUERY[0]), assumed=True),
-    Endpoint(
-        "v2_service_detail", "GET", "getServiceDetails", ASSUMED, "v2", query_fields=USER + SERVICE_QUERY, assumed=True
-    ),
-    Endpoint(
-        "v2_country_statistics",
-        "GET",
-        "getCountryStats",
-        ASSUMED,
-        "v2",
-        query_fields=(*USER, SERVICE_QUERY[1]),
-        assumed=True,
-    ),
-    Endpoint(
+    _v2("v2_countries", "GET", "getCountries", query_fields=USER),
+    _v2("v2_services", "GET", "getServices", query_fields=(*USER, COUNTRY)),
+    _v2("v2_service_detail", "GET", "getServiceDetails", query_fields=(*USER, COUNTRY, SERVICE)),
+    _v2("v2_country_statistics", "GET", "getCountryStats", query_fields=(*USER, SERVICE)),
+    _v2(
         "v2_purchase",
         "POST",
         "purchase",
-        DOCS + "purchase-number-14018127e0",
-        "v2",
+        "purchase-number-14018127e0",
         records_path="",
-        body_fields=USER + PURCHASE,
+        body_fields=USER + PURCHASE_FIELDS,
         mutates=True,
         contains_pii=True,
     ),
-    Endpoint(
+    _v2(
         "v2_refund",
         "POST",
         "refund",
-        DOCS + "return-number-14018262e0",
-        "v2",
+        "return-number-14018262e0",
         records_path="",
-        body_fields=(*USER, ("orderId", "order_id")),
+        body_fields=(*USER, ORDER_ID),
         mutates=True,
     ),
-    Endpoint(
-        "v2_phone_status",
-        "GET",
-        "getPhoneStatus",
-        DOCS + "get-status-of-a-single-number-15988942e0",
-        "v2",
-        query_fields=(*USER, ("orderId", "order_id")),
-        contains_pii=True,
-    ),
-    Endpoint(
-        "v2_bulk_phone_status",
-        "GET",
-        "getBulkPhoneStatus",
-        DOCS + "get-bulk-status-of-numbers-with-conditions-16068105e0",
-        "v2",
-        query_fields=USER,
-        contains_pii=True,
-    ),
+    _v2("v2_phone_status", "GET", "getPhoneStatus", STATUS_PAGE, query_fields=(*USER, ORDER_ID), contains_pii=True),
+    _v2("v2_bulk_phone_status", "GET", "getBulkPhoneStatus", BULK_STATUS_PAGE, query_fields=USER, contains_pii=True),
 )
 
 Endpoints = Mapping[str, Endpoint]

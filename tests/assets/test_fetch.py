@@ -34,7 +34,7 @@ def test_a_fan_out_asks_once_per_country_and_carrier(sandbox: Sandbox, vendor_cl
     assert {share.part for share in found.shares} == lanes == found.requested
     assert [share.part for share in found.shares] == sorted(lanes)
     assert len(lanes) == LANES
-    assert sandbox.requests.counts()["services"] == LANES
+    assert sandbox.requests.by_endpoint()["services"] == LANES
     assert found.shares[0].params == dict(zip(("country", "carrier"), found.shares[0].part.split("/"), strict=True))
 
 
@@ -43,7 +43,7 @@ def test_an_answer_that_two_datasets_read_is_asked_for_once(sandbox: Sandbox, ve
     names = ["balances", "discount_tiers", "countries", "services"]
     with ThreadPoolExecutor(4) as pool:
         found = dict(zip(names, pool.map(fetch, (DATASETS[name] for name in names)), strict=True))
-    counts = sandbox.requests.counts()
+    counts = sandbox.requests.by_endpoint()
     assert (counts["balance"], counts["countries"]) == (1, 1)
     assert found["balances"].shares[0].source is found["discount_tiers"].shares[0].source
 
@@ -54,7 +54,7 @@ def test_one_failure_is_told_to_everyone_who_waits_for_the_answer(sandbox: Sandb
     for name in ("balances", "discount_tiers"):
         with pytest.raises(ServerError):
             fetch(DATASETS[name])
-    assert sandbox.requests.counts()["balance"] == 4  # one call with its repeats
+    assert sandbox.requests.by_endpoint()["balance"] == 4  # one call with its repeats
 
 
 def test_a_failed_part_is_missing_and_the_others_came(sandbox: Sandbox, vendor_client: Client) -> None:

@@ -39,9 +39,9 @@ def test_each_reading_endpoint_is_asked_exactly_once_and_no_other_ever(vendor, c
         command("doctor")
         assert {request.method for request in vendor.requests} == {"GET"}
         assert not {request.endpoint for request in vendor.requests} & WRITES
-        assert set(vendor.requests.counts().values()) == {1}, kind
+        assert set(vendor.requests.by_endpoint().values()) == {1}, kind
         if not kind:
-            assert set(vendor.requests.counts()) == READS
+            assert set(vendor.requests.by_endpoint()) == READS
         vendor.faults.clear()
 
 
@@ -120,7 +120,7 @@ def test_a_call_that_needs_an_example_is_not_tried_without_one(vendor, command):
     assert why["services"] == "no carrier is known"
     assert why["order"] == why["v2_phone_status"] == "no order in the inventory"
     assert why["transaction"] == "no crypto payment among the invoices"
-    assert not set(why) & set(vendor.requests.counts())
+    assert not set(why) & set(vendor.requests.by_endpoint())
     assert done.code == 0
     assert "order, v2_phone_status: no order in the inventory" in command("doctor").out
 

@@ -63,7 +63,7 @@ def test_one_failing_dataset_does_not_stop_the_others(vendor, command):
 def test_only_the_datasets_asked_for_are_synced_each_once(vendor, command):
     done = command("sync", "coupons", "invoices", "coupons", "--json")
     assert [entry["dataset"] for entry in done.document["datasets"]] == ["coupons", "invoices"]
-    assert vendor.requests.counts() == {"coupons": 1, "invoices": 1}
+    assert vendor.requests.by_endpoint() == {"coupons": 1, "invoices": 1}
 
 
 def test_datasets_that_share_an_answer_ask_for_it_once(vendor, command):

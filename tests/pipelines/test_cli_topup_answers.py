@@ -85,7 +85,7 @@ def test_a_plan_replays_the_past_under_another_policy(shop, command, home):
     before = command("topup", "plan", "--json").document["at"]
     command("topup", "run")
     after = command("topup", "plan", "--json").document["at"]
-    calls = shop.requests.counts()
+    calls = shop.requests.by_endpoint()
     other = home / "other.toml"
     other.write_text("threshold_cents = 100\ntarget_cents = 200\n")
     for at, reason, under_other in (
@@ -95,7 +95,7 @@ def test_a_plan_replays_the_past_under_another_policy(shop, command, home):
         assert command("topup", "plan", "--at", at, "--json").document["reason"] == reason
         replayed = command("topup", "plan", "--at", at, "--policy", str(other), "--json").document
         assert (replayed["at"], replayed["reason"]) == (at, under_other)
-    assert shop.requests.counts() == calls
+    assert shop.requests.by_endpoint() == calls
 
 
 def test_a_policy_file_that_does_not_fit_is_one_line_and_exit_code_2(shop, command, home):

@@ -85,7 +85,7 @@ def test_another_account_than_that_of_the_settings_fails_in_one_line_before_anyt
     done = execute(CREATE_JOB, run_config={"ops": {"create_payment": {"config": config}}})
     line = "asked to fill the account 'somebody-else', but the settings are those of 'sandbox'"
     assert line in failure_of(done)
-    assert shop.requests.counts() == {}
+    assert shop.requests.by_endpoint() == {}
 
 
 def test_a_ledger_that_cannot_be_used_fails_in_one_line_and_sends_nothing(shop, home):

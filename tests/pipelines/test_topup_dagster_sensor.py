@@ -91,7 +91,7 @@ def test_a_preview_writes_nothing_calls_nobody_and_sees_the_same_each_time(seen,
     assert after.pop(f"{LEDGER}-wal", b"") == b""
     before.pop(f"{LEDGER}-wal", None)
     assert after == before
-    assert seen.requests.counts() == {}
+    assert seen.requests.by_endpoint() == {}
 
 
 def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, scheduled, set_topup):
@@ -100,7 +100,7 @@ def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, schedule
     assert preview().startswith("DISABLED: mode is off")
     assert "there is no ledger yet" in scheduled()
     assert files() == {}
-    assert shop.requests.counts() == {}
+    assert shop.requests.by_endpoint() == {}
 
 
 def test_what_a_killed_program_left_in_the_log_is_seen_and_left_there(seen, preview, home):

@@ -195,7 +195,7 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
             sandbox.advance(20)
         if turn == 5:
             now = sandbox.state.clock.instant()
-            account.receive(account.bill("cryptomus", 500, now), 523, now + 60)
+            account.receive_payment(account.create_invoice("cryptomus", 500, now), 523, now + 60)
         sandbox.advance(6 * 3600)
         if turn > 4:
             rows.append(reconciled(way))

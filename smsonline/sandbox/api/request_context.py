@@ -128,7 +128,8 @@ class RequestContext:
     def buy(self, max_cents: int | None) -> SimulatedOrder:
         """Buys one number for at most ``max_cents``. Texts and statuses of the refusals are assumed."""
         offer = self._offer_in_stock()
-        price = self.account.charge(int(self.market.price_cents(self.market.offers[offer : offer + 1], self._tick)[0]))
+        list_price = self.market.price_cents(self.market.offers[offer : offer + 1], self.now // TICK_SECONDS)
+        price = self.account.charge(int(list_price[0]))
         if max_cents is not None and price > max_cents:
             raise VendorRefusal(200, "PRICE_TOO_HIGH")
         order_id = str(30_000_000 + sum(order.by_call for order in self.account.orders.values()))
@@ -152,14 +153,9 @@ class RequestContext:
         order.another_sms_at = self.now
         draw_message(self.state.seed, self.market, order, self.now)
 
-    @property
-    def _tick(self) -> int:
-        return self.now // TICK_SECONDS
-
     def _offer_in_stock(self) -> int:
         failover = self.fields.get("failover", True) not in (False, "false")
         for offer in [self.offer(), *([self.offer_for(self.text("country"), "any")] if failover else [])]:
-            stock = int(self.market.stock(self.market.offers[offer : offer + 1], self._tick)[0])
-            if stock > self.account.reserved_stock(self.now)[offer]:
+            if self.state.available_stock(self.market.offers[offer : offer + 1], self.now)[0]:
                 return offer
         raise VendorRefusal(200, "NO_NUMBERS")

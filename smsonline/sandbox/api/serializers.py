@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from smsonline.sandbox.simulation.invoices import Invoice
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
 from smsonline.sandbox.simulation.orders import SimulatedOrder
 from smsonline.sandbox.simulation.seeded_random import Ints
+from smsonline.sandbox.simulation.state import SandboxState
 
 Record = dict[str, Any]
 
@@ -130,20 +130,20 @@ def countries(market: Market) -> list[Record]:
     return [{"cShort": c.code, "country": c.name, "carriers": list(c.carriers)} for c in market.countries]
 
 
-def offers(market: Market, country_carrier: int, reserved_stock: Counter[int], now: int) -> list[Record]:
+def offers(state: SandboxState, country_carrier: int, now: int) -> list[Record]:
     """Price (US cents) and stock of every service of one country and carrier."""
-    prices, stock = _prices_and_stock(market, market.offers_of(country_carrier), reserved_stock, now)
+    prices, stock = _prices_and_stock(state, state.market.offers_of(country_carrier), now)
     return [
         {"sShort": service.code, "service": service.name, "price": price, "count": count}
-        for service, price, count in zip(market.services, prices, stock, strict=True)
+        for service, price, count in zip(state.market.services, prices, stock, strict=True)
     ]
 
 
-def detail(market: Market, offer: int, reserved_stock: Counter[int], now: int) -> Record:
+def detail(state: SandboxState, offer: int, now: int) -> Record:
     """Price, stock and success rate of one offer."""
-    (country, carrier), service = market.describe(offer)
+    (country, carrier), service = state.market.describe(offer)
     numbers = np.array([offer])
-    prices, stock = _prices_and_stock(market, numbers, reserved_stock, now)
+    prices, stock = _prices_and_stock(state, numbers, now)
     return {
         "sShort": service.code,
         "service": service.name,
@@ -152,14 +152,14 @@ def detail(market: Market, offer: int, reserved_stock: Counter[int], now: int) -
         "carrier": carrier,
         "price": prices[0],
         "count": stock[0],
-        "successRate": statistics(market, numbers, now // TICK_SECONDS)[0]["successRate"],
+        "successRate": statistics(state.market, numbers, now // TICK_SECONDS)[0]["successRate"],
     }
 
 
-def popular(market: Market, reserved_stock: Counter[int], now: int) -> list[Record]:
+def popular(state: SandboxState, now: int) -> list[Record]:
     """The offers that are bought most, best rank first."""
-    numbers = market.popular(now // TICK_SECONDS)
-    prices, stock = _prices_and_stock(market, numbers, reserved_stock, now)
+    numbers = state.market.popular(now // TICK_SECONDS)
+    prices, stock = _prices_and_stock(state, numbers, now)
     return [
         {
             "rank": rank,
@@ -171,7 +171,7 @@ def popular(market: Market, reserved_stock: Counter[int], now: int) -> list[Reco
             "count": count,
         }
         for rank, (((country, _), service), price, count) in enumerate(
-            zip(map(market.describe, numbers), prices, stock, strict=True), start=1
+            zip(map(state.market.describe, numbers), prices, stock, strict=True), start=1
         )
     ]
 
@@ -199,13 +199,8 @@ def statistics(market: Market, offers: Ints, tick: int) -> list[Record]:
     ]
 
 
-def _prices_and_stock(
-    market: Market, offers: Ints, reserved_stock: Counter[int], now: int
-) -> tuple[list[int], list[int]]:
-    tick = now // TICK_SECONDS
-    counts = zip(offers.tolist(), market.stock(offers, tick).tolist(), strict=True)
-    stock = [max(0, count - reserved_stock[offer]) for offer, count in counts]
-    return market.price_cents(offers, tick).tolist(), stock
+def _prices_and_stock(state: SandboxState, offers: Ints, now: int) -> tuple[list[int], list[int]]:
+    return state.market.price_cents(offers, now // TICK_SECONDS).tolist(), state.available_stock(offers, now)
 
 
 def _number(value: float) -> float | int:

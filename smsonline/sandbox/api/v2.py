@@ -22,12 +22,13 @@ def _services(context: RequestContext) -> Any:
     country_carrier = context.market.country_carrier_id(context.country().code, "any")
     if country_carrier is None:
         raise VendorRefusal(404, "unknown country")
-    return v3.offers(context, country_carrier)
+    return serializers.offers(context.state, country_carrier, context.now)
 
 
 def _service_detail(context: RequestContext) -> Any:
     country = context.country()
-    return [v3.service_detail(context, context.offer_for(country.code, carrier)) for carrier in country.carriers]
+    offers = [context.offer_for(country.code, carrier) for carrier in country.carriers]
+    return [serializers.detail(context.state, offer, context.now) for offer in offers]
 
 
 def _country_statistics(context: RequestContext) -> Any:

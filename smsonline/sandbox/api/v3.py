@@ -87,20 +87,6 @@ def _transaction(context: RequestContext) -> Any:
     return serializers.transaction(invoice, context.now)
 
 
-def offers(context: RequestContext, country_carrier: int) -> Any:
-    """Prices and stock of one country and carrier."""
-    return serializers.offers(context.market, country_carrier, context.account.reserved_stock(context.now), context.now)
-
-
-def service_detail(context: RequestContext, offer: int) -> Any:
-    """Price, stock and success rate of one offer."""
-    return serializers.detail(context.market, offer, context.account.reserved_stock(context.now), context.now)
-
-
-def _popular(context: RequestContext) -> Any:
-    return serializers.popular(context.market, context.account.reserved_stock(context.now), context.now)
-
-
 ACTIONS: dict[str, Callable[[RequestContext], Any]] = {
     "balance": lambda context: serializers.balance(context.account, context.state.user_id, context.now),
     "invoices": _invoices,
@@ -108,9 +94,9 @@ ACTIONS: dict[str, Callable[[RequestContext], Any]] = {
     "favourites": lambda context: serializers.favourites(context.account, context.market),
     "toggle_favourite": _toggle_favourite,
     "countries": lambda context: serializers.countries(context.market),
-    "popular": _popular,
-    "services": lambda context: offers(context, context.country_carrier()),
-    "service_detail": lambda context: service_detail(context, context.offer()),
+    "popular": lambda context: serializers.popular(context.state, context.now),
+    "services": lambda context: serializers.offers(context.state, context.country_carrier(), context.now),
+    "service_detail": lambda context: serializers.detail(context.state, context.offer(), context.now),
     "statistics": encoded_statistics,
     "inventory": _inventory,
     "order": lambda context: [serializers.order(context.order("order_id"), context.now)],

@@ -9,6 +9,7 @@ import numpy as np
 from smsonline.sandbox.simulation.account import OPENING_CENTS, SimulatedAccount
 from smsonline.sandbox.simulation.clock import iso
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.seeded_random import Ints
 from smsonline.sandbox.simulation.state import SandboxState
 
 Rows = list[dict[str, Any]]
@@ -62,23 +63,19 @@ def _countries(market: Market) -> Rows:
 
 
 def _services(state: SandboxState, tick: int, now: int) -> Rows:
-    market, reserved_stock = state.market, state.account.reserved_stock(now)
-    prices, stock = market.price_cents(market.offers, tick).tolist(), market.stock(market.offers, tick).tolist()
-    return [
-        {**_key(market, offer), "price_cents": price, "stock": max(0, count - reserved_stock[offer])}
-        for offer, (price, count) in enumerate(zip(prices, stock, strict=True))
-    ]
+    return _offers(state, state.market.offers, tick, now)
 
 
 def _popular(state: SandboxState, tick: int, now: int) -> Rows:
-    market, reserved_stock = state.market, state.account.reserved_stock(now)
-    offers = market.popular(tick)
-    columns = zip(
-        offers.tolist(), market.price_cents(offers, tick).tolist(), market.stock(offers, tick).tolist(), strict=True
-    )
+    rows = _offers(state, state.market.popular(tick), tick, now)
+    return [{**row, "rank": rank} for rank, row in enumerate(rows, start=1)]
+
+
+def _offers(state: SandboxState, offers: Ints, tick: int, now: int) -> Rows:
+    prices, stock = state.market.price_cents(offers, tick).tolist(), state.available_stock(offers, now)
     return [
-        {**_key(market, offer), "rank": rank, "price_cents": price, "stock": max(0, count - reserved_stock[offer])}
-        for rank, (offer, price, count) in enumerate(columns, start=1)
+        {**_key(state.market, offer), "price_cents": price, "stock": count}
+        for offer, price, count in zip(offers.tolist(), prices, stock, strict=True)
     ]
 
 

@@ -10,6 +10,7 @@ from smsonline.sandbox.simulation.clock import SimulatedClock
 from smsonline.sandbox.simulation.invoices import Invoice
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
 from smsonline.sandbox.simulation.reference_data import Scale
+from smsonline.sandbox.simulation.seeded_random import Ints
 
 
 class SandboxState:
@@ -28,6 +29,12 @@ class SandboxState:
         now = self.clock.instant()
         self.account.process_due_events(now)
         return now
+
+    def available_stock(self, offers: Ints, now: int) -> list[int]:
+        """Numbers left per offer: the market's stock without the active numbers that API calls bought."""
+        reserved = self.account.reserved_stock(now)
+        stock = self.market.stock(offers, now // TICK_SECONDS).tolist()
+        return [max(0, count - reserved[offer]) for offer, count in zip(offers.tolist(), stock, strict=True)]
 
     def invoice(self, reference: str) -> Invoice | None:
         """The invoice with this order id, uuid or payment page, if there is one."""
