@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import json
 import secrets
@@ -183,6 +184,14 @@ def test_retry_after_above_maximum_fails_whole_account():
             client.get("invoices")
     assert len(vendor.requests) == 1
     assert vendor.slept == []
+
+
+@pytest.mark.parametrize(("seconds", "attempts"), [("60", 2), ("61", 1)])
+def test_retry_after_up_to_60_seconds_is_waited_for(seconds, attempts):
+    vendor = Vendor(httpx.Response(429, headers={"Retry-After": seconds}), GOOD)
+    with vendor.client() as client, contextlib.suppress(RateLimited):
+        client.get("balance")
+    assert len(vendor.requests) == attempts
 
 
 def test_retry_after_blocks_next_call_of_account():

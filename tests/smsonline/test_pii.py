@@ -57,6 +57,18 @@ def test_mask_shows_last_four_digits_of_long_numbers():
     assert mask_phone("") == ""
 
 
+def test_mask_of_eight_digits_shows_four_and_of_seven_none():
+    assert mask_phone("12345678") == "****5678"
+    assert mask_phone("1234567") == "*******"
+
+
+@pytest.mark.parametrize(("digits", "hashed"), [(9, False), (10, True), (11, True), (15, True), (16, False)])
+def test_keys_that_look_like_phone_numbers_are_hashed(digits, hashed):
+    number = "1234567890123456"[:digits]
+    (key,) = redact({number: {"orderId": "1"}})
+    assert key == (hash_phone(number, HASH_KEY) if hashed else number)
+
+
 def test_hash_depends_on_number_and_key_only():
     assert hash_phone("13125550147", b"a") == hash_phone("+1 (312) 555-0147", b"a")
     assert hash_phone("13125550147", b"a") != hash_phone("13125550147", b"b")

@@ -80,7 +80,7 @@ def test_masked_body_is_json_and_clean_body_same_object():
 
 
 def test_log_filter_masks_arguments_exceptions_and_stacks(caplog):
-    name = "httpx.test_redaction"
+    name = "httpx.test_secret_masking"
     logging.getLogger(name)
     mask_secrets_in_logs(KEY, ("httpx",))
     with caplog.at_level(logging.DEBUG):
@@ -93,6 +93,14 @@ def test_log_filter_masks_arguments_exceptions_and_stacks(caplog):
     assert "apiKey=***" in caplog.text
     assert "ValueError: ***" in caplog.text
     assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_log_filter_masks_stack_text():
+    log_filter = SecretMaskingFilter()
+    log_filter.add(KEY)
+    record = logging.LogRecord("httpx", 10, "", 1, "message", (), None, sinfo=f"Stack: call({KEY!r})")
+    assert log_filter.filter(record)
+    assert record.stack_info == "Stack: call('***')"
 
 
 def test_mask_secrets_in_logs_is_idempotent():
