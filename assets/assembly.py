@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
 
 from assets.declaration import Dataset
 from assets.errors import AnswerRefused
-from assets.exact import exact_records, normalise_exactly
 from assets.fetch import Fetched, Missing, Share, records_of
-from assets.normalise import Normalised, Piece, normalise
+from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 from warehouse.batch import Batch, Part, Watermarks
 
 
@@ -23,7 +21,7 @@ class Reading:
     """
 
     records: Mapping[str, int]
-    found: Normalised
+    found: NormalisedRecords
     unread: Sequence[Missing]
 
     @property
@@ -64,7 +62,7 @@ def assemble(
         account_id=account_id,
         parts=_counted(kept, reading),
         rows=found.rows,
-        protected=found.protected,
+        protected=found.rejected_keys,
         requested=fetched.requested,
         rejects=found.rejects,
         drift=found.drift,
@@ -104,34 +102,16 @@ def _part(share: Share, contract: str, marks: Watermarks) -> Part:
 
 
 def _read(dataset: Dataset, place: str, shares: Sequence[Share], account_id: str) -> Reading:
-    """The short way where every answer is as declared, the general one for all otherwise."""
-    pieces = _exact(dataset, place, shares)
-    found = normalise_exactly(dataset, pieces, account_id) if pieces else None
-    unread = []
-    if found is None:
-        pieces = []
-        for share in shares:
-            try:
-                pieces.append(_piece(share, records_of(share.source, dataset, place)))
-            except AnswerRefused as refusal:
-                unread.append(Missing(share.part, refusal))
-        found = normalise(dataset, pieces, account_id)
-    return Reading({piece.part: len(piece.records) for piece in pieces}, found, unread)
-
-
-def _exact(dataset: Dataset, place: str, shares: Sequence[Share]) -> list[Piece]:
-    """Every answer in typed columns, one after the other, or nothing when one is not exactly as declared."""
-    pieces = []
+    pieces, unread = [], []
     for share in shares:
-        records = exact_records(share.source.body, dataset, place)
-        if records is None:
-            return []
-        pieces.append(_piece(share, records))
-    return pieces
-
-
-def _piece(share: Share, records: Any) -> Piece:
-    return Piece(share.part, share.source.response_id, share.params, records)
+        try:
+            records = records_of(share.source, dataset, place)
+        except AnswerRefused as refusal:
+            unread.append(Missing(share.part, refusal))
+        else:
+            pieces.append(ParsedResponse(share.part, share.source.response_id, share.params, records))
+    found = normalise(dataset, pieces, account_id)
+    return Reading({piece.partition: len(piece.records) for piece in pieces}, found, unread)
 
 
 def _counted(parts: Sequence[Part], reading: Reading) -> list[Part]:
@@ -142,8 +122,8 @@ def _counted(parts: Sequence[Part], reading: Reading) -> list[Part]:
         else replace(
             part,
             fetched=reading.records[part.name],
-            rejected=found.rejected.get(part.name, 0),
-            readable_keys=part.name not in found.unreadable,
+            rejected=found.reject_counts.get(part.name, 0),
+            readable_keys=part.name not in found.unreadable_partitions,
         )
         for part in parts
     ]

@@ -8,13 +8,15 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from assets.columns import Converted, convert
+import pandas as pd
+
 from assets.declaration import UNITS, Dataset, Field
 from assets.errors import UnitSuspicious
 from assets.findings import Finding, Severity
 from assets.likeness import LIKE_ENOUGH, TRIED_VALUES, alike, renamed
+from assets.normalise.contract import MIN_RATES, check_units, unknown_fields
+from assets.normalise.types import TypedColumn, convert
 from assets.samples import example, fields_by_name, is_plain, shown_name
-from assets.suspicion import LARGE_ANSWER, check_units, unknown_fields
 from smsonline.privacy import REDACTED
 
 Objects = Sequence[Mapping[str, Any]]
@@ -24,7 +26,7 @@ Names = Mapping[str, tuple[str, ...]]
 def names_of(dataset: Dataset, objects: Objects) -> tuple[list[Finding], Names]:
     """Missing and unknown fields, and the names to read a column by where an unknown field looks like a missing one."""
     present = {name for record in objects for name in record}
-    unknown = {name: _some(objects, name) for name in sorted(unknown_fields(dataset, present))}
+    unknown = {name: _some(objects, name) for name in unknown_fields(dataset, present)}
     missing = [each for each in dataset.fields if each.names and not present.intersection(each.names)]
     wanting = [*missing, *(each for each in dataset.fields if _is_substituted(each, present))]
     taken = renamed(wanting, {name: values for name, values in unknown.items() if is_plain(name)})
@@ -41,7 +43,7 @@ def units_of(dataset: Dataset, objects: Objects) -> tuple[list[Finding], Mapping
     units: dict[str, str] = {}
     for each in (each for each in dataset.fields if each.kind in UNITS):
         values = values_of(each, objects)
-        if problem := _suspicion(dataset, each, convert(values, each)):
+        if problem := _suspicion(dataset, each, convert(pd.Series(values, dtype=object), each)):
             unit = next((unit for unit in UNITS[each.kind] if _counts_well(dataset, each, unit, values)), "")
             units |= {each.column: unit} if unit else {}
             found.append(finding("unit", "breaking", problem + (f"; unit '{unit}' fits" if unit else ""), each))
@@ -104,7 +106,7 @@ def _substituted(each: Field, objects: Objects) -> list[Finding]:
     return [finding("missing", "note", text, each)]
 
 
-def _suspicion(dataset: Dataset, each: Field, column: Converted) -> str:
+def _suspicion(dataset: Dataset, each: Field, column: TypedColumn) -> str:
     """The doubt that a sync would have about this column alone, without its advice; empty for none."""
     try:
         check_units(dataclasses.replace(dataset, fields=(each,)), {each.column: column})
@@ -115,16 +117,16 @@ def _suspicion(dataset: Dataset, each: Field, column: Converted) -> str:
 
 def _counts_well(dataset: Dataset, each: Field, unit: str, values: list[Any]) -> bool:
     other = dataclasses.replace(each, unit=unit)
-    column = convert(values, other)
-    return unit != each.counted_in and not column.reasons and not _suspicion(dataset, other, column)
+    column = convert(pd.Series(values, dtype=object), other)
+    return unit != each.counted_in and column.reasons.empty and not _suspicion(dataset, other, column)
 
 
 def _all_small(each: Field, values: list[Any]) -> bool:
     """Whether percent could as well be fractions: all at most 1, some between, and too few for a sync to doubt."""
     if each.kind != "rate" or each.counted_in != "percent":
         return False
-    rates = convert(values, each).array.drop_null().to_pylist()
-    return 0 < len(rates) < LARGE_ANSWER and max(rates) <= 0.01 and any(0 < rate < 0.01 for rate in rates)
+    rates = convert(pd.Series(values, dtype=object), each).values.dropna().tolist()
+    return 0 < len(rates) < MIN_RATES and max(rates) <= 0.01 and any(0 < rate < 0.01 for rate in rates)
 
 
 def _some(objects: Objects, name: str) -> list[Any]:

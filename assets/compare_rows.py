@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from assets.compare import Objects, finding
 from assets.declaration import Dataset, Field
 from assets.findings import Finding, Severity
-from assets.normalise import Normalised
+from assets.normalise import NormalisedRecords
 from assets.samples import example, fields_by_name
 from warehouse.batch import Reject
 
@@ -52,7 +52,7 @@ def refused(dataset: Dataset, objects: Objects, rejects: Sequence[Reject], types
     return found
 
 
-def retyped(dataset: Dataset, objects: Objects, loaded: Normalised, types: Types) -> list[Finding]:
+def retyped(dataset: Dataset, objects: Objects, loaded: NormalisedRecords, types: Types) -> list[Finding]:
     """Fields whose JSON type is another than usual, although they can be read."""
     bad = {reason.partition(":")[0] for reject in loaded.rejects for reason in reject.reasons}
     found = []

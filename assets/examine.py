@@ -12,7 +12,7 @@ from assets import compare, compare_rows
 from assets.declaration import Dataset
 from assets.errors import AnswerRefused
 from assets.findings import Examined, Finding, Mend
-from assets.normalise import Normalised, Piece, normalise
+from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 from assets.samples import shown_name
 from assets.whereabouts import PLAUSIBLE, Place, at, elsewhere, is_envelope, nesting
 
@@ -88,7 +88,7 @@ def _compared(dataset: Dataset, arrived: Arrived, place: Place, mend: Mend, find
     types = _types(dataset, arrived, place)
     found = [*findings, *named, *counted]
     try:
-        pieces = [Piece("", "", arrived.params, place.records)]
+        pieces = [ParsedResponse("", "", arrived.params, place.records)]
         loaded = normalise(mended, pieces, arrived.account_id)
     except AnswerRefused as refusal:
         grave = any(finding.severity == "breaking" for finding in found)
@@ -107,7 +107,7 @@ def _told(
     mend: Mend,
     types: Mapping[str, Mapping[str, int]],
     found: list[Finding],
-    loaded: Normalised,
+    loaded: NormalisedRecords,
     records: int,
 ) -> Examined:
     different = compare_rows.different_keys(dataset, loaded.rows)

@@ -15,9 +15,8 @@ from urllib.parse import quote
 
 from assets.declaration import Dataset
 from assets.errors import ShapeUnknown
-from assets.normalise import Piece, normalise
+from assets.normalise import ParsedResponse, extract_records, normalise
 from assets.privacy import Privacy
-from assets.records import records_in
 from smsonline.answers import Answer
 from smsonline.catalogue import Catalogue
 from smsonline.client import Call, Client
@@ -149,7 +148,7 @@ def part_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> s
 def records_of(source: Source, dataset: Dataset, place: str) -> list[Any]:
     """The records of an answer, as ``assets.records`` finds them. Raises ``ShapeUnknown``."""
     try:
-        return records_in(source.document, dataset, place)
+        return extract_records(source.document, dataset, place)
     except ValueError as error:
         raise ShapeUnknown(f"{dataset.name}: {error}") from None
 
@@ -157,7 +156,7 @@ def records_of(source: Source, dataset: Dataset, place: str) -> list[Any]:
 def spread(dataset: Dataset, root: Dataset, source: Source, place: str, account_id: str) -> Spread:
     """One request per row of ``root``, as its answer lists them. Raises ``AnswerRefused`` when it cannot be read."""
     assert dataset.fan_out
-    piece = Piece("", source.response_id, root.params, records_of(source, root, place))
+    piece = ParsedResponse("", source.response_id, root.params, records_of(source, root, place))
     listed = normalise(root, [piece], account_id)
     columns = dataset.fan_out.params
     params = [

@@ -9,8 +9,10 @@ from difflib import SequenceMatcher
 from types import MappingProxyType
 from typing import Any
 
-from assets.columns import convert
+import pandas as pd
+
 from assets.declaration import UNITS, Field
+from assets.normalise.types import convert
 from smsonline.privacy import REDACTED
 
 LIKE_ENOUGH = 0.74
@@ -97,7 +99,7 @@ def _units(declared: Field) -> tuple[str, ...]:
 
 
 def _misfits(values: list[Any], declared: Field, unit: str) -> float:
-    return len(convert(values, dataclasses.replace(declared, unit=unit)).reasons) / len(values)
+    return len(convert(pd.Series(values, dtype=object), dataclasses.replace(declared, unit=unit)).reasons) / len(values)
 
 
 def _bare(name: str) -> str:

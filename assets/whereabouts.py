@@ -10,7 +10,7 @@ from typing import Any
 from assets.declaration import Dataset, Field
 from assets.errors import ShapeUnknown
 from assets.likeness import LIKE_ENOUGH, alike
-from assets.records import records_in
+from assets.normalise import extract_records
 from assets.samples import is_plain
 
 DEEPEST = 4
@@ -34,7 +34,7 @@ class Place:
 def at(document: Any, dataset: Dataset, path: str) -> Place | None:
     """What lies at ``path``; ``None`` where there are no records."""
     try:
-        records = records_in(document, dataset, path)
+        records = extract_records(document, dataset, path)
     except ShapeUnknown:
         return None
     return Place(path, records, _score(records, dataset))

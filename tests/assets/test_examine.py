@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from assets.examine import Arrived, examine
-from assets.normalise import Piece, normalise
+from assets.normalise import ParsedResponse, extract_records, normalise
 from assets.probes import PROBES
-from assets.records import records_in
 from smsonline.answers import decode
 
 
@@ -197,8 +196,8 @@ def test_what_is_said_to_work_does_work(names: dict[str, str], place: str, scale
     dataset: Dataset = DATASETS["statistics"]
     examined = examine(dataset, Arrived(document, "body", NOW))
     if examined.works:
-        records = records_in(document, dataset, examined.mend.place or "body")
-        loaded = normalise(examined.mend.applied(dataset), [Piece("", "", {}, records)], "7")
+        records = extract_records(document, dataset, examined.mend.place or "body")
+        loaded = normalise(examined.mend.applied(dataset), [ParsedResponse("", "", {}, records)], "7")
         assert loaded.rows.num_rows == examined.loaded + examined.duplicates > 0
         assert len(loaded.rejects) == examined.rejected
 

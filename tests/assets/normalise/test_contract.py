@@ -9,24 +9,24 @@ import pytest
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from assets.errors import UnitSuspicious
-from assets.normalise import Normalised, Piece, normalise
+from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 from assets.overrides import with_overrides
 
 
-def statistics(rates: list[Any], dataset: Dataset = DATASETS["statistics"]) -> Normalised:
+def statistics(rates: list[Any], dataset: Dataset = DATASETS["statistics"]) -> NormalisedRecords:
     records = [
         {"cShort": "12", "carrier": "any", "sShort": str(n), "successRate": rate} for n, rate in enumerate(rates)
     ]
-    return normalise(dataset, [Piece("", "r", {}, records)], "7")
+    return normalise(dataset, [ParsedResponse("", "r", {}, records)], "7")
 
 
-def popular(prices: list[Any]) -> Normalised:
+def popular(prices: list[Any]) -> NormalisedRecords:
     records = [{"cShort": "12", "sShort": str(n), "price": price} for n, price in enumerate(prices)]
-    return normalise(DATASETS["popular"], [Piece("", "r", {}, records)], "7")
+    return normalise(DATASETS["popular"], [ParsedResponse("", "r", {}, records)], "7")
 
 
-def balance(amount: Any) -> Normalised:
-    return normalise(DATASETS["balances"], [Piece("7", "r", {}, [{"balance": amount}])], "7")
+def balance(amount: Any) -> NormalisedRecords:
+    return normalise(DATASETS["balances"], [ParsedResponse("7", "r", {}, [{"balance": amount}])], "7")
 
 
 def mended(dataset: str, column: str, unit: str) -> Dataset:
@@ -95,7 +95,7 @@ def test_a_balance_that_is_no_amount_is_a_reject_and_not_taken_for_dollars(amoun
 
 def test_dollars_declared_as_dollars_are_cents() -> None:
     dataset = mended("balances", "balance_cents", "usd")
-    found = normalise(dataset, [Piece("7", "r", {}, [{"balance": Decimal("5.15")}])], "7")
+    found = normalise(dataset, [ParsedResponse("7", "r", {}, [{"balance": Decimal("5.15")}])], "7")
     assert found.rows["balance_cents"].to_pylist() == [515]
 
 

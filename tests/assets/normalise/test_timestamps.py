@@ -3,19 +3,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 
-from assets.instants import instants
+from assets.normalise.timestamps import parse_timestamps
 
 MORNING = datetime(2025, 5, 17, 6, 7, 13, tzinfo=UTC)
 
 
-def read(*values: Any, zone: str = "UTC") -> list[datetime | None]:
-    array, bad = instants(list(values), zone)
-    assert bad == []
+def parse(values: list[Any], zone: str) -> tuple[list[datetime | None], list[int]]:
+    timestamps, invalid = parse_timestamps(pd.Series(values, dtype=object), zone)
+    array = pa.array(timestamps)
     assert str(array.type) == "timestamp[us, tz=UTC]"
-    found: list[datetime | None] = array.to_pylist()
-    return found
+    return array.to_pylist(), invalid
+
+
+def read(*values: Any, zone: str = "UTC") -> list[datetime | None]:
+    timestamps, invalid = parse(list(values), zone)
+    assert invalid == []
+    return timestamps
 
 
 def test_the_vendors_naive_text_is_utc() -> None:
@@ -56,7 +63,7 @@ def test_naive_texts_take_the_declared_zone_and_others_keep_their_own() -> None:
 
 
 def test_an_hour_that_daylight_saving_repeats_is_not_guessed() -> None:
-    assert instants(["2025-10-26 02:30:00"], "Europe/Berlin")[1] == [0]
+    assert parse(["2025-10-26 02:30:00"], "Europe/Berlin")[1] == [0]
 
 
 def test_no_text_is_no_instant() -> None:
@@ -86,16 +93,16 @@ def test_no_text_is_no_instant() -> None:
     ],
 )
 def test_what_is_no_instant_is_named_by_position_and_spoils_no_other(value: Any) -> None:
-    array, bad = instants(["2025-05-17 06:07:13", value, None], "UTC")
-    assert bad == [1]
-    assert array.to_pylist() == [MORNING, None, None]
+    timestamps, invalid = parse(["2025-05-17 06:07:13", value, None], "UTC")
+    assert invalid == [1]
+    assert timestamps == [MORNING, None, None]
 
 
 @pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "0001-01-01T00:00:00"])
 def test_an_instant_that_its_zone_moves_out_of_the_calendar_is_refused(text: str) -> None:
-    array, bad = instants([text, "2025-05-17 15:07:13"], "Asia/Tokyo")
-    assert bad == [0]
-    assert array.to_pylist() == [None, MORNING]
+    timestamps, invalid = parse([text, "2025-05-17 15:07:13"], "Asia/Tokyo")
+    assert invalid == [0]
+    assert timestamps == [None, MORNING]
 
 
 def test_a_date_of_eight_digits_is_a_date_and_not_seconds() -> None:

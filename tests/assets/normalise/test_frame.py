@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from assets.errors import FieldMissing
-from assets.normalise import Normalised, Piece, normalise
+from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 
 GOOD = {
     "cShort": "12",
@@ -25,13 +25,13 @@ GOOD = {
 }
 
 
-def statistics(*records: Any, part: str = "") -> Normalised:
-    return normalise(DATASETS["statistics"], [Piece(part, "r1", {}, list(records))], "7")
+def statistics(*records: Any, part: str = "") -> NormalisedRecords:
+    return normalise(DATASETS["statistics"], [ParsedResponse(part, "r1", {}, list(records))], "7")
 
 
-def services(*pieces: tuple[str, str, list[Any]]) -> Normalised:
+def services(*pieces: tuple[str, str, list[Any]]) -> NormalisedRecords:
     made = [
-        Piece(f"{country}/{carrier}", f"r{number}", {"country": country, "carrier": carrier}, records)
+        ParsedResponse(f"{country}/{carrier}", f"r{number}", {"country": country, "carrier": carrier}, records)
         for number, (country, carrier, records) in enumerate(pieces)
     ]
     return normalise(DATASETS["services"], made, "7")
@@ -41,12 +41,12 @@ def offer(code: str = "ds", **more: Any) -> dict[str, Any]:
     return {"sShort": code, "service": "Discord", "price": 16, "count": 420} | more
 
 
-def column(found: Normalised, name: str) -> list[Any]:
+def column(found: NormalisedRecords, name: str) -> list[Any]:
     values: list[Any] = found.rows[name].to_pylist()
     return values
 
 
-def drift(found: Normalised) -> list[tuple[str, str, str | None]]:
+def drift(found: NormalisedRecords) -> list[tuple[str, str, str | None]]:
     return [(each.field, each.kind, each.example) for each in found.drift]
 
 
@@ -97,27 +97,27 @@ def test_a_fault_rejects_its_record_with_every_reason_and_no_other() -> None:
         "successRate": "high",
         "total": "1.5",
     }
-    assert found.rejected == {"": 1}
+    assert found.reject_counts == {"": 1}
 
 
 def test_a_row_index_counts_within_its_own_answer() -> None:
     bad = offer(price="much")
     found = services(("12", "any", [offer(), bad]), ("12", "o2", []), ("16", "any", [bad, offer("tg"), bad]))
     assert [(each.response_id, each.row_index) for each in found.rejects] == [("r0", 1), ("r2", 0), ("r2", 2)]
-    assert found.rejected == {"12/any": 1, "16/any": 2}
+    assert found.reject_counts == {"12/any": 1, "16/any": 2}
 
 
 def test_the_key_of_a_rejected_record_is_protected_when_it_can_be_read() -> None:
     found = services(("12", "any", [offer("tg", price="much"), offer()]))
-    assert found.protected.to_pylist() == [{"country_code": "12", "carrier": "any", "service_code": "tg"}]
-    assert found.unreadable == frozenset()
+    assert found.rejected_keys.to_pylist() == [{"country_code": "12", "carrier": "any", "service_code": "tg"}]
+    assert found.unreadable_partitions == frozenset()
 
 
 @pytest.mark.parametrize("key", [None, "", [], True, {"a": 1}])
 def test_a_key_that_cannot_be_read_makes_its_part_unreadable(key: Any) -> None:
     found = services(("12", "any", [offer(), offer() | {"sShort": key}]), ("16", "any", [offer()]))
-    assert found.unreadable == {"12/any"}
-    assert found.protected.num_rows == 0
+    assert found.unreadable_partitions == {"12/any"}
+    assert found.rejected_keys.num_rows == 0
     assert len(found.rejects) == 1
     assert column(found, "part") == ["12/any", "16/any"]
 
@@ -132,7 +132,7 @@ def test_an_element_that_is_no_object_is_rejected_as_such(junk: Any) -> None:
     found = statistics(GOOD, junk)
     (reject,) = found.rejects
     assert (reject.row_index, reject.reasons) == (1, ["not an object"])
-    assert found.unreadable == {""}
+    assert found.unreadable_partitions == {""}
     assert found.rows.num_rows == 1
 
 
@@ -148,7 +148,7 @@ def test_an_answer_of_nothing_but_junk_is_refused() -> None:
 
 def test_a_required_field_that_is_null_in_one_record_rejects_that_one() -> None:
     invoice = {"payId": "a", "amount": 500}
-    found = normalise(DATASETS["invoices"], [Piece("7", "r", {}, [invoice, invoice | {"amount": None}])], "7")
+    found = normalise(DATASETS["invoices"], [ParsedResponse("7", "r", {}, [invoice, invoice | {"amount": None}])], "7")
     assert [each.reasons for each in found.rejects] == [["amount_cents: missing"]]
 
 
@@ -202,7 +202,7 @@ def test_what_was_asked_for_fills_the_key_of_a_fan_out() -> None:
 
 
 def test_rows_of_an_account_carry_its_id_and_others_do_not() -> None:
-    found = normalise(DATASETS["balances"], [Piece("7", "r", {}, [{"balance": 500}])], "it's 7")
+    found = normalise(DATASETS["balances"], [ParsedResponse("7", "r", {}, [{"balance": 500}])], "it's 7")
     assert column(found, "account_id") == ["it's 7"]
     assert "account_id" not in statistics(GOOD).rows.column_names
 
@@ -210,24 +210,24 @@ def test_rows_of_an_account_carry_its_id_and_others_do_not() -> None:
 @pytest.mark.parametrize("name", list(DATASETS))
 def test_no_records_give_no_rows_with_the_same_columns_and_types(name: str) -> None:
     dataset = DATASETS[name]
-    empty = normalise(dataset, [Piece("p", "r", {"country": "12", "carrier": "any", "limit": "1"}, [])], "7")
+    empty = normalise(dataset, [ParsedResponse("p", "r", {"country": "12", "carrier": "any", "limit": "1"}, [])], "7")
     none = normalise(dataset, [], "7")
     assert empty.rows.schema.equals(none.rows.schema)
     assert set(empty.rows.column_names) == {*dataset.table.business, "part"}
     assert (empty.rows.num_rows, empty.rejects, empty.drift) == (0, (), [])
-    assert set(empty.protected.column_names) == set(dataset.key)
+    assert set(empty.rejected_keys.column_names) == set(dataset.key)
 
 
 def test_the_first_spelling_that_is_not_null_wins() -> None:
     pays = [{"payId": "a", "sesid": "x"}, {"payId": None, "sesid": "y"}, {"sesid": "z"}]
     records = [each | {"amount": 500} for each in pays]
-    found = normalise(DATASETS["invoices"], [Piece("7", "r", {}, records)], "7")
+    found = normalise(DATASETS["invoices"], [ParsedResponse("7", "r", {}, records)], "7")
     assert column(found, "payment_id") == ["a", "y", "z"]
     assert column(found, "session_id") == ["x", "y", "z"]
 
 
 def test_two_columns_of_one_field_report_its_change_once() -> None:
-    found = normalise(DATASETS["invoices"], [Piece("7", "r", {}, [{"sesid": 5, "amount": 500}])], "7")
+    found = normalise(DATASETS["invoices"], [ParsedResponse("7", "r", {}, [{"sesid": 5, "amount": 500}])], "7")
     assert [each for each in drift(found) if each[0] == "sesid"] == [("sesid", "retyped", "'5'")]
 
 
@@ -235,7 +235,7 @@ def test_messages_are_counted_and_dated_but_not_kept() -> None:
     order = {"orderId": "1", "cShort": "12", "sShort": "ds", "purchasePrice": 16}
     texts = [{"receivedAtUTC": "2025-05-17 06:09:00"}, {"receivedAtUTC": "2025-05-17 06:08:00"}, {}, "junk"]
     records = [order | {"sms": sms, "orderId": str(n)} for n, sms in enumerate([texts, [], None, "junk"])]
-    found = normalise(DATASETS["inventory"], [Piece("7", "r", {}, records)], "7")
+    found = normalise(DATASETS["inventory"], [ParsedResponse("7", "r", {}, records)], "7")
     assert column(found, "sms_count") == [4, 0, None, None]
     assert [str(at) if at else None for at in column(found, "first_sms_at")][:2] == ["2025-05-17 06:08:00+00:00", None]
 
@@ -253,7 +253,7 @@ RECORDS = st.lists(
 
 @given(st.lists(RECORDS, max_size=3))
 def test_every_record_ends_as_a_row_or_as_a_reject(answers: list[list[Any]]) -> None:
-    pieces = [Piece(f"p{n}", f"r{n}", {}, records) for n, records in enumerate(answers)]
+    pieces = [ParsedResponse(f"p{n}", f"r{n}", {}, records) for n, records in enumerate(answers)]
     try:
         found = normalise(DATASETS["statistics"], pieces, "7")
     except FieldMissing:
@@ -262,7 +262,7 @@ def test_every_record_ends_as_a_row_or_as_a_reject(answers: list[list[Any]]) -> 
     assert found.rows.num_rows + len(found.rejects) == sum(map(len, answers))
     for number, records in enumerate(answers):
         rejected = [each.row_index for each in found.rejects if each.response_id == f"r{number}"]
-        assert len(rejected) == found.rejected.get(f"p{number}", 0)
+        assert len(rejected) == found.reject_counts.get(f"p{number}", 0)
         assert column(found, "part").count(f"p{number}") == len(records) - len(rejected)
         for row in rejected:
             assert found.rejects[0].reasons

@@ -7,7 +7,7 @@ import pytest
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
 from assets.errors import ShapeUnknown
-from assets.records import records_in
+from assets.normalise import extract_records
 from smsonline.catalogue import ENDPOINTS
 
 STATISTIC = {"cShort": "12", "sShort": "ds", "carrier": "any", "total": 9}
@@ -16,7 +16,7 @@ TIER = {"threshold": 8000, "multiplier": 0.8, "label": "-20%"}
 
 def records(name: str, document: Any, place: str | None = None) -> list[Any]:
     dataset = DATASETS[name]
-    return records_in(document, dataset, place or dataset.records or ENDPOINTS[dataset.endpoint].records)
+    return extract_records(document, dataset, place or dataset.records or ENDPOINTS[dataset.endpoint].records)
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_place_that_only_begins_like_the_envelope_is_taken_as_written() -> Non
 
 def test_an_object_is_no_list_where_no_nesting_is_declared() -> None:
     with pytest.raises(ShapeUnknown, match="a list was expected, an object came"):
-        records_in({"body": {"a": {}}}, Dataset("plain", "statistics", ("a",), (), 5), "body")
+        extract_records({"body": {"a": {}}}, Dataset("plain", "statistics", ("a",), (), 5), "body")
