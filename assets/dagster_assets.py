@@ -12,7 +12,7 @@ import duckdb
 
 from assets.declaration import CADENCES_UNTIL_STALE, Dataset
 from assets.facts import facts_of, last_change, preview
-from assets.sync import Result
+from assets.sync import SyncResult
 from smsonline.catalogue import Endpoint
 from smsonline.errors import ConfigurationError, Refused
 
@@ -29,7 +29,7 @@ LINEAGE = (
 class Account(Protocol):
     """What the assets and checks need from the resource named ``smsonline``."""
 
-    def sync(self, dataset: str, run_id: str) -> Result:
+    def sync(self, dataset: str, run_id: str) -> SyncResult:
         """One pass over one dataset. Raises ``dagster.Failure`` when it cannot even begin."""
 
     def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
@@ -93,7 +93,7 @@ def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(fail_window=CADENCES_UNTIL_STALE * cadence, warn_window=1.5 * cadence)
 
 
-def _metadata(result: Result, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, Any]:
+def _metadata(result: SyncResult, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, Any]:
     facts = facts_of(connection, dataset)
     return _counts(result) | {
         "dagster/row_count": facts.rows,
@@ -105,11 +105,11 @@ def _metadata(result: Result, connection: duckdb.DuckDBPyConnection, dataset: Da
     }
 
 
-def _counts(result: Result) -> dict[str, Any]:
+def _counts(result: SyncResult) -> dict[str, Any]:
     return asdict(result.outcome.counts) | {"seconds": round(result.seconds, 3)}
 
 
-def _failure(result: Result, run_id: str) -> dg.Failure:
+def _failure(result: SyncResult, run_id: str) -> dg.Failure:
     """The dataset's one line. Only trouble at the vendor that tends to pass may be retried."""
     permanent = result.outcome.status == "rejected" or isinstance(result.failure, (ConfigurationError, Refused))
     line = result.outcome.error or "no reason given"

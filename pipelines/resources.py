@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import dagster as dg
 import duckdb
 
-from assets.sync import Result
+from assets.sync import SyncResult
 from pipelines.settings import SettingsError, load_settings
 from pipelines.wiring import data_path
 from smsonline.errors import VendorError
@@ -23,7 +23,7 @@ class SmsOnline:
     A plain object, not a configurable resource: it has no configuration that a secret could end up in.
     """
 
-    def sync(self, dataset: str, run_id: str) -> Result:
+    def sync(self, dataset: str, run_id: str) -> SyncResult:
         """One pass over one dataset, published. Raises ``dagster.Failure`` with one clear line when it cannot begin."""
         with clear_failures(), data_path(load_settings()) as path:
             result = next(iter(path.sync([dataset], run_id)))

@@ -11,8 +11,8 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from assets.declaration import Dataset
-from assets.privacy import privacy_of
-from assets.sync import DataPath
+from assets.pii_policy import pii_policy
+from assets.sync import SyncPipeline
 from pipelines.calling import call_policy, catalogue, declared
 from pipelines.settings import Settings, SettingsError
 from smsonline.client import Client, utc_now
@@ -31,15 +31,15 @@ def chosen(names: Sequence[str], datasets: Mapping[str, Dataset]) -> list[str]:
 @contextmanager
 def data_path(
     settings: Settings, *, accept_shrink: bool = False, now: Callable[[], datetime] = utc_now
-) -> Iterator[DataPath]:
+) -> Iterator[SyncPipeline]:
     """A data path for the account of ``settings``; its connections are closed on every way out.
 
     Raises ``SettingsError`` or ``smsonline.errors.ConfigurationError``: each one line that names the setting.
     """
     account, endpoints, datasets = settings.account, catalogue(settings), declared(settings)
     hash_key = settings.phone_hash_key.get_secret_value()
-    privacy = privacy_of(account, hash_key=hash_key, keep_messages=settings.keep_messages)
+    privacy = pii_policy(account, hash_key=hash_key, keep_messages=settings.keep_messages)
     with Client(account, catalogue=endpoints, policy=call_policy(settings), now=now) as client:
-        path = DataPath(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)
+        path = SyncPipeline(client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink)
         with closing(path):
             yield path

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from assets.sync import DataPath, Result
+from assets.sync import SyncPipeline, SyncResult
 from pipelines.calling import declared
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import Settings, load_settings
@@ -42,7 +42,7 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         sys.exit(code)
 
 
-def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
+def mirror_ledger(settings: Settings, path: SyncPipeline) -> list[str]:
     """Brings the payments of the ledger along, if there is one; the line that says why not, which fails no dataset."""
     if settings.ledger_file and not settings.ledger_file.is_file():
         return []  # before SQLAlchemy is imported, which takes a fifth of a small sync
@@ -53,7 +53,7 @@ def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
     try:
         with read_ledger(settings.ledger.get_secret_value()) as ledger:
             tables = [dataset.table for dataset in path.datasets.values()]
-            path.unpublished |= refresh_mirror(ledger, settings.warehouse, tables) is not None
+            path.needs_publish |= refresh_mirror(ledger, settings.warehouse, tables) is not None
     except NoLedgerYet:
         return []
     except (LedgerUnavailable, WarehouseError) as error:
@@ -61,7 +61,7 @@ def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
     return []
 
 
-def _published(path: DataPath) -> list[str]:
+def _published(path: SyncPipeline) -> list[str]:
     """Brings the analysts' copy up to date; the line that says why not. What was loaded is loaded all the same."""
     try:
         path.publish()
@@ -70,13 +70,13 @@ def _published(path: DataPath) -> list[str]:
     return []
 
 
-def print_results(results: Sequence[Result], title: str = "sync") -> None:
+def print_results(results: Sequence[SyncResult], title: str = "sync") -> None:
     """One row per dataset with what became of its records."""
     rows = [[result.dataset, result.outcome.status, *_figures(result)] for result in results]
     print_table(title, ["dataset", "status", *COUNTS, "seconds"], rows, right=(*COUNTS, "seconds"))
 
 
-def problems(results: Sequence[Result]) -> Iterator[str]:
+def problems(results: Sequence[SyncResult]) -> Iterator[str]:
     """Each different error once, with the datasets it met where it did not meet all."""
     met: dict[str, list[str]] = {}
     for result in results:
@@ -87,18 +87,18 @@ def problems(results: Sequence[Result]) -> Iterator[str]:
         yield error if len(datasets) == len(results) > 1 else f"{', '.join(datasets)}: {error}"
 
 
-def exit_code(results: Sequence[Result]) -> int:
+def exit_code(results: Sequence[SyncResult]) -> int:
     """0 all well, 2 when a wrong setting is all that stopped every dataset, otherwise 1."""
     if all(result.outcome.status == "ok" for result in results):
         return 0
     return MISCONFIGURED if all(isinstance(r.failure, ConfigurationError) for r in results) else FAILED
 
 
-def _figures(result: Result) -> list[str]:
+def _figures(result: SyncResult) -> list[str]:
     return [f"{getattr(result.outcome.counts, name):,}" for name in COUNTS] + [f"{result.seconds:.2f}"]
 
 
-def _watched(results: Iterator[Result], total: int, *, quiet: bool) -> Iterator[Result]:
+def _watched(results: Iterator[SyncResult], total: int, *, quiet: bool) -> Iterator[SyncResult]:
     """The results as they come, with a progress bar when a person is looking."""
     if quiet or not sys.stderr.isatty():
         yield from results

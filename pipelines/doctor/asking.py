@@ -13,7 +13,7 @@ from typing import Any
 from assets.declaration import Dataset
 from assets.examine import Arrived, examine
 from assets.findings import Examined, Finding
-from assets.privacy import Privacy
+from assets.pii_policy import PiiPolicy
 from assets.samples import fields_by_name, sample
 from pipelines.doctor.samples import Known
 from pipelines.doctor.visits import KNOWN_WORDS, Subject, Visit
@@ -34,7 +34,7 @@ class Asker:
 
     client: Client
     account_id: str
-    privacy: Privacy
+    privacy: PiiPolicy
     parallel: int
 
     def ask_all(self, subjects: Sequence[Subject]) -> list[Visit]:
@@ -71,7 +71,7 @@ class Asker:
             offset_seconds=_offset(answer),
         )
         try:
-            document = self.privacy.clean(answer.document) if subject.endpoint.private else answer.document
+            document = self.privacy.redact(answer.document) if subject.endpoint.private else answer.document
         except ValueError as error:
             return replace(visit, error=UnreadableAnswer(subject.endpoint.name, type(error).__name__, status=200))
         examined = [self._examined(subject, each, params, answer, document) for each in subject.readers]

@@ -9,7 +9,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from assets.privacy import privacy_of
+from assets.pii_policy import pii_policy
 from pipelines.calling import call_policy, catalogue, declared
 from pipelines.doctor.asking import Asker
 from pipelines.doctor.here import Check, look_around
@@ -74,7 +74,7 @@ def diagnose(
     checks, limit = look_around(settings)
     asked = subjects(endpoints, datasets, frozenset(settings.endpoints) | frozenset(settings.datasets))
     # Messages and full numbers are never looked at, whatever a sync may keep.
-    privacy = privacy_of(account, hash_key=settings.phone_hash_key.get_secret_value())
+    privacy = pii_policy(account, hash_key=settings.phone_hash_key.get_secret_value())
     policy = _once(call_policy(settings))
     with Client(account, catalogue=endpoints, policy=policy, now=now) as client:
         prepare()

@@ -12,7 +12,7 @@ import pytest
 
 from assets.dagster_assets import asset_key, dataset_asset
 from assets.datasets import DATASETS
-from assets.sync import Result
+from assets.sync import SyncResult
 from pipelines.cli.sync import run_sync
 from pipelines.definitions import definitions
 from pipelines.jobs import SYNC_ALL, all_jobs
@@ -171,9 +171,9 @@ class Ends:
     def __init__(self, outcome: Outcome, failure: Exception | None = None) -> None:
         self.outcome, self.failure, self.asked = outcome, failure, 0
 
-    def sync(self, dataset: str, run_id: str) -> Result:
+    def sync(self, dataset: str, run_id: str) -> SyncResult:
         self.asked += 1
-        return Result(dataset, "a", self.outcome, 0.1, self.failure)
+        return SyncResult(dataset, "a", self.outcome, 0.1, self.failure)
 
 
 @pytest.mark.parametrize(

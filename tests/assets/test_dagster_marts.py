@@ -19,7 +19,7 @@ from assets.dagster_marts import mart_assets, mart_checks, mart_key, mart_sensor
 from assets.datasets import DATASETS
 from assets.mart_facts import fractions
 from assets.mart_pictures import PICTURES
-from assets.sync import DataPath, Result
+from assets.sync import SyncPipeline, SyncResult
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.catalogue import ENDPOINTS
@@ -41,11 +41,11 @@ class Account:
         given = {"user_id": "sandbox", "api_key": "sandbox-key", "warehouse": warehouse}
         self.settings = Settings(**given, base_url=base_url, v2_base_url=v2_base_url)
 
-    def sync(self, dataset: str, run_id: str) -> Result:
+    def sync(self, dataset: str, run_id: str) -> SyncResult:
         with self.data_path() as way:
             return next(iter(way.sync([dataset], run_id)))
 
-    def data_path(self) -> AbstractContextManager[DataPath]:
+    def data_path(self) -> AbstractContextManager[SyncPipeline]:
         """On the sandbox's clock."""
         return data_path(self.settings, now=lambda: datetime.fromtimestamp(self.sandbox.world.clock.instant(), UTC))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.privacy import privacy_of
-from assets.sync import DataPath
+from assets.pii_policy import pii_policy
+from assets.sync import SyncPipeline
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
 from smsonline.sandbox import KINDS, Sandbox, serve
@@ -37,7 +37,7 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, DataPath, Clock]]:
+def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, SyncPipeline, Clock]]:
     clock = Clock()
     sandbox = Sandbox(now=clock)
     with serve(sandbox) as address:
@@ -45,7 +45,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
         policy = CallPolicy(read_timeout_seconds=0.3, total_deadline_seconds=1)
         path = tmp_path_factory.mktemp("faults") / "warehouse.duckdb"
         with Client(account, policy=policy, sleep=lambda seconds: None, now=clock) as client:
-            data = DataPath(client, account.user_id, path, privacy_of(account))
+            data = SyncPipeline(client, account.user_id, path, pii_policy(account))
             assert next(data.sync(["statistics"])).outcome.status == OK
             yield sandbox, data, clock
 

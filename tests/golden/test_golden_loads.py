@@ -22,9 +22,9 @@ import pytest
 
 from assets.datasets import DATASETS
 from assets.overrides import with_overrides
-from assets.privacy import privacy_of
+from assets.pii_policy import pii_policy
 from assets.replay import Replay
-from assets.sync import DataPath
+from assets.sync import SyncPipeline
 from smsonline.account import Account
 from smsonline.catalogue import ENDPOINTS
 from smsonline.client import CallPolicy, Client
@@ -89,8 +89,10 @@ class Story:
         account = Account(told.account, "a-key-of-tests")
         instant = START + timedelta(minutes=minute)
         with Client(account, policy=UNHURRIED, now=lambda: instant, transport=httpx.MockTransport(answer)) as client:
-            privacy = privacy_of(account, hash_key="a-hash-key-of-tests")
-            path = DataPath(client, told.account, self.warehouse, privacy, self.datasets, ENDPOINTS, told.accept_shrink)
+            privacy = pii_policy(account, hash_key="a-hash-key-of-tests")
+            path = SyncPipeline(
+                client, told.account, self.warehouse, privacy, self.datasets, ENDPOINTS, told.accept_shrink
+            )
             return next(path.sync([self.case.dataset])).outcome
 
     def replay(self) -> None:

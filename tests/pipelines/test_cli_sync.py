@@ -156,7 +156,7 @@ def test_a_defect_is_one_line_for_the_user_and_a_traceback_in_the_log(vendor, co
     def broken(*args, **kwargs):
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("assets.intake.assemble", broken)
+    monkeypatch.setattr("assets.loader.build_batch", broken)
     done = command("sync", "coupons")
     assert done.code == 1
     assert done.error_lines == ["error: coupons: unexpected RuntimeError; smsonline.log has the traceback"]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.privacy import privacy_of
-from assets.sync import DataPath
+from assets.pii_policy import pii_policy
+from assets.sync import SyncPipeline
 from smsonline.account import Account
 from smsonline.client import Client
 from smsonline.sandbox import Sandbox
@@ -185,8 +185,8 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
 ) -> None:
     """Two days of syncs, in both orders, with purchases, refunds and an overpaid top-up in between."""
     account = sandbox.world.account
-    way = DataPath(
-        vendor_client, sandbox.user_id, warehouse_path, privacy_of(Account(sandbox.user_id, sandbox.api_key))
+    way = SyncPipeline(
+        vendor_client, sandbox.user_id, warehouse_path, pii_policy(Account(sandbox.user_id, sandbox.api_key))
     )
     rows = []
     for turn in range(9):
@@ -206,7 +206,7 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
     assert max(row["topups_cents"] for row in rows) == 523
 
 
-def reconciled(way: DataPath) -> dict[str, Any]:
+def reconciled(way: SyncPipeline) -> dict[str, Any]:
     with opened(way.warehouse, read_only=True) as connection:
         return Store(connection).only("FROM marts.balance_reconciliation")
 

@@ -16,9 +16,9 @@ import pytest
 import zstandard
 
 from assets.datasets import DATASETS
-from assets.privacy import privacy_of
+from assets.pii_policy import pii_policy
 from assets.replay import Replay
-from assets.sync import DataPath
+from assets.sync import SyncPipeline
 from pipelines.cli.app import app
 from smsonline.account import Account
 from smsonline.catalogue import ENDPOINTS
@@ -155,8 +155,8 @@ def test_a_file_of_a_newer_duckdb_is_refused_with_one_line(
 @pytest.mark.skipif("STORE_WAREHOUSE_FILE" not in os.environ, reason="writes a new file into the tree")
 def test_store_a_file_of_the_present_schema(vendor_client: Client, sandbox: Sandbox, warehouse_path: Path) -> None:
     """Three syncs with time between: changes, closed and returned rows, drift, rejects, a refused answer."""
-    privacy = privacy_of(Account(sandbox.user_id, sandbox.api_key))
-    path = DataPath(vendor_client, sandbox.user_id, warehouse_path, privacy)
+    privacy = pii_policy(Account(sandbox.user_id, sandbox.api_key))
+    path = SyncPipeline(vendor_client, sandbox.user_id, warehouse_path, privacy)
     faults = {"popular": "extra_field", "statistics": "empty_list", "invoices": "wrong_type"}
     for times in (0, 1, 0):
         for endpoint, kind in faults.items() if times else ():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,8 @@ from typing import Any
 import pytest
 
 from assets.datasets import DATASETS
-from assets.fetch import Fetched, Missing, Received, Share
-from assets.intake import Intake
+from assets.fetch import FailedPartition, FetchedResponse, FetchResult, PartitionResponse
+from assets.loader import SnapshotLoader
 from smsonline.answers import Answer
 from smsonline.errors import TimedOut
 from warehouse.batch import Load, Outcome
@@ -30,16 +31,16 @@ def path(warehouse_path: Path) -> Path:
     return warehouse_path
 
 
-def share(body: Any, minute: int = 0, part: str = "", **params: str) -> Share:
+def response(body: Any, minute: int = 0, partition: str = "", **params: str) -> PartitionResponse:
     text = body if isinstance(body, bytes) else json.dumps({"ok": True, "body": body}).encode()
     at = NOON + timedelta(minutes=minute)
-    answer = Answer("statistics", params, at, 5, 200, text, hashlib.sha256(text).hexdigest())
-    return Share(part, params, Received(answer, None))
+    received = Answer("statistics", params, at, 5, 200, text, hashlib.sha256(text).hexdigest())
+    return PartitionResponse(partition, params, FetchedResponse(received))
 
 
-def take(path: Path, *shares: Share, dataset: str = "statistics", **more: Any) -> Outcome:
-    load = Load("run", "load", dataset, "7", NOON)
-    return Intake(path, "run", "7").take(Fetched(DATASETS[dataset], shares, **more), "body", load)
+def load(path: Path, *responses: PartitionResponse, dataset: str = "statistics", **more: Any) -> Outcome:
+    fetched = FetchResult(DATASETS[dataset], "body", responses, **more)
+    return SnapshotLoader(path).load(fetched, Load("run", "load", dataset, "7", NOON))
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -47,31 +48,31 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def test_an_answer_is_kept_raw_and_its_rows_name_it(path: Path) -> None:
-    given = share([ROW])
-    assert take(path, given).counts.inserted == 1
-    assert rows(path, "SELECT response_id, body_sha256 FROM raw.responses") == [
-        (given.source.response_id, given.source.sha256)
-    ]
-    assert rows(path, "SELECT response_id, success_rate FROM sms.statistics") == [(given.source.response_id, 0.87)]
+def test_response_is_stored_raw_and_its_rows_name_it(path: Path) -> None:
+    fetched = response([ROW])
+    assert load(path, fetched).counts.inserted == 1
+    source = fetched.source
+    assert rows(path, "SELECT response_id, body_sha256 FROM raw.responses") == [(source.response_id, source.sha256)]
+    assert rows(path, "SELECT response_id, success_rate FROM sms.statistics") == [(source.response_id, 0.87)]
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ("later", "a list was expected, text came"),
         ([{"novelty": 1}], "the required field 'cShort' is missing"),
         ([ROW | {"sShort": str(n), "successRate": 0} | {"successRate": 1} for n in range(30)], "no value above 1"),
         ([ROW | {"successRate": "high"}], "every one of 1 records breaks the contract"),
         ([None, 5], "the required field 'cShort' is missing"),
+        (b"no JSON", "statistics: "),
     ],
 )
-def test_a_refused_answer_is_kept_raw_and_told_in_one_line(path: Path, body: Any, told: str) -> None:
-    take(path, share([ROW]))
+def test_rejected_response_is_stored_raw_and_changes_no_row(path: Path, body: Any, message: str) -> None:
+    load(path, response([ROW]))
     before = rows(path, "SELECT * FROM sms.statistics_history")
-    outcome = take(path, share(body, 1))
+    outcome = load(path, response(body, 1))
     assert outcome.status == "rejected"
-    assert told in (outcome.error or "")
+    assert message in (outcome.error or "")
     assert "\n" not in (outcome.error or "")
     assert rows(path, "SELECT count(*) FROM raw.responses") == [(2,)]
     assert rows(path, "SELECT * FROM sms.statistics_history") == before
@@ -80,52 +81,54 @@ def test_a_refused_answer_is_kept_raw_and_told_in_one_line(path: Path, body: Any
     ]
 
 
-def test_the_same_body_again_is_unchanged_also_where_it_had_rejects_and_duplicates(path: Path) -> None:
+def test_same_body_is_unchanged_with_its_rejects_and_duplicates(path: Path) -> None:
     body = [ROW, ROW, ROW | {"sShort": "tg", "total": "x"}]
-    first = take(path, share(body)).counts
-    again = take(path, share(body, 1)).counts
+    first = load(path, response(body)).counts
+    second = load(path, response(body, 1)).counts
     assert (first.fetched, first.inserted, first.duplicates, first.rejected) == (3, 1, 1, 1)
-    assert (again.fetched, again.unchanged, again.duplicates, again.rejected) == (3, 1, 1, 1)
+    assert (second.fetched, second.unchanged, second.duplicates, second.rejected) == (3, 1, 1, 1)
     assert rows(path, "SELECT count(*), count(body) FROM raw.responses") == [(2, 1)]
     assert rows(path, "SELECT count(*) FROM ops.rejects") == [(1,)]
 
 
-def test_the_same_body_is_read_again_after_the_contract_has_changed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_same_body_is_read_again_under_another_contract(path: Path) -> None:
     body = [ROW | {"total": n} for n in (1, 2)]
-    take(path, share(body))
-    monkeypatch.setattr("assets.declaration.NORMALISER", 999)
-    monkeypatch.delitem(vars(DATASETS["statistics"]), "contract", raising=False)
-    assert take(path, share(body, 1)).counts.duplicates == 1
+    load(path, response(body))
+    statistics = DATASETS["statistics"]
+    counted_otherwise = dataclasses.replace(statistics, ignored=("novelty",))
+    assert counted_otherwise.contract != statistics.contract
+    fetched = FetchResult(counted_otherwise, "body", [response(body, 1)])
+    outcome = SnapshotLoader(path).load(fetched, Load("run", "load", "statistics", "7", NOON))
+    assert outcome.counts.duplicates == 1
     assert len(rows(path, "SELECT DISTINCT contract FROM ops.watermarks")) == 1
 
 
-def test_where_every_part_failed_nothing_is_loaded_and_the_first_failure_is_told(path: Path) -> None:
-    missing = [Missing(part, TimedOut("services")) for part in ("12/any", "16/any")]
-    outcome = take(path, dataset="services", missing=missing, requested=frozenset({"12/any", "16/any"}))
+def test_failure_of_every_partition_loads_nothing(path: Path) -> None:
+    names = ("12/any", "16/any")
+    failures = [FailedPartition(name, TimedOut("services")) for name in names]
+    outcome = load(path, dataset="services", failures=failures, expected_partitions=frozenset(names))
     assert outcome.status == "failed"
     assert (outcome.error or "").startswith("2 of 2 requests failed; the first: services: ")
 
 
-def test_a_part_that_cannot_be_read_leaves_the_others_alone(path: Path) -> None:
-    good = share([OFFER], 0, "12/any", country="12", carrier="any")
-    odd = share("later", 0, "16/any", country="16", carrier="any")
-    requested = frozenset({"12/any", "16/any"})
-    outcome = take(path, good, odd, dataset="services", requested=requested)
+def test_unreadable_partition_leaves_the_others_alone(path: Path) -> None:
+    valid = response([OFFER], 0, "12/any", country="12", carrier="any")
+    unreadable = response("later", 0, "16/any", country="16", carrier="any")
+    expected = frozenset({"12/any", "16/any"})
+    outcome = load(path, valid, unreadable, dataset="services", expected_partitions=expected)
     assert (outcome.status, outcome.counts.inserted) == ("failed", 1)
     assert (outcome.error or "").startswith("1 of 2 requests failed; the first: services: no records")
     assert rows(path, "SELECT country_code, carrier, price_cents FROM sms.services") == [("12", "any", 16)]
     assert rows(path, "SELECT count(*) FROM raw.responses") == [(2,)]
 
 
-def test_one_answer_for_two_datasets_is_kept_once(path: Path) -> None:
+def test_response_of_two_datasets_is_stored_once(path: Path) -> None:
     body = {"balance": 500, "totalCharges": "500", "discountRates": [[8000, 0.8, "-20%"], ["9000", "0.7", "-30%"]]}
-    given = share(body, part="7")
-    intake = Intake(path, "run", "7")
-    for name, place in (("balances", "body"), ("discount_tiers", "body.discountRates")):
-        outcome = intake.take(Fetched(DATASETS[name], [given]), place, Load("run", name, name, "7", NOON))
-        assert outcome.status == "ok"
+    shared = response(body, partition="7")
+    loader = SnapshotLoader(path)
+    for name, records_path in (("balances", "body"), ("discount_tiers", "body.discountRates")):
+        fetched = FetchResult(DATASETS[name], records_path, [shared])
+        assert loader.load(fetched, Load("run", name, name, "7", NOON)).status == "ok"
     assert rows(path, "SELECT count(*) FROM raw.responses") == [(1,)]
     assert rows(path, "SELECT threshold_cents, multiplier FROM sms.discount_tiers ORDER BY 1") == [
         (8000, 0.8),
