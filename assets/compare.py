@@ -47,11 +47,11 @@ def units_of(dataset: Dataset, objects: Objects) -> tuple[list[Finding], Mapping
             unit = next((unit for unit in UNITS[each.kind] if _counts_well(dataset, each, unit, values)), "")
             units |= {each.column: unit} if unit else {}
             found.append(finding("unit", "breaking", problem + (f"; unit '{unit}' fits" if unit else ""), each))
-        elif each.kind == "cents" and each.counted_in == "cents" and any(isinstance(v, Decimal) for v in values):
+        elif each.kind == "cents" and each.unit == "cents" and any(isinstance(v, Decimal) for v in values):
             text = "amounts with a decimal point where whole cents are declared: perhaps the unit is 'usd'"
             found.append(finding("unit", "note", text, each))
         elif _all_small(each, values):
-            text = f"no value above 1 where {each.counted_in} is declared, in too few records to tell"
+            text = f"no value above 1 where {each.unit} is declared, in too few records to tell"
             found.append(finding("unit", "note", text, each))
     return found, units
 
@@ -118,12 +118,12 @@ def _suspicion(dataset: Dataset, each: Field, column: TypedColumn) -> str:
 def _counts_well(dataset: Dataset, each: Field, unit: str, values: list[Any]) -> bool:
     other = dataclasses.replace(each, unit=unit)
     column = convert(pd.Series(values, dtype=object), other)
-    return unit != each.counted_in and column.reasons.empty and not _suspicion(dataset, other, column)
+    return unit != each.unit and column.reasons.empty and not _suspicion(dataset, other, column)
 
 
 def _all_small(each: Field, values: list[Any]) -> bool:
     """Whether percent could as well be fractions: all at most 1, some between, and too few for a sync to doubt."""
-    if each.kind != "rate" or each.counted_in != "percent":
+    if each.kind != "rate" or each.unit != "percent":
         return False
     rates = convert(pd.Series(values, dtype=object), each).values.dropna().tolist()
     return 0 < len(rates) < MIN_RATES and max(rates) <= 0.01 and any(0 < rate < 0.01 for rate in rates)

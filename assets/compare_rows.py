@@ -99,7 +99,7 @@ def ahead(rows: pa.Table, dataset: Dataset, now: datetime) -> list[Finding]:
         newest = pc.max(rows[each.column]).as_py()
         if newest is not None and newest - now > AHEAD:
             hours = (newest - now).total_seconds() / 3600
-            text = f"the newest is {hours:.1f} h ahead of the vendor's clock: its zone is not {each.counted_in}"
+            text = f"the newest is {hours:.1f} h ahead of the vendor's clock: its zone is not {each.unit}"
             found.append(finding("unit", "note", text, each))
     return found
 

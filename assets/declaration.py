@@ -56,10 +56,8 @@ class Field:
     take: Callable[[Any], Any] | None = None
     comment: str = ""
 
-    @property
-    def counted_in(self) -> str:
-        """The declared unit, or the kind's usual one."""
-        return self.unit or DEFAULT_UNITS.get(self.kind, "")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", self.unit or DEFAULT_UNITS.get(self.kind, ""))
 
 
 @dataclass(frozen=True)
@@ -122,5 +120,6 @@ class Dataset:
         ]
         for each in self.fields:
             take = each.take.__name__ if each.take else ""
-            words.append(repr((each.column, each.names, each.kind, each.presence, each.unit, each.param, take)))
+            unit = each.unit if each.unit != DEFAULT_UNITS.get(each.kind) else ""
+            words.append(repr((each.column, each.names, each.kind, each.presence, unit, each.param, take)))
         return hashlib.sha256("\n".join([str(NORMALISER), *words]).encode()).hexdigest()[:16]

@@ -20,16 +20,16 @@ def check_units(dataset: Dataset, columns: Mapping[str, TypedColumn]) -> None:
         column = columns[field.column]
         if field.kind == "rate":
             _check_rates(dataset, field, column)
-        if field.kind == "cents" and field.counted_in == "cents" and _mostly_rejected(column, "whole cents"):
+        if field.kind == "cents" and field.unit == "cents" and _mostly_rejected(column, "whole cents"):
             raise _unit_error(dataset, field, "usd", "amounts with fractions where whole cents are declared")
 
 
 def _check_rates(dataset: Dataset, field: Field, column: TypedColumn) -> None:
     filled = column.values.count()
-    if field.counted_in == "percent" and filled >= MIN_RATES and 0 < column.values.max() <= 0.01:
+    if field.unit == "percent" and filled >= MIN_RATES and 0 < column.values.max() <= 0.01:
         raise _unit_error(dataset, field, "fraction", "no value above 1 where percent are declared")
     enough = filled + len(column.reasons) >= MIN_RATES
-    if field.counted_in == "fraction" and enough and _mostly_rejected(column, "a rate of"):
+    if field.unit == "fraction" and enough and _mostly_rejected(column, "a rate of"):
         raise _unit_error(dataset, field, "percent", "values above 1 where fractions are declared")
 
 

@@ -19,9 +19,10 @@ import pyarrow as pa
 from assets.declaration import Dataset, Field
 from assets.errors import FieldMissing
 from assets.normalise.contract import check_units, schema_drift, unknown_fields
-from assets.normalise.types import DTYPES, TypedColumn, arrow_series, convert, is_missing
+from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing
 from warehouse.batch import Drift, Reject
 
+TEXT = DTYPES["text"]
 ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
@@ -62,53 +63,53 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     present: set[str] = set().union(*objects)
     declared = {name for field in dataset.fields for name in field.names}
     # dtype=object: whole numbers beside nulls must not become floats.
-    raw = pd.DataFrame(objects, columns=sorted(declared & present), dtype=object)
-    columns = {field.column: _typed_column(dataset, field, raw, responses) for field in dataset.fields}
+    table = pd.DataFrame(objects, columns=sorted(declared & present), dtype=object)
+    raw = {field.column: _raw_values(dataset, field, table, responses) for field in dataset.fields}
+    columns = convert_columns(dataset.fields, raw)
     check_units(dataset, columns)
 
-    texts = {"account_id": [account_id] * len(records)} if dataset.per_account else {}
-    frame = pd.DataFrame({name: arrow_series(values, "text") for name, values in texts.items()}, index=raw.index)
-    for name, column in columns.items():
-        frame[name] = column.values
+    account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if dataset.per_account else {}
+    frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
     frame["extra"] = _extra(objects, unknown_fields(dataset, present))
-    frame["part"] = _per_record([response.partition for response in responses], responses)
-    reasons = _reasons_by_row(dataset, columns, pd.Series(is_object, raw.index, dtype=bool))
+    frame["part"] = _per_record([response.partition for response in responses], responses).astype(TEXT)
+    reasons = _reasons_by_row(dataset, columns, pd.Series(is_object, table.index, dtype=bool))
     drift = schema_drift(dataset, objects, present, columns)
     return _split_rejected(dataset, frame, reasons, responses, records, drift)
 
 
-def _typed_column(
-    dataset: Dataset, field: Field, raw: pd.DataFrame, responses: Sequence[ParsedResponse]
-) -> TypedColumn:
+def _raw_values(
+    dataset: Dataset, field: Field, table: pd.DataFrame, responses: Sequence[ParsedResponse]
+) -> pd.Series[Any]:
+    """The field's values, of several spellings the first that is not null, or the value of the request's parameter."""
     if field.param:
-        return TypedColumn(_per_record([response.params[field.param] for response in responses], responses))
-    names = [name for name in field.names if name in raw]
+        return _per_record([response.params[field.param] for response in responses], responses)
+    names = [name for name in field.names if name in table]
     if not names:
-        if field.presence == "required" and len(raw):
+        if field.presence == "required" and len(table):
             raise FieldMissing(f"{dataset.name}: the required field '{field.names[0]}' is missing from the answer")
-        return TypedColumn(pd.Series(None, index=raw.index, dtype=DTYPES[field.kind]))
-    values: pd.Series[Any] = raw[names[0]]
+        return pd.Series(None, index=table.index, dtype=object)
+    values: pd.Series[Any] = table[names[0]]
     for name in names[1:]:
-        values = values.where(values.notna(), raw[name])
+        values = values.where(values.notna(), table[name])
     if field.take:
         # Not Series.map: it infers float64 for whole numbers beside nulls.
         given = values.dropna()
-        values = pd.Series([field.take(value) for value in given], given.index, dtype=object).reindex(raw.index)
-    return convert(values, field)
+        values = pd.Series([field.take(value) for value in given], given.index, dtype=object).reindex(table.index)
+    return values
 
 
 def _per_record(texts: Sequence[str], responses: Sequence[ParsedResponse]) -> pd.Series[Any]:
     """The text of each response, repeated for each of its records."""
     sizes = [len(response.records) for response in responses]
-    return arrow_series(texts, "text").repeat(sizes).reset_index(drop=True)
+    return pd.Series(texts, dtype=object).repeat(sizes).reset_index(drop=True)
 
 
 def _extra(objects: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> pd.Series[Any]:
     """The unknown fields of each record as JSON, null for a record that has none."""
     if not unknown:
-        return pd.Series(None, index=range(len(objects)), dtype=DTYPES["text"])
+        return pd.Series(None, index=range(len(objects)), dtype=TEXT)
     fields = ({name: record[name] for name in unknown if name in record} for record in objects)
-    return arrow_series([ENCODER.encode(extra).decode() if extra else None for extra in fields], "text")
+    return pd.Series([ENCODER.encode(extra).decode() if extra else None for extra in fields], dtype=TEXT)
 
 
 def _reasons_by_row(dataset: Dataset, columns: Mapping[str, TypedColumn], is_object: pd.Series[bool]) -> pd.Series[Any]:

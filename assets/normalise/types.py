@@ -6,12 +6,13 @@ ids are ints, Decimals or text, never floats.
 
 from __future__ import annotations
 
+import dataclasses
 import decimal
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -67,7 +68,7 @@ class TypedColumn:
     """
 
     values: pd.Series[Any]
-    reasons: pd.Series[Any] = field(default_factory=no_reasons)
+    reasons: pd.Series[Any] = dataclasses.field(default_factory=no_reasons)
     retyped: bool = False
 
 
@@ -79,11 +80,16 @@ def convert(values: pd.Series[Any], declared: Field) -> TypedColumn:
     usual_types = JSON_TYPES[declared.kind] | NULL_TYPES | ({str} if declared.text_number else set())
     retyped = not usual_types.issuperset(map(type, values.tolist()))
     if declared.kind == "instant":
-        typed, invalid = parse_timestamps(values, declared.counted_in)
+        typed, invalid = parse_timestamps(values, declared.unit)
         reasons = {row: f"{declared.column}: an instant expected, got {quote(values[row])}" for row in invalid}
     else:
         typed, reasons = _convert_each(values, declared)
     return TypedColumn(typed, pd.Series(reasons, dtype=object), retyped)
+
+
+def convert_columns(fields: Iterable[Field], raw: Mapping[str, pd.Series[Any]]) -> dict[str, TypedColumn]:
+    """The typed columns of ``fields`` from their ``raw`` values, both by the column's name."""
+    return {field.column: convert(raw[field.column], field) for field in fields}
 
 
 def arrow_series(values: Sequence[Any] | pd.Series[Any], kind: Kind) -> pd.Series[Any]:
@@ -103,7 +109,7 @@ def _convert_whole(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | 
     try:
         if declared.kind in ("rate", "number"):
             return _parse_decimals(values, declared)
-        if declared.counted_in != "usd" and infer_dtype(values) in (INFERRED_TYPES.get(declared.kind), "empty"):
+        if declared.unit != "usd" and infer_dtype(values) in (INFERRED_TYPES.get(declared.kind), "empty"):
             return arrow_series(values, declared.kind)
     except (OverflowError, UnicodeEncodeError, pa.ArrowException):
         pass  # one value does not fit
@@ -116,7 +122,7 @@ def _parse_decimals(values: pd.Series[Any], declared: Field) -> pd.Series[Any] |
     if not (NUMBER | NULL_TYPES).issuperset(map(type, given)):
         return None
     texts = arrow_series(list(map(str, given)), "text").where(values.notna())
-    if declared.counted_in == "percent":
+    if declared.unit == "percent":
         texts = texts + "e-2"
     numbers = texts.astype(DTYPES["number"])
     lowest, highest = (0.0, 1.0) if declared.kind == "rate" else (-sys.float_info.max, sys.float_info.max)
@@ -130,7 +136,7 @@ def _convert_each(values: pd.Series[Any], declared: Field) -> tuple[pd.Series[An
     reasons: dict[int, str] = {}
     for row, value in enumerate(values.tolist()):
         try:
-            parsed.append(None if type(value) in NULL_TYPES else parse(value, declared.counted_in))
+            parsed.append(None if type(value) in NULL_TYPES else parse(value, declared.unit))
         except ValueError as error:
             parsed.append(None)
             reasons[row] = f"{declared.column}: {error}"

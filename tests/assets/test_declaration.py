@@ -55,10 +55,10 @@ def test_words_and_cadence_leave_the_contract_alone(other: Dataset) -> None:
 
 
 def test_a_unit_that_is_written_out_counts_like_the_usual_one() -> None:
-    assert Field("c", kind="cents").counted_in == Field("c", kind="cents", unit="cents").counted_in == "cents"
-    assert Field("c", kind="rate").counted_in == "percent"
-    assert Field("c", kind="instant").counted_in == "UTC"
-    assert Field("c").counted_in == ""
+    assert Field("c", kind="cents").unit == Field("c", kind="cents", unit="cents").unit == "cents"
+    assert Field("c", kind="rate").unit == "percent"
+    assert Field("c", kind="instant").unit == "UTC"
+    assert Field("c").unit == ""
 
 
 def test_a_table_begins_with_the_account_where_rows_have_one_and_ends_with_extra() -> None:

@@ -46,7 +46,7 @@ def test_the_declarations_themselves_stay_as_they_are() -> None:
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Tokyo"])
 def test_the_zone_of_naive_times_is_a_setting(zone: str) -> None:
     changed = with_overrides(DATASETS, {"invoices": {"fields": {"created_at": {"unit": zone}}}})
-    assert next(f for f in changed["invoices"].fields if f.column == "created_at").counted_in == zone
+    assert next(f for f in changed["invoices"].fields if f.column == "created_at").unit == zone
 
 
 @pytest.mark.parametrize(
