@@ -71,7 +71,7 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if dataset.per_account else {}
     frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
     frame["extra"] = _extra(objects, unknown_fields(dataset, present))
-    frame["part"] = _per_record([response.partition for response in responses], responses).astype(TEXT)
+    frame["part"] = _per_record([response.partition for response in responses], responses)
     reasons = _reasons_by_row(dataset, columns, pd.Series(is_object, table.index, dtype=bool))
     drift = schema_drift(dataset, objects, present, columns)
     return _split_rejected(dataset, frame, reasons, responses, records, drift)
@@ -101,7 +101,7 @@ def _raw_values(
 def _per_record(texts: Sequence[str], responses: Sequence[ParsedResponse]) -> pd.Series[Any]:
     """The text of each response, repeated for each of its records."""
     sizes = [len(response.records) for response in responses]
-    return pd.Series(texts, dtype=object).repeat(sizes).reset_index(drop=True)
+    return pd.Series(texts, dtype=TEXT).repeat(sizes).reset_index(drop=True)
 
 
 def _extra(objects: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> pd.Series[Any]:

@@ -118,16 +118,19 @@ def _convert_whole(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | 
 
 def _parse_decimals(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | None:
     """Floats parsed from the decimal texts: a percentage becomes the fraction nearest to the number as written."""
-    given = values.tolist()
-    if not (NUMBER | NULL_TYPES).issuperset(map(type, given)):
+    numbers = values.tolist()
+    types = set(map(type, numbers))
+    if not types <= NUMBER | NULL_TYPES:
         return None
-    texts = arrow_series(list(map(str, given)), "text").where(values.notna())
+    texts = arrow_series(list(map(str, numbers)), "text")
+    if types & NULL_TYPES:
+        texts = texts.where(values.notna())
     if declared.unit == "percent":
         texts = texts + "e-2"
-    numbers = texts.astype(DTYPES["number"])
+    floats = texts.astype(DTYPES["number"])
     lowest, highest = (0.0, 1.0) if declared.kind == "rate" else (-sys.float_info.max, sys.float_info.max)
-    fits = numbers.count() == 0 or (lowest <= numbers.min() and numbers.max() <= highest)
-    return numbers if fits else None
+    fits = floats.count() == 0 or (lowest <= floats.min() and floats.max() <= highest)
+    return floats if fits else None
 
 
 def _convert_each(values: pd.Series[Any], declared: Field) -> tuple[pd.Series[Any], dict[int, str]]:
