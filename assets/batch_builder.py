@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from assets.errors import AnswerRefused
+from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse, extract_source_records
 from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 from warehouse.batch import Batch, Part, Watermarks
@@ -25,7 +25,7 @@ def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -
     for failure in unreadable:
         del partitions[failure.partition]
     if failures and not partitions:
-        raise AnswerRefused(error_summary(fetched, failures))
+        raise ContractViolation(error_summary(fetched, failures))
     normalised = normalise(fetched.dataset, parsed, account_id)
     for response in parsed:
         partitions[response.partition] = _with_counts(partitions[response.partition], response, normalised)
@@ -77,7 +77,7 @@ def _parse(
     for response in responses:
         try:
             records = extract_source_records(response.source, fetched.dataset, fetched.records_path)
-        except AnswerRefused as error:
+        except ContractViolation as error:
             unreadable.append(FailedPartition(response.partition, error))
         else:
             parsed.append(ParsedResponse(response.partition, response.source.response_id, response.params, records))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from assets.declaration import UNITS, Dataset, Field
-from assets.errors import UnitSuspicious
+from assets.datasets import Dataset, Field
+from assets.datasets.spec import UNITS
+from assets.errors import UnitMismatch
 from assets.findings import Finding, Severity
 from assets.likeness import LIKE_ENOUGH, TRIED_VALUES, alike, renamed
 from assets.normalise.contract import MIN_RATES, check_units, unknown_fields
@@ -110,7 +111,7 @@ def _suspicion(dataset: Dataset, each: Field, column: TypedColumn) -> str:
     """The doubt that a sync would have about this column alone, without its advice; empty for none."""
     try:
         check_units(dataclasses.replace(dataset, fields=(each,)), {each.column: column})
-    except UnitSuspicious as doubt:
+    except UnitMismatch as doubt:
         return str(doubt).partition(";")[0].partition(": ")[2]
     return ""
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.compare import Objects, finding
-from assets.declaration import Dataset, Field
+from assets.datasets import Dataset, Field
 from assets.findings import Finding, Severity
 from assets.normalise import NormalisedRecords
 from assets.samples import example, fields_by_name

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import dagster as dg
 import duckdb
 
-from assets.declaration import CADENCES_UNTIL_STALE, Dataset
+from assets.datasets import Dataset
+from assets.datasets.spec import MISSED_CADENCES_UNTIL_STALE
 from assets.facts import facts_of, last_change, preview
 from assets.sync import SyncResult
 from smsonline.catalogue import Endpoint
@@ -90,7 +91,7 @@ def _description(dataset: Dataset, endpoint: Endpoint) -> str:
 
 def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:
     cadence = timedelta(minutes=dataset.cadence_minutes)
-    return dg.FreshnessPolicy.time_window(fail_window=CADENCES_UNTIL_STALE * cadence, warn_window=1.5 * cadence)
+    return dg.FreshnessPolicy.time_window(fail_window=MISSED_CADENCES_UNTIL_STALE * cadence, warn_window=1.5 * cadence)
 
 
 def _metadata(result: SyncResult, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, Any]:

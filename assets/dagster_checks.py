@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.dagster_assets import POOL, Account, asset_key
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from assets.facts import facts_of
 from assets.quality import Finding, checks_for
 

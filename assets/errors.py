@@ -2,26 +2,26 @@
 
 ::
 
-    AnswerRefused           kept in raw, not loaded; one clear line that names the setting which may mend it
-    +-- ShapeUnknown        no records where the declaration says they are
-    +-- FieldMissing        a required field is missing from every record
-    +-- UnitSuspicious      the numbers look counted in another unit than the declared one
+    ContractViolation           kept in raw, not loaded; one clear line that names the setting which may mend it
+    +-- RecordsNotFound        no records where the declaration says they are
+    +-- MissingField        a required field is missing from every record
+    +-- UnitMismatch      the numbers look counted in another unit than the declared one
 """
 
 from __future__ import annotations
 
 
-class AnswerRefused(Exception):
+class ContractViolation(Exception):
     """Base of the refusals of this room."""
 
 
-class ShapeUnknown(AnswerRefused):
+class RecordsNotFound(ContractViolation):
     """The records are not where the declaration says."""
 
 
-class FieldMissing(AnswerRefused):
+class MissingField(ContractViolation):
     """A required field is missing everywhere."""
 
 
-class UnitSuspicious(AnswerRefused):
+class UnitMismatch(ContractViolation):
     """Fractions where percent are declared, or dollars where cents are."""

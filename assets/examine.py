@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from assets import compare, compare_rows
-from assets.declaration import Dataset
-from assets.errors import AnswerRefused
+from assets.datasets import Dataset
+from assets.errors import ContractViolation
 from assets.findings import Examined, Finding, Mend
 from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 from assets.samples import shown_name
@@ -90,7 +90,7 @@ def _compared(dataset: Dataset, arrived: Arrived, place: Place, mend: Mend, find
     try:
         pieces = [ParsedResponse("", "", arrived.params, place.records)]
         loaded = normalise(mended, pieces, arrived.account_id)
-    except AnswerRefused as refusal:
+    except ContractViolation as refusal:
         grave = any(finding.severity == "breaking" for finding in found)
         found += [] if grave else [Finding("refused", "breaking", str(refusal))]
         return Examined(dataset.name, len(objects), types=types, findings=found, mend=mend, works=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from warehouse.connection import first_row
 from warehouse.tables import names
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from assets.declaration import Dataset
-from assets.errors import ShapeUnknown
+from assets.datasets import Dataset
+from assets.errors import RecordsNotFound
 from assets.normalise import ParsedResponse, extract_records, normalise
 from assets.pii_policy import PiiPolicy
 from smsonline.answers import Answer
@@ -133,7 +133,7 @@ def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) 
     try:
         return extract_records(source.payload, dataset, path)
     except ValueError as error:
-        raise ShapeUnknown(f"{dataset.name}: {error}") from None
+        raise RecordsNotFound(f"{dataset.name}: {error}") from None
 
 
 def list_partitions(

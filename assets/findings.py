@@ -9,7 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from assets.declaration import Dataset, Field
+from assets.datasets import Dataset, Field
 
 Severity = Literal["note", "breaking"]
 Verdict = Literal["ok", "note", "breaking"]

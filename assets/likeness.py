@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from assets.declaration import UNITS, Field
+from assets.datasets import Field
+from assets.datasets.spec import UNITS
 from assets.normalise.types import convert
 from smsonline.privacy import REDACTED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from assets.batch_builder import build_batch, error_summary
-from assets.errors import AnswerRefused
+from assets.errors import ContractViolation
 from assets.fetch import FetchedResponse, FetchResult
 from warehouse import books
 from warehouse.batch import Load, Outcome
@@ -42,7 +42,7 @@ class SnapshotLoader:
             watermarks = books.watermarks(connection, load.dataset)
             try:
                 batch = build_batch(fetched, watermarks, load.account_id)
-            except AnswerRefused as error:
+            except ContractViolation as error:
                 return _log(connection, load, Outcome("rejected", error=str(error)))
             return load_batch(connection, batch, load)
 

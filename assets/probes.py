@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from assets.datasets import (
+from assets.datasets import Dataset, Field
+from assets.datasets.definitions import (
     CARRIER,
     COUNTRIES,
     COUNTRY,
@@ -20,7 +21,6 @@ from assets.datasets import (
     STATISTICS,
     STOCK,
 )
-from assets.declaration import Dataset, Field
 
 
 def _like(dataset: Dataset, endpoint: str, *, single: bool = False) -> Dataset:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from assets.facts import Facts, rate_columns
 
 MOST_REJECTED = 0.05

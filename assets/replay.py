@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from assets.batch_builder import build_batch
-from assets.declaration import Dataset
-from assets.errors import AnswerRefused
+from assets.datasets import Dataset
+from assets.errors import ContractViolation
 from assets.fetch import FetchResult, PartitionResponse, list_partitions, partition_name, records_path
 from assets.sync import SyncResult
 from smsonline.answers import decode
@@ -98,7 +98,7 @@ class Replay:
         watermarks = books.watermarks(target.connection, dataset.name)
         try:
             batch = build_batch(fetched, watermarks, first.account_id)
-        except AnswerRefused as error:
+        except ContractViolation as error:
             return Outcome("rejected", error=str(error))
         return load_batch(target.connection, batch, load)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from assets.declaration import Dataset, Field
+from assets.datasets import Dataset, Field
 from assets.facts import PUBLIC_TEXTS
 from smsonline.privacy import REDACTED
 

@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
-from assets.errors import AnswerRefused
+from assets.datasets import DATASETS, Dataset
+from assets.errors import ContractViolation
 from assets.fetch import Fetcher, FetchResult
 from assets.loader import SnapshotLoader
 from assets.pii_policy import PiiPolicy
@@ -153,7 +152,7 @@ class SyncPipeline:
 
 def _error_line(error: Exception) -> str:
     """The error in one line; a defect of this program goes to the log with its traceback."""
-    if isinstance(error, (VendorError, AnswerRefused, WarehouseError)):
+    if isinstance(error, (VendorError, ContractViolation, WarehouseError)):
         return str(error)
     log.error("unexpected error", exc_info=error)
     return f"unexpected {type(error).__name__}; smsonline.log has the traceback"

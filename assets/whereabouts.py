@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from assets.declaration import Dataset, Field
-from assets.errors import ShapeUnknown
+from assets.datasets import Dataset, Field
+from assets.errors import RecordsNotFound
 from assets.likeness import LIKE_ENOUGH, alike
 from assets.normalise import extract_records
 from assets.samples import is_plain
@@ -35,7 +35,7 @@ def at(document: Any, dataset: Dataset, path: str) -> Place | None:
     """What lies at ``path``; ``None`` where there are no records."""
     try:
         records = extract_records(document, dataset, path)
-    except ShapeUnknown:
+    except RecordsNotFound:
         return None
     return Place(path, records, _score(records, dataset))
 

@@ -20,7 +20,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.datasets import DATASETS, STATISTICS
+from assets.datasets import DATASETS
+from assets.datasets.definitions import STATISTICS
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
 from warehouse.loading import load_batch

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets import overrides
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
+from assets.datasets import DATASETS, Dataset, overrides
 from pipelines.settings import Settings, SettingsError
 from smsonline.catalogue import Catalogue, with_overrides
 from smsonline.policy import CallPolicy

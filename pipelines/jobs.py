@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.dagster_assets import asset_key
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from pipelines.hooks import tell_and_stop
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from assets.dagster_assets import asset_key
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from pipelines.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
 from pipelines.retention import clean_up
 from pipelines.settings import SettingsError

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
+from assets.datasets import DATASETS, Dataset
 from warehouse.comments import HISTORY, describe
 from warehouse.mart_views import marts
 from warehouse.migrate import migrate, shape

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from assets.pii_policy import pii_policy
 from assets.sync import SyncPipeline
 from pipelines.calling import call_policy, catalogue, declared

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assets.declaration import Dataset, Field
-from assets.errors import UnitSuspicious
+from assets.datasets import Dataset, Field
+from assets.errors import UnitMismatch
 from assets.normalise.types import TypedColumn, quote
 from warehouse.batch import Drift
 
@@ -39,9 +39,9 @@ def _mostly_rejected(column: TypedColumn, expectation: str) -> bool:
     return bool(count * 2 > column.values.count() + len(column.reasons))
 
 
-def _unit_error(dataset: Dataset, field: Field, unit: str, problem: str) -> UnitSuspicious:
+def _unit_error(dataset: Dataset, field: Field, unit: str, problem: str) -> UnitMismatch:
     setting = f'[datasets.{dataset.name}.fields.{field.column}] unit = "{unit}" in smsonline.toml'
-    return UnitSuspicious(f"{dataset.name}.{field.column}: {problem}; if the vendor counts so, set {setting}")
+    return UnitMismatch(f"{dataset.name}.{field.column}: {problem}; if the vendor counts so, set {setting}")
 
 
 def unknown_fields(dataset: Dataset, present: set[str]) -> list[str]:

@@ -16,8 +16,8 @@ import msgspec
 import pandas as pd
 import pyarrow as pa
 
-from assets.declaration import Dataset, Field
-from assets.errors import FieldMissing
+from assets.datasets import Dataset, Field
+from assets.errors import MissingField
 from assets.normalise.contract import check_units, schema_drift, unknown_fields
 from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing
 from warehouse.batch import Drift, Reject
@@ -86,7 +86,7 @@ def _raw_values(
     names = [name for name in field.names if name in table]
     if not names:
         if field.presence == "required" and len(table):
-            raise FieldMissing(f"{dataset.name}: the required field '{field.names[0]}' is missing from the answer")
+            raise MissingField(f"{dataset.name}: the required field '{field.names[0]}' is missing from the answer")
         return pd.Series(None, index=table.index, dtype=object)
     values: pd.Series[Any] = table[names[0]]
     for name in names[1:]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from assets.declaration import Dataset
-from assets.errors import ShapeUnknown
+from assets.datasets import Dataset
+from assets.errors import RecordsNotFound
 
 JSON_NAMES = {dict: "an object", list: "a list", str: "text", bool: "a flag", type(None): "null"}
 
@@ -85,9 +85,9 @@ def _explode(record: Any, list_field: str, element_field: str) -> list[Any]:
     return [rest | (element if isinstance(element, dict) else {element_field: element}) for element in elements]
 
 
-def _no_records(dataset: Dataset, problem: str, records_path: str = "") -> ShapeUnknown:
+def _no_records(dataset: Dataset, problem: str, records_path: str = "") -> RecordsNotFound:
     where = f" at '{records_path}'" if records_path else ""
-    return ShapeUnknown(
+    return RecordsNotFound(
         f"{dataset.name}: no records{where} in the answer: {problem}; "
         f'if the shape has changed, set [datasets.{dataset.name}] records = "..." in smsonline.toml'
     )

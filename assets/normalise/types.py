@@ -20,7 +20,8 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import infer_dtype
 
-from assets.declaration import Field, Kind
+from assets.datasets import Field
+from assets.datasets.spec import Kind
 from assets.normalise.timestamps import parse_timestamps
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {

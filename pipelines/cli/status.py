@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from pipelines.calling import declared
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
 from pipelines.cli.topup_outlook import runway

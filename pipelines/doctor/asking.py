@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from assets.examine import Arrived, examine
 from assets.findings import Examined, Finding
 from assets.pii_policy import PiiPolicy

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from assets.declaration import Dataset
+from assets.datasets import Dataset
 from assets.findings import Examined, Finding
 from assets.probes import PROBES
 from assets.samples import told

@@ -10,8 +10,7 @@ from examined import NOW, found, look, ok, renamed, statistic, statistics, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
+from assets.datasets import DATASETS, Dataset
 from assets.examine import Arrived, examine
 from assets.normalise import ParsedResponse, extract_records, normalise
 from assets.probes import PROBES

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from assets.datasets import DATASETS
-from assets.errors import AnswerRefused
+from assets.errors import ContractViolation
 from assets.fetch import FetchedResponse, Fetcher, FetchResult, records_path
 from assets.pii_policy import PiiPolicy
 from smsonline.catalogue import ENDPOINTS, with_overrides
@@ -78,7 +78,7 @@ def test_incomplete_parent_list_expects_no_partitions(fetcher: Fetcher, sandbox:
 
 def test_unreadable_parent_list_fails_the_fan_out(fetcher: Fetcher, sandbox: Sandbox) -> None:
     sandbox.faults.add("countries", "missing_field=cShort")
-    with pytest.raises(AnswerRefused, match="countries: the required field 'cShort'"):
+    with pytest.raises(ContractViolation, match="countries: the required field 'cShort'"):
         fetcher.fetch(DATASETS["services"])
 
 

@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from assets.datasets import DATASETS
-from assets.overrides import with_overrides
+from assets.datasets.overrides import with_overrides
 from assets.pii_policy import pii_policy
 from assets.replay import Replay
 from assets.sync import SyncPipeline

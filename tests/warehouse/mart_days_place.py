@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from assets.datasets import STATISTICS
+from assets.datasets.definitions import STATISTICS
 from tests.warehouse.mart_store import TABLES, Rows, Store, at
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
-from assets.errors import UnitSuspicious
+from assets.datasets import DATASETS, Dataset
+from assets.datasets.overrides import with_overrides
+from assets.errors import UnitMismatch
 from assets.normalise import NormalisedRecords, ParsedResponse, normalise
-from assets.overrides import with_overrides
 
 
 def statistics(rates: list[Any], dataset: Dataset = DATASETS["statistics"]) -> NormalisedRecords:
@@ -38,7 +37,7 @@ FRACTIONS = [Decimal(n) / 100 for n in range(40, 70)]
 
 @pytest.mark.parametrize("rates", [FRACTIONS, list(map(str, FRACTIONS)), [0, 1] * 15, [*FRACTIONS, None, 0]])
 def test_fractions_where_percent_are_declared_refuse_the_answer_and_name_the_setting(rates: list[Any]) -> None:
-    with pytest.raises(UnitSuspicious) as refusal:
+    with pytest.raises(UnitMismatch) as refusal:
         statistics(rates)
     assert str(refusal.value) == (
         "statistics.success_rate: no value above 1 where percent are declared; if the vendor counts so, "
@@ -60,13 +59,13 @@ def test_few_or_really_small_rates_are_not_refused(rates: list[Any]) -> None:
 
 
 def test_percent_where_fractions_are_declared_refuse_the_answer() -> None:
-    with pytest.raises(UnitSuspicious, match=r'success_rate\] unit = "percent"'):
+    with pytest.raises(UnitMismatch, match=r'success_rate\] unit = "percent"'):
         statistics(list(range(30, 70)), mended("statistics", "success_rate", "fraction"))
 
 
 @pytest.mark.parametrize("prices", [[Decimal("0.16")] * 2, ["0.16", "5.15", 5], [Decimal("0.16")]])
 def test_dollars_where_cents_are_declared_refuse_the_answer_and_name_the_setting(prices: list[Any]) -> None:
-    with pytest.raises(UnitSuspicious) as refusal:
+    with pytest.raises(UnitMismatch) as refusal:
         popular(prices)
     assert str(refusal.value) == (
         "popular.price_cents: amounts with fractions where whole cents are declared; if the vendor counts so, "
@@ -84,7 +83,7 @@ def test_cents_written_with_a_point_are_not_suspicious() -> None:
 
 
 def test_a_balance_in_dollars_is_suspicious_although_it_is_the_only_one() -> None:
-    with pytest.raises(UnitSuspicious, match=r"balances\.balance_cents"):
+    with pytest.raises(UnitMismatch, match=r"balances\.balance_cents"):
         balance(Decimal("5.15"))
 
 

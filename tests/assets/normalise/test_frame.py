@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
-from assets.errors import FieldMissing
+from assets.errors import MissingField
 from assets.normalise import NormalisedRecords, ParsedResponse, normalise
 
 GOOD = {
@@ -137,12 +137,12 @@ def test_an_element_that_is_no_object_is_rejected_as_such(junk: Any) -> None:
 
 
 def test_a_required_field_missing_everywhere_refuses_the_answer_by_name() -> None:
-    with pytest.raises(FieldMissing, match=r"^statistics: the required field 'sShort' is missing from the answer"):
+    with pytest.raises(MissingField, match=r"^statistics: the required field 'sShort' is missing from the answer"):
         statistics({name: value for name, value in GOOD.items() if name != "sShort"})
 
 
 def test_an_answer_of_nothing_but_junk_is_refused() -> None:
-    with pytest.raises(FieldMissing):
+    with pytest.raises(MissingField):
         statistics(None, "text")
 
 
@@ -256,7 +256,7 @@ def test_every_record_ends_as_a_row_or_as_a_reject(answers: list[list[Any]]) -> 
     pieces = [ParsedResponse(f"p{n}", f"r{n}", {}, records) for n, records in enumerate(answers)]
     try:
         found = normalise(DATASETS["statistics"], pieces, "7")
-    except FieldMissing:
+    except MissingField:
         assert not any(isinstance(record, dict) for records in answers for record in records)
         return
     assert found.rows.num_rows + len(found.rejects) == sum(map(len, answers))

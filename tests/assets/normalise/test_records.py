@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
-from assets.errors import ShapeUnknown
+from assets.datasets import DATASETS, Dataset
+from assets.errors import RecordsNotFound
 from assets.normalise import extract_records
 from smsonline.catalogue import ENDPOINTS
 
@@ -114,7 +113,7 @@ def test_elements_that_are_no_records_are_handed_on_and_not_lost() -> None:
     ],
 )
 def test_another_shape_is_one_line_that_names_the_setting(name: str, document: Any, told: str) -> None:
-    with pytest.raises(ShapeUnknown) as refusal:
+    with pytest.raises(RecordsNotFound) as refusal:
         records(name, document)
     line = str(refusal.value)
     assert "\n" not in line
@@ -132,5 +131,5 @@ def test_a_place_that_only_begins_like_the_envelope_is_taken_as_written() -> Non
 
 
 def test_an_object_is_no_list_where_no_nesting_is_declared() -> None:
-    with pytest.raises(ShapeUnknown, match="a list was expected, an object came"):
+    with pytest.raises(RecordsNotFound, match="a list was expected, an object came"):
         extract_records({"body": {"a": {}}}, Dataset("plain", "statistics", ("a",), (), 5), "body")

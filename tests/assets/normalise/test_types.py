@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assets.declaration import SQL_TYPES, Field, Kind
+from assets.datasets import Field
+from assets.datasets.spec import SQL_TYPES, Kind
 from assets.normalise import types
 from assets.normalise.types import TypedColumn, quote
 from smsonline.answers import decode

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from assets.declaration import UNITS, Dataset, Field
+from assets.datasets.spec import UNITS, Dataset, Field
 
 Overrides = Mapping[str, Mapping[str, Any]]
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
+from assets.datasets import DATASETS, Dataset
 from smsonline.catalogue import ENDPOINTS
 
 ALL = pytest.mark.parametrize("dataset", DATASETS.values(), ids=list(DATASETS))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assets.declaration import Dataset, FanOut, Field
+from assets.datasets.spec import Dataset, FanOut, Field
 from smsonline.privacy import mask_phone
 
 COUNTRY_CODE = Field(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from assets.datasets import DATASETS, count_of, first_received
-from assets.declaration import Dataset, Field
+from assets.datasets import DATASETS, Dataset, Field
+from assets.datasets.definitions import count_of, first_received
 
 STATISTICS = DATASETS["statistics"]
 

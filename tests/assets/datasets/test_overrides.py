@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from assets.datasets import DATASETS
-from assets.overrides import with_overrides
+from assets.datasets.overrides import with_overrides
 
 
 def test_nothing_set_changes_nothing() -> None:

@@ -29,10 +29,10 @@ DEFAULT_UNITS: Mapping[str, str] = MappingProxyType({"cents": "cents", "rate": "
 UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cents": ("cents", "usd"), "rate": ("percent", "fraction")})
 
 # A dataset is stale when it missed one sync and the next is due as well.
-CADENCES_UNTIL_STALE = 2
+MISSED_CADENCES_UNTIL_STALE = 2
 
 # Part of every contract's fingerprint: raise it when the same record would be normalised to other values.
-NORMALISER = 1
+NORMALISATION_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,13 @@ class Dataset:
         columns.append(Column("extra", "JSON", "Fields of the answer that the declaration does not know."))
         cadence = self.cadence_minutes * 60
         return Table(
-            self.name, tuple(columns), self.key, self.complete, self.ranking, cadence, CADENCES_UNTIL_STALE * cadence
+            self.name,
+            tuple(columns),
+            self.key,
+            self.complete,
+            self.ranking,
+            cadence,
+            MISSED_CADENCES_UNTIL_STALE * cadence,
         )
 
     @cached_property
@@ -122,4 +128,4 @@ class Dataset:
             take = each.take.__name__ if each.take else ""
             unit = each.unit if each.unit != DEFAULT_UNITS.get(each.kind) else ""
             words.append(repr((each.column, each.names, each.kind, each.presence, unit, each.param, take)))
-        return hashlib.sha256("\n".join([str(NORMALISER), *words]).encode()).hexdigest()[:16]
+        return hashlib.sha256("\n".join([str(NORMALISATION_VERSION), *words]).encode()).hexdigest()[:16]
