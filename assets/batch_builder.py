@@ -16,7 +16,7 @@ def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -
 
     Raises ``AnswerRefused`` when the numbers look wrong, or when no response can be read.
     """
-    contract = f"{fetched.dataset.contract} {fetched.records_path}"
+    contract = f"{fetched.dataset.contract_hash} {fetched.records_path}"
     partitions = {response.partition: _partition(response, contract, watermarks) for response in fetched.responses}
     parsed, unreadable = _parse(
         fetched, [response for response in fetched.responses if not partitions[response.partition].unchanged]

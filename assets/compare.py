@@ -28,14 +28,14 @@ def names_of(dataset: Dataset, objects: Objects) -> tuple[list[Finding], Names]:
     """Missing and unknown fields, and the names to read a column by where an unknown field looks like a missing one."""
     present = {name for record in objects for name in record}
     unknown = {name: _some(objects, name) for name in unknown_fields(dataset, present)}
-    missing = [each for each in dataset.fields if each.names and not present.intersection(each.names)]
+    missing = [each for each in dataset.fields if each.aliases and not present.intersection(each.aliases)]
     wanting = [*missing, *(each for each in dataset.fields if _is_substituted(each, present))]
     taken = renamed(wanting, {name: values for name, values in unknown.items() if is_plain(name)})
-    wanted = {each.names[0]: each for each in reversed(missing) if each.presence != "optional"}
+    wanted = {each.aliases[0]: each for each in reversed(missing) if each.presence != "optional"}
     found = [_missing(each, taken.get(each.column), unknown) for each in reversed(wanted.values())]
     found += [told for each in dataset.fields for told in _substituted(each, objects)]
     found += [_unknown(name, objects, dataset, name in taken.values()) for name in unknown]
-    return found, {each.column: (taken[each.column], *each.names) for each in wanting if each.column in taken}
+    return found, {each.column: (taken[each.column], *each.aliases) for each in wanting if each.column in taken}
 
 
 def units_of(dataset: Dataset, objects: Objects) -> tuple[list[Finding], Mapping[str, str]]:
@@ -59,13 +59,13 @@ def units_of(dataset: Dataset, objects: Objects) -> tuple[list[Finding], Mapping
 
 def values_of(each: Field, objects: Objects) -> list[Any]:
     """The column's values as normalising takes them: of several spellings the first that is not null."""
-    values = [next((v for name in each.names if (v := record.get(name)) is not None), None) for record in objects]
-    return [each.take(value) for value in values] if each.take else values
+    values = [next((v for name in each.aliases if (v := record.get(name)) is not None), None) for record in objects]
+    return [each.transform(value) for value in values] if each.transform else values
 
 
 def finding(kind: str, severity: Severity, text: str, each: Field, shown: str = "", name: str = "") -> Finding:
     """A finding about one declared field."""
-    return Finding(kind, severity, text, name or (each.names[0] if each.names else ""), each.column, shown)
+    return Finding(kind, severity, text, name or (each.aliases[0] if each.aliases else ""), each.column, shown)
 
 
 def _missing(each: Field, taken: str | None, unknown: Mapping[str, Sequence[Any]]) -> Finding:
@@ -92,15 +92,15 @@ def _unknown(name: str, objects: Objects, dataset: Dataset, taken: bool) -> Find
 
 def _is_substituted(each: Field, present: set[str]) -> bool:
     """Whether a required field comes by another spelling than its first."""
-    return each.presence == "required" and bool(present.intersection(each.names)) and each.names[0] not in present
+    return each.presence == "required" and bool(present.intersection(each.aliases)) and each.aliases[0] not in present
 
 
 def _substituted(each: Field, objects: Objects) -> list[Finding]:
     """Whether a required field has to be taken from another spelling than its first, in all records or in some."""
-    if each.presence != "required" or len(each.names) < 2:
+    if each.presence != "required" or len(each.aliases) < 2:
         return []
-    gaps = [record for record in objects if record.get(each.names[0]) is None]
-    used = {name for record in gaps for name in each.names[1:] if record.get(name) is not None}
+    gaps = [record for record in objects if record.get(each.aliases[0]) is None]
+    used = {name for record in gaps for name in each.aliases[1:] if record.get(name) is not None}
     if not used:
         return []
     text = f"null or missing in {len(gaps)} of {len(objects)} records; '{min(used)}' is taken instead"

@@ -46,7 +46,7 @@ def refused(dataset: Dataset, objects: Objects, rejects: Sequence[Reject], types
             found.append(Finding("type", severity, text + column))
             continue
         each = fields[column]
-        name = next((name for name in each.names if name in types), "")
+        name = next((name for name in each.aliases if name in types), "")
         text += f"{KINDS[each.kind]} is declared, {_told(types, name, objects)} came"
         found.append(finding("type", severity, text, each, _odd(each, name, dataset, objects, rejects), name))
     return found
@@ -57,7 +57,7 @@ def retyped(dataset: Dataset, objects: Objects, loaded: NormalisedRecords, types
     bad = {reason.partition(":")[0] for reject in loaded.rejects for reason in reject.reasons}
     found = []
     for name in (drift.field for drift in loaded.drift if drift.kind == "retyped"):
-        each = next(each for each in dataset.fields if name in each.names)
+        each = next(each for each in dataset.fields if name in each.aliases)
         pointed = each.kind == "cents" and "fraction" in types.get(name, {})  # told as a unit
         if each.column not in bad and not pointed:
             text = f"{KINDS[each.kind]} is declared, {_told(types, name, objects)} came; it can be read all the same"
@@ -86,7 +86,7 @@ def unknown_words(rows: pa.Table, dataset: Dataset, known: Mapping[str, frozense
         counts = Counter(word for word in rows[each.column].to_pylist() if word is not None)
         new = sorted(word for word in counts if word.lower() not in known[each.column])
         if new:
-            words = ", ".join(example(word, each.names[0], fields_by_name([dataset])) for word in new[:MOST_WORDS])
+            words = ", ".join(example(word, each.aliases[0], fields_by_name([dataset])) for word in new[:MOST_WORDS])
             text = f"{sum(counts[word] for word in new)} records hold words nobody knows yet: {words}"
             found.append(finding("words", "note", text, each))
     return found

@@ -86,7 +86,7 @@ def column_schema(dataset: Dataset) -> dg.TableSchema:
 def _description(dataset: Dataset, endpoint: Endpoint) -> str:
     # An assumed endpoint has no page; its source says so.
     source = endpoint.source if endpoint.assumed else f"documented: {endpoint.source}"
-    return f"{dataset.doc}\n\n`{endpoint.method} {endpoint.path}` ({source})"
+    return f"{dataset.description}\n\n`{endpoint.method} {endpoint.path}` ({source})"
 
 
 def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:

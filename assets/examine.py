@@ -63,7 +63,7 @@ def _placed(dataset: Dataset, arrived: Arrived, declared: Place | None) -> tuple
     if declared and fits:
         return declared, []
     depth = nesting(arrived.document, arrived.place)
-    if depth and depth != len(dataset.levels):
+    if depth and depth != len(dataset.nesting_keys):
         told = f"objects nested {depth} deep lie at '{arrived.place}': name what their keys stand for in 'levels'"
         return None, [Finding("nested", "breaking", told)]
     if declared:
@@ -75,7 +75,7 @@ def _placed(dataset: Dataset, arrived: Arrived, declared: Place | None) -> tuple
 def _has_levels(place: Place, dataset: Dataset) -> bool:
     """Whether the records name the codes themselves that unnesting would take from the keys above them."""
     names = {name for record in place.records if isinstance(record, dict) for name in record}
-    return names.issuperset(dataset.levels)
+    return names.issuperset(dataset.nesting_keys)
 
 
 def _compared(dataset: Dataset, arrived: Arrived, place: Place, mend: Mend, findings: list[Finding]) -> Examined:

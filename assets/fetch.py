@@ -125,7 +125,7 @@ def partition_name(dataset: Dataset, params: Mapping[str, str], account_id: str)
 
 def records_path(dataset: Dataset, endpoints: Catalogue) -> str:
     """The dotted path of the dataset's records: its own, or that of its endpoint."""
-    return dataset.records or endpoints[dataset.endpoint].records
+    return dataset.records_path or endpoints[dataset.endpoint].records
 
 
 def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) -> list[Any]:

@@ -47,8 +47,8 @@ class Mend:
         return dataclasses.replace(dataset, fields=tuple(self._field(each) for each in dataset.fields))
 
     def _field(self, each: Field) -> Field:
-        names, unit = self.names.get(each.column, each.names), self.units.get(each.column, each.unit)
-        return dataclasses.replace(each, names=names, unit=unit)
+        names, unit = self.names.get(each.column, each.aliases), self.units.get(each.column, each.unit)
+        return dataclasses.replace(each, aliases=names, unit=unit)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def alike(name: str, declared: Field) -> float:
     """From 0 to 1: how much ``name`` reads like the declared field, by its spellings, its column and synonyms."""
     stem = "_".join(word for word in declared.column.split("_") if word not in UNIT_ENDS)
-    known = {_bare(each) for each in (*declared.names, declared.column, stem)}
+    known = {_bare(each) for each in (*declared.aliases, declared.column, stem)}
     other = {_bare(each) for each in SYNONYMS.get(declared.column, ())}
     wanted = _bare(name)
     if wanted in known | other:
@@ -77,10 +77,10 @@ def renamed(missing: Iterable[Field], unknown: Mapping[str, Sequence[Any]]) -> d
     found: dict[str, str] = {}
     owner: dict[str, tuple[str, ...]] = {}
     for likeness, name, each in sorted(pairs, key=lambda pair: -pair[0]):
-        rivals = {pair[2].names for pair in pairs if pair[:2] == (likeness, name) and pair[2].column not in found}
-        free = each.column not in found and owner.get(name, each.names) == each.names
+        rivals = {pair[2].aliases for pair in pairs if pair[:2] == (likeness, name) and pair[2].column not in found}
+        free = each.column not in found and owner.get(name, each.aliases) == each.aliases
         if likeness >= LIKE_ENOUGH and free and len(rivals) == 1 and fits(each, unknown[name]):
-            found[each.column], owner[name] = name, each.names
+            found[each.column], owner[name] = name, each.aliases
     return found
 
 
@@ -89,7 +89,7 @@ def fits(declared: Field, values: Sequence[Any]) -> bool:
     given = [value for value in values[:TRIED_VALUES] if value is not None]
     if not given or REDACTED in (value for value in given if isinstance(value, str)):
         return False
-    taken = [declared.take(value) for value in given] if declared.take else given
+    taken = [declared.transform(value) for value in given] if declared.transform else given
     if all(value is None for value in taken):
         return False
     return any(_misfits(taken, declared, unit) <= MOST_MISFITS for unit in _units(declared))

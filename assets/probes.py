@@ -23,8 +23,8 @@ from assets.datasets.definitions import (
 )
 
 
-def _like(dataset: Dataset, endpoint: str, *, single: bool = False) -> Dataset:
-    return dataclasses.replace(dataset, name=endpoint, endpoint=endpoint, params={}, fan_out=None, single=single)
+def _like(dataset: Dataset, endpoint: str, *, is_object: bool = False) -> Dataset:
+    return dataclasses.replace(dataset, name=endpoint, endpoint=endpoint, params={}, fan_out=None, is_object=is_object)
 
 
 RATE = Field("success_rate", ("successRate",), "rate")
@@ -34,7 +34,7 @@ DETAIL = Dataset(
     key=("country_code", "carrier", "service_code"),
     fields=(COUNTRY_CODE, COUNTRY, CARRIER, SERVICE_CODE, SERVICE, PRICE, STOCK, RATE),
     cadence_minutes=1440,
-    single=True,
+    is_object=True,
 )
 OFFERS = Dataset(
     "v2_services",
@@ -42,7 +42,7 @@ OFFERS = Dataset(
     key=("service_code",),
     fields=(SERVICE_CODE, SERVICE, PRICE, STOCK),
     cadence_minutes=1440,
-    levels=("sShort",),
+    nesting_keys=("sShort",),
 )
 TRANSACTION = Dataset(
     "transaction",
@@ -51,7 +51,7 @@ TRANSACTION = Dataset(
     fields=(
         Field("order_id", ("order_id",), presence="required"),
         Field("status", ("status",)),
-        Field("amount_cents", ("amountInUSD",), "cents", unit="usd", text_number=True),
+        Field("amount_cents", ("amountInUSD",), "cents", unit="usd", numeric_text=True),
         Field("amount_in_crypto", ("amountInCrypto",)),
         Field("currency", ("currency",)),
         Field("network", ("network",)),
@@ -60,7 +60,7 @@ TRANSACTION = Dataset(
         Field("expires_at", ("expire_at",), "instant"),
     ),
     cadence_minutes=1440,
-    single=True,
+    is_object=True,
 )
 V2_BALANCE = Dataset(
     "v2_balance",
@@ -71,8 +71,8 @@ V2_BALANCE = Dataset(
         Field("total_charges_cents", ("total",), "cents"),
     ),
     cadence_minutes=1440,
-    ignored=("error",),
-    single=True,
+    ignored_fields=("error",),
+    is_object=True,
 )
 
 # Named like their endpoints.
@@ -85,9 +85,9 @@ PROBES: Mapping[str, Dataset] = {
         V2_BALANCE,
         _like(COUNTRIES, "v2_countries"),
         OFFERS,
-        _like(dataclasses.replace(DETAIL, single=False), "v2_service_detail"),
+        _like(dataclasses.replace(DETAIL, is_object=False), "v2_service_detail"),
         _like(STATISTICS, "v2_country_statistics"),
-        _like(INVENTORY, "v2_phone_status", single=True),
+        _like(INVENTORY, "v2_phone_status", is_object=True),
         _like(INVENTORY, "v2_bulk_phone_status"),
     )
 }

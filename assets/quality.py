@@ -62,7 +62,7 @@ def counts_reconcile(dataset: Dataset, facts: Facts) -> Finding:
     load = facts.last_load
     parts = ("inserted", "changed", "unchanged", "rejected", "duplicates")
     told, became = load.get("fetched", 0), sum(load.get(name, 0) for name in parts)
-    exact = dataset.complete and facts.kept_rejects == 0
+    exact = dataset.full_snapshot and facts.kept_rejects == 0
     table_agrees = facts.rows == facts.kept_records if exact else facts.rows >= facts.kept_records
     said = f"{told} records fetched, {became} accounted for; {facts.rows} rows, {facts.kept_records} in the answers"
     numbers = {"fetched": told, "accounted_for": became, "rows": facts.rows, "rows_in_answers": facts.kept_records}

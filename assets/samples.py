@@ -32,7 +32,7 @@ UNDECLARED = Field("")
 
 def fields_by_name(datasets: Iterable[Dataset]) -> dict[str, Field]:
     """The vendor's spellings of all columns that are read from one answer."""
-    return {name: each for dataset in datasets for each in dataset.fields for name in each.names}
+    return {name: each for dataset in datasets for each in dataset.fields for name in each.aliases}
 
 
 def shape(text: str) -> str:

@@ -50,7 +50,7 @@ def elsewhere(document: Any, dataset: Dataset) -> Place | None:
 def is_envelope(document: Any, dataset: Dataset, path: str) -> bool:
     """Whether an object lies at ``path`` whose keys are names, not codes, so that unnesting it is a mistake."""
     value = _value(document, path)
-    return isinstance(value, dict) and not dataset.single and not _is_by_code(value)
+    return isinstance(value, dict) and not dataset.is_object and not _is_by_code(value)
 
 
 def nesting(document: Any, path: str) -> int:
@@ -92,13 +92,13 @@ def _is_by_code(value: dict[str, Any]) -> bool:
 
 def _score(records: list[Any], dataset: Dataset) -> float:
     names = {name for record in records[:LOOKED_AT] if isinstance(record, dict) for name in record}
-    wanted = [each for each in dataset.fields if each.names and each.presence != "optional"]
+    wanted = [each for each in dataset.fields if each.aliases and each.presence != "optional"]
     if not names or not wanted:
         return 0.0
     return sum(_has(names, each) for each in wanted) / len(wanted)
 
 
 def _has(names: set[str], each: Field) -> float:
-    if names.intersection(each.names):
+    if names.intersection(each.aliases):
         return 1.0
     return 0.8 if max(alike(name, each) for name in names) >= LIKE_ENOUGH else 0.0

@@ -76,7 +76,7 @@ def _dataset(connection: Connection, dataset: Dataset) -> Iterator[str]:
     yield f"### sms.{dataset.name}\n"
     every = dataset.cadence_minutes
     cadence = "once a day" if every == 1440 else "every hour" if every == 60 else f"every {every} minutes"
-    yield f"{dataset.doc} Pulled {cadence}.{'' if dataset.complete else ' Rows that the list leaves out stay.'}\n"
+    yield f"{dataset.description} Pulled {cadence}.{'' if dataset.full_snapshot else ' Rows that the list leaves out stay.'}\n"
     yield _key(dataset.key)
     rows = [row for row in _columns(connection, "sms", dataset.name) if row[0] not in HISTORY]
     yield _table(rows, dataset.key)

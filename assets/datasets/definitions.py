@@ -42,8 +42,8 @@ COUNTRIES = Dataset(
     key=("country_code", "carrier"),
     fields=(COUNTRY_CODE, COUNTRY, CARRIER),
     cadence_minutes=1440,
-    doc="Countries on offer and the carriers in each.",
-    levels=("cShort", "carrier"),
+    description="Countries on offer and the carriers in each.",
+    nesting_keys=("cShort", "carrier"),
     explode=("carriers", "carrier"),
 )
 SERVICES = Dataset(
@@ -51,8 +51,8 @@ SERVICES = Dataset(
     "services",
     key=("country_code", "carrier", "service_code"),
     fields=(
-        Field("country_code", param="country", presence="required", comment=COUNTRY_CODE.comment),
-        Field("carrier", param="carrier", presence="required", comment=CARRIER.comment),
+        Field("country_code", from_param="country", presence="required", comment=COUNTRY_CODE.comment),
+        Field("carrier", from_param="carrier", presence="required", comment=CARRIER.comment),
         SERVICE_CODE,
         SERVICE,
         PRICE,
@@ -60,10 +60,10 @@ SERVICES = Dataset(
         Field("success_rate", ("successRate",), "rate", "optional", comment="Delivered share, fraction 0..1."),
     ),
     cadence_minutes=60,
-    doc="Price and stock per country, carrier and service: one request per country and carrier.",
+    description="Price and stock per country, carrier and service: one request per country and carrier.",
     fan_out=FanOut("countries", {"country": "country_code", "carrier": "carrier"}),
-    levels=("sShort",),
-    ignored=("cShort", "country", "carrier"),
+    nesting_keys=("sShort",),
+    ignored_fields=("cShort", "country", "carrier"),
 )
 POPULAR = Dataset(
     "popular",
@@ -79,9 +79,9 @@ POPULAR = Dataset(
         STOCK,
     ),
     cadence_minutes=60,
-    doc="What others buy most.",
-    ranking=True,
-    levels=("cShort", "sShort"),
+    description="What others buy most.",
+    high_churn=True,
+    nesting_keys=("cShort", "sShort"),
 )
 STATISTICS = Dataset(
     "statistics",
@@ -101,8 +101,8 @@ STATISTICS = Dataset(
         Field("average_seconds", ("averageSeconds",), "number", comment="Mean wait for the message, seconds."),
     ),
     cadence_minutes=15,
-    doc="Claimed success rate per country, carrier and service.",
-    levels=("cShort", "sShort", "carrier"),
+    description="Claimed success rate per country, carrier and service.",
+    nesting_keys=("cShort", "sShort", "carrier"),
 )
 INVENTORY = Dataset(
     "inventory",
@@ -115,20 +115,20 @@ INVENTORY = Dataset(
         Field("carrier", ("carrier",), comment=CARRIER.comment),
         SERVICE_CODE,
         SERVICE,
-        Field("phone_masked", ("phoneNumber",), take=masked, comment="Only the last four digits are kept."),
+        Field("phone_masked", ("phoneNumber",), transform=masked, comment="Only the last four digits are kept."),
         Field("phone_hash", ("phoneHash",), comment="Keyed hash of the full number, to join on."),
         Field("purchase_price_cents", ("purchasePrice",), "cents", comment="What the number cost, US cents."),
         Field("status", ("status",), comment="As the vendor spells it."),
         Field("created_at", ("createdAtUTC",), "instant", comment="When it was bought, UTC."),
         Field("expires_at", ("expiredAtUTC",), "instant", comment="When it ends, UTC."),
-        Field("sms_count", ("sms",), "integer", take=count_of, comment="Messages received."),
-        Field("first_sms_at", ("sms",), "instant", take=first_received, comment="First message received, UTC."),
+        Field("sms_count", ("sms",), "integer", transform=count_of, comment="Messages received."),
+        Field("first_sms_at", ("sms",), "instant", transform=first_received, comment="First message received, UTC."),
     ),
     cadence_minutes=5,
-    doc="The account's numbers: all active ones, and the newest expired ones up to the request's limit.",
+    description="The account's numbers: all active ones, and the newest expired ones up to the request's limit.",
     params={"limit": "100"},
-    levels=("orderId",),
-    complete=False,
+    nesting_keys=("orderId",),
+    full_snapshot=False,
 )
 INVOICES = Dataset(
     "invoices",
@@ -144,9 +144,9 @@ INVOICES = Dataset(
         Field("expires_at", ("expires_at",), "instant", comment="When it can no longer be paid, UTC."),
     ),
     cadence_minutes=2,
-    doc="Top-ups of the account, paid or not.",
-    levels=("payId",),
-    ignored=("userId",),
+    description="Top-ups of the account, paid or not.",
+    nesting_keys=("payId",),
+    ignored_fields=("userId",),
 )
 BALANCES = Dataset(
     "balances",
@@ -154,7 +154,9 @@ BALANCES = Dataset(
     key=("account_id",),
     fields=(
         Field("balance_cents", ("balance",), "cents", presence="required", comment="Money left, US cents."),
-        Field("total_charges_cents", ("totalCharges",), "cents", text_number=True, comment="Topped up ever, US cents."),
+        Field(
+            "total_charges_cents", ("totalCharges",), "cents", numeric_text=True, comment="Topped up ever, US cents."
+        ),
         Field("coupon_count", ("couponCount",), "integer", comment="Coupons held."),
         Field("discount_label", ("currentDiscountRate",), comment="The current tier's label, such as '-20%'."),
         Field("status", ("status",), comment="As the vendor spells it."),
@@ -166,9 +168,9 @@ BALANCES = Dataset(
         Field("cryptomus_id", ("cryptomusId",), comment="Customer id at Cryptomus."),
     ),
     cadence_minutes=2,
-    doc="The account's balance.",
-    ignored=("userId", "discountRates"),
-    single=True,
+    description="The account's balance.",
+    ignored_fields=("userId", "discountRates"),
+    is_object=True,
 )
 DISCOUNT_TIERS = Dataset(
     "discount_tiers",
@@ -186,9 +188,9 @@ DISCOUNT_TIERS = Dataset(
         Field("label", ("label",), comment="Such as '-20%'."),
     ),
     cadence_minutes=1440,
-    doc="Discount tiers by what was topped up so far.",
-    records="body.discountRates",
-    positions=("threshold", "multiplier", "label"),
+    description="Discount tiers by what was topped up so far.",
+    records_path="body.discountRates",
+    array_columns=("threshold", "multiplier", "label"),
 )
 COUPONS = Dataset(
     "coupons",
@@ -204,9 +206,9 @@ COUPONS = Dataset(
         Field("expires_at", ("expiredAt",), "instant", comment="When it ends, UTC."),
     ),
     cadence_minutes=1440,
-    doc="Coupons the account holds.",
-    levels=("code",),
-    ignored=("userId",),
+    description="Coupons the account holds.",
+    nesting_keys=("code",),
+    ignored_fields=("userId",),
 )
 FAVOURITES = Dataset(
     "favourites",
@@ -214,8 +216,8 @@ FAVOURITES = Dataset(
     key=("account_id", "country_code", "service_code"),
     fields=(COUNTRY_CODE, COUNTRY, SERVICE_CODE, SERVICE),
     cadence_minutes=1440,
-    doc="Services the account has marked.",
-    levels=("cShort", "sShort"),
+    description="Services the account has marked.",
+    nesting_keys=("cShort", "sShort"),
 )
 
 DATASETS: Mapping[str, Dataset] = {

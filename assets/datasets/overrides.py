@@ -1,4 +1,4 @@
-"""Lets ``smsonline.toml`` mend a declaration where the vendor's answers differ from what was assumed."""
+"""Overrides of dataset definitions in ``smsonline.toml``, for responses that differ from what was assumed."""
 
 from __future__ import annotations
 
@@ -13,65 +13,69 @@ Overrides = Mapping[str, Mapping[str, Any]]
 
 
 def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dict[str, Dataset]:
-    """The declarations with ``{dataset: {property: value}}`` applied.
+    """The definitions with ``{dataset: {setting: value}}`` applied.
 
-    ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes`` (whole number)
-    and ``fields`` (``{column: {"names": [...], "unit": "..."}}``) can be set. Raises ``ValueError`` that names the
+    Settings: ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes``
+    (whole number) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``). Raises ``ValueError`` that names the
     entry.
     """
-    changed = dict(datasets)
-    for name, properties in overrides.items():
+    result = dict(datasets)
+    for name, settings in overrides.items():
         if name not in datasets:
             raise ValueError(f"[datasets.{name}]: no such dataset")
-        if not isinstance(properties, Mapping):
+        if not isinstance(settings, Mapping):
             raise ValueError(f"[datasets.{name}]: a table is expected here")
-        changed[name] = dataclasses.replace(
-            datasets[name], **{key: _value(datasets[name], key, value) for key, value in properties.items()}
-        )
-    return changed
+        for setting, value in settings.items():
+            result[name] = dataclasses.replace(result[name], **_attribute(result[name], setting, value))
+    return result
 
 
-def _value(dataset: Dataset, key: str, value: Any) -> Any:
-    where = f"[datasets.{dataset.name}] {key}"
-    match key, value:
+def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
+    """The attribute of the definition that ``setting`` overrides, with its new value."""
+    match setting, value:
         case "records", str():
-            return value
+            return {"records_path": value}
         case "levels", [*names] if all(isinstance(name, str) for name in names):
-            return tuple(names)
-        case "params", dict() if all(isinstance(each, str) for each in value.values()):
-            return dict(dataset.params) | value
+            return {"nesting_keys": tuple(names)}
+        case "params", dict() if all(isinstance(param, str) for param in value.values()):
+            return {"params": dict(dataset.params) | value}
         case "cadence_minutes", int() if value > 0 and not isinstance(value, bool):
-            return value
+            return {"cadence_minutes": value}
         case "fields", dict():
-            return _fields(dataset, value)
-    raise ValueError(f"{where}: records, levels, params, cadence_minutes and fields can be set, each with its type")
+            return {"fields": _fields(dataset, value)}
+    raise ValueError(
+        f"[datasets.{dataset.name}] {setting}: "
+        "records, levels, params, cadence_minutes and fields can be set, each with its type"
+    )
 
 
 def _fields(dataset: Dataset, overrides: Overrides) -> tuple[Field, ...]:
-    unknown = overrides.keys() - {each.column for each in dataset.fields}
+    unknown = overrides.keys() - {field.column for field in dataset.fields}
     if unknown:
         raise ValueError(f"[datasets.{dataset.name}.fields.{min(unknown)}]: no such column")
-    return tuple(_field(dataset, each, overrides.get(each.column, {})) for each in dataset.fields)
+    return tuple(_field(dataset, field, overrides.get(field.column, {})) for field in dataset.fields)
 
 
-def _field(dataset: Dataset, each: Field, properties: Mapping[str, Any]) -> Field:
-    where = f"[datasets.{dataset.name}.fields.{each.column}]"
-    if not isinstance(properties, Mapping):
-        raise ValueError(f"{where}: a table is expected here, such as names = [...]")
-    for key, value in properties.items():
-        if key == "names" and isinstance(value, list) and value and all(isinstance(name, str) for name in value):
-            each = dataclasses.replace(each, names=tuple(value))
-        elif key == "unit" and isinstance(value, str) and _counts(each, value):
-            each = dataclasses.replace(each, unit=value)
+def _field(dataset: Dataset, field: Field, settings: Mapping[str, Any]) -> Field:
+    entry = f"[datasets.{dataset.name}.fields.{field.column}]"
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{entry}: a table is expected here, such as names = [...]")
+    for setting, value in settings.items():
+        if setting == "names" and isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+            field = dataclasses.replace(field, aliases=tuple(value))
+        elif setting == "unit" and isinstance(value, str) and _is_unit_of(field, value):
+            field = dataclasses.replace(field, unit=value)
         else:
-            allowed = ", ".join(UNITS.get(each.kind, ("a zone such as UTC",) if each.kind == "instant" else ("none",)))
-            raise ValueError(f"{where} {key}: names (a list of texts) or unit (here: {allowed}) can be set")
-    return each
+            units = ("a zone such as UTC",) if field.kind == "instant" else UNITS.get(field.kind, ("none",))
+            raise ValueError(
+                f"{entry} {setting}: names (a list of texts) or unit (here: {', '.join(units)}) can be set"
+            )
+    return field
 
 
-def _counts(each: Field, unit: str) -> bool:
-    if each.kind != "instant":
-        return unit in UNITS.get(each.kind, ())
+def _is_unit_of(field: Field, unit: str) -> bool:
+    if field.kind != "instant":
+        return unit in UNITS.get(field.kind, ())
     try:
         return bool(ZoneInfo(unit))
     except (ValueError, OSError, LookupError):

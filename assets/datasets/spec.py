@@ -1,10 +1,11 @@
-"""The words a dataset is declared in."""
+"""The definition of a dataset: its table, its fields, and how it is requested."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
@@ -28,32 +29,38 @@ SQL_TYPES: Mapping[Kind, str] = MappingProxyType(
 DEFAULT_UNITS: Mapping[str, str] = MappingProxyType({"cents": "cents", "rate": "percent", "instant": "UTC"})
 UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cents": ("cents", "usd"), "rate": ("percent", "fraction")})
 
-# A dataset is stale when it missed one sync and the next is due as well.
+# A table is stale after two missed cadences.
 MISSED_CADENCES_UNTIL_STALE = 2
 
-# Part of every contract's fingerprint: raise it when the same record would be normalised to other values.
+# Part of every contract hash: raise it when the same record would be normalised to other values.
 NORMALISATION_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Field:
-    """One column and where its value comes from.
+    """One column and the source of its value.
 
-    ``names`` are the vendor's spellings; where several are present the first that is not null wins. ``param`` takes the
-    value from the request instead (a fan-out's record does not repeat what was asked for). ``unit`` is how the vendor
-    counts: ``cents`` or ``usd`` for money, ``percent`` or ``fraction`` for rates, a zone for instants without one.
-    ``required`` rejects a record without it, ``expected`` reports its absence as drift, ``optional`` does neither.
-    ``text_number`` says that the vendor documents this number as a string. ``take`` derives the value.
+    Attributes:
+        column: Name in the table.
+        aliases: The vendor's spellings of the field; of several that are present the first that is not null wins.
+        presence: ``required`` rejects a record without a value, ``expected`` reports a field that is in no record as
+            drift, ``optional`` does neither.
+        unit: Unit of the vendor's values: ``cents`` or ``usd`` for money, ``percent`` or ``fraction`` for rates, the
+            zone of timestamps that name none.
+        from_param: Request parameter that the value is taken from, where the records of a fan-out do not repeat it.
+        numeric_text: Whether the vendor documents this number as a string.
+        transform: Derives the value from that of the field; not called for null.
+        comment: Description of the column.
     """
 
     column: str
-    names: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     kind: Kind = "text"
     presence: Presence = "expected"
     unit: str = ""
-    param: str = ""
-    text_number: bool = False
-    take: Callable[[Any], Any] | None = None
+    from_param: str = ""
+    numeric_text: bool = False
+    transform: Callable[[Any], Any] | None = None
     comment: str = ""
 
     def __post_init__(self) -> None:
@@ -62,7 +69,7 @@ class Field:
 
 @dataclass(frozen=True)
 class FanOut:
-    """One request per row of another dataset: ``params`` maps the request's parameter to that dataset's column."""
+    """One request per row of the parent dataset: ``params`` maps the request's parameter to the parent's column."""
 
     dataset: str
     params: Mapping[str, str]
@@ -70,13 +77,19 @@ class FanOut:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One table and how it is pulled.
+    """One table and how it is filled.
 
-    ``records`` is the dotted place of the records where it is not the endpoint's own. ``levels`` names the fields that
-    the keys of nested objects stand for, outermost first, where an answer nests its records by code. ``explode`` makes
-    one record per element of a list (its name, and the field the element becomes). ``positions`` names the elements of
-    records that are arrays. ``single`` says the answer is one record. ``ignored`` lists known fields that no column
-    wants. ``complete`` and ``ranking`` are as in ``warehouse.tables.Table``.
+    Attributes:
+        endpoint: Name of the vendor's endpoint.
+        params: Parameters of the request.
+        records_path: Dotted path of the records, where it is not the endpoint's own.
+        nesting_keys: Where a response nests its records by code: the fields that the object keys stand for, outermost
+            first.
+        explode: One record per element of a list: the name of the list, and the field that an element becomes.
+        array_columns: Names of the elements of records that are arrays.
+        ignored_fields: Known fields that no column needs.
+        is_object: Whether the response is a single record.
+        full_snapshot, high_churn: As in ``warehouse.tables.Table``.
     """
 
     name: str
@@ -84,17 +97,17 @@ class Dataset:
     key: tuple[str, ...]
     fields: tuple[Field, ...]
     cadence_minutes: int
-    doc: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    records: str = ""
+    description: str = ""
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    records_path: str = ""
     fan_out: FanOut | None = None
-    levels: tuple[str, ...] = ()
+    nesting_keys: tuple[str, ...] = ()
     explode: tuple[str, str] | None = None
-    positions: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    single: bool = False
-    complete: bool = True
-    ranking: bool = False
+    array_columns: tuple[str, ...] = ()
+    ignored_fields: tuple[str, ...] = ()
+    is_object: bool = False
+    full_snapshot: bool = True
+    high_churn: bool = False
 
     @property
     def per_account(self) -> bool:
@@ -103,29 +116,22 @@ class Dataset:
 
     @cached_property
     def table(self) -> Table:
-        """The dataset as the warehouse sees it: ``account_id`` first where rows have one, ``extra`` last."""
+        """The warehouse table: ``account_id`` first where rows have one, ``extra`` last."""
         columns = [Column("account_id", "VARCHAR", "The account the row belongs to.")] if self.per_account else []
-        columns += [Column(f.column, SQL_TYPES[f.kind], f.comment) for f in self.fields]
+        columns += [Column(field.column, SQL_TYPES[field.kind], field.comment) for field in self.fields]
         columns.append(Column("extra", "JSON", "Fields of the answer that the declaration does not know."))
         cadence = self.cadence_minutes * 60
-        return Table(
-            self.name,
-            tuple(columns),
-            self.key,
-            self.complete,
-            self.ranking,
-            cadence,
-            MISSED_CADENCES_UNTIL_STALE * cadence,
-        )
+        stale_after = MISSED_CADENCES_UNTIL_STALE * cadence
+        return Table(self.name, tuple(columns), self.key, self.full_snapshot, self.high_churn, cadence, stale_after)
 
     @cached_property
-    def contract(self) -> str:
+    def contract_hash(self) -> str:
         """Fingerprint of everything that decides how a record is normalised."""
-        words = [
-            repr(getattr(self, f.name)) for f in fields(self) if f.name not in ("fields", "doc", "cadence_minutes")
-        ]
-        for each in self.fields:
-            take = each.take.__name__ if each.take else ""
-            unit = each.unit if each.unit != DEFAULT_UNITS.get(each.kind) else ""
-            words.append(repr((each.column, each.names, each.kind, each.presence, unit, each.param, take)))
-        return hashlib.sha256("\n".join([str(NORMALISATION_VERSION), *words]).encode()).hexdigest()[:16]
+        names = [f.name for f in dataclasses.fields(self) if f.name not in ("fields", "description", "cadence_minutes")]
+        parts = [str(NORMALISATION_VERSION), *(repr(getattr(self, name)) for name in names)]
+        for field in self.fields:
+            unit = field.unit if field.unit != DEFAULT_UNITS.get(field.kind) else ""
+            transform = field.transform.__name__ if field.transform else ""
+            part = (field.column, field.aliases, field.kind, field.presence, unit, field.from_param, transform)
+            parts.append(repr(part))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

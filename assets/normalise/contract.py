@@ -46,8 +46,8 @@ def _unit_error(dataset: Dataset, field: Field, unit: str, problem: str) -> Unit
 
 def unknown_fields(dataset: Dataset, present: set[str]) -> list[str]:
     """Fields of the response that neither a column nor the list of ignored fields names, sorted."""
-    declared = {name for field in dataset.fields for name in field.names}
-    return sorted(present - declared - set(dataset.ignored))
+    declared = {name for field in dataset.fields for name in field.aliases}
+    return sorted(present - declared - set(dataset.ignored_fields))
 
 
 def schema_drift(
@@ -57,10 +57,10 @@ def schema_drift(
     drift = [Drift(name, "unknown", _example(objects, name)) for name in unknown_fields(dataset, present)]
     retyped: set[str] = set()
     for field in dataset.fields:
-        names = [name for name in field.names if name in present]
+        names = [name for name in field.aliases if name in present]
         column = columns[field.column]
-        if objects and field.names and not names and field.presence == "expected":
-            drift.append(Drift(field.names[0], "missing", None))
+        if objects and field.aliases and not names and field.presence == "expected":
+            drift.append(Drift(field.aliases[0], "missing", None))
         if names and column.retyped and names[0] not in retyped:
             retyped.add(names[0])  # two columns may read one field
             rejected = [objects[row] for row in column.reasons.index[:1]]

@@ -61,7 +61,7 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     is_object = [type(record) is dict for record in records]
     objects = records if all(is_object) else [record if type(record) is dict else {} for record in records]
     present: set[str] = set().union(*objects)
-    declared = {name for field in dataset.fields for name in field.names}
+    declared = {name for field in dataset.fields for name in field.aliases}
     # dtype=object: whole numbers beside nulls must not become floats.
     table = pd.DataFrame(objects, columns=sorted(declared & present), dtype=object)
     raw = {field.column: _raw_values(dataset, field, table, responses) for field in dataset.fields}
@@ -81,20 +81,20 @@ def _raw_values(
     dataset: Dataset, field: Field, table: pd.DataFrame, responses: Sequence[ParsedResponse]
 ) -> pd.Series[Any]:
     """The field's values, of several spellings the first that is not null, or the value of the request's parameter."""
-    if field.param:
-        return _per_record([response.params[field.param] for response in responses], responses)
-    names = [name for name in field.names if name in table]
+    if field.from_param:
+        return _per_record([response.params[field.from_param] for response in responses], responses)
+    names = [name for name in field.aliases if name in table]
     if not names:
         if field.presence == "required" and len(table):
-            raise MissingField(f"{dataset.name}: the required field '{field.names[0]}' is missing from the answer")
+            raise MissingField(f"{dataset.name}: the required field '{field.aliases[0]}' is missing from the answer")
         return pd.Series(None, index=table.index, dtype=object)
     values: pd.Series[Any] = table[names[0]]
     for name in names[1:]:
         values = values.where(values.notna(), table[name])
-    if field.take:
+    if field.transform:
         # Not Series.map: it infers float64 for whole numbers beside nulls.
         given = values.dropna()
-        values = pd.Series([field.take(value) for value in given], given.index, dtype=object).reindex(table.index)
+        values = pd.Series([field.transform(value) for value in given], given.index, dtype=object).reindex(table.index)
     return values
 
 

@@ -20,8 +20,8 @@ def extract_records(payload: Any, dataset: Dataset, records_path: str) -> list[A
     an object.
     """
     records = _flatten(_select(payload, records_path, dataset), dataset)
-    if dataset.positions:
-        records = [_zip_array(record, dataset.positions) for record in records]
+    if dataset.array_columns:
+        records = [_zip_array(record, dataset.array_columns) for record in records]
     if dataset.explode:
         records = [part for record in records for part in _explode(record, *dataset.explode)]
     return records
@@ -32,7 +32,7 @@ def _select(payload: Any, records_path: str, dataset: Dataset) -> Any:
     if isinstance(value, dict) and steps[:1] == ["body"] and "body" not in value and "ok" not in value:
         value = {"body": value}
     for step in steps:
-        if isinstance(value, list) and not dataset.single:
+        if isinstance(value, list) and not dataset.is_object:
             return value
         if not isinstance(value, dict) or step not in value:
             raise _no_records(dataset, f"'{step}' is missing", records_path)
@@ -41,14 +41,14 @@ def _select(payload: Any, records_path: str, dataset: Dataset) -> Any:
 
 
 def _flatten(value: Any, dataset: Dataset) -> list[Any]:
-    if dataset.single:
+    if dataset.is_object:
         if not isinstance(value, dict):
             raise _no_records(dataset, f"one object was expected, {_json_name(value)} came")
         return [value]
     if isinstance(value, list):
         return value
-    if isinstance(value, dict) and dataset.levels:
-        return list(_flatten_levels(value, dataset.levels, {}, dataset))
+    if isinstance(value, dict) and dataset.nesting_keys:
+        return list(_flatten_levels(value, dataset.nesting_keys, {}, dataset))
     raise _no_records(dataset, f"a list was expected, {_json_name(value)} came")
 
 
@@ -59,7 +59,7 @@ def _flatten_levels(value: Any, levels: tuple[str, ...], codes: dict[str, str], 
     elif isinstance(value, list):
         yield from (codes | record if isinstance(record, dict) else record for record in value)
     elif not isinstance(value, dict):
-        expected = f"objects nested by {', '.join(dataset.levels)}"
+        expected = f"objects nested by {', '.join(dataset.nesting_keys)}"
         raise _no_records(dataset, f"{expected} were expected, {_json_name(value)} came")
     elif dataset.explode and isinstance(value.get(dataset.explode[0]), list):
         yield codes | value  # holds a list in place of the next level

@@ -78,7 +78,7 @@ def convert(values: pd.Series[Any], declared: Field) -> TypedColumn:
     typed = _convert_whole(values, declared)
     if typed is not None:
         return TypedColumn(typed)
-    usual_types = JSON_TYPES[declared.kind] | NULL_TYPES | ({str} if declared.text_number else set())
+    usual_types = JSON_TYPES[declared.kind] | NULL_TYPES | ({str} if declared.numeric_text else set())
     retyped = not usual_types.issuperset(map(type, values.tolist()))
     if declared.kind == "instant":
         typed, invalid = parse_timestamps(values, declared.unit)

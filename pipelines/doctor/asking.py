@@ -83,7 +83,7 @@ class Asker:
     ) -> Examined:
         arrived = Arrived(
             document,
-            dataset.records or subject.endpoint.records,
+            dataset.records_path or subject.endpoint.records,
             answer.server_date or answer.requested_at,
             self.account_id,
             params,

@@ -38,7 +38,7 @@ def _add(tables: Tables, remarks: dict[Path, str], visit: Visit, examined: Exami
     mend, dataset = examined.mend, next(each for each in visit.subject.readers if each.name == examined.dataset)
     mended: Tables = {}
     if mend.place is not None:
-        own = bool(dataset.records) and visit.subject.needed
+        own = bool(dataset.records_path) and visit.subject.needed
         mended["datasets" if own else "endpoints", dataset.name if own else visit.name] = {"records": mend.place}
     if visit.subject.needed:
         for column in [each.column for each in dataset.fields]:

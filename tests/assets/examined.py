@@ -33,7 +33,7 @@ def renamed(records: list[dict[str, Any]], **names: str) -> list[dict[str, Any]]
 
 def look(name: str, document: Any, **more: Any) -> Examined:
     dataset = DATASETS.get(name) or PROBES[name]
-    place = dataset.records or ENDPOINTS[dataset.endpoint].records
+    place = dataset.records_path or ENDPOINTS[dataset.endpoint].records
     return examine(dataset, Arrived(decode(json.dumps(document).encode()), place, NOW, "7", PARAMS, **more))
 
 

@@ -95,8 +95,8 @@ def test_same_body_is_read_again_under_another_contract(path: Path) -> None:
     body = [ROW | {"total": n} for n in (1, 2)]
     load(path, response(body))
     statistics = DATASETS["statistics"]
-    counted_otherwise = dataclasses.replace(statistics, ignored=("novelty",))
-    assert counted_otherwise.contract != statistics.contract
+    counted_otherwise = dataclasses.replace(statistics, ignored_fields=("novelty",))
+    assert counted_otherwise.contract_hash != statistics.contract_hash
     fetched = FetchResult(counted_otherwise, "body", [response(body, 1)])
     outcome = SnapshotLoader(path).load(fetched, Load("run", "load", "statistics", "7", NOON))
     assert outcome.counts.duplicates == 1

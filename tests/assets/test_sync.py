@@ -172,7 +172,7 @@ def test_defect_of_one_dataset_is_logged_and_stops_no_other(
 
     popular = DATASETS["popular"]
     country, *others = popular.fields
-    broken = replace(popular, fields=(replace(country, take=defect), *others))
+    broken = replace(popular, fields=(replace(country, transform=defect), *others))
     pipeline.datasets = {**DATASETS, "popular": broken}
     results = sync(pipeline, "popular", "countries")
     assert (results["popular"].outcome.status, results["countries"].outcome.status) == ("failed", "ok")

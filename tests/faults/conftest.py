@@ -1,4 +1,4 @@
-"""The real client over real HTTP against a sandbox that breaks on request, without real waiting."""
+"""A client over real HTTP to a sandbox that breaks on request; retries do not sleep."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sandbox(served: tuple[Sandbox, Account]) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def slept() -> list[float]:
-    """Every pause the client would have made, in seconds."""
+    """The pauses that the client requested, in seconds."""
     return []
 
 

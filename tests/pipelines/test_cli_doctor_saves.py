@@ -31,7 +31,7 @@ def test_samples_are_one_short_pretty_file_per_endpoint_beside_the_findings(vend
     assert len(json.loads(files["statistics"])["body"]) == SAMPLE_RECORDS
     assert all(text.startswith("{\n  ") and text.endswith("}\n") for text in files.values())
     statistic = json.loads(files["statistics"])["body"][0]
-    assert set(statistic) == {f for each in DATASETS["statistics"].fields for f in each.names}
+    assert set(statistic) == {f for each in DATASETS["statistics"].fields for f in each.aliases}
     assert json.loads(files["balance"])["body"]["discountRates"][0][2] == "-20%"
 
 

@@ -39,7 +39,7 @@ TYPES = {
     "TIMESTAMPTZ": "created_at expires_at issued_at first_sms_at",
     "JSON": "extra",
 }
-CONTRACT = {
+DOCUMENTED_COLUMNS = {
     "countries": "country_code country carrier",
     "services": "country_code carrier service_code service price_cents stock success_rate",
     "popular": "country_code country service_code service rank price_cents stock",
@@ -54,73 +54,73 @@ CONTRACT = {
 }
 
 
-def test_the_datasets_and_their_keys_are_those_of_the_contract() -> None:
+def test_datasets_and_keys_are_as_documented() -> None:
     assert {name: dataset.key for name, dataset in DATASETS.items()} == KEYS
 
 
-def test_each_cadence_is_the_decided_one() -> None:
+def test_cadences_are_as_decided() -> None:
     assert {name: dataset.cadence_minutes for name, dataset in DATASETS.items()} == CADENCES
 
 
 @ALL
 def test_key_columns_exist_and_are_never_optional(dataset: Dataset) -> None:
     assert set(dataset.key) <= set(dataset.table.business)
-    presence = {each.column: each.presence for each in dataset.fields}
+    presence = {field.column: field.presence for field in dataset.fields}
     assert {presence[column] for column in dataset.key if column != "account_id"} <= {"required"}
 
 
 @ALL
-def test_the_columns_of_the_contract_exist(dataset: Dataset) -> None:
-    assert set(CONTRACT[dataset.name].split()) <= set(dataset.table.business)
+def test_documented_columns_exist(dataset: Dataset) -> None:
+    assert set(DOCUMENTED_COLUMNS[dataset.name].split()) <= set(dataset.table.business)
 
 
 @ALL
-def test_a_column_of_a_known_name_has_the_type_of_the_contract(dataset: Dataset) -> None:
-    wanted = {name: sql_type for sql_type, names in TYPES.items() for name in names.split()}
+def test_columns_have_the_documented_type(dataset: Dataset) -> None:
+    expected = {name: sql_type for sql_type, names in TYPES.items() for name in names.split()}
     types = {column.name: column.type for column in dataset.table.columns}
-    assert {name: types[name] for name in types.keys() & wanted.keys()} == {
-        name: wanted[name] for name in types.keys() & wanted.keys()
+    assert {name: types[name] for name in types.keys() & expected.keys()} == {
+        name: expected[name] for name in types.keys() & expected.keys()
     }
 
 
 @ALL
-def test_money_is_whole_cents_and_only_money_is_called_so(dataset: Dataset) -> None:
-    for each in dataset.fields:
-        assert (each.kind == "cents") == each.column.endswith("_cents")
-        assert (each.kind == "instant") == each.column.endswith("_at")
+def test_column_suffix_tells_money_and_timestamps(dataset: Dataset) -> None:
+    for field in dataset.fields:
+        assert (field.kind == "cents") == field.column.endswith("_cents")
+        assert (field.kind == "instant") == field.column.endswith("_at")
 
 
 @ALL
 def test_ids_and_codes_are_text(dataset: Dataset) -> None:
-    for each in dataset.fields:
-        if each.column.endswith(("_id", "_code")) or each.column == "code":
-            assert each.kind == "text"
+    for field in dataset.fields:
+        if field.column.endswith(("_id", "_code")) or field.column == "code":
+            assert field.kind == "text"
 
 
 @ALL
-def test_column_names_are_unique_and_none_is_one_of_the_bookkeeping(dataset: Dataset) -> None:
+def test_column_names_are_unique_beside_the_lineage_columns(dataset: Dataset) -> None:
     names = [*dataset.table.business, "part", "response_id", "valid_from", "valid_to", "first_seen_at", "last_seen_at"]
     assert len(names) == len(set(names))
 
 
 @ALL
-def test_every_column_says_what_it_means(dataset: Dataset) -> None:
-    assert dataset.doc.endswith(".")
+def test_every_column_has_a_comment(dataset: Dataset) -> None:
+    assert dataset.description.endswith(".")
     assert all(column.comment.rstrip(".") for column in dataset.table.columns)
 
 
 @ALL
-def test_the_endpoint_reads_and_takes_the_parameters(dataset: Dataset) -> None:
+def test_endpoint_is_read_with_its_parameters(dataset: Dataset) -> None:
     endpoint = ENDPOINTS[dataset.endpoint]
-    asked = set(dataset.params) | set(dataset.fan_out.params if dataset.fan_out else ())
+    params = set(dataset.params) | set(dataset.fan_out.params if dataset.fan_out else ())
     assert endpoint.method == "GET"
     assert not endpoint.creates
-    assert asked == endpoint.parameters
+    assert params == endpoint.parameters
 
 
 @ALL
-def test_a_fan_out_asks_by_columns_of_an_earlier_dataset_and_fills_its_key(dataset: Dataset) -> None:
-    params = {each.param: each.column for each in dataset.fields if each.param}
+def test_fan_out_params_are_parent_keys_and_fill_the_key(dataset: Dataset) -> None:
+    params = {field.from_param: field.column for field in dataset.fields if field.from_param}
     if dataset.fan_out is None:
         assert params == {}
         return
@@ -130,16 +130,16 @@ def test_a_fan_out_asks_by_columns_of_an_earlier_dataset_and_fills_its_key(datas
 
 
 @ALL
-def test_levels_and_positions_name_fields_that_a_column_reads(dataset: Dataset) -> None:
-    known = {name for each in dataset.fields for name in each.names}
-    assert set(dataset.levels) | set(dataset.positions) <= known
+def test_nesting_keys_and_array_columns_are_read_by_a_column(dataset: Dataset) -> None:
+    aliases = {name for field in dataset.fields for name in field.aliases}
+    assert set(dataset.nesting_keys) | set(dataset.array_columns) <= aliases
 
 
-def test_only_the_list_that_a_limit_cuts_is_incomplete() -> None:
-    assert [name for name, dataset in DATASETS.items() if not dataset.complete] == ["inventory"]
+def test_only_the_limited_list_is_no_full_snapshot() -> None:
+    assert [name for name, dataset in DATASETS.items() if not dataset.full_snapshot] == ["inventory"]
 
 
-def test_phone_numbers_have_no_column_in_full() -> None:
-    private = [name for name, dataset in DATASETS.items() if ENDPOINTS[dataset.endpoint].private]
-    assert private == ["inventory"]
+def test_no_column_holds_a_full_phone_number() -> None:
+    with_pii = [name for name, dataset in DATASETS.items() if ENDPOINTS[dataset.endpoint].private]
+    assert with_pii == ["inventory"]
     assert {"text", "code", "phone", "phone_number", "sms"}.isdisjoint(DATASETS["inventory"].table.business)

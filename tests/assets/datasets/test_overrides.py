@@ -9,42 +9,42 @@ from assets.datasets import DATASETS
 from assets.datasets.overrides import with_overrides
 
 
-def test_nothing_set_changes_nothing() -> None:
+def test_no_overrides_change_nothing() -> None:
     assert with_overrides(DATASETS, {}) == DATASETS
 
 
-def test_each_property_is_applied_and_no_other_dataset_is_touched() -> None:
-    given = {"records": "data.rows", "levels": ["sShort", "cShort"], "cadence_minutes": 7}
-    changed = with_overrides(DATASETS, {"popular": given})
+def test_settings_apply_to_their_dataset_only() -> None:
+    settings = {"records": "data.rows", "levels": ["sShort", "cShort"], "cadence_minutes": 7}
+    changed = with_overrides(DATASETS, {"popular": settings})
     assert changed["popular"] == dataclasses.replace(
-        DATASETS["popular"], records="data.rows", levels=("sShort", "cShort"), cadence_minutes=7
+        DATASETS["popular"], records_path="data.rows", nesting_keys=("sShort", "cShort"), cadence_minutes=7
     )
     assert {name: changed[name] for name in changed if name != "popular"} == {
         name: DATASETS[name] for name in DATASETS if name != "popular"
     }
 
 
-def test_a_parameter_is_set_beside_the_others() -> None:
+def test_parameter_is_set_beside_the_others() -> None:
     assert with_overrides(DATASETS, {"inventory": {"params": {"limit": "5"}}})["inventory"].params == {"limit": "5"}
 
 
-def test_names_and_units_of_a_column_are_set() -> None:
+def test_names_and_unit_of_a_column_are_set() -> None:
     fields = {"success_rate": {"unit": "fraction", "names": ["rate", "successRate"]}, "attempts": {"names": ["n"]}}
-    found = {f.column: f for f in with_overrides(DATASETS, {"statistics": {"fields": fields}})["statistics"].fields}
-    assert (found["success_rate"].unit, found["success_rate"].names) == ("fraction", ("rate", "successRate"))
-    assert found["attempts"].names == ("n",)
-    assert list(found) == [f.column for f in DATASETS["statistics"].fields]
+    by_column = {f.column: f for f in with_overrides(DATASETS, {"statistics": {"fields": fields}})["statistics"].fields}
+    assert (by_column["success_rate"].unit, by_column["success_rate"].aliases) == ("fraction", ("rate", "successRate"))
+    assert by_column["attempts"].aliases == ("n",)
+    assert list(by_column) == [f.column for f in DATASETS["statistics"].fields]
 
 
-def test_the_declarations_themselves_stay_as_they_are() -> None:
+def test_definitions_are_not_modified() -> None:
     before = DATASETS["statistics"]
     with_overrides(DATASETS, {"statistics": {"fields": {"attempts": {"names": ["n"]}}}})
     assert DATASETS["statistics"] is before
-    assert before.fields[6].names == ("total",)
+    assert before.fields[6].aliases == ("total",)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Tokyo"])
-def test_the_zone_of_naive_times_is_a_setting(zone: str) -> None:
+def test_zone_of_timestamps_is_a_setting(zone: str) -> None:
     changed = with_overrides(DATASETS, {"invoices": {"fields": {"created_at": {"unit": zone}}}})
     assert next(f for f in changed["invoices"].fields if f.column == "created_at").unit == zone
 
@@ -76,8 +76,8 @@ def test_the_zone_of_naive_times_is_a_setting(zone: str) -> None:
         ({"popular": {"fields": {"rank": {"kind": "text"}}}}, "[datasets.popular.fields.rank] kind"),
     ],
 )
-def test_what_cannot_be_set_is_one_line_that_names_the_entry(overrides: Any, entry: str) -> None:
-    with pytest.raises(ValueError) as refusal:
+def test_invalid_setting_is_named_in_one_line(overrides: Any, entry: str) -> None:
+    with pytest.raises(ValueError) as error:
         with_overrides(DATASETS, overrides)
-    assert entry in str(refusal.value)
-    assert "\n" not in str(refusal.value)
+    assert entry in str(error.value)
+    assert "\n" not in str(error.value)

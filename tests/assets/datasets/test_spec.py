@@ -11,68 +11,68 @@ from assets.datasets.definitions import count_of, first_received
 STATISTICS = DATASETS["statistics"]
 
 
-def changed(column: str, **properties: Any) -> Dataset:
+def with_field(column: str, **properties: Any) -> Dataset:
     fields = [dataclasses.replace(f, **properties) if f.column == column else f for f in STATISTICS.fields]
     return dataclasses.replace(STATISTICS, fields=tuple(fields))
 
 
-def test_the_contract_is_the_same_for_the_same_declaration() -> None:
-    assert dataclasses.replace(STATISTICS).contract == STATISTICS.contract
-    assert len({dataset.contract for dataset in DATASETS.values()}) == len(DATASETS)
+def test_contract_hash_is_equal_for_equal_definitions() -> None:
+    assert dataclasses.replace(STATISTICS).contract_hash == STATISTICS.contract_hash
+    assert len({dataset.contract_hash for dataset in DATASETS.values()}) == len(DATASETS)
 
 
 @pytest.mark.parametrize(
-    "other",
+    "definition",
     [
-        changed("success_rate", unit="fraction"),
-        changed("attempts", names=("tries",)),
-        changed("attempts", kind="number"),
-        changed("attempts", presence="required"),
-        changed("country", take=count_of),
-        dataclasses.replace(STATISTICS, levels=("sShort", "cShort", "carrier")),
-        dataclasses.replace(STATISTICS, records="body.list"),
+        with_field("success_rate", unit="fraction"),
+        with_field("attempts", aliases=("tries",)),
+        with_field("attempts", kind="number"),
+        with_field("attempts", presence="required"),
+        with_field("country", transform=count_of),
+        dataclasses.replace(STATISTICS, nesting_keys=("sShort", "cShort", "carrier")),
+        dataclasses.replace(STATISTICS, records_path="body.list"),
         dataclasses.replace(STATISTICS, fields=STATISTICS.fields[:-1]),
         dataclasses.replace(STATISTICS, key=("country_code", "service_code")),
         dataclasses.replace(STATISTICS, params={"limit": "5"}),
         dataclasses.replace(STATISTICS, explode=("carriers", "carrier")),
-        dataclasses.replace(STATISTICS, ignored=("total",)),
+        dataclasses.replace(STATISTICS, ignored_fields=("total",)),
     ],
 )
-def test_the_contract_changes_with_everything_that_changes_rows(other: Dataset) -> None:
-    assert other.contract != STATISTICS.contract
+def test_contract_hash_changes_with_whatever_changes_rows(definition: Dataset) -> None:
+    assert definition.contract_hash != STATISTICS.contract_hash
 
 
 @pytest.mark.parametrize(
-    "other",
+    "definition",
     [
-        changed("success_rate", comment="other words"),
-        dataclasses.replace(STATISTICS, doc="other words"),
+        with_field("success_rate", comment="another description"),
+        dataclasses.replace(STATISTICS, description="another description"),
         dataclasses.replace(STATISTICS, cadence_minutes=1),
     ],
 )
-def test_words_and_cadence_leave_the_contract_alone(other: Dataset) -> None:
-    assert other.contract == STATISTICS.contract
+def test_descriptions_and_cadence_are_not_part_of_the_contract(definition: Dataset) -> None:
+    assert definition.contract_hash == STATISTICS.contract_hash
 
 
-def test_a_unit_that_is_written_out_counts_like_the_usual_one() -> None:
+def test_unit_has_a_default_per_kind() -> None:
     assert Field("c", kind="cents").unit == Field("c", kind="cents", unit="cents").unit == "cents"
     assert Field("c", kind="rate").unit == "percent"
     assert Field("c", kind="instant").unit == "UTC"
     assert Field("c").unit == ""
 
 
-def test_a_table_begins_with_the_account_where_rows_have_one_and_ends_with_extra() -> None:
+def test_table_has_account_first_and_extra_last() -> None:
     assert DATASETS["balances"].table.business[0] == "account_id"
     assert "account_id" not in STATISTICS.table.business
     assert {dataset.table.business[-1] for dataset in DATASETS.values()} == {"extra"}
 
 
 @pytest.mark.parametrize(("items", "count"), [([], 0), ([{}, None], 2), (None, None), ("x", None), ({}, None)])
-def test_messages_are_counted_only_where_there_is_a_list(items: Any, count: int | None) -> None:
+def test_messages_of_a_list_are_counted(items: Any, count: int | None) -> None:
     assert count_of(items) == count
 
 
-def test_the_first_message_is_the_earliest_that_has_a_time() -> None:
+def test_first_message_is_the_earliest_with_a_time() -> None:
     late, early = "2025-05-17 06:09:00", "2025-05-17 06:08:00"
     assert first_received([{"receivedAtUTC": late}, {"receivedAtUTC": early}, {"receivedAtUTC": None}, 7]) == early
     assert first_received([]) is None

@@ -13,13 +13,13 @@ STATISTIC = {"cShort": "12", "sShort": "ds", "carrier": "any", "total": 9}
 TIER = {"threshold": 8000, "multiplier": 0.8, "label": "-20%"}
 
 
-def records(name: str, document: Any, place: str | None = None) -> list[Any]:
+def records(name: str, payload: Any, path: str | None = None) -> list[Any]:
     dataset = DATASETS[name]
-    return extract_records(document, dataset, place or dataset.records or ENDPOINTS[dataset.endpoint].records)
+    return extract_records(payload, dataset, path or dataset.records_path or ENDPOINTS[dataset.endpoint].records)
 
 
 @pytest.mark.parametrize(
-    "document",
+    "payload",
     [
         {"ok": True, "body": [STATISTIC]},
         {"error": False, "body": [STATISTIC]},
@@ -32,29 +32,29 @@ def records(name: str, document: Any, place: str | None = None) -> list[Any]:
     ],
     ids=["envelope", "v2 envelope", "no ok", "bare array", "nested", "bare nested", "list in nest", "lists in nest"],
 )
-def test_the_same_records_are_found_in_every_known_wrapping(document: Any) -> None:
-    assert records("statistics", document) == [STATISTIC]
+def test_records_of_every_known_envelope_are_equal(payload: Any) -> None:
+    assert records("statistics", payload) == [STATISTIC]
 
 
-def test_a_nested_record_keeps_its_own_codes_over_those_of_the_nest() -> None:
+def test_own_code_of_a_nested_record_wins() -> None:
     assert records("statistics", {"12": {"ds": {"any": {"carrier": "o2"}}}})[0]["carrier"] == "o2"
 
 
-def test_one_object_is_one_record_with_and_without_the_envelope() -> None:
+def test_object_is_one_record() -> None:
     account = {"balance": 500, "totalCharges": "500"}
     assert records("balances", {"ok": True, "body": account}) == [account] == records("balances", account)
 
 
-def test_a_country_becomes_one_record_per_carrier() -> None:
-    found = records("countries", {"body": [{"cShort": "12", "country": "United States", "carriers": ["any", "o2"]}]})
-    assert found == [
+def test_country_becomes_one_record_per_carrier() -> None:
+    result = records("countries", {"body": [{"cShort": "12", "country": "United States", "carriers": ["any", "o2"]}]})
+    assert result == [
         {"cShort": "12", "country": "United States", "carrier": "any"},
         {"cShort": "12", "country": "United States", "carrier": "o2"},
     ]
 
 
 @pytest.mark.parametrize(
-    "document",
+    "payload",
     [
         {"12": {"country": "United States", "carriers": ["any"]}},
         {"12": {"any": {"country": "United States"}}},
@@ -63,39 +63,39 @@ def test_a_country_becomes_one_record_per_carrier() -> None:
     ],
     ids=["nested with a list", "nested twice", "carriers as objects", "already one per carrier"],
 )
-def test_carriers_are_found_however_they_are_listed(document: Any) -> None:
-    assert records("countries", document) == [{"cShort": "12", "country": "United States", "carrier": "any"}]
+def test_carriers_are_extracted_from_every_shape(payload: Any) -> None:
+    assert records("countries", payload) == [{"cShort": "12", "country": "United States", "carrier": "any"}]
 
 
-def test_a_country_without_carriers_is_no_record() -> None:
+def test_country_without_carriers_is_no_record() -> None:
     assert records("countries", {"body": [{"cShort": "12", "carriers": []}]}) == []
 
 
-def test_discount_tiers_are_named_by_position() -> None:
+def test_array_elements_are_named_by_position() -> None:
     assert records("discount_tiers", {"ok": True, "body": {"discountRates": [[8000, 0.8, "-20%"]]}}) == [TIER]
 
 
-def test_a_surplus_element_is_kept_and_a_short_tier_is_not_padded() -> None:
-    found = records("discount_tiers", {"body": {"discountRates": [[8000, 0.8, "-20%", "new"], [1], []]}})
-    assert found == [TIER | {"element_3": "new"}, {"threshold": 1}, {}]
+def test_surplus_elements_are_named_and_missing_ones_absent() -> None:
+    result = records("discount_tiers", {"body": {"discountRates": [[8000, 0.8, "-20%", "new"], [1], []]}})
+    assert result == [TIER | {"element_3": "new"}, {"threshold": 1}, {}]
 
 
-def test_coupons_lie_under_codes_inside_the_body() -> None:
+def test_coupons_are_extracted_from_the_nested_list() -> None:
     coupon = {"code": "SAVE10"}
     assert records("coupons", {"ok": True, "body": {"totalReceived": 1, "codes": [coupon]}}) == [coupon]
     assert records("coupons", {"totalReceived": 1, "codes": [coupon]}) == [coupon]
     assert records("coupons", {"ok": True, "body": [coupon]}) == [coupon]
 
 
-def test_elements_that_are_no_records_are_handed_on_and_not_lost() -> None:
-    junk = [None, 7, "text", [STATISTIC], STATISTIC]
-    assert records("statistics", {"body": junk}) == junk
-    assert records("countries", {"body": junk}) == junk
+def test_elements_that_are_no_records_are_returned_too() -> None:
+    not_records = [None, 7, "text", [STATISTIC], STATISTIC]
+    assert records("statistics", {"body": not_records}) == not_records
+    assert records("countries", {"body": not_records}) == not_records
     assert records("discount_tiers", {"body": {"discountRates": [None, "x", TIER]}}) == [None, "x", TIER]
 
 
 @pytest.mark.parametrize(
-    ("name", "document", "told"),
+    ("name", "payload", "message"),
     [
         ("statistics", {"ok": True, "body": None}, "null came"),
         ("statistics", {"ok": True, "body": "later"}, "text came"),
@@ -112,24 +112,24 @@ def test_elements_that_are_no_records_are_handed_on_and_not_lost() -> None:
         ("statistics", None, "'body' is missing"),
     ],
 )
-def test_another_shape_is_one_line_that_names_the_setting(name: str, document: Any, told: str) -> None:
-    with pytest.raises(RecordsNotFound) as refusal:
-        records(name, document)
-    line = str(refusal.value)
+def test_unknown_shape_is_one_line_that_names_the_setting(name: str, payload: Any, message: str) -> None:
+    with pytest.raises(RecordsNotFound) as error:
+        records(name, payload)
+    line = str(error.value)
     assert "\n" not in line
     assert line.startswith(f"{name}: no records")
-    assert told in line
+    assert message in line
     assert f'[datasets.{name}] records = "..."' in line
 
 
-def test_an_overridden_place_is_followed() -> None:
+def test_overridden_path_is_used() -> None:
     assert records("statistics", {"data": {"list": [STATISTIC]}}, "data.list") == [STATISTIC]
 
 
-def test_a_place_that_only_begins_like_the_envelope_is_taken_as_written() -> None:
+def test_path_that_begins_like_the_envelope_is_used_as_is() -> None:
     assert records("statistics", {"bodywork": [STATISTIC]}, "bodywork") == [STATISTIC]
 
 
-def test_an_object_is_no_list_where_no_nesting_is_declared() -> None:
+def test_object_without_nesting_keys_is_no_list() -> None:
     with pytest.raises(RecordsNotFound, match="a list was expected, an object came"):
         extract_records({"body": {"a": {}}}, Dataset("plain", "statistics", ("a",), (), 5), "body")

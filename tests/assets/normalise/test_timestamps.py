@@ -25,7 +25,7 @@ def read(*values: Any, zone: str = "UTC") -> list[datetime | None]:
     return timestamps
 
 
-def test_the_vendors_naive_text_is_utc() -> None:
+def test_vendor_format_is_utc() -> None:
     assert read("2025-05-17 06:07:13") == [MORNING]
 
 
@@ -41,32 +41,32 @@ def test_the_vendors_naive_text_is_utc() -> None:
         "1747462033000",
     ],
 )
-def test_iso_texts_and_unix_texts_are_the_same_instant(text: str) -> None:
+def test_other_formats_give_the_same_timestamp(text: str) -> None:
     assert read(text) == [MORNING]
 
 
-def test_microseconds_are_kept() -> None:
+def test_microseconds_are_preserved() -> None:
     assert read("2025-05-17T06:07:13.123456Z") == [MORNING.replace(microsecond=123456)]
 
 
-def test_unix_seconds_and_milliseconds_are_told_apart_one_by_one() -> None:
+def test_unix_seconds_and_milliseconds_are_distinguished() -> None:
     assert read(1747462033, 1747462033000, None, 1747462033) == [MORNING, MORNING, None, MORNING]
 
 
-def test_a_column_may_mix_all_formats() -> None:
+def test_column_may_mix_formats() -> None:
     assert read("2025-05-17 06:07:13", 1747462033, "2025-05-17T06:07:13Z", None) == [MORNING, MORNING, MORNING, None]
 
 
-def test_naive_texts_take_the_declared_zone_and_others_keep_their_own() -> None:
+def test_zone_applies_to_texts_without_one() -> None:
     assert read("2025-05-17 08:07:13", "2025-05-17T06:07:13Z", zone="Europe/Berlin") == [MORNING, MORNING]
     assert read("2025-05-17T08:07:13", zone="Europe/Berlin") == [MORNING]
 
 
-def test_an_hour_that_daylight_saving_repeats_is_not_guessed() -> None:
+def test_ambiguous_hour_is_invalid() -> None:
     assert parse(["2025-10-26 02:30:00"], "Europe/Berlin")[1] == [0]
 
 
-def test_no_text_is_no_instant() -> None:
+def test_empty_text_is_null() -> None:
     assert read("", None) == [None, None]
     assert read() == []
 
@@ -92,18 +92,18 @@ def test_no_text_is_no_instant() -> None:
         "0001-01-01T00:00:00+14:00",
     ],
 )
-def test_what_is_no_instant_is_named_by_position_and_spoils_no_other(value: Any) -> None:
+def test_invalid_value_is_listed_by_row(value: Any) -> None:
     timestamps, invalid = parse(["2025-05-17 06:07:13", value, None], "UTC")
     assert invalid == [1]
     assert timestamps == [MORNING, None, None]
 
 
 @pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "0001-01-01T00:00:00"])
-def test_an_instant_that_its_zone_moves_out_of_the_calendar_is_refused(text: str) -> None:
+def test_timestamp_moved_out_of_range_by_its_zone_is_invalid(text: str) -> None:
     timestamps, invalid = parse([text, "2025-05-17 15:07:13"], "Asia/Tokyo")
     assert invalid == [0]
     assert timestamps == [None, MORNING]
 
 
-def test_a_date_of_eight_digits_is_a_date_and_not_seconds() -> None:
+def test_eight_digits_are_a_date() -> None:
     assert read("20250517") == [datetime(2025, 5, 17, tzinfo=UTC)]
