@@ -1,27 +1,29 @@
-"""What can be wrong with an answer that arrived, grouped by what the reader can do about it.
+"""Contract violations of a whole response.
+
+The response stays in raw and is not loaded; the message names the setting that may fix it.
 
 ::
 
-    ContractViolation           kept in raw, not loaded; one clear line that names the setting which may mend it
-    +-- RecordsNotFound        no records where the declaration says they are
-    +-- MissingField        a required field is missing from every record
-    +-- UnitMismatch      the numbers look counted in another unit than the declared one
+    ContractViolation
+    +-- RecordsNotFound     no records at the defined path
+    +-- MissingField        a required field is in no record
+    +-- UnitMismatch        the numbers look counted in another unit than the defined one
 """
 
 from __future__ import annotations
 
 
 class ContractViolation(Exception):
-    """Base of the refusals of this room."""
+    """Base class."""
 
 
 class RecordsNotFound(ContractViolation):
-    """The records are not where the declaration says."""
+    """There are no records at the defined path."""
 
 
 class MissingField(ContractViolation):
-    """A required field is missing everywhere."""
+    """A required field is in no record."""
 
 
 class UnitMismatch(ContractViolation):
-    """Fractions where percent are declared, or dollars where cents are."""
+    """Fractions where percent are defined, or dollars where cents are."""

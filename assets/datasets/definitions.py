@@ -1,5 +1,8 @@
-"""Every dataset, one declaration each. Which of the vendor's spellings are fact and which are assumed is said by the
-endpoint's record in ``smsonline.catalogue``."""
+"""The definition of every dataset.
+
+Which of the vendor's spellings are documented and which are assumed is told by the endpoint in
+``smsonline.catalogue``.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ STOCK = Field("stock", ("count",), "integer", comment="Numbers available.")
 
 
 def count_of(items: Any) -> int | None:
-    """How many messages a list holds; the messages themselves stay out of the warehouse."""
+    """The number of messages in a list, ``None`` for anything else."""
     return len(items) if isinstance(items, list) else None
 
 
 def first_received(items: Any) -> Any:
-    """The earliest ``receivedAtUTC`` of a list of messages; ``None`` without messages."""
+    """The earliest ``receivedAtUTC`` of a list of messages, ``None`` without one."""
     times = [item.get("receivedAtUTC") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     return min((time for time in times if isinstance(time, str)), default=None)
 
 
 def masked(number: Any) -> Any:
-    """A phone number with only its last four digits, also where full numbers are kept in raw."""
-    return number if number is None or "*" in str(number) else mask_phone(str(number))
+    """The last four digits of a phone number; raw may store the full one."""
+    return number if "*" in str(number) else mask_phone(str(number))
 
 
 COUNTRIES = Dataset(

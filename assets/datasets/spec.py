@@ -119,7 +119,7 @@ class Dataset:
         """The warehouse table: ``account_id`` first where rows have one, ``extra`` last."""
         columns = [Column("account_id", "VARCHAR", "The account the row belongs to.")] if self.per_account else []
         columns += [Column(field.column, SQL_TYPES[field.kind], field.comment) for field in self.fields]
-        columns.append(Column("extra", "JSON", "Fields of the answer that the declaration does not know."))
+        columns.append(Column("extra", "JSON", "Unknown fields of the record, as JSON."))
         cadence = self.cadence_minutes * 60
         stale_after = MISSED_CADENCES_UNTIL_STALE * cadence
         return Table(self.name, tuple(columns), self.key, self.full_snapshot, self.high_churn, cadence, stale_after)
