@@ -14,7 +14,7 @@ from warehouse.batch import Batch, Part, Watermarks
 def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -> Batch:
     """The rows of ``fetched``, without those of responses that are identical to their partition's watermark.
 
-    Raises ``AnswerRefused`` when the numbers look wrong, or when no response can be read.
+    Raises ``ContractViolation`` when the numbers look wrong, or when no response can be read.
     """
     contract = f"{fetched.dataset.contract_hash} {fetched.records_path}"
     partitions = {response.partition: _partition(response, contract, watermarks) for response in fetched.responses}

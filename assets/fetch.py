@@ -129,7 +129,7 @@ def records_path(dataset: Dataset, endpoints: Catalogue) -> str:
 
 
 def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) -> list[Any]:
-    """The records of a response. Raises ``ShapeUnknown``, also when it is not JSON."""
+    """The records of a response. Raises ``RecordsNotFound``, also when it is not JSON."""
     try:
         return extract_records(source.payload, dataset, path)
     except ValueError as error:
@@ -139,7 +139,7 @@ def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) 
 def list_partitions(
     dataset: Dataset, parent: Dataset, source: ResponseSource, parent_path: str, account_id: str
 ) -> PartitionList:
-    """One request per row of ``parent``, as its response lists them. Raises ``AnswerRefused`` when it has no rows."""
+    """One request per row of the parent's response. Raises ``ContractViolation`` when it cannot be read."""
     assert dataset.fan_out
     records = extract_source_records(source, parent, parent_path)
     listed = normalise(parent, [ParsedResponse("", source.response_id, parent.params, records)], account_id)
@@ -178,8 +178,8 @@ class Fetcher:
     def fetch(self, dataset: Dataset) -> FetchResult:
         """All responses of ``dataset``; of a fan-out also the partitions that failed.
 
-        Raises ``VendorError`` when the only response, or the parent's, cannot be had, and ``AnswerRefused`` when the
-        parent's cannot be read.
+        Raises ``VendorError`` when the only request, or the parent's, fails, and ``ContractViolation`` when the
+        parent's response cannot be read.
         """
         path = records_path(dataset, self._endpoints)
         if dataset.fan_out:

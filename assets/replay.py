@@ -76,22 +76,22 @@ class Replay:
     def _rebuild(self, target: Rebuild, dataset: Dataset, since: datetime | None) -> Outcome:
         parent = self.datasets[dataset.fan_out.dataset] if dataset.fan_out else None
         stored = target.kept(dataset.name, [dataset.endpoint, *([parent.endpoint] if parent else [])])
-        own = [response for response in stored if response.endpoint == dataset.endpoint]
-        if not own:
+        responses = [response for response in stored if response.endpoint == dataset.endpoint]
+        if not responses:
             return Outcome("ok")
-        before_oldest = min(response.requested_at for response in own) - MICROSECOND
+        before_oldest = min(response.requested_at for response in responses) - MICROSECOND
         start = max(since or before_oldest, before_oldest)
-        target.rewind(dataset.table, start, _watermarks_at(start, dataset, own))
+        target.rewind(dataset.table, start, _watermarks_at(start, dataset, responses))
         total = Counts()
-        for _, responses in groupby(stored, key=lambda response: response.load_id):
-            load_responses = list(responses)
+        for _, group in groupby(stored, key=lambda response: response.load_id):
+            load_responses = list(group)
             if any(r.requested_at > start for r in load_responses if r.endpoint == dataset.endpoint):
                 _add_counts(total, self._reload(target, dataset, parent, load_responses).counts)
-        target.swap(dataset.table, [response.response_id for response in own if response.requested_at > start])
+        target.swap(dataset.table, [response.response_id for response in responses if response.requested_at > start])
         return Outcome("ok", total)
 
     def _reload(self, target: Rebuild, dataset: Dataset, parent: Dataset | None, stored: Sequence[Kept]) -> Outcome:
-        """Repeats one original load, with the operator's decision of then about a shrunken response."""
+        """Repeats one load, with the operator's decision at that time about a shrunken response."""
         first = stored[0]
         load = Load(first.run_id, first.load_id, dataset.name, first.account_id, first.started_at, first.accept_shrink)
         fetched = self._fetch_stored(target, dataset, parent, stored)

@@ -108,7 +108,7 @@ class SyncPipeline:
         return published
 
     def close(self) -> None:
-        """Ends the database process state that is kept between loads. The pipeline can be used again afterwards."""
+        """Closes the database that stays open between loads. The pipeline can be used again afterwards."""
         self._instance.stop()
 
     def _tables(self) -> list[Table]:
@@ -121,7 +121,7 @@ class SyncPipeline:
             shape(connection, self._tables())
             self.needs_publish = not is_published(connection, self.warehouse)
             watermarks = [books.watermarks(connection, name) for name in names]
-        return frozenset(mark.body_sha256 for by_partition in watermarks for mark in by_partition.values())
+        return frozenset(watermark.body_sha256 for partitions in watermarks for watermark in partitions.values())
 
     def _fetch(self, fetcher: Fetcher, name: str, run_id: str) -> CompletedFetch:
         """Raises nothing: an error is the result."""

@@ -1,4 +1,4 @@
-"""The datasets: one definition each, which says how it is fetched, normalised, stored and checked."""
+"""The datasets: one definition each, how it is fetched, normalised, stored and checked."""
 
 from assets.datasets.definitions import DATASETS
 from assets.datasets.spec import Dataset, FanOut, Field

@@ -1,7 +1,6 @@
 """The definition of every dataset.
 
-Which of the vendor's spellings are documented and which are assumed is told by the endpoint in
-``smsonline.catalogue``.
+The endpoint in ``smsonline.catalogue`` tells which of the vendor's spellings are documented and which are assumed.
 """
 
 from __future__ import annotations

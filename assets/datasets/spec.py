@@ -128,10 +128,10 @@ class Dataset:
     def contract_hash(self) -> str:
         """Fingerprint of everything that decides how a record is normalised."""
         names = [f.name for f in dataclasses.fields(self) if f.name not in ("fields", "description", "cadence_minutes")]
-        parts = [str(NORMALISATION_VERSION), *(repr(getattr(self, name)) for name in names)]
+        texts = [str(NORMALISATION_VERSION), *(repr(getattr(self, name)) for name in names)]
         for field in self.fields:
             unit = field.unit if field.unit != DEFAULT_UNITS.get(field.kind) else ""
             transform = field.transform.__name__ if field.transform else ""
-            part = (field.column, field.aliases, field.kind, field.presence, unit, field.from_param, transform)
-            parts.append(repr(part))
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+            attributes = (field.column, field.aliases, field.kind, field.presence, unit, field.from_param, transform)
+            texts.append(repr(attributes))
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

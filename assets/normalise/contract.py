@@ -15,7 +15,7 @@ MIN_RATES = 20
 
 
 def check_units(dataset: Dataset, columns: Mapping[str, TypedColumn]) -> None:
-    """Raises ``UnitSuspicious`` when a whole column of rates or money looks counted in another unit than declared."""
+    """Raises ``UnitMismatch`` when a whole column of rates or money looks counted in another unit than declared."""
     for field in dataset.fields:
         column = columns[field.column]
         if field.kind == "rate":

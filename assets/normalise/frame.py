@@ -28,7 +28,7 @@ ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 @dataclass(frozen=True)
 class ParsedResponse:
-    """The records of one response, the partition it answers for, and the parameters of its request."""
+    """The records of one response, the partition it holds, and the parameters of its request."""
 
     partition: str
     response_id: str
@@ -54,7 +54,7 @@ class NormalisedRecords:
 def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id: str) -> NormalisedRecords:
     """The typed rows of ``responses``, and every record and field that did not fit.
 
-    Raises ``FieldMissing`` when a required field is in no record, ``UnitSuspicious`` when the numbers look counted in
+    Raises ``MissingField`` when a required field is in no record, ``UnitMismatch`` when the numbers look counted in
     another unit than the declared one.
     """
     records = list(chain.from_iterable(response.records for response in responses))
@@ -86,7 +86,7 @@ def _raw_values(
     names = [name for name in field.aliases if name in table]
     if not names:
         if field.presence == "required" and len(table):
-            raise MissingField(f"{dataset.name}: the required field '{field.aliases[0]}' is missing from the answer")
+            raise MissingField(f"{dataset.name}: the required field '{field.aliases[0]}' is missing from the response")
         return pd.Series(None, index=table.index, dtype=object)
     values: pd.Series[Any] = table[names[0]]
     for name in names[1:]:

@@ -1,4 +1,4 @@
-"""Extraction of the records from a decoded response, in each of the shapes that the vendor is known to send."""
+"""Extraction of the records from a decoded response, in each of the shapes that the vendor may send."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def extract_records(payload: Any, dataset: Dataset, records_path: str) -> list[A
 
     ``records_path`` is their dotted path. A bare array without the envelope is accepted. Records nested by code are
     flattened: with the levels ``cShort``, ``sShort`` the object ``{"12": {"ds": {"price": 16}}}`` is the record
-    ``{"cShort": "12", "sShort": "ds", "price": 16}``. Raises ``ShapeUnknown`` when there is neither a list nor such
+    ``{"cShort": "12", "sShort": "ds", "price": 16}``. Raises ``RecordsNotFound`` when there is neither a list nor such
     an object.
     """
     records = _flatten(_select(payload, records_path, dataset), dataset)
     if dataset.array_columns:
         records = [_zip_array(record, dataset.array_columns) for record in records]
     if dataset.explode:
-        records = [part for record in records for part in _explode(record, *dataset.explode)]
+        records = [element for record in records for element in _explode(record, *dataset.explode)]
     return records
 
 
@@ -62,7 +62,7 @@ def _flatten_levels(value: Any, levels: tuple[str, ...], codes: dict[str, str], 
         expected = f"objects nested by {', '.join(dataset.nesting_keys)}"
         raise _no_records(dataset, f"{expected} were expected, {_json_name(value)} came")
     elif dataset.explode and isinstance(value.get(dataset.explode[0]), list):
-        yield codes | value  # holds a list in place of the next level
+        yield codes | value  # a list replaces the next level
     else:
         for code, nested in value.items():
             yield from _flatten_levels(nested, levels[1:], codes | {levels[0]: code}, dataset)
@@ -88,7 +88,7 @@ def _explode(record: Any, list_field: str, element_field: str) -> list[Any]:
 def _no_records(dataset: Dataset, problem: str, records_path: str = "") -> RecordsNotFound:
     where = f" at '{records_path}'" if records_path else ""
     return RecordsNotFound(
-        f"{dataset.name}: no records{where} in the answer: {problem}; "
+        f"{dataset.name}: no records{where} in the response: {problem}; "
         f'if the shape has changed, set [datasets.{dataset.name}] records = "..." in smsonline.toml'
     )
 

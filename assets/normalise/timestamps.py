@@ -19,16 +19,16 @@ UNIX_DIGITS = range(9, 14)
 
 
 def parse_timestamps(values: pd.Series[Any], zone: str) -> tuple[pd.Series[Any], list[int]]:
-    """``values`` (dtype object) as UTC timestamps, and the rows that hold none. ``zone`` is that of texts without one.
+    """``values`` (dtype object) as UTC timestamps, and the rows of invalid values.
 
-    An empty text is null: the vendor writes it for a missing timestamp.
+    ``zone`` is that of texts without one. An empty text is null: the vendor writes it for a missing timestamp.
     """
     present = values.notna() & (values != "")
     texts = values[present & values.map(lambda value: type(value) is str).astype(bool)]
     numbers = values[present & values.map(lambda value: type(value) is int).astype(bool)]
     naive = _parse_vendor_format(texts, zone)
-    others = texts[naive.isna()].map(lambda text: _parse_iso(text.strip(), zone))
-    parsed = pd.concat([naive.dropna(), _as_utc(others), _as_utc(numbers.map(_from_unix))]).reindex(values.index)
+    iso = texts[naive.isna()].map(lambda text: _parse_iso(text.strip(), zone))
+    parsed = pd.concat([naive.dropna(), _as_utc(iso), _as_utc(numbers.map(_from_unix))]).reindex(values.index)
     parsed = parsed.where(parsed.between(EARLIEST, LATEST))
     invalid = present & parsed.isna()
     return parsed.astype(TIMESTAMP), values.index[invalid].tolist()

@@ -94,8 +94,10 @@ def convert_columns(fields: Iterable[Field], raw: Mapping[str, pd.Series[Any]]) 
 
 
 def arrow_series(values: Sequence[Any] | pd.Series[Any], kind: Kind) -> pd.Series[Any]:
-    """``values`` as a Series of the kind's Arrow type. Raises ``pa.ArrowException``, ``OverflowError`` and
-    ``UnicodeEncodeError`` for values that have another type or cannot be held."""
+    """``values`` as a Series of the kind's Arrow type.
+
+    Raises ``pa.ArrowException``, ``OverflowError`` or ``UnicodeEncodeError`` for values of another type or range.
+    """
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values, ARROW_TYPES[kind])))
 
 

@@ -159,7 +159,7 @@ def test_failed_dataset_does_not_stop_the_others(pipeline: SyncPipeline, sandbox
     assert status == dict.fromkeys(names, "ok") | {"popular": "failed", "invoices": "rejected"}
     assert results["popular"].failure is not None
     assert (results["popular"].outcome.error or "").startswith("popular: ")
-    assert results["invoices"].outcome.error == "invoices: the required field 'payId' is missing from the answer"
+    assert results["invoices"].outcome.error == "invoices: the required field 'payId' is missing from the response"
     logged = dict(rows(pipeline, "SELECT dataset, status FROM ops.loads"))
     assert logged == status
 
@@ -171,8 +171,8 @@ def test_defect_of_one_dataset_is_logged_and_stops_no_other(
         raise RuntimeError("boom")
 
     popular = DATASETS["popular"]
-    country, *others = popular.fields
-    broken = replace(popular, fields=(replace(country, transform=defect), *others))
+    country, *fields = popular.fields
+    broken = replace(popular, fields=(replace(country, transform=defect), *fields))
     pipeline.datasets = {**DATASETS, "popular": broken}
     results = sync(pipeline, "popular", "countries")
     assert (results["popular"].outcome.status, results["countries"].outcome.status) == ("failed", "ok")

@@ -84,7 +84,7 @@ def test_columns_have_the_documented_type(dataset: Dataset) -> None:
 
 
 @ALL
-def test_column_suffix_tells_money_and_timestamps(dataset: Dataset) -> None:
+def test_column_suffix_matches_the_kind(dataset: Dataset) -> None:
     for field in dataset.fields:
         assert (field.kind == "cents") == field.column.endswith("_cents")
         assert (field.kind == "instant") == field.column.endswith("_at")

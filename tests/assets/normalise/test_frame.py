@@ -145,7 +145,7 @@ def test_element_that_is_no_object_is_rejected(not_object: Any) -> None:
 
 
 def test_required_field_in_no_record_rejects_the_response() -> None:
-    with pytest.raises(MissingField, match=r"^statistics: the required field 'sShort' is missing from the answer"):
+    with pytest.raises(MissingField, match=r"^statistics: the required field 'sShort' is missing from the response"):
         statistics({name: value for name, value in VALID.items() if name != "sShort"})
 
 
