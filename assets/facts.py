@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from assets.declaration import Dataset
-from warehouse.connection import first_row
+from warehouse.sql_files import first_row
 from warehouse.tables import names
 
 Connection = duckdb.DuckDBPyConnection

@@ -14,11 +14,12 @@ from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Received
 from warehouse import books
 from warehouse.batch import Load, Outcome
-from warehouse.connection import opened, transaction
+from warehouse.connection import opened
 from warehouse.crashpoints import reach
 from warehouse.instance import Instance
 from warehouse.landing import RawResponse, land
-from warehouse.loading import load_batch
+from warehouse.loading.merge import load_batch
+from warehouse.sql_files import transaction
 
 
 @dataclass(frozen=True)

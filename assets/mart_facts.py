@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import duckdb
 
 from assets.facts import markdown
-from warehouse.connection import first_row
 from warehouse.mart_views import Mart
+from warehouse.sql_files import first_row
 from warehouse.tables import names
 
 PREVIEW_ROWS = 5

@@ -20,7 +20,7 @@ from smsonline.answers import decode
 from smsonline.catalogue import Catalogue
 from warehouse import books
 from warehouse.batch import Counts, Load, Outcome
-from warehouse.loading import load_batch
+from warehouse.loading.merge import load_batch
 from warehouse.rebuild import Kept, Rebuild, rebuilding
 
 INSTANT = timedelta(microseconds=1)

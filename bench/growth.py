@@ -23,7 +23,7 @@ import pyarrow as pa
 from assets.datasets import DATASETS, STATISTICS
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
-from warehouse.loading import load_batch
+from warehouse.loading.merge import load_batch
 from warehouse.migrate import migrate, shape
 
 YEAR = 35_040

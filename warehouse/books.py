@@ -14,6 +14,17 @@ from warehouse.sql_files import sql
 
 Connection = duckdb.DuckDBPyConnection
 
+INSERT_REJECTS = "INSERT INTO ops.rejects BY NAME SELECT * FROM logged"
+DRIFT = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("field", pa.string()),
+        ("kind", pa.string()),
+        ("example", pa.string()),
+        ("seen_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
 
 def record(connection: Connection, load: Load, outcome: Outcome) -> None:
     """Writes the load's row in ``ops.loads``."""
@@ -33,29 +44,23 @@ def watermarks(connection: Connection, dataset: str) -> Watermarks:
     return {row[0]: Watermark(*row[1:]) for row in rows}
 
 
-def rejects(
-    connection: Connection, load: Load, batch: Batch, parts: Sequence[Part], at_most: int | None = None
+def log_details(
+    connection: Connection, load: Load, batch: Batch, parts: Sequence[Part], max_rejects: int | None = None
 ) -> None:
-    """Keeps every record that broke the contract, or the first ``at_most``, with its reasons."""
-    live = {part.response_id for part in parts}
-    rows = [
-        {"load_id": load.load_id, "dataset": load.dataset} | asdict(reject)
-        for reject in batch.rejects[:at_most]
-        if reject.response_id in live
-    ]
-    if rows:
-        connection.register("new_rejects", pa.Table.from_pylist(rows))
-        connection.execute("INSERT INTO ops.rejects BY NAME SELECT * FROM new_rejects")
-        connection.unregister("new_rejects")
-
-
-def drift(connection: Connection, batch: Batch) -> None:
-    """Notes fields that differ from the declaration: first seen, last seen, one example."""
+    """Writes the rejected records of ``parts`` (at most ``max_rejects``) and the schema drift of the batch."""
+    response_ids = {part.response_id for part in parts}
+    rejects = [reject for reject in batch.rejects[:max_rejects] if reject.response_id in response_ids]
+    if rejects:
+        head = {"load_id": load.load_id, "dataset": load.dataset}
+        _execute_with(connection, INSERT_REJECTS, pa.Table.from_pylist([head | asdict(reject) for reject in rejects]))
     seen_at = max((part.requested_at for part in batch.parts), default=None)
     rows = [{"dataset": batch.table.name, "seen_at": seen_at} | asdict(drift) for drift in batch.drift]
     if rows:
-        columns = [("dataset", pa.string()), ("field", pa.string()), ("kind", pa.string()), ("example", pa.string())]
-        schema = pa.schema([*columns, ("seen_at", pa.timestamp("us", "UTC"))])
-        connection.register("seen_drift", pa.Table.from_pylist(rows, schema))
-        connection.execute(sql("drift"))
-        connection.unregister("seen_drift")
+        _execute_with(connection, sql("loading/sql/log_drift"), pa.Table.from_pylist(rows, DRIFT))
+
+
+def _execute_with(connection: Connection, statements: str, rows: pa.Table) -> None:
+    """Runs SQL that reads ``rows`` under the name ``logged``."""
+    connection.register("logged", rows)
+    connection.execute(statements)
+    connection.unregister("logged")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import duckdb
 
-from warehouse.connection import first_row, transaction, unoptimised
+from warehouse.connection import unoptimised
 from warehouse.mart_views import mart_comments
 from warehouse.mirror import TABLES as MIRROR
-from warehouse.sql_files import sql
+from warehouse.sql_files import first_row, sql, transaction
 from warehouse.tables import Table, comments
 
 LINEAGE = {

@@ -9,10 +9,9 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -93,19 +92,6 @@ def _session(
 
 
 @contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commits when the body ends, rolls back when it raises."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    except BaseException:
-        with suppress(duckdb.Error):  # after a failed write there may be no transaction left to roll back
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-@contextmanager
 def unoptimised(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """For hundreds of small statements: DuckDB's optimiser costs a third of each and has nothing to gain there."""
     connection.execute("PRAGMA disable_optimizer")
@@ -120,20 +106,6 @@ def _checkpoint(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     log = path.with_name(f"{path.name}.wal")
     if log.exists() and log.stat().st_size > LONGEST_LOG_BYTES:
         connection.execute("CHECKPOINT")
-
-
-def first_row(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()
-) -> tuple[Any, ...] | None:
-    """The first row of a query that has few, or ``None``; all are fetched, as an open result blocks the connection."""
-    rows = connection.execute(sql, list(parameters)).fetchall()
-    return rows[0] if rows else None
-
-
-def current_database(connection: duckdb.DuckDBPyConnection) -> str:
-    """The name of the database in use."""
-    row = first_row(connection, "SELECT current_database()")
-    return str(row[0]) if row else ""
 
 
 def _connect(

@@ -16,13 +16,13 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import first_row, opened
+from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseUnwritable
 from warehouse.export_folder import refuse_foreign, replaced
 from warehouse.export_manifest import files_of, read_manifest, write_manifest
 from warehouse.export_tables import sources, write_table
 from warehouse.migrate import migrations
-from warehouse.sql_files import sql
+from warehouse.sql_files import first_row, sql
 
 Connection = duckdb.DuckDBPyConnection
 

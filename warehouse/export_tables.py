@@ -11,9 +11,8 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import first_row
 from warehouse.export_manifest import Column, Exported, File, files_of, sha256_of
-from warehouse.sql_files import literal, sql
+from warehouse.sql_files import first_row, literal, sql
 
 Connection = duckdb.DuckDBPyConnection
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
 from warehouse.batch import Batch, Part
-from warehouse.connection import first_row
 from warehouse.errors import SnapshotRefused
 
 # More than this share of the known keys gone in one answer is taken for a fault of the answer.
@@ -24,23 +21,19 @@ def check_contract(batch: Batch, parts: Sequence[Part]) -> None:
         )
 
 
-def check_loss(connection: duckdb.DuckDBPyConnection, batch: Batch, parts: Sequence[Part]) -> None:
-    """Raises ``SnapshotRefused`` when the answer is empty although rows are known, or more than half of them are gone.
+def check_loss(batch: Batch, parts: Sequence[Part], *, known: int, missing: int, new: int) -> None:
+    """Raises ``SnapshotRefused`` when the response is empty although rows exist, or more than half of them are missing.
 
-    Compares the temporary table ``absent`` with the rows of the account (or of everyone) in the current table. A list
-    cut by a limit closes nothing, so only its emptiness is suspicious; in a ranking a row that another one replaced is
-    not lost.
+    ``known`` are the current rows of the account (or of everyone), ``missing`` those that the response does not list,
+    ``new`` its rows with a new key. A list cut by a limit closes nothing, so only its emptiness is suspicious; in a
+    ranking a row that another one replaced is not missing.
     """
     name = batch.table.name
-    scope, parameters = ("WHERE account_id = ?", [batch.account_id]) if batch.table.per_account else ("", [])
-    known = _count(connection, f'SELECT count(*) FROM store."{name}" {scope}', parameters)
     if not known:
         return
     if not sum(part.fetched for part in parts):
         raise SnapshotRefused(f"{name}: the answer is empty, {known} rows are known; {_advice(name)}")
-    gone = _count(connection, "SELECT count(*) FROM absent", [])
-    if batch.table.ranking:
-        gone -= _count(connection, "SELECT count(*) FROM delta WHERE old_row IS NULL", [])
+    gone = missing - new if batch.table.ranking else missing
     if batch.table.complete and gone > known * LARGEST_LOSS:
         raise SnapshotRefused(f"{name}: {gone} of {known} known rows are missing from the answer; {_advice(name)}")
 
@@ -48,7 +41,3 @@ def check_loss(connection: duckdb.DuckDBPyConnection, batch: Batch, parts: Seque
 def _advice(name: str) -> str:
     return f"the table stays as it was. If it is right: smsonline sync {name} --accept-shrink"
 
-
-def _count(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[str]) -> int:
-    row = first_row(connection, sql, parameters)
-    return int(row[0]) if row else 0

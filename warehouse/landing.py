@@ -13,8 +13,8 @@ import pyarrow as pa
 import zstandard
 
 from warehouse.bodies import day_of, make_tables, table_of
-from warehouse.connection import first_row, transaction
 from warehouse.crashpoints import reach
+from warehouse.sql_files import first_row, transaction
 
 # Level 1 packs a large answer to a ninth; higher levels cost more time than they save space here.
 ZSTD_LEVEL = 1

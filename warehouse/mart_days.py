@@ -12,8 +12,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from warehouse.connection import first_row, transaction
-from warehouse.sql_files import sql
+from warehouse.sql_files import first_row, sql, transaction
 
 Connection = duckdb.DuckDBPyConnection
 

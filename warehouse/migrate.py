@@ -8,10 +8,10 @@ from importlib import resources
 
 import duckdb
 
-from warehouse.connection import first_row, transaction, unoptimised
+from warehouse.connection import unoptimised
 from warehouse.errors import NotAWarehouse
 from warehouse.mart_views import mart_statements
-from warehouse.sql_files import sql
+from warehouse.sql_files import first_row, sql, transaction
 from warehouse.tables import Table, alter_statements, create_statements, view_statements
 
 TABLES = """

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from warehouse.connection import first_row, transaction
 from warehouse.migrate import schema_version
+from warehouse.sql_files import first_row, transaction
 from warehouse.tables import Column
 
 Connection = duckdb.DuckDBPyConnection

@@ -9,9 +9,9 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from warehouse.bodies import drop_empty, make_tables, table_of
-from warehouse.connection import first_row, opened, transaction
+from warehouse.connection import opened
 from warehouse.migrate import refuse_newer
-from warehouse.sql_files import sql
+from warehouse.sql_files import first_row, sql, transaction
 
 DOOMED = """
 CREATE OR REPLACE TEMP TABLE doomed AS

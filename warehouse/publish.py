@@ -17,14 +17,14 @@ from pathlib import Path
 import duckdb
 
 from warehouse.comments import describe
-from warehouse.connection import current_database, opened, transaction
+from warehouse.connection import opened
 from warehouse.crashpoints import reach
 from warehouse.errors import WarehouseUnwritable
 from warehouse.instance import Instance
 from warehouse.mart_days import DATASET as DAYS_OF
 from warehouse.mart_days import settle
 from warehouse.migrate import shape
-from warehouse.sql_files import literal, sql
+from warehouse.sql_files import current_database, literal, sql, transaction
 from warehouse.tables import Table, equal_keys
 
 Connection = duckdb.DuckDBPyConnection

@@ -13,10 +13,10 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from warehouse.connection import current_database, opened, transaction
+from warehouse.connection import opened
 from warehouse.landing import stored_body
 from warehouse.migrate import migrate, shape
-from warehouse.sql_files import literal, sql
+from warehouse.sql_files import current_database, literal, sql, transaction
 from warehouse.tables import Table
 
 Connection = duckdb.DuckDBPyConnection

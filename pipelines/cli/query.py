@@ -14,11 +14,11 @@ from pipelines.cli.choices import Format
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_table, say, stop
 from pipelines.cli.sql_errors import explained
 from pipelines.settings import load_settings
-from warehouse.connection import first_row, opened
+from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
 from warehouse.migrate import refuse_newer
 from warehouse.publish import published_path
-from warehouse.sql_files import literal
+from warehouse.sql_files import first_row, literal
 
 Connection = duckdb.DuckDBPyConnection
 

@@ -14,7 +14,7 @@ import pytest
 
 from warehouse import books
 from warehouse.batch import Batch, Load, Outcome, Part
-from warehouse.loading import load_batch
+from warehouse.loading.merge import load_batch
 from warehouse.migrate import make_tables, migrate
 from warehouse.tables import Column, Table, view_statements
 

@@ -18,7 +18,7 @@ from assets.datasets import STATISTICS
 from tests.warehouse.mart_store import TABLES, Rows, Store, at
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
-from warehouse.loading import load_batch
+from warehouse.loading.merge import load_batch
 from warehouse.migrate import shape
 from warehouse.publish import published_path
 from warehouse.rebuild import rebuilding

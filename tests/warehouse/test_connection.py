@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.connection import opened, transaction
+from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
 from warehouse.instance import Instance
+from warehouse.sql_files import transaction
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 

@@ -15,7 +15,7 @@ from tests.warehouse.test_connection import is_locked
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
 from warehouse.errors import WarehouseUnwritable
-from warehouse.loading import load_batch
+from warehouse.loading.merge import load_batch
 from warehouse.migrate import migrate, shape
 from warehouse.publish import publish, published_path
 from warehouse.tables import Column, Table

@@ -1,0 +1,278 @@
+"""Merges one normalised snapshot into its table, with history, in one transaction.
+
+``load_batch`` takes five steps: stage, diff, guard, write, reconcile. All of them happen, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.batch import Batch, Counts, Load, Outcome, Part
+from warehouse.books import log_details, record
+from warehouse.crashpoints import reach
+from warehouse.errors import LoadMismatch, SnapshotRefused
+from warehouse.guard import check_contract, check_loss
+from warehouse.sql_files import literal, render_all, rows, scalar, transaction
+from warehouse.tables import Table, equal_keys, names
+
+Connection = duckdb.DuckDBPyConnection
+
+# Of a refused snapshot. raw.responses has it as a whole, and it may come again every few minutes.
+MAX_REJECTS_OF_REFUSED = 100
+
+PARTITIONS = pa.schema(
+    [
+        ("part", pa.string()),
+        ("response_id", pa.string()),
+        ("requested_at", pa.timestamp("us", "UTC")),
+        ("body_sha256", pa.string()),
+        ("contract", pa.string()),
+        ("is_complete", pa.bool_()),
+        ("fetched", pa.int64()),
+        ("rejected", pa.int64()),
+        ("duplicates", pa.int64()),
+    ]
+)
+DIFF = """
+SELECT count(*) - count(current_rowid) AS new, count(current_rowid) AS changed,
+       (SELECT count(*) FROM missing) AS missing
+FROM changes
+"""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What of a batch is to be merged, registered as ``staging``, ``rejected_keys`` and ``partitions``.
+
+    ``partitions`` are those at least as new as what is loaded; the ``stale_records`` of the others only count.
+    ``rows`` has each key once. ``sql`` maps the name of each SQL file of this package to its text for the batch.
+    ``is_noop`` says that each response is byte for byte the one loaded last, and that no partition is gone.
+    """
+
+    batch: Batch
+    partitions: Sequence[Part]
+    rows: pa.Table
+    stale_records: int
+    is_noop: bool
+    sql: dict[str, str]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether every response is older than what is loaded."""
+        return bool(self.batch.parts) and not self.partitions
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Numbers of rows: current before the load (of all, and of the batch's account), and what differs."""
+
+    before: int
+    in_scope: int
+    new: int
+    changed: int
+    missing: int
+
+
+def load_batch(connection: Connection, batch: Batch, load: Load) -> Outcome:
+    """Merges ``batch`` and returns what became of its records; a refused snapshot changes nothing but the load log.
+
+    The result's status is ``ok``, ``failed`` when a part of the response is missing, or ``rejected`` when a guard
+    refused. A response older than what is loaded is ``ok`` and unchanged. Raises ``LoadMismatch`` when the number of
+    rows disagrees with the counts; nothing is committed then.
+    """
+    try:
+        with transaction(connection):
+            with _stage(connection, batch) as staged:
+                counts = _merge(connection, staged, load)
+            outcome = Outcome("failed" if batch.incomplete else "ok", counts, batch.incomplete)
+            record(connection, load, outcome)
+            reach("before committing a load")
+        reach("after committing a load")
+    except SnapshotRefused as refusal:
+        fetched = sum(partition.fetched for partition in batch.parts)
+        outcome = Outcome("rejected", Counts(fetched=fetched, rejected=fetched), str(refusal))
+        with transaction(connection):
+            record(connection, load, outcome)
+            log_details(connection, load, batch, batch.parts, max_rejects=MAX_REJECTS_OF_REFUSED)
+    return outcome
+
+
+def _merge(connection: Connection, staged: Staged, load: Load) -> Counts:
+    if staged.is_stale:
+        return _counts(staged)
+    if staged.is_noop:
+        connection.execute(staged.sql["touch_drift"])
+        connection.execute(staged.sql["advance_watermarks"])
+        return _counts(staged)
+    diff = _diff(connection, staged)
+    _guard(staged, diff, load)
+    _write(connection, staged, diff, load)
+    return _reconcile(connection, staged, diff)
+
+
+@contextmanager
+def _stage(connection: Connection, batch: Batch) -> Iterator[Staged]:
+    """Drops stale partitions and duplicate rows, and registers the rest for SQL."""
+    fresh, stale_records = _drop_stale(connection, batch)
+    unique_rows, partitions = _deduplicate(batch.table, _rows_of(batch.rows, fresh), fresh)
+    is_noop = bool(fresh) and all(partition.unchanged for partition in fresh) and not _is_any_gone(connection, batch)
+    registered = {
+        "staging": unique_rows,
+        "rejected_keys": batch.protected,
+        "partitions": pa.Table.from_pylist([_partition_row(partition) for partition in partitions], PARTITIONS),
+    }
+    for name, relation in registered.items():
+        connection.register(name, relation)
+    try:
+        sql = render_all("loading/sql/merge", **_placeholders(batch))
+        yield Staged(batch, partitions, unique_rows, stale_records, is_noop, sql)
+    finally:
+        for name in registered:
+            connection.unregister(name)
+
+
+def _diff(connection: Connection, staged: Staged) -> Diff:
+    """Compares with the current rows: fills the temporary tables ``changes`` and ``missing``."""
+    table, account = staged.batch.table, staged.batch.account_id
+    scope = f"account_id = {literal(account)}" if table.per_account else "true"
+    before = f'SELECT count(*) AS before, count(*) FILTER ({scope}) AS in_scope FROM store."{table.name}"'
+    counts = rows(connection, before)[0]
+    connection.execute(staged.sql["changes"])
+    connection.execute(staged.sql["missing"])
+    return Diff(**counts, **rows(connection, DIFF)[0])
+
+
+def _guard(staged: Staged, diff: Diff, load: Load) -> None:
+    """Raises ``SnapshotRefused`` for a snapshot that is not plausible."""
+    check_contract(staged.batch, staged.partitions)
+    if not load.accept_shrink:
+        check_loss(staged.batch, staged.partitions, known=diff.in_scope, missing=diff.missing, new=diff.new)
+
+
+def _write(connection: Connection, staged: Staged, diff: Diff, load: Load) -> None:
+    """Closes and inserts versions, moves the watermarks, and writes rejected records and drift into the load log."""
+    if not staged.batch.table.complete:
+        connection.execute(staged.sql["freeze_last_seen"])
+    connection.execute(staged.sql["clear_last_seen"])
+    if diff.changed or diff.missing:
+        connection.execute(staged.sql["close_versions"])
+    reach("while loading")
+    if diff.changed:
+        connection.execute(staged.sql["insert_new_versions"])
+    if diff.new:
+        connection.execute(staged.sql["insert_new_keys"])
+    connection.execute(staged.sql["advance_watermarks"])
+    log_details(connection, load, staged.batch, staged.partitions)
+
+
+def _reconcile(connection: Connection, staged: Staged, diff: Diff) -> Counts:
+    """The counts of the load. Raises ``LoadMismatch`` when the table does not hold as many rows as they say."""
+    table = staged.batch.table
+    closed = diff.missing if table.complete else 0
+    expected = diff.before + diff.new - closed
+    actual = scalar(connection, f'SELECT count(*) FROM store."{table.name}"')
+    if actual != expected:
+        raise LoadMismatch(f"{table.name}: the table holds {actual} rows after the load, the counts say {expected}")
+    counts = _counts(staged)
+    unchanged = counts.unchanged + staged.rows.num_rows - diff.new - diff.changed
+    return replace(counts, inserted=diff.new, changed=diff.changed, unchanged=unchanged, closed=closed)
+
+
+def _counts(staged: Staged) -> Counts:
+    """The counts as far as no row has to be compared."""
+    partitions, stale = staged.partitions, staged.stale_records
+    return Counts(
+        fetched=sum(partition.fetched for partition in partitions) + stale,
+        unchanged=sum(p.fetched - p.rejected - p.duplicates for p in partitions if p.unchanged) + stale,
+        rejected=sum(partition.rejected for partition in partitions),
+        duplicates=sum(partition.duplicates for partition in partitions),
+    )
+
+
+def _drop_stale(connection: Connection, batch: Batch) -> tuple[list[Part], int]:
+    """The partitions that are not older than what is loaded, and the number of records in the others.
+
+    Raises ``SnapshotRefused`` when what is loaded is from the future: then a clock is wrong, the response is not late.
+    """
+    name = batch.table.name
+    query = "SELECT part, seen_at FROM ops.watermarks WHERE dataset = ? AND seen_at IS NOT NULL"
+    seen: dict[str, datetime] = dict(connection.execute(query, [name]).fetchall())
+    stale = [part for part in batch.parts if part.name in seen and part.requested_at < seen[part.name]]
+    if any(seen[part.name] > datetime.now(UTC) for part in stale):
+        raise SnapshotRefused(f"{name}: what is loaded is from the future; set this machine's clock right")
+    return [part for part in batch.parts if part not in stale], sum(part.fetched for part in stale)
+
+
+def _is_any_gone(connection: Connection, batch: Batch) -> bool:
+    """Whether current rows belong to a partition that the vendor does not list any more."""
+    if batch.requested is None:
+        return False
+    stored = connection.execute(f'SELECT DISTINCT part FROM store."{batch.table.name}"').fetchall()
+    return not {part for (part,) in stored} <= batch.requested
+
+
+def _rows_of(batch_rows: pa.Table, partitions: Sequence[Part]) -> pa.Table:
+    """The rows of those partitions that carry rows."""
+    wanted = {partition.name for partition in partitions if not partition.unchanged}
+    if set(batch_rows["part"].unique().to_pylist()) <= wanted:
+        return batch_rows
+    return batch_rows.filter(pc.is_in(batch_rows["part"], pa.array(wanted, pa.string())))
+
+
+def _deduplicate(table: Table, batch_rows: pa.Table, partitions: list[Part]) -> tuple[pa.Table, list[Part]]:
+    """The last row of each key; the others are counted as duplicates of their partition."""
+    numbered = batch_rows.select(list(table.key)).append_column("row", pa.array(np.arange(batch_rows.num_rows)))
+    last = numbered.group_by(list(table.key), use_threads=False).aggregate([("row", "max")])["row_max"]
+    if len(last) == batch_rows.num_rows:
+        return batch_rows, partitions
+    unique_rows = batch_rows.take(np.sort(last.to_numpy()))
+    before, after = _rows_by_partition(batch_rows), _rows_by_partition(unique_rows)
+    return unique_rows, [
+        part if part.unchanged else replace(part, duplicates=before.get(part.name, 0) - after.get(part.name, 0))
+        for part in partitions
+    ]
+
+
+def _rows_by_partition(batch_rows: pa.Table) -> dict[str, int]:
+    return {entry["values"]: entry["counts"] for entry in batch_rows["part"].value_counts().to_pylist()}
+
+
+def _partition_row(partition: Part) -> dict[str, object]:
+    """A row of ``partitions``; ``is_complete`` says that a current row it does not list has vanished."""
+    is_complete = partition.readable_keys and not partition.unchanged
+    return vars(partition) | {"part": partition.name, "is_complete": is_complete}
+
+
+def _placeholders(batch: Batch) -> dict[str, str]:
+    """What the ``$words`` in the SQL files of this package stand for."""
+    table = batch.table
+    account = f"s.account_id = {literal(batch.account_id)}" if table.per_account else "true"
+    return {
+        "table": table.name,
+        "full_snapshot": "true" if table.complete else "false",
+        "key": names(table.key),
+        "columns_i": names(table.business, "i"),
+        "columns_c": names(table.business, "c"),
+        "key_match": equal_keys(table, "i", "s"),
+        "key_match_e": equal_keys(table, "e", "c"),
+        "changed": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
+        "snapshot_at": f"TIMESTAMPTZ '{batch.asked_at.isoformat()}'" if batch.asked_at else "NULL::TIMESTAMPTZ",
+        "account_filter": account,
+        "partition_gone": _is_not_in("s.part", batch.requested),
+        "watermark_gone": _is_not_in("w.part", batch.requested),
+    }
+
+
+def _is_not_in(column: str, partitions: frozenset[str] | None) -> str:
+    """The condition that a partition is gone; false where it is not known which there are."""
+    if partitions is None:
+        return "false"
+    return f"NOT list_contains([{', '.join(literal(part) for part in sorted(partitions))}]::VARCHAR[], {column})"
