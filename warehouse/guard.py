@@ -40,4 +40,3 @@ def check_loss(batch: Batch, parts: Sequence[Part], *, known: int, missing: int,
 
 def _advice(name: str) -> str:
     return f"the table stays as it was. If it is right: smsonline sync {name} --accept-shrink"
-

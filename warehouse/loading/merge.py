@@ -41,11 +41,8 @@ PARTITIONS = pa.schema(
         ("duplicates", pa.int64()),
     ]
 )
-DIFF = """
-SELECT count(*) - count(current_rowid) AS new, count(current_rowid) AS changed,
-       (SELECT count(*) FROM missing) AS missing
-FROM changes
-"""
+
+COUNT_CHANGES = "SELECT count(*) - count(current_rowid) AS new, count(current_rowid) AS changed FROM changes"
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,7 @@ class Diff:
 
     before: int
     in_scope: int
+    frozen: int
     new: int
     changed: int
     missing: int
@@ -122,32 +120,26 @@ def _merge(connection: Connection, staged: Staged, load: Load) -> Counts:
 def _stage(connection: Connection, batch: Batch) -> Iterator[Staged]:
     """Drops stale partitions and duplicate rows, and registers the rest for SQL."""
     fresh, stale_records = _drop_stale(connection, batch)
-    unique_rows, partitions = _deduplicate(batch.table, _rows_of(batch.rows, fresh), fresh)
     is_noop = bool(fresh) and all(partition.unchanged for partition in fresh) and not _is_any_gone(connection, batch)
-    registered = {
-        "staging": unique_rows,
-        "rejected_keys": batch.protected,
-        "partitions": pa.Table.from_pylist([_partition_row(partition) for partition in partitions], PARTITIONS),
-    }
-    for name, relation in registered.items():
-        connection.register(name, relation)
     try:
+        unique_rows, partitions = _deduplicate(connection, batch.table, _rows_of(batch.rows, fresh), fresh)
+        connection.register("rejected_keys", batch.protected)
+        connection.register("partitions", pa.Table.from_pylist([_partition_row(p) for p in partitions], PARTITIONS))
         sql = render_all("loading/sql/merge", **_placeholders(batch))
         yield Staged(batch, partitions, unique_rows, stale_records, is_noop, sql)
     finally:
-        for name in registered:
-            connection.unregister(name)
+        for relation in ("staging", "rejected_keys", "partitions"):
+            connection.unregister(relation)
 
 
 def _diff(connection: Connection, staged: Staged) -> Diff:
     """Compares with the current rows: fills the temporary tables ``changes`` and ``missing``."""
-    table, account = staged.batch.table, staged.batch.account_id
-    scope = f"account_id = {literal(account)}" if table.per_account else "true"
-    before = f'SELECT count(*) AS before, count(*) FILTER ({scope}) AS in_scope FROM store."{table.name}"'
-    counts = rows(connection, before)[0]
+    (before,) = rows(connection, staged.sql["count_current"])
     connection.execute(staged.sql["changes"])
-    connection.execute(staged.sql["missing"])
-    return Diff(**counts, **rows(connection, DIFF)[0])
+    (compared,) = rows(connection, COUNT_CHANGES)
+    is_any_missing = staged.rows.num_rows - compared["new"] < before["before"]
+    connection.execute(staged.sql["missing"] + ("" if is_any_missing else "LIMIT 0"))  # spares the joins
+    return Diff(**before, **compared, missing=scalar(connection, "SELECT count(*) FROM missing"))
 
 
 def _guard(staged: Staged, diff: Diff, load: Load) -> None:
@@ -161,7 +153,8 @@ def _write(connection: Connection, staged: Staged, diff: Diff, load: Load) -> No
     """Closes and inserts versions, moves the watermarks, and writes rejected records and drift into the load log."""
     if not staged.batch.table.complete:
         connection.execute(staged.sql["freeze_last_seen"])
-    connection.execute(staged.sql["clear_last_seen"])
+    if diff.frozen or not staged.batch.table.complete:
+        connection.execute(staged.sql["clear_last_seen"])
     if diff.changed or diff.missing:
         connection.execute(staged.sql["close_versions"])
     reach("while loading")
@@ -227,13 +220,20 @@ def _rows_of(batch_rows: pa.Table, partitions: Sequence[Part]) -> pa.Table:
     return batch_rows.filter(pc.is_in(batch_rows["part"], pa.array(wanted, pa.string())))
 
 
-def _deduplicate(table: Table, batch_rows: pa.Table, partitions: list[Part]) -> tuple[pa.Table, list[Part]]:
-    """The last row of each key; the others are counted as duplicates of their partition."""
-    numbered = batch_rows.select(list(table.key)).append_column("row", pa.array(np.arange(batch_rows.num_rows)))
-    last = numbered.group_by(list(table.key), use_threads=False).aggregate([("row", "max")])["row_max"]
-    if len(last) == batch_rows.num_rows:
+def _deduplicate(
+    connection: Connection, table: Table, batch_rows: pa.Table, partitions: list[Part]
+) -> tuple[pa.Table, list[Part]]:
+    """Registers the last row of each key as ``staging``; the others are counted as duplicates of their partition."""
+    numbered = batch_rows.append_column("row_number", pa.array(np.arange(batch_rows.num_rows)))
+    connection.register("staging", numbered)
+    key = names(table.key)
+    if scalar(connection, f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM staging)") == batch_rows.num_rows:
         return batch_rows, partitions
-    unique_rows = batch_rows.take(np.sort(last.to_numpy()))
+    last = connection.execute(
+        f"SELECT max(row_number) AS row_number FROM staging GROUP BY {key} ORDER BY 1"
+    ).fetchnumpy()
+    unique_rows = numbered.take(last["row_number"])
+    connection.register("staging", unique_rows)
     before, after = _rows_by_partition(batch_rows), _rows_by_partition(unique_rows)
     return unique_rows, [
         part if part.unchanged else replace(part, duplicates=before.get(part.name, 0) - after.get(part.name, 0))
@@ -260,9 +260,8 @@ def _placeholders(batch: Batch) -> dict[str, str]:
         "full_snapshot": "true" if table.complete else "false",
         "key": names(table.key),
         "columns_i": names(table.business, "i"),
-        "columns_c": names(table.business, "c"),
         "key_match": equal_keys(table, "i", "s"),
-        "key_match_e": equal_keys(table, "e", "c"),
+        "key_match_e": equal_keys(table, "e", "i"),
         "changed": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
         "snapshot_at": f"TIMESTAMPTZ '{batch.asked_at.isoformat()}'" if batch.asked_at else "NULL::TIMESTAMPTZ",
         "account_filter": account,

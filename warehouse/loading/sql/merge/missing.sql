@@ -8,4 +8,4 @@ LEFT JOIN ops.watermarks w ON w.dataset = '$table' AND w.part = s.part
 WHERE $account_filter
   AND (p.is_complete OR (p.part IS NULL AND $partition_gone AND w.seen_at <= newest.at))
   AND NOT EXISTS (SELECT 1 FROM staging i WHERE $key_match)
-  AND NOT EXISTS (SELECT 1 FROM rejected_keys i WHERE $key_match);
+  AND NOT EXISTS (SELECT 1 FROM rejected_keys i WHERE $key_match)
