@@ -1,7 +1,7 @@
 """Opens the DuckDB file late, for a short time, and always closes it.
 
-One process writes at a time and excludes readers meanwhile (DuckDB's rule), so a busy file is waited for, within
-bounds, and only then reported with the process that holds it.
+One process writes at a time and excludes readers meanwhile (DuckDB's rule), so a locked file is waited for, within
+bounds, and only then reported with the process that holds the lock.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
-from warehouse.instance import Instance, Opener, Reader
+from warehouse.instance import Instance, close_quietly
 from warehouse.turns import turn
 
 LOCK_WAIT_SECONDS = 60.0
-FIRST_PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 1.0
+MIN_PAUSE_SECONDS = 0.02
+MAX_PAUSE_SECONDS = 1.0
 HEADER_BYTES = 3 * 4096
-# By another process; or by somebody in this one who did not come through here.
+# About twenty loads that changed nothing: their rows in the load log stay in the write-ahead log beside the file.
+MAX_WAL_BYTES = 16_384
+SQLITE_MAGIC = b"SQLite format 3\0"
+# Locked by another process; or opened in this one without ``opened``.
 LOCKED = ("Could not set lock", "Unique file handle conflict")
 NOT_DUCKDB = "not a valid DuckDB database file"
-# How DuckDB tells of a disk that is full or a folder that may not be written, whatever class of error it picks.
+# What DuckDB reports for a full disk or a read-only folder, whatever class the error has.
 FAILED_WRITES = ("Could not write file", "Could not remove file", "Failed to create checkpoint", "has been invalidated")
-# What stands behind it, and what helps.
-CAUSES = {
+# The cause as the operating system names it, and what to do.
+REMEDIES = {
     "No space left": "make room, or move the warehouse with SMSONLINE_WAREHOUSE",
     "File too large": "raise the limit on file sizes (ulimit -f), or move the warehouse with SMSONLINE_WAREHOUSE",
     "Permission denied": "let this user write there, or move the warehouse with SMSONLINE_WAREHOUSE",
     "Read-only file system": "move the warehouse with SMSONLINE_WAREHOUSE",
     "Is a directory": "SMSONLINE_WAREHOUSE must name a file",
 }
-# About twenty loads that changed nothing: their books stay in the write-ahead log beside the file.
-LONGEST_LOG_BYTES = 16_384
-SQLITE = b"SQLite format 3\0"
-# DuckDB calls a database after its file, up to the first dot. One called like a schema makes every `sms.countries`
+# DuckDB names a database after its file, up to the first dot. One named like a schema makes every `sms.countries`
 # ambiguous, and publishing needs `copy` for itself. Its own names it changes, but only in small letters.
-RENAMED = frozenset({"main", "temp", "system"})
-TAKEN = RENAMED | {"sms", "marts", "ops", "raw", "store", "topups", "copy", "information_schema", "pg_catalog"}
-INTERRUPTED = "Query interrupted"
+RENAMED_BY_DUCKDB = frozenset({"main", "temp", "system"})
+RESERVED_NAMES = RENAMED_BY_DUCKDB | {"sms", "marts", "ops", "raw", "store", "topups", "copy"}
+RESERVED_NAMES |= {"information_schema", "pg_catalog"}
 
 
 @contextmanager
@@ -57,38 +57,48 @@ def opened(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file at ``path``, closed on every way out.
 
-    With an ``instance`` what was started to write the file runs on, unless there is an error. Raises
-    ``WarehouseLocked`` after ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
+    A given ``instance`` runs on afterwards, unless there is an error. Raises ``WarehouseLocked`` after
+    ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
     """
-    _refuse_name(path)
-    with turn(path, alone=not read_only, wait_seconds=wait_seconds) as first:
-        if first and _is_sqlite(path):
+    _refuse_reserved_name(path)
+    with turn(path, exclusive=not read_only, wait_seconds=wait_seconds) as is_only_user:
+        if is_only_user and _is_sqlite(path):
             raise NotAWarehouse(_other_format(path))
         if read_only:
-            yield from _session(path, Reader(), wait_seconds, sleep)
+            yield from _read_session(path, wait_seconds, sleep)
         else:
-            _make_folder(path)
-            yield from _session(path, instance or Instance(), wait_seconds, sleep, keep=instance is not None)
+            yield from _write_session(path, instance, wait_seconds, sleep)
 
 
-def _session(
-    path: Path, opener: Opener, wait_seconds: float, sleep: Callable[[float], None], *, keep: bool = False
+def _read_session(
+    path: Path, wait_seconds: float, sleep: Callable[[float], None]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = _connect(path, opener, wait_seconds, sleep)
-    stop = True
+    connection = _wait_for_lock(path, lambda: _connect_read_only(path), wait_seconds, sleep)
     try:
-        yield connection
-        if not isinstance(opener, Reader):
-            _checkpoint(connection, path)
-        stop = not keep
-    except duckdb.Error as error:
-        raise _translated(error, path) from error
-    except RuntimeError as error:
-        if INTERRUPTED in str(error):  # DuckDB's word for Ctrl-C
-            raise KeyboardInterrupt from error
-        raise
+        with _typed_errors(path):
+            yield connection
     finally:
-        opener.close(connection, stop=stop)
+        close_quietly(connection)
+
+
+def _write_session(
+    path: Path, given: Instance | None, wait_seconds: float, sleep: Callable[[float], None]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    _make_folder(path)
+    writer = given or Instance()
+    connection = _wait_for_lock(path, lambda: _attach(writer, path), wait_seconds, sleep)
+    is_complete = False
+    try:
+        with _typed_errors(path):
+            yield connection
+            _checkpoint(connection, path)
+        is_complete = True
+    finally:
+        close_quietly(connection)
+        if given and is_complete:
+            given.detach()
+        else:
+            writer.stop()
 
 
 @contextmanager
@@ -101,43 +111,58 @@ def unoptimised(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("PRAGMA enable_optimizer")
 
 
+def _connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(path), read_only=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _attach(writer: Instance, path: Path) -> duckdb.DuckDBPyConnection:
+    """Attaches the file; replaces one that is only the beginning of a DuckDB file, left by a full disk."""
+    try:
+        return writer.attach(path)
+    except duckdb.Error as error:
+        if _is_lock(error) or not _is_incomplete_file(path):
+            raise
+        path.unlink()  # DuckDB had the lock, so nobody else is creating the file
+        return writer.attach(path)
+
+
+def _wait_for_lock(
+    path: Path,
+    connect: Callable[[], duckdb.DuckDBPyConnection],
+    wait_seconds: float,
+    sleep: Callable[[float], None],
+) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait_seconds
+    pause = MIN_PAUSE_SECONDS
+    while True:
+        try:
+            return connect()
+        except duckdb.Error as error:
+            if not _is_lock(error) or time.monotonic() + pause > deadline:
+                raise _to_warehouse_error(error, path) from error
+        sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+        pause = min(pause * 2, MAX_PAUSE_SECONDS)
+
+
 def _checkpoint(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Writes the log into the file, unless it is so short that rewriting tables costs more than reading it again."""
     log = path.with_name(f"{path.name}.wal")
-    if log.exists() and log.stat().st_size > LONGEST_LOG_BYTES:
+    if log.exists() and log.stat().st_size > MAX_WAL_BYTES:
         connection.execute("CHECKPOINT")
 
 
-def _connect(
-    path: Path, opener: Opener, wait_seconds: float, sleep: Callable[[float], None]
-) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait_seconds
-    pause = FIRST_PAUSE_SECONDS
-    cleared = False
-    while True:
-        try:
-            return opener.open(path)
-        except duckdb.Error as error:
-            if not (isinstance(opener, Reader) or _is_lock(error) or cleared) and _is_stillborn(path):
-                path.unlink()
-                cleared = True  # once: the disk may be full still
-                continue
-            if not _is_lock(error) or time.monotonic() + pause > deadline:
-                raise _translated(error, path) from error
-        sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-def _refuse_name(path: Path) -> None:
+def _refuse_reserved_name(path: Path) -> None:
     name = path.name.lstrip(".").split(".")[0]
-    if name.lower() in TAKEN and name not in RENAMED:
+    if name.lower() in RESERVED_NAMES and name not in RENAMED_BY_DUCKDB:
         raise NotAWarehouse(
             f"{path} cannot be called {name}, which names a part of it: set SMSONLINE_WAREHOUSE to another"
         )
 
 
-def _is_stillborn(path: Path) -> bool:
-    """Whether a disk was full before DuckDB had written its headers. Nobody makes the file now: its lock was ours."""
+def _is_incomplete_file(path: Path) -> bool:
+    """Whether the file is empty or a DuckDB header that was not written to the end."""
     if not path.is_file() or path.stat().st_size >= HEADER_BYTES:
         return False
     content = path.read_bytes()
@@ -145,16 +170,12 @@ def _is_stillborn(path: Path) -> bool:
 
 
 def _is_sqlite(path: Path) -> bool:
-    """DuckDB would look for an extension on the network to read one."""
+    """DuckDB would search the network for an extension that reads one."""
     try:
         with path.open("rb") as file:
-            return file.read(len(SQLITE)) == SQLITE
-    except OSError:  # told by DuckDB in its own way
+            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except OSError:  # DuckDB reports it
         return False
-
-
-def _other_format(path: Path) -> str:
-    return f"{path} is not a DuckDB file that this version reads: set SMSONLINE_WAREHOUSE to another"
 
 
 def _make_folder(path: Path) -> None:
@@ -164,12 +185,29 @@ def _make_folder(path: Path) -> None:
         raise WarehouseUnwritable(f"cannot make the folder {path.parent}: {error.strerror}") from error
 
 
+@contextmanager
+def _typed_errors(path: Path) -> Iterator[None]:
+    """Turns DuckDB's errors about the file into the typed ones, and its report of Ctrl-C into ``KeyboardInterrupt``."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _to_warehouse_error(error, path) from error
+    except RuntimeError as error:
+        if "Query interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _other_format(path: Path) -> str:
+    return f"{path} is not a DuckDB file that this version reads: set SMSONLINE_WAREHOUSE to another"
+
+
 def _is_lock(error: duckdb.Error) -> bool:
-    return any(sign in str(error) for sign in LOCKED)
+    return any(text in str(error) for text in LOCKED)
 
 
-def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Error:
-    """The typed error for what DuckDB says in words; a query's own error (wrong SQL) stays as it is."""
+def _to_warehouse_error(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Error:
+    """The typed error for DuckDB's text; a query's own error (wrong SQL) stays as it is."""
     text = str(error)
     if _is_lock(error):
         holder = re.search(r"held in (.+? \(PID \d+\))", text)
@@ -179,8 +217,8 @@ def _translated(error: duckdb.Error, path: Path) -> WarehouseError | duckdb.Erro
         return NotAWarehouse(_other_format(path))
     if "does not exist" in text and isinstance(error, duckdb.IOException):
         return NotAWarehouse(f"{path} does not exist yet: run smsonline sync first")
-    if isinstance(error, duckdb.IOException) or any(sign in text for sign in FAILED_WRITES):
-        cause = next((f"{cause}; {advice}" for cause, advice in CAUSES.items() if cause in text), None)
+    if isinstance(error, duckdb.IOException) or any(failure in text for failure in FAILED_WRITES):
+        cause = next((f"{cause}; {remedy}" for cause, remedy in REMEDIES.items() if cause in text), None)
         return WarehouseUnwritable(f"{path} cannot be used: {cause or text.splitlines()[0]}")
     if "read-only mode" in text:
         return WarehouseUnwritable(f"{path} was opened for reading only")
