@@ -26,8 +26,9 @@ from warehouse.batch import Load, Outcome, Watermarks
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
 from warehouse.instance import Instance
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.publish import is_published, publish
+from warehouse.schema.definitions import sync_schema
 from warehouse.tables import Table
 
 log = logging.getLogger("smsonline.sync")
@@ -113,7 +114,7 @@ class DataPath:
         """Brings the file up to date, while the first answers are on their way; what it holds of ``names``."""
         with opened(self.warehouse, instance=self._instance) as connection:
             migrate(connection)
-            shape(connection, self._tables())
+            sync_schema(connection, self._tables())
             self.unpublished = not is_published(connection, self.warehouse)
             return {name: books.watermarks(connection, name) for name in names}
 

@@ -24,7 +24,8 @@ from assets.datasets import DATASETS, STATISTICS
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
 from warehouse.loading.merge import load_batch
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 YEAR = 35_040
 KEYS, CHANGED = 10_000, 100
@@ -95,7 +96,7 @@ def measure(folder: Path, snapshots: int) -> Growth:
             connection.execute("SET threads = 1")  # faster on snapshots of this size, and changes nothing in the file
             if not first:
                 migrate(connection)
-                shape(connection, [dataset.table for dataset in DATASETS.values()])
+                sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
             for number in range(first, min(first + PER_DAY, snapshots)):
                 vendor.change()
                 at = START + timedelta(minutes=15 * number)

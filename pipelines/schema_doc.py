@@ -9,9 +9,9 @@ import duckdb
 
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from warehouse.comments import HISTORY, describe
 from warehouse.mart_views import marts
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import HISTORY_COLUMNS, sync_schema
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -55,8 +55,7 @@ def schema_markdown() -> str:
         connection.execute("SET TimeZone = 'UTC'")
         migrate(connection)
         tables = [dataset.table for dataset in DATASETS.values()]
-        shape(connection, tables)
-        describe(connection, tables)
+        sync_schema(connection, tables, with_comments=True)
         lines = [HEAD, *_sms(connection), *_marts(connection)]
         for schema, title in (("topups", "the ledger of payments"), ("ops", "the books"), ("raw", "the answers")):
             lines += [f"## {schema}: {title}\n", *_relations(connection, schema)]
@@ -66,9 +65,11 @@ def schema_markdown() -> str:
 def _sms(connection: Connection) -> Iterator[str]:
     yield "## sms: what the vendor says\n"
     yield SMS
-    columns = {name: row for row in _columns(connection, "sms", "statistics_history") if (name := row[0]) in HISTORY}
+    columns = {
+        name: row for row in _columns(connection, "sms", "statistics_history") if (name := row[0]) in HISTORY_COLUMNS
+    }
     only = dict.fromkeys(("valid_from", "valid_to"), " (only `_history`)")
-    yield _table([(name, columns[name][1], columns[name][2] + only.get(name, "")) for name in HISTORY])
+    yield _table([(name, columns[name][1], columns[name][2] + only.get(name, "")) for name in HISTORY_COLUMNS])
     for dataset in DATASETS.values():
         yield from _dataset(connection, dataset)
 
@@ -79,7 +80,7 @@ def _dataset(connection: Connection, dataset: Dataset) -> Iterator[str]:
     cadence = "once a day" if every == 1440 else "every hour" if every == 60 else f"every {every} minutes"
     yield f"{dataset.doc} Pulled {cadence}.{'' if dataset.complete else ' Rows that the list leaves out stay.'}\n"
     yield _key(dataset.key)
-    rows = [row for row in _columns(connection, "sms", dataset.name) if row[0] not in HISTORY]
+    rows = [row for row in _columns(connection, "sms", dataset.name) if row[0] not in HISTORY_COLUMNS]
     yield _table(rows, dataset.key)
 
 

@@ -22,11 +22,15 @@ from warehouse.export_folder import refuse_foreign, replaced
 from warehouse.export_manifest import files_of, read_manifest, write_manifest
 from warehouse.export_tables import sources, write_table
 from warehouse.migrate import migrations
-from warehouse.sql_files import first_row, sql
+from warehouse.sql_files import first_row, rows, sql
 
 Connection = duckdb.DuckDBPyConnection
 
-BOOKS = "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name IN ('watermarks', 'shape')"
+# The second was the name of the third up to schema 2.
+OPS_TABLES = """
+SELECT table_name FROM duckdb_tables()
+WHERE schema_name = 'ops' AND table_name IN ('watermarks', 'shape', 'schema_fingerprint')
+"""
 
 
 @dataclass(frozen=True)
@@ -49,25 +53,27 @@ def export(analytics: Path, folder: Path) -> Export:
     old = folder.resolve()
     refuse_foreign(old)
     with opened(analytics, read_only=True) as connection:
-        _refuse_empty(connection, analytics)
+        fingerprint_table = _require_data(connection, analytics)
         connection.execute("SET threads = 1")  # one file per day, and a core left for a sync
         connection.execute("BEGIN")  # one now() for all tables
         with replaced(folder) as work:
             before, tables = read_manifest(old), []
-            for source in sources(connection):
-                with _clear_errors(folder, source.name):
-                    tables.append(write_table(connection, source, work, old, before))
-            about, exported_at = _about(connection, analytics)
-            manifest = write_manifest(work, tables, exported_at, about, _watermarks(connection))
+            for table in sources(connection):
+                with _clear_errors(folder, table.name):
+                    tables.append(write_table(connection, table, work, old, before))
+            source, exported_at = _source(connection, analytics, fingerprint_table)
+            manifest = write_manifest(work, tables, exported_at, source, _watermarks(connection))
     known = {file.path for file in files_of(before) if file.content}
     return Export(folder, manifest, sum(file.path in known for table in tables for file in table.files))
 
 
-def _refuse_empty(connection: Connection, analytics: Path) -> None:
-    if len(connection.execute(BOOKS).fetchall()) < 2 or not first_row(
-        connection, "SELECT 1 FROM ops.watermarks LIMIT 1"
-    ):
+def _require_data(connection: Connection, analytics: Path) -> str:
+    """The name of the table with the fingerprint of the schema. Raises ``NotAWarehouse`` for a copy without data."""
+    tables = {table for (table,) in connection.execute(OPS_TABLES).fetchall()}
+    if len(tables) < 2 or not first_row(connection, "SELECT 1 FROM ops.watermarks LIMIT 1"):
         raise NotAWarehouse(f"{analytics} holds nothing yet: run smsonline sync first")
+    (fingerprint_table,) = tables - {"watermarks"}
+    return str(fingerprint_table)
 
 
 @contextmanager
@@ -82,18 +88,18 @@ def _clear_errors(folder: Path, table: str) -> Iterator[None]:
         raise WarehouseError(f"{table} cannot be read, nothing was exported: {line}") from error
 
 
-def _about(connection: Connection, analytics: Path) -> tuple[dict[str, Any], datetime]:
-    """Where the rows come from, and the instant that the marts' ``now()`` was."""
-    facts = connection.execute("SELECT max(fingerprint), epoch_us(now()), version() FROM ops.shape").fetchall()
-    fingerprint, now_us, duckdb_version = facts[0]
-    about = {
+def _source(connection: Connection, analytics: Path, fingerprint_table: str) -> tuple[dict[str, Any], datetime]:
+    """Where the rows come from, and the time that ``now()`` was in the marts."""
+    query = f"SELECT max(fingerprint) AS shape, now() AS exported_at, version() AS duckdb FROM ops.{fingerprint_table}"
+    (facts,) = rows(connection, query)
+    source = {
         "file": analytics.name,
         "published_at": datetime.fromtimestamp(analytics.stat().st_mtime, UTC).isoformat(),
         "schema_version": migrations()[-1][0],
-        "shape": fingerprint,
-        "duckdb": duckdb_version,
+        "shape": facts["shape"],
+        "duckdb": facts["duckdb"],
     }
-    return about, datetime.fromtimestamp(now_us / 1e6, UTC)
+    return source, facts["exported_at"].astimezone(UTC)
 
 
 def _watermarks(connection: Connection) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ A head has three paragraphs: what the mart is and what one row of it is, its col
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +14,11 @@ from graphlib import TopologicalSorter
 from importlib import resources
 from string import Template
 
-from warehouse.mart_days import STORED_DAYS
+from warehouse.schema.system_tables import comment_statements
 from warehouse.sql_files import literal, sql
-from warehouse.tables import Table, comments
+from warehouse.tables import Table
 
-BOOKS = """
-CREATE TABLE IF NOT EXISTS ops.datasets (dataset VARCHAR, cadence_seconds BIGINT, stale_after_seconds BIGINT);
-CREATE TABLE IF NOT EXISTS ops.copied (published_at TIMESTAMPTZ);
-DELETE FROM ops.datasets
-"""
+DAILY_MART, DAILY_MACRO = "success_rates_daily", "success_rates_by_day"
 COLUMN = re.compile(r"([a-z_0-9]+(?:, [a-z_0-9]+)*): (.+)")
 
 
@@ -46,16 +43,36 @@ def marts() -> Mapping[str, Mart]:
     """Every mart by its name, each after those that it reads."""
     folder = resources.files("warehouse").joinpath("marts")
     files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
-    found = {file.name[:-4]: _parsed(file.name[:-4], file.read_text("utf-8")) for file in files}
-    reads = {name: {each for each in _words("marts", found[name].query) if each in found} for name in sorted(found)}
-    return {name: found[name] for name in TopologicalSorter(reads).static_order()}
+    parsed = {file.name[:-4]: _parse(file.name[:-4], file.read_text("utf-8")) for file in files}
+    reads = {name: set(_references("marts", parsed[name].query)) & parsed.keys() for name in sorted(parsed)}
+    return {name: parsed[name] for name in TopologicalSorter(reads).static_order()}
 
 
 def mart_statements(tables: Sequence[Table]) -> list[str]:
     """DDL for what the marts rest on, and each mart; ``tables`` are those of all datasets."""
-    statements = [BOOKS, *(_declared(table) for table in tables), STORED_DAYS, *_macros().values()]
-    views = [f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_filled(mart, tables)}' for mart in marts().values()]
+    statements = ["DELETE FROM ops.datasets", *(_dataset_row(table) for table in tables), _materialized_days()]
+    statements += _macros().values()
+    views = [f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_render(mart, tables)}' for mart in marts().values()]
     return statements + views
+
+
+def daily_mart_definition() -> str:
+    """Fingerprint of how the days of ``marts.success_rates_daily`` are computed."""
+    return hashlib.sha256(_macros()[DAILY_MACRO].encode()).hexdigest()[:16]
+
+
+def _materialized_days() -> str:
+    """DDL for the stored days of that mart (see ``materialized_days``); days of another definition are deleted."""
+    return f"""
+DELETE FROM ops.materialized_marts WHERE mart = '{DAILY_MART}' AND definition <> '{daily_mart_definition()}';
+CREATE TABLE IF NOT EXISTS store.{DAILY_MART} (
+    day DATE, country_code VARCHAR, country VARCHAR, carrier VARCHAR, service_code VARCHAR, service VARCHAR,
+    success_rate DOUBLE, lowest_rate DOUBLE, highest_rate DOUBLE, last_rate DOUBLE, attempts BIGINT,
+    in_force_seconds DOUBLE, versions BIGINT
+);
+DELETE FROM store.{DAILY_MART}
+WHERE NOT EXISTS (SELECT 1 FROM ops.materialized_marts WHERE mart = '{DAILY_MART}')
+"""
 
 
 def mart_comments() -> list[str]:
@@ -63,29 +80,31 @@ def mart_comments() -> list[str]:
     statements = []
     for mart in marts().values():
         statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {literal(mart.summary)}')
-        statements += comments(f'marts."{mart.name}"', mart.columns)
+        statements += comment_statements(f'marts."{mart.name}"', mart.columns)
     return statements
 
 
 def datasets_read(mart: Mart, tables: Sequence[Table]) -> list[str]:
     """Names of the datasets that ``mart`` reads, itself or by way of other marts and macros, sorted."""
-    text, seen = _filled(mart, tables), {mart.name}
-    while new := set(_words("marts", text)) - seen:
+    text, seen = _render(mart, tables), {mart.name}
+    while new := set(_references("marts", text)) - seen:
         seen |= new
         text += " ".join(marts()[name].query if name in marts() else _macros()[name] for name in sorted(new))
-    relations = {re.sub("_(history|as_of|closed)$", "", name) for name in _words("sms", text) + _words("store", text)}
+    relations = {
+        re.sub("_(history|as_of|expired)$", "", name) for name in _references("sms", text) + _references("store", text)
+    }
     return sorted(relations & {table.name for table in tables})
 
 
 @cache
 def _macros() -> Mapping[str, str]:
     """The statement of every macro by its name, each after those that it uses."""
-    lines = f"{sql('mart_macros')};\n{sql('mart_days')}".splitlines()
+    lines = sql("mart_macros").splitlines()
     statements = "\n".join(line for line in lines if not line.startswith("--")).split(";")
-    return {_words("marts", statement)[0]: statement.strip() for statement in statements if statement.strip()}
+    return {_references("marts", statement)[0]: statement.strip() for statement in statements if statement.strip()}
 
 
-def _parsed(name: str, text: str) -> Mart:
+def _parse(name: str, text: str) -> Mart:
     lines = text.splitlines()
     head = [line for line in lines if line.startswith("--")]
     body = "\n".join(lines[len(head) :])
@@ -101,7 +120,7 @@ def _parsed(name: str, text: str) -> Mart:
     return Mart(name, summary, tuple(key.split(", ")), columns, "\n\n".join(paragraphs[2:]), body)
 
 
-def _filled(mart: Mart, tables: Iterable[Table]) -> str:
+def _render(mart: Mart, tables: Iterable[Table]) -> str:
     counts = [
         f"SELECT '{table.name}' AS dataset, {'account_id' if table.per_account else 'NULL::VARCHAR AS account_id'}, "
         f'count(*) AS rows FROM store."{table.name}"' + (" GROUP BY account_id" if table.per_account else "")
@@ -110,9 +129,9 @@ def _filled(mart: Mart, tables: Iterable[Table]) -> str:
     return Template(mart.query).substitute(row_counts=" UNION ALL ".join(counts))
 
 
-def _declared(table: Table) -> str:
+def _dataset_row(table: Table) -> str:
     return f"INSERT INTO ops.datasets VALUES ('{table.name}', {table.cadence_seconds}, {table.stale_after_seconds})"
 
 
-def _words(schema: str, text: str) -> list[str]:
+def _references(schema: str, text: str) -> list[str]:
     return re.findall(rf'\b{schema}\."?(\w+)', text)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from warehouse.migrate import schema_version
+from warehouse.schema.system_tables import EVENTS, PAYMENTS
 from warehouse.sql_files import first_row, transaction
 from warehouse.tables import Column
 
@@ -30,46 +31,7 @@ SHOWN = {
     "events": ('seq, "at", kind, from_state, to_state', "seq"),
 }
 
-_PAYMENTS = """
-payment_id          VARCHAR      The ledger's own id, made before anything was asked for.
-account_id          VARCHAR      Whose payment it is.
-state               VARCHAR      Where it stands, as in topups/states.py.
-exception           VARCHAR      What is unusual about it; none, mostly.
-amount_cents        BIGINT       What was asked for, US cents.
-vendor_amount_cents BIGINT       What the vendor made of it, US cents.
-rail                VARCHAR      The way to pay; for a payment of somebody else the vendor's word for it.
-currency            VARCHAR      The coin of a wallet payment; empty for an invoice.
-network             VARCHAR      The network of a wallet payment; empty for an invoice.
-decision_id         VARCHAR      The decision it came from.
-vendor_payment_id   VARCHAR      The vendor's id, as in sms.invoices.
-vendor_status       VARCHAR      The vendor's last word on it.
-created_at          TIMESTAMPTZ  When the ledger first knew of it, UTC.
-counted_at          TIMESTAMPTZ  Since when it counts against the limits, UTC.
-state_since         TIMESTAMPTZ  When it came into its present state, UTC; one of somebody else: was seen paid.
-sending_at          TIMESTAMPTZ  When the request was about to be sent, UTC; null for one that was never sent.
-ends_at             TIMESTAMPTZ  When the vendor's payment page closes, UTC.
-slot_freed_at       TIMESTAMPTZ  When it no longer blocked the next payment, UTC.
-approved_at         TIMESTAMPTZ  When a person agreed, UTC.
-credited_at         TIMESTAMPTZ  When the balance showed it, UTC.
-why                 VARCHAR      The facts of the decision.
-detail              VARCHAR      The last thing to be said about it.
-"""
-_EVENTS = """
-seq        BIGINT       Its number, without gaps.
-at         TIMESTAMPTZ  When it happened, UTC.
-account_id VARCHAR      Whose; an asterisk stands for all accounts.
-payment_id VARCHAR      Null where it concerns the account: a pause, a count of failures.
-kind       VARCHAR      What happened.
-from_state VARCHAR      The state before, where it changed.
-to_state   VARCHAR      The state after, where it changed.
-"""
-
-
-def _columns(lines: str) -> tuple[Column, ...]:
-    return tuple(Column(*line.split(maxsplit=2)) for line in lines.strip().splitlines())
-
-
-TABLES: Mapping[str, tuple[Column, ...]] = {"payments": _columns(_PAYMENTS), "events": _columns(_EVENTS)}
+TABLES: Mapping[str, tuple[Column, ...]] = {"payments": PAYMENTS.columns, "events": EVENTS.columns}
 
 
 class Mark(NamedTuple):
@@ -96,9 +58,11 @@ class Delta:
 
 def mark_of(connection: Connection) -> Mark:
     """What the mirror holds. Raises ``NotAWarehouse`` for a file of another program."""
-    if schema_version(connection) < FIRST_SCHEMA:
+    version = schema_version(connection)
+    if version < FIRST_SCHEMA:
         return Mark()
-    row = first_row(connection, "SELECT seq, hash FROM ops.mirrored")
+    table = "ops.mirrored" if version == FIRST_SCHEMA else "ops.ledger_offset"  # its name before it is migrated
+    row = first_row(connection, f"SELECT seq, hash FROM {table}")
     return Mark(*row) if row else Mark()
 
 
@@ -117,8 +81,8 @@ def write(connection: Connection, delta: Delta) -> bool:
             connection.execute("DELETE FROM topups.payments WHERE payment_id IN (SELECT unnest(?))", [replaced])
         for table, rows in (("payments", delta.payments), ("events", delta.events)):
             _insert(connection, table, rows)
-        connection.execute("DELETE FROM ops.mirrored")
-        connection.execute("INSERT INTO ops.mirrored VALUES (?, ?)", [*delta.upto])
+        connection.execute("DELETE FROM ops.ledger_offset")
+        connection.execute("INSERT INTO ops.ledger_offset VALUES (?, ?)", [*delta.upto])
     return True
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import msgspec
@@ -15,17 +14,16 @@ import pyarrow as pa
 
 from warehouse.connection import opened
 from warehouse.landing import stored_body
-from warehouse.migrate import migrate, shape
-from warehouse.sql_files import current_database, literal, sql, transaction
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
+from warehouse.sql_files import current_database, literal, rows, sql, transaction
 from warehouse.tables import Table
 
 Connection = duckdb.DuckDBPyConnection
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 KEPT = """
-SELECT r.response_id, r.run_id, r.account_id, r.endpoint, r.params, epoch_us(r.requested_at) AS requested_at,
-       r.body_sha256, l.load_id, epoch_us(l.started_at) AS started_at, l.status,
+SELECT r.response_id, r.run_id, r.account_id, r.endpoint, r.params, r.requested_at,
+       r.body_sha256, l.load_id, l.started_at, l.status,
        coalesce(l.accept_shrink, false) AS accept_shrink
 FROM raw.requests r JOIN ops.loads l ON l.run_id = r.run_id AND l.account_id = r.account_id AND l.dataset = ?
 WHERE list_contains(?, r.endpoint)
@@ -66,11 +64,9 @@ class Rebuild:
     def kept(self, dataset: str, endpoints: Sequence[str]) -> list[Kept]:
         """The raw responses of every load of ``dataset``, in the order of the loads."""
         self.connection.execute(f'USE "{self._main}"')
-        found = self.connection.execute(KEPT, [dataset, list(endpoints)])
-        names = [column[0] for column in found.description or ()]
-        rows = found.fetchall()
+        stored = rows(self.connection, KEPT, [dataset, list(endpoints)])
         self.connection.execute("USE rebuilt")
-        return [_kept(dict(zip(names, row, strict=True))) for row in rows]
+        return [Kept(**(row | {"params": msgspec.json.decode(row["params"])})) for row in stored]
 
     def body(self, body_sha256: str) -> bytes:
         """A kept body. Raises ``KeyError`` when it was pruned."""
@@ -101,12 +97,12 @@ def rebuilding(path: Path, tables: Sequence[Table]) -> Iterator[Rebuild]:
     try:
         with opened(path) as connection:
             migrate(connection)
-            shape(connection, tables)
+            sync_schema(connection, tables)
             main = current_database(connection)
             connection.execute(f"ATTACH {literal(str(beside))} AS rebuilt")
             connection.execute("USE rebuilt")
             migrate(connection)
-            shape(connection, tables)
+            sync_schema(connection, tables)
             yield Rebuild(connection, main)
     finally:
         for leftover in (beside, beside.with_name(f"{beside.name}.wal")):
@@ -115,12 +111,3 @@ def rebuilding(path: Path, tables: Sequence[Table]) -> Iterator[Rebuild]:
 
 def _literal(instant: datetime) -> str:
     return f"TIMESTAMPTZ '{instant.isoformat()}'"
-
-
-def _kept(row: dict[str, Any]) -> Kept:
-    instants = {name: _instant(row[name]) for name in ("requested_at", "started_at")}
-    return Kept(**(row | instants | {"params": msgspec.json.decode(row["params"])}))
-
-
-def _instant(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

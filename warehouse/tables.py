@@ -1,6 +1,6 @@
 """What a loaded table looks like, and the DDL and SELECTs made from it.
 
-Each dataset has two physical tables: ``store.<name>`` holds the versions that are current and ``store.<name>_closed``
+Each dataset has two physical tables: ``store.<name>`` holds the versions that are current and ``store.<name>_expired``
 those that ended. Current reads stay as small as the vendor's answer however long the history grows. Readers use the
 views in ``sms``, never ``store``.
 """
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from warehouse.sql_files import literal
 
 # Bookkeeping of a version. last_seen_at is null while the row is still in the newest answer of its part: its instant
 # is then that answer's, kept once in ops.watermarks, so that an unchanged row is never rewritten.
@@ -80,7 +78,7 @@ def equal_keys(table: Table, left: str, right: str) -> str:
 def create_statements(table: Table) -> list[str]:
     """Idempotent DDL for the two physical tables."""
     versions = [*((column.name, column.type) for column in table.columns), *VERSION_COLUMNS]
-    sides = ((table.name, versions), (f"{table.name}_closed", [*versions, ("valid_to", "TIMESTAMPTZ")]))
+    sides = ((table.name, versions), (f"{table.name}_expired", [*versions, ("valid_to", "TIMESTAMPTZ")]))
     return [f'CREATE TABLE IF NOT EXISTS store."{name}" ({_typed(columns)})' for name, columns in sides]
 
 
@@ -90,7 +88,7 @@ def alter_statements(table: Table, stored: Mapping[tuple[str, str], str]) -> lis
     ``stored`` maps table and column to the type there is. A column that is declared no more stays.
     """
     statements = []
-    for name in (table.name, f"{table.name}_closed"):
+    for name in (table.name, f"{table.name}_expired"):
         for column in table.columns:
             there = stored.get((name, column.name))
             if there is None:
@@ -108,7 +106,7 @@ def view_statements(table: Table) -> list[str]:
     current = f'FROM store."{table.name}" s LEFT JOIN {watermark}'
     closed = f"{business}, s.response_id, s.first_seen_at, s.last_seen_at, s.valid_from, s.valid_to"
     open_side = f"SELECT {business}, {lineage}, s.valid_from, NULL::TIMESTAMPTZ AS valid_to {current}"
-    closed_side = f'SELECT {closed} FROM store."{table.name}_closed" s'
+    closed_side = f'SELECT {closed} FROM store."{table.name}_expired" s'
     return [
         f'CREATE OR REPLACE VIEW sms."{table.name}" AS SELECT {business}, {lineage} {current}',
         f'CREATE OR REPLACE VIEW sms."{table.name}_history" AS {open_side} UNION ALL BY NAME {closed_side}',
@@ -116,11 +114,6 @@ def view_statements(table: Table) -> list[str]:
         f'CREATE OR REPLACE MACRO sms."{table.name}_as_of"(ts) AS TABLE {open_side} WHERE s.valid_from <= ts '
         f"UNION ALL BY NAME {closed_side} WHERE s.valid_from <= ts AND s.valid_to > ts",
     ]
-
-
-def comments(relation: str, meanings: Mapping[str, str]) -> list[str]:
-    """``COMMENT ON`` for the columns of ``relation``, which is quoted where it has to be."""
-    return [f'COMMENT ON COLUMN {relation}."{column}" IS {literal(meaning)}' for column, meaning in meanings.items()]
 
 
 def _typed(columns: Sequence[tuple[str, str]]) -> str:

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Select, select
 from topups.ledger import Ledger
 from topups.ledger.schema import events, observations, payments
 from warehouse.connection import opened
-from warehouse.migrate import migrate, refuse_newer, shape
+from warehouse.migrate import migrate, refuse_newer
 from warehouse.mirror import TABLES, Delta, Mark, count, mark_of, previews, write
 from warehouse.publish import publish
+from warehouse.schema.definitions import sync_schema
 from warehouse.tables import Table
 
 P, E = payments.c, events.c
@@ -70,7 +71,7 @@ def refresh_mirror(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> 
         return None
     with opened(warehouse) as connection:
         migrate(connection)
-        shape(connection, tables)
+        sync_schema(connection, tables)
         return delta if write(connection, delta) else None
 
 

@@ -67,7 +67,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
                 assert {result.outcome.status for result in way.sync(names)} == {"ok"}
             sandbox.advance(15 * 3600)
         with duckdb.connect(str(path)) as connection:  # and writes the log into the file, which tests copy alone
-            for table in ("statistics", "statistics_closed"):  # so many orders that a move is more than chance
+            for table in ("statistics", "statistics_expired"):  # so many orders that a move is more than chance
                 connection.execute(f"UPDATE store.{table} SET attempts = attempts * 1000")
         yield account
 

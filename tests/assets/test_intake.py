@@ -15,7 +15,8 @@ from smsonline.answers import Answer
 from smsonline.errors import TimedOut
 from warehouse.batch import Load, Outcome
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ROW = {"cShort": "12", "carrier": "any", "sShort": "ds", "successRate": 87, "total": 9}
@@ -26,7 +27,7 @@ OFFER = {"sShort": "ds", "service": "Discord", "price": 16, "count": 5}
 def path(warehouse_path: Path) -> Path:
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
     return warehouse_path
 
 

@@ -30,7 +30,8 @@ from smsonline.catalogue import ENDPOINTS
 from smsonline.client import CallPolicy, Client
 from warehouse.batch import Counts, Outcome
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.json"))
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -148,7 +149,7 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("golden") / "empty.duckdb"
     with opened(path) as connection:
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         connection.execute("CHECKPOINT")
     return path
 

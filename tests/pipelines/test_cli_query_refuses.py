@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from assets.datasets import DATASETS
 from pipelines.cli.query import LOCKS
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 WRITES = [
     "DELETE FROM store.countries",
@@ -86,7 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("place")
     with opened(folder / "warehouse.duckdb") as connection:
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         connection.execute("INSERT INTO store.countries (country_code, carrier) VALUES ('12', 'any')")
         connection.execute("INSERT INTO ops.watermarks (dataset) VALUES ('countries')")
         connection.execute("CHECKPOINT")

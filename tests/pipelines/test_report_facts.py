@@ -12,7 +12,8 @@ from report_marts import NOW, make, without
 from assets.datasets import DATASETS
 from pipelines.report.facts import read_facts
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def shaped(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         connection.execute(
             "INSERT INTO ops.loads (dataset, account_id, status, finished_at) VALUES ('statistics', '7', 'ok', ?)",
             [NOW],

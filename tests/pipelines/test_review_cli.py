@@ -15,8 +15,9 @@ from pipelines.report.sections.claims import claims
 from pipelines.report.wording import short_count, small_money
 from tests.warehouse.mart_store import NOON, TABLES
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.publish import publish
+from warehouse.schema.definitions import sync_schema
 
 PRESSED = """
 import os, signal, sys, threading
@@ -36,7 +37,7 @@ def made(home: Path) -> Path:
     """A working folder with a warehouse that has every table and no row, and its copy."""
     with opened(home / "data/warehouse.duckdb") as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
     publish(home / "data/warehouse.duckdb", TABLES)
     return home
 

@@ -15,7 +15,8 @@ import pytest
 from warehouse import books
 from warehouse.batch import Batch, Load, Outcome, Part
 from warehouse.loading.merge import load_batch
-from warehouse.migrate import make_tables, migrate
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import ensure_tables
 from warehouse.tables import Column, Table, view_statements
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -50,7 +51,7 @@ class Warehouse:
 
     def shape(self, table: Table) -> None:
         self.table = table
-        make_tables(self.connection, [table])
+        ensure_tables(self.connection, [table])
         for statement in view_statements(table):
             self.connection.execute(statement)
 
@@ -107,7 +108,7 @@ class Warehouse:
 
     def stored(self) -> list[tuple[Any, ...]]:
         """Every byte of the tables and watermarks that a refused load must leave alone."""
-        tables = (f'store."{self.table.name}"', f'store."{self.table.name}_closed"', "ops.watermarks")
+        tables = (f'store."{self.table.name}"', f'store."{self.table.name}_expired"', "ops.watermarks")
         return [row for table in tables for row in self.sql(f"SELECT * FROM {table} ORDER BY ALL")]
 
     def marks(self) -> Mapping[str, Any]:

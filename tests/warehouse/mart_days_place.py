@@ -19,9 +19,9 @@ from tests.warehouse.mart_store import TABLES, Rows, Store, at
 from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
 from warehouse.loading.merge import load_batch
-from warehouse.migrate import shape
 from warehouse.publish import published_path
 from warehouse.rebuild import rebuilding
+from warehouse.schema.definitions import sync_schema
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -85,9 +85,11 @@ class Place:
         """As if both files came from a program that worked the days out in another way."""
         for file in filter(Path.exists, (self.path, published_path(self.path))):
             with opened(file) as connection:
-                connection.execute("UPDATE ops.settled SET definition = 'old'; DELETE FROM ops.shape")
+                connection.execute(
+                    "UPDATE ops.materialized_marts SET definition = 'old'; DELETE FROM ops.schema_fingerprint"
+                )
                 connection.execute("UPDATE store.success_rates_daily SET success_rate = 0.123")
-                shape(connection, TABLES)
+                sync_schema(connection, TABLES)
 
     def check(self) -> int:
         """Holds the mart of the warehouse and of the copy against Python; returns how many days are kept."""
@@ -116,7 +118,7 @@ def _compare(found: Rows, wanted: Rows) -> None:
 
 
 def settled_until(told: Store) -> date:
-    rows = told.rows("FROM ops.settled")
+    rows = told.rows("FROM ops.materialized_marts")
     return rows[0]["until_day"] if rows else date.min
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from assets.datasets import DATASETS
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -50,7 +51,7 @@ class Store:
         if valid_to is None:
             self.put(f"store.{dataset}", **row)
         else:
-            self.put(f"store.{dataset}_closed", **({"last_seen_at": valid_to} | row), valid_to=valid_to)
+            self.put(f"store.{dataset}_expired", **({"last_seen_at": valid_to} | row), valid_to=valid_to)
 
     def seen(self, dataset: str, seen_at: datetime, part: str = "") -> None:
         """The newest accepted answer of a part."""
@@ -81,7 +82,7 @@ def _shaped() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL threads = 1")
     migrate(connection)
-    shape(connection, TABLES)
+    sync_schema(connection, TABLES)
     return connection
 
 

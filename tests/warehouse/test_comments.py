@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.comments import describe
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 COLUMNS = "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
@@ -22,8 +22,7 @@ COLUMNS = "SELECT schema_name, table_name, column_name, comment FROM duckdb_colu
 def connection() -> Any:
     with duckdb.connect() as connection:
         migrate(connection)
-        shape(connection, TABLES)
-        describe(connection, TABLES)
+        sync_schema(connection, TABLES, with_comments=True)
         yield connection
 
 
@@ -34,28 +33,29 @@ def test_every_business_column_of_a_view_says_what_its_declaration_says(connecti
             assert {("sms", name, column.name, column.comment) for column in table.columns} <= found
 
 
-def test_a_text_may_hold_quotes(connection) -> None:
-    quoted = replace(TABLES[0], columns=(replace(TABLES[0].columns[0], comment='The vendor\'s "own".'),))
-    describe(connection, [quoted])
+def test_a_description_may_contain_quotes(connection) -> None:
+    quoted = replace(
+        TABLES[0], columns=(replace(TABLES[0].columns[0], comment='The vendor\'s "own".'), *TABLES[0].columns[1:])
+    )
+    sync_schema(connection, [quoted, *TABLES[1:]], with_comments=True)
     column = ("sms", quoted.name, quoted.columns[0].name, 'The vendor\'s "own".')
     assert column in connection.execute(COLUMNS).fetchall()
 
 
-def test_comments_are_made_once_and_again_when_the_views_were_made_anew(connection) -> None:
+def test_comments_are_written_again_only_with_new_definitions(connection) -> None:
     before = connection.execute(COLUMNS).fetchall()
     connection.execute("COMMENT ON COLUMN sms.statistics.country IS 'left alone'")
-    describe(connection, TABLES)
+    sync_schema(connection, TABLES, with_comments=True)
     assert ("sms", "statistics", "country", "left alone") in connection.execute(COLUMNS).fetchall()
-    connection.execute("DELETE FROM ops.shape")
-    shape(connection, TABLES)
-    describe(connection, TABLES)
+    connection.execute("DELETE FROM ops.schema_fingerprint")
+    sync_schema(connection, TABLES, with_comments=True)
     assert connection.execute(COLUMNS).fetchall() == before
 
 
 def test_everything_in_the_copy_has_its_comment_and_the_warehouse_has_those_of_its_own(warehouse_path) -> None:
     with opened(warehouse_path) as warehouse:
         migrate(warehouse)
-        shape(warehouse, TABLES)
+        sync_schema(warehouse, TABLES)
         own = warehouse.execute(f"{COLUMNS} AND schema_name = 'raw' AND comment IS NULL").fetchall()
     assert own == []
     publish(warehouse_path, TABLES)

@@ -19,8 +19,9 @@ from warehouse.errors import NotAWarehouse
 from warehouse.export import export
 from warehouse.export_manifest import sha256_of
 from warehouse.export_tables import DAY
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 PANDAS = {
@@ -45,7 +46,7 @@ VALUES (uuid(), 'statistics', '2026-03-05 00:00:00+00', 'ok', 1, 0, 0)
 """
 # Two days that are over, one that is not; the last and the first microsecond of a day; more digits than a float has.
 ROWS = """
-INSERT INTO store.statistics_closed (country_code, carrier, service_code, country, success_rate, attempts, extra,
+INSERT INTO store.statistics_expired (country_code, carrier, service_code, country, success_rate, attempts, extra,
     valid_from, valid_to, first_seen_at, last_seen_at)
 VALUES ('12', 'any', 'ds', 'Ünited ''States"', 0.1, 9007199254740993, '{"new": [1, null]}',
         '2026-03-03 23:59:59.999999+00', '2026-03-04 00:00:00+00', '2026-03-03 23:59:59.999999+00', NULL),
@@ -65,7 +66,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse = tmp_path_factory.mktemp("filled") / "warehouse.duckdb"
     with opened(warehouse) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         connection.execute(ROWS + LOAD)
     publish(warehouse, TABLES)
     return warehouse
@@ -170,7 +171,7 @@ def test_a_day_that_has_not_changed_keeps_its_file(filled, tmp_path):
     first = export(copy, tmp_path / "out")
     before = {path: path.stat() for path in (tmp_path / "out").rglob("*.parquet")}
     with opened(copy) as connection:
-        connection.execute("UPDATE store.statistics_closed SET attempts = 5 WHERE attempts IS NULL")
+        connection.execute("UPDATE store.statistics_expired SET attempts = 5 WHERE attempts IS NULL")
     second = export(copy, tmp_path / "out")
     after = {path: path.stat() for path in (tmp_path / "out").rglob("*.parquet")}
     fresh = [path.parent.name for path in after if path not in before and path.parent.name.startswith(DAY)]
@@ -186,7 +187,7 @@ def test_a_quarter_of_days_is_written_whole_and_a_row_without_an_instant_is_not_
     copy, out = tmp_path / "analytics.duckdb", tmp_path / "out"
     with duckdb.connect(str(copy)) as connection:
         connection.execute(
-            "CREATE SCHEMA ops; CREATE SCHEMA sms; CREATE TABLE ops.shape AS SELECT 'abc' AS fingerprint;"
+            "CREATE SCHEMA ops; CREATE SCHEMA sms; CREATE TABLE ops.schema_fingerprint AS SELECT 'abc' AS fingerprint;"
             "CREATE TABLE ops.watermarks AS SELECT 'things' AS dataset, now() AS seen_at;"
             "CREATE TABLE sms.things_history AS FROM (VALUES (0, NULL::TIMESTAMPTZ)) v(id, valid_from) UNION ALL "
             "SELECT i, TIMESTAMPTZ '2025-01-01 00:00:00Z' + to_hours(7 * (i * 911 % 350)::INT) "

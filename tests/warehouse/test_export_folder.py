@@ -39,7 +39,7 @@ export.export(Path(sys.argv[1]), Path(sys.argv[2]))
 COPY = """
 CREATE SCHEMA ops; CREATE SCHEMA sms; CREATE SCHEMA marts;
 CREATE TABLE ops.watermarks AS SELECT 'inventory' AS dataset, now() AS seen_at;
-CREATE TABLE ops.shape AS SELECT 'abc' AS fingerprint;
+CREATE TABLE ops.schema_fingerprint AS SELECT 'abc' AS fingerprint;
 CREATE TABLE sms.inventory_history AS
     SELECT i AS order_id, TIMESTAMPTZ '2026-03-04 00:00:00+00' + to_days(i::INT) AS valid_from FROM range(ORDERS) r(i);
 CREATE VIEW sms.inventory AS SELECT order_id FROM sms.inventory_history;

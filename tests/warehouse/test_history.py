@@ -19,7 +19,7 @@ def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> Ou
 
 
 def empty(warehouse: Any) -> None:
-    for table in ("store.things", "store.things_closed", "ops.watermarks", "ops.loads"):
+    for table in ("store.things", "store.things_expired", "ops.watermarks", "ops.loads"):
         warehouse.sql(f"DELETE FROM {table}")
 
 

@@ -34,7 +34,7 @@ def test_the_same_rows_again_store_nothing_but_the_sighting(warehouse: Any) -> N
     before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
     assert counted(warehouse.snapshot({"a": 1, "b": 2}, 1)) == {"fetched": 2, "unchanged": 2}
     assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
-    assert warehouse.sql("SELECT count(*) FROM store.things_closed") == [(0,)]
+    assert warehouse.sql("SELECT count(*) FROM store.things_expired") == [(0,)]
     seen = warehouse.sql("SELECT DISTINCT first_seen_at, last_seen_at FROM sms.things")
     assert seen == [(warehouse.minute(0), warehouse.minute(1))]
 

@@ -20,9 +20,10 @@ from tests.warehouse.mart_days_place import DAILY, MICROSECOND, Place, load_clai
 from tests.warehouse.mart_store import NOON, TABLES, Store, at, stored
 from warehouse import mart_days
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.prune import prune
 from warehouse.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("empty") / "w.duckdb"
     with opened(path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
     publish(path, TABLES)
     for file in (path, published_path(path)):
         duckdb.connect(str(file)).close()  # writes the log into the file, which is copied alone
@@ -193,7 +194,7 @@ def test_settling_that_fails_half_way_keeps_nothing(place: Place, monkeypatch: p
     place.load(0, {"a": (0.5, 1)})
     place.load(24 * 70, {"a": (0.6, 1)})
     asked: list[date] = []
-    keep = mart_days._keep
+    keep = mart_days._store_days
 
     def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> date:
         asked.append(first)
@@ -201,7 +202,7 @@ def test_settling_that_fails_half_way_keeps_nothing(place: Place, monkeypatch: p
             raise MemoryError
         return keep(connection, first, end)
 
-    monkeypatch.setattr(mart_days, "_keep", fails_at_the_second)
+    monkeypatch.setattr(mart_days, "_store_days", fails_at_the_second)
     with pytest.raises(MemoryError):
         publish(place.path, TABLES)
     assert place.check() == 0

@@ -17,8 +17,9 @@ from assets.datasets import DATASETS
 from tests.warehouse.mart_store import TABLES, Store, stored
 from warehouse.connection import opened
 from warehouse.mart_views import marts
-from warehouse.migrate import migrate, shape
-from warehouse.publish import LONGEST_QUIET_SECONDS, publish, published_path
+from warehouse.migrate import migrate
+from warehouse.publish import MAX_AGE_SECONDS, publish, published_path
+from warehouse.schema.definitions import sync_schema
 
 
 def now() -> datetime:
@@ -98,7 +99,7 @@ def test_another_cadence_in_the_settings_is_taken_over(tmp_path: Path) -> None:
     with opened(tmp_path / "w.duckdb") as connection:
         migrate(connection)
         for tables, seconds in ((TABLES, 900), (faster, 60), (TABLES, 900)):
-            shape(connection, tables)
+            sync_schema(connection, tables)
             assert freshness(Store(connection), "statistics", None)["cadence_seconds"] == seconds
 
 
@@ -108,7 +109,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("shelf") / "w.duckdb"
     with opened(path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         store, noon = Store(connection), now()
         store.claim(0.9, 100, since=noon - timedelta(days=3))
         store.seen("statistics", noon)
@@ -166,18 +167,18 @@ def test_ages_in_the_copy_count_to_its_publication_until_that_is_long_ago(publis
     assert age_of(published) > first
     for hours, counts in ((1.9, first - 1.9 * 3600), (2.1, None)):
         with duckdb.connect(str(copy)) as connection:
-            connection.execute("UPDATE ops.copied SET published_at = published_at - to_seconds(?)", [hours * 3600])
+            connection.execute("UPDATE ops.publication SET published_at = published_at - to_seconds(?)", [hours * 3600])
         with duckdb.connect(str(copy), read_only=True) as connection:
             (row,) = Store(connection).rows("FROM marts.freshness WHERE dataset = 'statistics'")
         assert row["age_seconds"] == (pytest.approx(counts) if counts is not None else pytest.approx(first, abs=3600))
         with duckdb.connect(str(copy)) as connection:
-            connection.execute("UPDATE ops.copied SET published_at = published_at + to_seconds(?)", [hours * 3600])
+            connection.execute("UPDATE ops.publication SET published_at = published_at + to_seconds(?)", [hours * 3600])
 
 
 def test_a_quiet_copy_is_renewed_after_an_hour_so_that_it_does_not_look_stale(published: Path) -> None:
     copy = published_path(published)
     assert not publish(published, TABLES)
-    long_ago = copy.stat().st_mtime - LONGEST_QUIET_SECONDS - 1
+    long_ago = copy.stat().st_mtime - MAX_AGE_SECONDS - 1
     os.utime(copy, (long_ago, long_ago))
     before = age_of(copy)
     with opened(published) as connection:

@@ -9,9 +9,9 @@ import pytest
 
 from assets.datasets import DATASETS
 from tests.warehouse.mart_store import TABLES, stored
-from warehouse.comments import describe
-from warehouse.mart_views import Mart, _parsed, datasets_read, marts
-from warehouse.migrate import migrate, shape
+from warehouse.mart_views import Mart, _parse, datasets_read, marts
+from warehouse.migrate import migrate
+from warehouse.schema.definitions import sync_schema
 
 SUCCESS_RATES = [
     "country_code",
@@ -64,8 +64,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def described() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         migrate(connection)
-        shape(connection, TABLES)
-        describe(connection, TABLES)
+        sync_schema(connection, TABLES, with_comments=True)
         yield connection
 
 
@@ -141,7 +140,7 @@ def test_each_column_tells_its_unit_and_the_database_knows_it(described: duckdb.
 
 def test_a_head_that_is_not_a_list_of_columns_is_refused_with_its_line() -> None:
     with pytest.raises(ValueError, match=r"marts/odd.sql: not a column and its meaning: what is this"):
-        _parsed("odd", "-- odd: a mart.\n-- One row per: a\n--\n-- what is this\nSELECT 1 AS a")
+        _parse("odd", "-- odd: a mart.\n-- One row per: a\n--\n-- what is this\nSELECT 1 AS a")
 
 
 def test_the_datasets_of_a_mart_are_found_through_views_and_macros() -> None:
@@ -157,13 +156,13 @@ def test_the_datasets_of_a_mart_are_found_through_views_and_macros() -> None:
 def test_the_marts_do_not_depend_on_the_reader_s_time_zone(connection: duckdb.DuckDBPyConnection) -> None:
     for zone in ("Asia/Tokyo", "America/Los_Angeles"):
         connection.execute(f"SET TimeZone = '{zone}'")
-        connection.execute("DELETE FROM store.inventory; DELETE FROM store.statistics_closed")
+        connection.execute("DELETE FROM store.inventory; DELETE FROM store.statistics_expired")
         connection.execute(
             "INSERT INTO store.inventory (account_id, order_id, created_at) VALUES "
             "('7', '1', TIMESTAMPTZ '2026-03-04 00:00:00+00'), ('7', '2', TIMESTAMPTZ '2026-03-04 23:59:59+00')"
         )
         connection.execute(
-            "INSERT INTO store.statistics_closed (country_code, carrier, service_code, valid_from, valid_to) VALUES "
+            "INSERT INTO store.statistics_expired (country_code, carrier, service_code, valid_from, valid_to) VALUES "
             "('12', 'any', 'ds', TIMESTAMPTZ '2026-03-04 00:00:00+00', TIMESTAMPTZ '2026-03-05 00:00:00+00')"
         )
         days = connection.execute("SELECT day::VARCHAR, orders FROM marts.spend_daily").fetchall()

@@ -10,7 +10,8 @@ import pytest
 from assets.datasets import DATASETS
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate, migrations, schema_version, shape
+from warehouse.migrate import migrate, migrations, schema_version
+from warehouse.schema.definitions import sync_schema
 from warehouse.tables import Table
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
@@ -24,28 +25,28 @@ def objects(connection: duckdb.DuckDBPyConnection) -> list[Any]:
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+    assert [number for number, _ in migrations()] == list(range(3, 3 + len(migrations())))
 
 
 def test_an_empty_file_becomes_a_warehouse_and_a_second_time_changes_nothing(warehouse_path: Path) -> None:
     with opened(warehouse_path) as connection:
         assert schema_version(connection) == 0
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         made = objects(connection)
         applied = connection.execute("SELECT * FROM ops.migrations ORDER BY 1").fetchall()
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         assert objects(connection) == made
         assert connection.execute("SELECT * FROM ops.migrations ORDER BY 1").fetchall() == applied
-        assert schema_version(connection) == len(migrations())
+        assert schema_version(connection) == migrations()[-1][0]
 
 
 def test_every_dataset_has_its_view_its_history_and_its_macro(warehouse_path: Path) -> None:
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         for name in DATASETS:
             for source in (name, f"{name}_history", f"{name}_as_of(now())"):
                 assert connection.execute(f"SELECT count(*) FROM sms.{source}").fetchall() == [(0,)]
@@ -72,7 +73,7 @@ def test_a_duckdb_file_of_another_program_is_refused_untouched(tmp_path: Path) -
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = [*migrations(), (len(migrations()) + 1, "CREATE TABLE ops.extra (i INTEGER); SELECT nonsense")]
+    broken = [*migrations(), (migrations()[-1][0] + 1, "CREATE TABLE ops.extra (i INTEGER); SELECT nonsense")]
     monkeypatch.setattr("warehouse.migrate.migrations", lambda: broken)
     with pytest.raises(duckdb.Error), opened(warehouse_path) as connection:
         migrate(connection)
@@ -84,22 +85,22 @@ def test_a_changed_declaration_reshapes_the_views_and_keeps_the_rows(warehouse_p
     table = DATASETS["coupons"].table
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         connection.execute("INSERT INTO store.coupons (account_id, code, valid_from) VALUES ('7', 'A', now())")
         new = replace(table.columns[1], name="novelty", comment="New.")
         others = [each for each in TABLES if each.name != "coupons"]
-        shape(connection, [*others, replace(table, columns=(*table.columns, new))])
+        sync_schema(connection, [*others, replace(table, columns=(*table.columns, new))])
         assert connection.execute("SELECT code, novelty FROM sms.coupons_history").fetchall() == [("A", None)]
-        assert connection.execute("SELECT count(*) FROM ops.shape").fetchall() == [(1,)]
+        assert connection.execute("SELECT count(*) FROM ops.schema_fingerprint").fetchall() == [(1,)]
 
 
 def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Path) -> None:
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
-        for name in ("coupons", "coupons_closed"):
+        sync_schema(connection, TABLES)
+        for name in ("coupons", "coupons_expired"):
             connection.execute(f"INSERT INTO store.{name} (account_id, code, percent) VALUES ('7', 'A', 12)")
-        shape(connection, declared_as("DOUBLE"))
+        sync_schema(connection, declared_as("DOUBLE"))
         found = connection.execute("SELECT percent, typeof(percent) FROM sms.coupons_history").fetchall()
         assert found == [(12.0, "DOUBLE")] * 2
 
@@ -107,10 +108,10 @@ def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Pa
 def test_values_that_do_not_fit_a_new_type_are_told_and_stay(warehouse_path: Path) -> None:
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, declared_as("VARCHAR"))
+        sync_schema(connection, declared_as("VARCHAR"))
         connection.execute("INSERT INTO store.coupons (account_id, code, percent) VALUES ('7', 'A', 'a tenth')")
         with pytest.raises(NotAWarehouse, match=r"a tenth.*declare the old one"):
-            shape(connection, declared_as("BIGINT"))
+            sync_schema(connection, declared_as("BIGINT"))
         assert connection.execute("SELECT percent FROM sms.coupons").fetchall() == [("a tenth",)]
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from assets.datasets import DATASETS
 from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.mirror import ROWS_AT_ONCE, TABLES, Delta, Mark, count, mark_of, previews, write
 from warehouse.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 DATASET_TABLES = [dataset.table for dataset in DATASETS.values()]
@@ -43,7 +44,7 @@ FIRST = delta(Mark(), [payment(1), payment(2)], [event(1), event(2, None)], anew
 def path(warehouse_path: Path) -> Path:
     with opened(warehouse_path) as connection:
         migrate(connection)
-        shape(connection, DATASET_TABLES)
+        sync_schema(connection, DATASET_TABLES)
         assert write(connection, FIRST)
     return warehouse_path
 

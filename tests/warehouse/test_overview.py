@@ -9,15 +9,16 @@ import pytest
 from assets.datasets import DATASETS
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.overview import overview
+from warehouse.schema.definitions import sync_schema
 
 
 def known(path: Path, *loads: tuple[str, str, int, str | None], invoices: str = "") -> Any:
     """``loads``: dataset, status, minutes ago, error."""
     with opened(path) as connection:
         migrate(connection)
-        shape(connection, [dataset.table for dataset in DATASETS.values()])
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         for dataset, status, minutes, error in loads:
             connection.execute(
                 "INSERT INTO ops.loads (dataset, status, finished_at, rejected, error) VALUES (?, ?, ?, 1, ?)",
@@ -50,7 +51,7 @@ def test_the_money_of_each_account_with_its_burn_and_open_payments(warehouse_pat
     _, money = known(
         warehouse_path,
         invoices="""
-        INSERT INTO store.balances_closed (account_id, balance_cents, valid_from, valid_to)
+        INSERT INTO store.balances_expired (account_id, balance_cents, valid_from, valid_to)
         VALUES ('7', 900, now() - INTERVAL 2 HOUR, now() - INTERVAL 1 HOUR);
         INSERT INTO store.balances (account_id, balance_cents, valid_from) VALUES ('7', 600, now() - INTERVAL 1 HOUR);
         INSERT INTO store.invoices (account_id, payment_id, status, expires_at) VALUES

@@ -16,8 +16,9 @@ from warehouse.batch import Batch, Load, Part
 from warehouse.connection import opened
 from warehouse.errors import WarehouseUnwritable
 from warehouse.loading.merge import load_batch
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
 from warehouse.tables import Column, Table
 
 COLUMNS = (Column("code", "VARCHAR"), Column("price_cents", "BIGINT"), Column("extra", "JSON"))
@@ -36,7 +37,7 @@ class Place:
         self.minute = 0
         with opened(path) as connection:
             migrate(connection)
-            shape(connection, TABLES)
+            sync_schema(connection, TABLES)
 
     def load(self, table: Table, prices: dict[str, int]) -> None:
         import pyarrow as pa
@@ -94,25 +95,34 @@ def contents(file: Path) -> dict[str, Any]:
     with duckdb.connect(str(file), read_only=True) as copy:
         found = {sql: copy.execute(sql).fetchall() for sql in (shape, views, macros)}
         names = [name for (name,) in copy.execute(tables).fetchall()]
-        return found | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.copied"}
+        return found | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.publication"}
 
 
-def test_the_first_copy_of_a_small_warehouse_is_the_one_that_a_large_one_would_get(place, monkeypatch) -> None:
+def test_a_new_copy_equals_one_that_was_updated(place) -> None:
     copy = published_path(place.path)
-    place.load(WHOLE, {"a": 1, "b": 2})
-    place.load(WHOLE, {"a": 3})
-    place.load(CUT, {"c": 1})
-    publish(place.path, TABLES)
-    small = contents(copy)
-    assert small["store.whole_closed"]
-    copy.unlink()
-    monkeypatch.setattr("warehouse.publish.LARGEST_TO_CLONE_BYTES", 0)
-    publish(place.path, TABLES)
-    assert contents(copy) == small
-    for prices in ({"a": 4}, {"a": 4, "b": 5}):
+    for prices in ({"a": 1, "b": 2}, {"a": 3}):
         place.load(WHOLE, prices)
         publish(place.path, TABLES)
-        assert place.state(copy) == place.state()
+    place.load(CUT, {"c": 1})
+    publish(place.path, TABLES)
+    updated = contents(copy)
+    assert updated["store.whole_expired"]
+    copy.unlink()
+    publish(place.path, TABLES)
+    assert contents(copy) == updated
+
+
+def test_a_copy_by_an_earlier_release_is_replaced(place) -> None:
+    copy = published_path(place.path)
+    place.load(WHOLE, {"a": 1})
+    publish(place.path, TABLES)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute("ALTER TABLE ops.schema_fingerprint RENAME TO shape")
+        connection.execute("CREATE TABLE store.whole_closed AS FROM store.whole_expired")
+    place.load(WHOLE, {"a": 2})
+    assert publish(place.path, TABLES)
+    assert place.state(copy) == place.state()
+    assert "store.whole_closed" not in contents(copy)
 
 
 def test_no_other_process_may_write_while_the_copy_is_made(place, monkeypatch) -> None:

@@ -9,8 +9,9 @@ import pytest
 from tests.warehouse.mart_store import TABLES
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate, shape
+from warehouse.migrate import migrate
 from warehouse.publish import publish
+from warehouse.schema.definitions import sync_schema
 
 TAKEN = ["sms.duckdb", "marts.db", "ops", "raw.duckdb", "store.duckdb", "topups.duckdb", "SMS.duckdb", "sms.v1.duckdb"]
 TAKEN += ["copy.duckdb", "information_schema.duckdb", "pg_catalog.duckdb", "MAIN.duckdb", "TEMP.duckdb", ".sms.duckdb"]
@@ -31,7 +32,7 @@ def test_a_file_called_like_a_part_of_it_is_refused_in_one_line_and_not_made(tmp
 def test_any_other_name_works_to_the_published_copy(tmp_path: Path, name: str) -> None:
     with opened(tmp_path / name) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
     assert publish(tmp_path / name, TABLES)
     with opened(tmp_path / "analytics.duckdb", read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM sms.countries").fetchall() == [(0,)]

@@ -25,12 +25,13 @@ from smsonline.catalogue import ENDPOINTS
 from smsonline.client import Client
 from smsonline.sandbox import Sandbox
 from warehouse.connection import opened
-from warehouse.migrate import migrate, migrations, schema_version, shape
+from warehouse.migrate import migrate, migrations, schema_version
+from warehouse.schema.definitions import sync_schema
 
 FILES = Path(__file__).with_name("files")
 STORED = sorted(FILES.glob("schema-*.duckdb.zst"))
 TABLES = [dataset.table for dataset in DATASETS.values()]
-NEWEST = len(migrations())
+NEWEST = migrations()[-1][0]
 
 Rows = list[dict[str, str | None]]
 
@@ -74,7 +75,7 @@ def test_a_stored_file_is_brought_up_to_date_and_tells_the_same_history(stored: 
     path, told = stored
     with opened(path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         assert schema_version(connection) == NEWEST
         assert histories(connection, columns_of(told)) == told
         for name, rows in told.items():

@@ -14,7 +14,7 @@
 -- In analytics.duckdb ages count to the instant it was published, because it is only renewed when data changed, and
 -- once an hour. When that is two hours ago nothing was synced since, and they count to now.
 WITH moment AS (
-    SELECT coalesce(max(published_at), now()) AS instant FROM ops.copied WHERE published_at > now() - INTERVAL 2 HOUR
+    SELECT coalesce(max(published_at), now()) AS instant FROM ops.publication WHERE published_at > now() - INTERVAL 2 HOUR
 ),
 pulled AS (
     SELECT dataset, account_id, max(finished_at) FILTER (status = 'ok') AS last_ok_at,

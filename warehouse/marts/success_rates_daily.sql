@@ -15,13 +15,13 @@
 -- counts for each day with its share, so the days of a claim add up to its life. A claim without a rate weighs nothing
 -- in the mean; one seen for the first time in the newest answer is the mean as long as it is alone.
 --
--- Days that no later answer can change are kept in store.success_rates_daily (see warehouse/mart_days.py), the others
+-- Days that no later answer can change are kept in store.success_rates_daily (see warehouse/publishing/materialized_days.py), the others
 -- are worked out here.
 SELECT day, country_code, country, carrier, service_code, service, success_rate, lowest_rate, highest_rate, last_rate,
        attempts, in_force_seconds, versions
 FROM store.success_rates_daily
 UNION ALL BY NAME
 FROM marts.success_rates_by_day(
-    (SELECT coalesce(max(until_day), DATE '1970-01-01') FROM ops.settled WHERE mart = 'success_rates_daily'),
+    (SELECT coalesce(max(until_day), DATE '1970-01-01') FROM ops.materialized_marts WHERE mart = 'success_rates_daily'),
     DATE '9999-12-31'
 )

@@ -2,13 +2,13 @@
 
 -- Bounds of the 95 % Wilson interval of a rate seen in n trials; null without any. They hold the rate to the last bit.
 -- Everything is DOUBLE: a product of decimals would overflow with a few hundred million trials.
-CREATE OR REPLACE MACRO marts.wilson_middle(rate, n) AS (rate + 3.841459e0 / (2e0 * n)) / (1e0 + 3.841459e0 / n);
-CREATE OR REPLACE MACRO marts.wilson_reach(rate, n) AS
+CREATE OR REPLACE MACRO marts.wilson_center(rate, n) AS (rate + 3.841459e0 / (2e0 * n)) / (1e0 + 3.841459e0 / n);
+CREATE OR REPLACE MACRO marts.wilson_margin(rate, n) AS
     1.959964e0 * sqrt(greatest(0e0, rate * (1e0 - rate)) / n + 3.841459e0 / (4e0 * n * n)) / (1e0 + 3.841459e0 / n);
 CREATE OR REPLACE MACRO marts.wilson_low(rate, n) AS CASE WHEN n > 0
-    THEN least(rate, greatest(0e0, marts.wilson_middle(rate, n) - marts.wilson_reach(rate, n))) END;
+    THEN least(rate, greatest(0e0, marts.wilson_center(rate, n) - marts.wilson_margin(rate, n))) END;
 CREATE OR REPLACE MACRO marts.wilson_high(rate, n) AS CASE WHEN n > 0
-    THEN greatest(rate, least(1e0, marts.wilson_middle(rate, n) + marts.wilson_reach(rate, n))) END;
+    THEN greatest(rate, least(1e0, marts.wilson_center(rate, n) + marts.wilson_margin(rate, n))) END;
 
 -- The complementary error function of x >= 0: Chebyshev fit, relative error below 1.2e-7 everywhere.
 CREATE OR REPLACE MACRO marts.erfc_of(x, t) AS t * exp(-x * x - 1.26551223 + t * (1.00002368 + t * (0.37409196
@@ -17,7 +17,7 @@ CREATE OR REPLACE MACRO marts.erfc_of(x, t) AS t * exp(-x * x - 1.26551223 + t *
 CREATE OR REPLACE MACRO marts.erfc(x) AS marts.erfc_of(x, 1 / (1 + 0.5 * x));
 
 -- Two-sided p value of two rates, of n1 and n2 trials, being one (pooled z test); null where either has no trials.
-CREATE OR REPLACE MACRO marts.two_rates_p(rate1, n1, rate2, n2) AS CASE
+CREATE OR REPLACE MACRO marts.two_proportion_p(rate1, n1, rate2, n2) AS CASE
     WHEN n1 > 0 AND n2 > 0 AND rate1 = rate2 THEN 1.0
     WHEN n1 > 0 AND n2 > 0 THEN marts.erfc(abs(rate2 - rate1) / sqrt(2 * (1.0 / n1 + 1.0 / n2)
         * ((rate1 * n1 + rate2 * n2) / (n1 + n2)) * (1 - (rate1 * n1 + rate2 * n2) / (n1 + n2))))
@@ -25,14 +25,14 @@ END;
 
 -- The chance of k successes in n trials of a known rate, and the two-sided p value of it: the chance of every count
 -- that is no likelier (exact binomial test).
-CREATE OR REPLACE MACRO marts.binomial_chance(k, n, rate) AS CASE
+CREATE OR REPLACE MACRO marts.binomial_pmf(k, n, rate) AS CASE
     WHEN rate <= 0 THEN (k = 0)::INTEGER::DOUBLE
     WHEN rate >= 1 THEN (k = n)::INTEGER::DOUBLE
     ELSE exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * ln(rate) + (n - k) * ln(1 - rate))
 END;
 CREATE OR REPLACE MACRO marts.binomial_p(k, n, rate) AS least(1, list_sum(list_filter(
-    [marts.binomial_chance(i, n, rate) FOR i IN range(0, n + 1)],
-    lambda chance: chance <= marts.binomial_chance(k, n, rate) * 1.0000001
+    [marts.binomial_pmf(i, n, rate) FOR i IN range(0, n + 1)],
+    lambda chance: chance <= marts.binomial_pmf(k, n, rate) * 1.0000001
 )));
 
 -- What became of an own order. Success: a message came (where the answer lists no messages: the status says complete).
@@ -67,7 +67,7 @@ compared AS (
            coalesce(a.service, b.service) AS service,
            b.success_rate AS rate_before, a.success_rate AS rate_after, a.success_rate - b.success_rate AS change,
            b.attempts AS attempts_before, a.attempts AS attempts_after,
-           marts.two_rates_p(b.success_rate, b.attempts, a.success_rate, a.attempts) AS p_value,
+           marts.two_proportion_p(b.success_rate, b.attempts, a.success_rate, a.attempts) AS p_value,
            b.price_cents AS price_before_cents, a.price_cents AS price_after_cents
     FROM before b FULL JOIN after a USING (country_code, carrier, service_code)
 )
@@ -117,4 +117,42 @@ paid AS (
 SELECT account_id, has_inventory, opening_at, opening.cents AS opening_cents,
        coalesce(closing.charges - opening.charges, paid.cents, 0)::BIGINT AS topups_cents,
        closing_at, closing.cents AS closing_cents
-FROM windows LEFT JOIN paid USING (account_id)
+FROM windows LEFT JOIN paid USING (account_id);
+
+-- success_rates_daily for the days from first_day to the one before end_day, worked out from the history.
+CREATE OR REPLACE MACRO marts.success_rates_by_day(first_day, end_day) AS TABLE
+WITH history AS (
+    -- Two plain conditions instead of one: each side then reads only the blocks that hold such rows.
+    FROM sms.statistics_history WHERE valid_to IS NULL
+    UNION ALL
+    FROM sms.statistics_history WHERE valid_to > first_day::TIMESTAMP AT TIME ZONE 'UTC'
+),
+versions AS (
+    SELECT country_code, country, carrier, service_code, service, success_rate, attempts,
+           valid_from AT TIME ZONE 'UTC' AS began,
+           coalesce(valid_to, last_seen_at, valid_from) AT TIME ZONE 'UTC' AS ended
+    FROM history WHERE valid_from < end_day::TIMESTAMP AT TIME ZONE 'UTC'
+),
+spans AS (
+    -- An instant that is the end of a version is not in it.
+    SELECT *, greatest(began::DATE, first_day) AS from_day,
+           least(greatest(ended - INTERVAL 1 MICROSECOND, began)::DATE, end_day - 1) AS to_day
+    FROM versions
+),
+days AS (
+    SELECT *, from_day + unnest(range(0, to_day - from_day + 1))::INTEGER AS day FROM spans
+),
+weighed AS (
+    SELECT *, epoch_us(least(ended, (day + 1)::TIMESTAMP)) - epoch_us(greatest(began, day::TIMESTAMP)) AS us
+    FROM days
+)
+SELECT day, country_code, arg_max(country, began) AS country, carrier, service_code, arg_max(service, began) AS service,
+       -- The bounds take back what the division rounds. A claim that was only just seen weighs nothing yet.
+       coalesce(greatest(min(success_rate), least(max(success_rate),
+                sum(success_rate * us) / nullif(sum(us) FILTER (success_rate IS NOT NULL), 0))),
+                arg_max(success_rate, began)) AS success_rate,
+       min(success_rate) AS lowest_rate, max(success_rate) AS highest_rate,
+       arg_max_null(success_rate, began) AS last_rate, arg_max_null(attempts, began) AS attempts,
+       sum(us) / 1e6 AS in_force_seconds, count(*) AS versions
+FROM weighed
+GROUP BY day, country_code, carrier, service_code

@@ -6,7 +6,7 @@ FROM changes c JOIN partitions p ON p.part = c.part WHERE c.current_rowid IS NOT
 UNION ALL
 SELECT current_rowid, valid_to FROM missing WHERE $full_snapshot;
 
-INSERT INTO store."${table}_closed" BY NAME
+INSERT INTO store."${table}_expired" BY NAME
 SELECT s.* REPLACE (coalesce(s.last_seen_at, w.seen_at) AS last_seen_at), e.valid_to
 FROM expiring e JOIN store."$table" s ON s.rowid = e.current_rowid AND s.valid_from < e.valid_to
 LEFT JOIN ops.watermarks w ON w.dataset = '$table' AND w.part = s.part;

@@ -1,0 +1,6 @@
+-- Versions 1 and 2 are the tables declared in schema/system_tables.py. Version 3 gives those of earlier files their names.
+ALTER TABLE IF EXISTS ops.shape RENAME TO schema_fingerprint;
+ALTER TABLE IF EXISTS ops.published RENAME TO published_loads;
+ALTER TABLE IF EXISTS ops.mirrored RENAME TO ledger_offset;
+ALTER TABLE IF EXISTS ops.copied RENAME TO publication;
+ALTER TABLE IF EXISTS ops.settled RENAME TO materialized_marts;
