@@ -12,7 +12,7 @@ from assets.errors import AnswerRefused
 from assets.exact import exact_records, normalise_exactly
 from assets.fetch import Fetched, Missing, Share, records_of
 from assets.normalise import Normalised, Piece, normalise
-from warehouse.batch import Batch, Part, Watermarks
+from warehouse.loading.batch import Batch, Partition, Watermarks
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def assemble(
     return Batch(
         table=dataset.table,
         account_id=account_id,
-        parts=_counted(kept, reading),
+        partitions=_counted(kept, reading),
         rows=found.rows,
-        protected=found.protected,
-        requested=fetched.requested,
+        rejected_keys=found.protected,
+        expected_partitions=fetched.requested,
         rejects=found.rejects,
         drift=found.drift,
-        incomplete=told(fetched, missing) if missing else None,
-        asked_at=max((source.requested_at for source in fetched.sources), default=None),
+        partial_reason=told(fetched, missing) if missing else None,
+        snapshot_at=max((source.requested_at for source in fetched.sources), default=None),
     )
 
 
@@ -80,17 +80,17 @@ def told(fetched: Fetched, missing: Sequence[Missing]) -> str:
     return first if requests == 1 else f"{len(missing)} of {requests} requests failed; the first: {first}"
 
 
-def _parts(fetched: Fetched, place: str, marks: Watermarks) -> dict[str, Part]:
+def _parts(fetched: Fetched, place: str, marks: Watermarks) -> dict[str, Partition]:
     contract = f"{fetched.dataset.contract} {place}"
     return {share.part: _part(share, contract, marks) for share in fetched.shares}
 
 
-def _new(fetched: Fetched, parts: Mapping[str, Part]) -> list[Share]:
+def _new(fetched: Fetched, parts: Mapping[str, Partition]) -> list[Share]:
     return [share for share in fetched.shares if not parts[share.part].unchanged]
 
 
-def _part(share: Share, contract: str, marks: Watermarks) -> Part:
-    part = Part(
+def _part(share: Share, contract: str, marks: Watermarks) -> Partition:
+    part = Partition(
         name=share.part,
         response_id=share.source.response_id,
         requested_at=share.source.requested_at,
@@ -134,7 +134,7 @@ def _piece(share: Share, records: Any) -> Piece:
     return Piece(share.part, share.source.response_id, share.params, records)
 
 
-def _counted(parts: Sequence[Part], reading: Reading) -> list[Part]:
+def _counted(parts: Sequence[Partition], reading: Reading) -> list[Partition]:
     found = reading.found
     return [
         part
@@ -143,7 +143,7 @@ def _counted(parts: Sequence[Part], reading: Reading) -> list[Part]:
             part,
             fetched=reading.records[part.name],
             rejected=found.rejected.get(part.name, 0),
-            readable_keys=part.name not in found.unreadable,
+            keys_readable=part.name not in found.unreadable,
         )
         for part in parts
     ]

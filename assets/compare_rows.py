@@ -15,7 +15,7 @@ from assets.declaration import Dataset, Field
 from assets.findings import Finding, Severity
 from assets.normalise import Normalised
 from assets.samples import example, fields_by_name
-from warehouse.batch import Reject
+from warehouse.loading.batch import RejectedRecord
 
 Types = Mapping[str, Mapping[str, int]]
 
@@ -34,7 +34,7 @@ AHEAD = timedelta(minutes=5)
 MOST_WORDS = 5
 
 
-def refused(dataset: Dataset, objects: Objects, rejects: Sequence[Reject], types: Types) -> list[Finding]:
+def refused(dataset: Dataset, objects: Objects, rejects: Sequence[RejectedRecord], types: Types) -> list[Finding]:
     """Per column: how many records a sync would reject, and why. More than half of them is breaking."""
     met = Counter(reason.partition(":")[0] for reject in rejects for reason in dict.fromkeys(reject.reasons))
     fields = {each.column: each for each in dataset.fields}
@@ -111,7 +111,7 @@ def _told(types: Types, name: str, objects: Objects) -> str:
     return " and ".join(f"{kind} ({count})" for kind, count in counts.items())
 
 
-def _odd(each: Field, name: str, dataset: Dataset, objects: Objects, rejects: Sequence[Reject]) -> str:
+def _odd(each: Field, name: str, dataset: Dataset, objects: Objects, rejects: Sequence[RejectedRecord]) -> str:
     row = next(r.row_index for r in rejects if any(reason.startswith(f"{each.column}:") for reason in r.reasons))
     value: Any = objects[row].get(name)
     return example(value, name, fields_by_name([dataset]))

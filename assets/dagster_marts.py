@@ -14,9 +14,9 @@ import dagster as dg
 
 from assets.dagster_assets import POOL, Account, asset_key
 from assets.mart_facts import MartFacts, fractions, mart_facts, mart_preview, rows_of
-from warehouse.mart_views import Mart, datasets_read, marts
-from warehouse.mirror import TABLES as MIRRORED
-from warehouse.tables import Table
+from warehouse.ledger_replica import TABLES as MIRRORED
+from warehouse.schema.mart_views import Mart, marts, upstream_datasets
+from warehouse.schema.tables import Table
 
 SCHEMA = "marts"
 # At most one run in so many seconds, for whatever changed since the last one.
@@ -36,12 +36,12 @@ def mart_key(name: str) -> dg.AssetKey:
 
 def mart_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
     """An asset per mart; ``tables`` are those of all datasets. They need the resource ``smsonline``, an ``Account``."""
-    return [_asset(mart, datasets_read(mart, tables)) for mart in marts().values()]
+    return [_asset(mart, upstream_datasets(mart, tables)) for mart in marts().values()]
 
 
 def mart_checks(tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
     """The checks of each mart: not empty where no dataset it reads is, one row per key, rates within 0..1."""
-    return [_checks(mart, datasets_read(mart, tables)) for mart in marts().values()]
+    return [_checks(mart, upstream_datasets(mart, tables)) for mart in marts().values()]
 
 
 def mart_sensor() -> dg.AutomationConditionSensorDefinition:

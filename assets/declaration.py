@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
-from warehouse.tables import Column, Table
+from warehouse.schema.tables import Column, Table
 
 Kind = Literal["text", "integer", "number", "cents", "rate", "flag", "instant"]
 Presence = Literal["required", "expected", "optional"]

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from assets.declaration import Dataset
-from warehouse.sql_files import first_row
-from warehouse.tables import names
+from warehouse.schema.tables import column_list
+from warehouse.sql import fetch_one
 
 Connection = duckdb.DuckDBPyConnection
 Row = Mapping[str, Any]
@@ -62,7 +62,7 @@ def facts_of(connection: Connection, dataset: Dataset) -> Facts:
 def preview(connection: Connection, dataset: Dataset) -> str:
     """A few rows as a Markdown table: numbers, instants and names from the price list, nothing personal."""
     shown = [c.name for c in dataset.table.columns if c.type not in ("VARCHAR", "JSON") or c.name in PUBLIC_TEXTS]
-    sql = f'SELECT {names(shown)} FROM sms."{dataset.name}" ORDER BY {names(dataset.key)} LIMIT {PREVIEW_ROWS}'
+    sql = f'SELECT {column_list(shown)} FROM sms."{dataset.name}" ORDER BY {column_list(dataset.key)} LIMIT {PREVIEW_ROWS}'
     return markdown(shown, connection.sql(sql).project("COLUMNS(*)::VARCHAR").fetchall())
 
 
@@ -87,7 +87,7 @@ def _cell(value: str | None) -> str:
 
 
 def _repeated_keys(dataset: Dataset) -> str:
-    key = names(dataset.key)
+    key = column_list(dataset.key)
     return f'SELECT count(*) FROM (SELECT {key} FROM sms."{dataset.name}" GROUP BY ALL HAVING count(*) > 1)'
 
 
@@ -100,7 +100,7 @@ def _sql(name: str) -> str:
 
 
 def _count(connection: Connection, sql: str) -> int:
-    row = first_row(connection, sql)
+    row = fetch_one(connection, sql)
     return int(row[0]) if row else 0
 
 

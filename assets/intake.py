@@ -12,14 +12,14 @@ from duckdb import DuckDBPyConnection
 from assets.assembly import Reading, assemble, told
 from assets.errors import AnswerRefused
 from assets.fetch import Fetched, Received
-from warehouse import books
-from warehouse.batch import Load, Outcome
-from warehouse.connection import opened
-from warehouse.crashpoints import reach
-from warehouse.instance import Instance
-from warehouse.landing import RawResponse, land
+from warehouse.database.opening import open_warehouse
+from warehouse.database.writer import Writer
+from warehouse.failpoints import failpoint
+from warehouse.loading import load_log
+from warehouse.loading.batch import LoadContext, LoadResult
 from warehouse.loading.merge import load_batch
-from warehouse.sql_files import transaction
+from warehouse.raw.store import RawResponse, store_responses
+from warehouse.sql import transaction
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Intake:
     warehouse: Path
     run_id: str
     account_id: str
-    instance: Instance | None = None
+    writer: Writer | None = None
     _landed: set[str] = field(default_factory=set)
 
-    def take(self, fetched: Fetched, place: str, load: Load, ahead: Ahead | None = None) -> Outcome:
+    def take(self, fetched: Fetched, place: str, load: LoadContext, ahead: Ahead | None = None) -> LoadResult:
         """Lands every answer of ``fetched``, then normalises and loads what differs from what is known.
 
         ``place`` is the dotted path of the records, ``ahead`` what was done of it before: nothing comes of a reading
@@ -48,22 +48,22 @@ class Intake:
         ``WarehouseError`` when the file cannot be written.
         """
         if fetched.missing and not fetched.shares:
-            return self.note(load, Outcome("failed", error=told(fetched, fetched.missing)))
-        reach("after fetching")
-        with opened(self.warehouse, instance=self.instance) as connection:
+            return self.note(load, LoadResult("failed", error=told(fetched, fetched.missing)))
+        failpoint("after fetching")
+        with open_warehouse(self.warehouse, writer=self.writer) as connection:
             self._land(connection, fetched, ahead.packed if ahead else {})
-            reach("after landing")
-            marks = books.watermarks(connection, fetched.dataset.name)
+            failpoint("after landing")
+            marks = load_log.read_watermarks(connection, fetched.dataset.name)
             try:
                 batch = assemble(fetched, place, marks, self.account_id, ahead.reading if ahead else None)
             except AnswerRefused as refusal:
-                return _noted(connection, load, Outcome("rejected", error=str(refusal)))
+                return _noted(connection, load, LoadResult("rejected", error=str(refusal)))
             _forget(fetched)
             return load_batch(connection, batch, load)
 
-    def note(self, load: Load, outcome: Outcome) -> Outcome:
+    def note(self, load: LoadContext, outcome: LoadResult) -> LoadResult:
         """Writes a load that changed no table into the books."""
-        with opened(self.warehouse, instance=self.instance) as connection:
+        with open_warehouse(self.warehouse, writer=self.writer) as connection:
             return _noted(connection, load, outcome)
 
     def _land(self, connection: DuckDBPyConnection, fetched: Fetched, packed: Mapping[str, bytes]) -> None:
@@ -72,7 +72,7 @@ class Intake:
             for source in fetched.sources
             if isinstance(source, Received) and source.response_id not in self._landed
         ]
-        land(connection, [self._raw(received, packed) for received in new])
+        store_responses(connection, [self._raw(received, packed) for received in new])
         self._landed |= {received.response_id for received in new}
 
     def _raw(self, received: Received, packed: Mapping[str, bytes]) -> RawResponse:
@@ -87,7 +87,7 @@ class Intake:
             http_status=answer.status,
             body_sha256=received.sha256,
             body=received.body,
-            packed=packed.get(received.sha256, b""),
+            compressed=packed.get(received.sha256, b""),
             response_id=received.response_id,
         )
 
@@ -98,7 +98,7 @@ def _forget(fetched: Fetched) -> None:
             source.forget()
 
 
-def _noted(connection: DuckDBPyConnection, load: Load, outcome: Outcome) -> Outcome:
+def _noted(connection: DuckDBPyConnection, load: LoadContext, outcome: LoadResult) -> LoadResult:
     with transaction(connection):
-        books.record(connection, load, outcome)
+        load_log.log_load(connection, load, outcome)
     return outcome

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import duckdb
 
 from assets.facts import markdown
-from warehouse.mart_views import Mart
-from warehouse.sql_files import first_row
-from warehouse.tables import names
+from warehouse.schema.mart_views import Mart
+from warehouse.schema.tables import column_list
+from warehouse.sql import fetch_one
 
 PREVIEW_ROWS = 5
 # Names of a person's account and payments, and texts that may hold them.
@@ -37,10 +37,10 @@ class MartFacts:
 def mart_facts(connection: duckdb.DuckDBPyConnection, mart: Mart, sources: Sequence[str]) -> MartFacts:
     """The facts of ``mart``. Raises ``duckdb.Error`` where the file has no such view yet."""
     scope = f"(FROM marts.{mart.name}{_newest(mart)})"
-    key = names(mart.key)
+    key = column_list(mart.key)
     return MartFacts(
         rows=rows_of(connection, mart),
-        empty_sources=[name for name in sources if not first_row(connection, f'SELECT 1 FROM sms."{name}" LIMIT 1')],
+        empty_sources=[name for name in sources if not fetch_one(connection, f'SELECT 1 FROM sms."{name}" LIMIT 1')],
         repeated_keys=_count(connection, f"(SELECT {key} FROM {scope} GROUP BY ALL HAVING count(*) > 1)"),
         rates_outside={
             column: _count(connection, f'{scope} WHERE NOT ("{column}" BETWEEN 0 AND 1)') for column in fractions(mart)
@@ -62,7 +62,7 @@ def mart_preview(connection: duckdb.DuckDBPyConnection, mart: Mart) -> str:
     """A few rows as a Markdown table, the newest days first, nothing personal."""
     shown = [column for column in mart.columns if column not in PRIVATE]
     order = ", ".join(f'"{column}"' + " DESC NULLS LAST" * (column == "day") for column in mart.key)
-    sql = f"SELECT {names(shown)} FROM marts.{mart.name}{_newest(mart)} ORDER BY {order} LIMIT {PREVIEW_ROWS}"
+    sql = f"SELECT {column_list(shown)} FROM marts.{mart.name}{_newest(mart)} ORDER BY {order} LIMIT {PREVIEW_ROWS}"
     return markdown(shown, connection.sql(sql).project("COLUMNS(*)::VARCHAR").fetchall())
 
 
@@ -73,5 +73,5 @@ def _newest(mart: Mart) -> str:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
-    row = first_row(connection, f"SELECT count(*) FROM {relation}")
+    row = fetch_one(connection, f"SELECT count(*) FROM {relation}")
     return int(row[0]) if row else 0

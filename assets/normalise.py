@@ -17,7 +17,7 @@ from assets.columns import ARROW_TYPES, Converted, convert
 from assets.declaration import Dataset, Field
 from assets.errors import FieldMissing
 from assets.suspicion import check_units, drift_of, unknown_fields
-from warehouse.batch import Drift, Reject
+from warehouse.loading.batch import RejectedRecord, SchemaDrift
 
 ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
@@ -44,10 +44,10 @@ class Normalised:
 
     rows: pa.Table
     protected: pa.Table
-    rejects: Sequence[Reject]
+    rejects: Sequence[RejectedRecord]
     rejected: Mapping[str, int]
     unreadable: frozenset[str]
-    drift: Sequence[Drift]
+    drift: Sequence[SchemaDrift]
 
 
 def normalise(dataset: Dataset, pieces: Sequence[Piece], account_id: str) -> Normalised:
@@ -141,7 +141,7 @@ def _split(
     faults: Mapping[int, list[str]],
     pieces: Sequence[Piece],
     records: list[Any],
-    drift: Sequence[Drift],
+    drift: Sequence[SchemaDrift],
 ) -> Normalised:
     keys = frame[list(dataset.key)]
     if not faults:
@@ -152,7 +152,9 @@ def _split(
     starts = [0, *accumulate(len(piece.records) for piece in pieces)]
     owner = np.searchsorted(starts, sorted(faults), side="right") - 1
     rejects = [
-        Reject(pieces[piece].response_id, row - starts[piece], ENCODER.encode(records[row]).decode(), faults[row])
+        RejectedRecord(
+            pieces[piece].response_id, row - starts[piece], ENCODER.encode(records[row]).decode(), faults[row]
+        )
         for row, piece in zip(sorted(faults), owner.tolist(), strict=True)
     ]
     return Normalised(

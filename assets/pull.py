@@ -12,8 +12,8 @@ from assets.assembly import Reading, read
 from assets.declaration import Dataset
 from assets.fetch import Fetched, Fetcher
 from assets.intake import Ahead
-from warehouse.batch import Watermarks
-from warehouse.landing import pack
+from warehouse.loading.batch import Watermarks
+from warehouse.raw.store import compress
 
 
 class Known:
@@ -67,7 +67,7 @@ def pull(fetcher: Fetcher, dataset: Dataset, account_id: str, known: Known, read
         brought = fetcher.fetch(dataset)
         reading = readers.submit(_read, brought, fetcher.place(dataset), account_id, known)
         new = [source for source in brought.sources if source.sha256 not in known]
-        ahead = Ahead({source.sha256: pack(source.body) for source in new}, reading)
+        ahead = Ahead({source.sha256: compress(source.body) for source in new}, reading)
     except Exception as error:  # told in the dataset's result
         brought = error
     return Pulled(dataset, started_at, time.perf_counter() - began, brought, ahead)

@@ -18,10 +18,10 @@ from assets.fetch import Fetched, Share, part_name, spread
 from assets.sync import Result
 from smsonline.answers import decode
 from smsonline.catalogue import Catalogue
-from warehouse import books
-from warehouse.batch import Counts, Load, Outcome
+from warehouse.loading import load_log
+from warehouse.loading.batch import LoadContext, LoadCounts, LoadResult
 from warehouse.loading.merge import load_batch
-from warehouse.rebuild import Kept, Rebuild, rebuilding
+from warehouse.loading.replay_target import LoggedResponse, ReplayTarget, open_replay_target
 
 INSTANT = timedelta(microseconds=1)
 
@@ -30,8 +30,8 @@ INSTANT = timedelta(microseconds=1)
 class Stored:
     """A raw response as a source of rows."""
 
-    kept: Kept
-    rebuild: Rebuild
+    kept: LoggedResponse
+    rebuild: ReplayTarget
 
     @property
     def response_id(self) -> str:
@@ -51,7 +51,7 @@ class Stored:
     @property
     def body(self) -> bytes:
         """The kept body."""
-        return self.rebuild.body(self.kept.body_sha256)
+        return self.rebuild.read_body(self.kept.body_sha256)
 
     @cached_property
     def document(self) -> Any:
@@ -73,42 +73,48 @@ class Replay:
         Where raw answers were pruned, versions from before the oldest one that is left stay too. A dataset without raw
         answers is left alone. Raises ``WarehouseError`` when the file cannot be written.
         """
-        with rebuilding(self.warehouse, [dataset.table for dataset in self.datasets.values()]) as rebuild:
+        with open_replay_target(self.warehouse, [dataset.table for dataset in self.datasets.values()]) as rebuild:
             for name in names:
                 began = time.perf_counter()
                 outcome = self._rebuild(rebuild, self.datasets[name], since)
                 yield Result(name, "", outcome, time.perf_counter() - began)
 
-    def _rebuild(self, rebuild: Rebuild, dataset: Dataset, since: datetime | None) -> Outcome:
+    def _rebuild(self, rebuild: ReplayTarget, dataset: Dataset, since: datetime | None) -> LoadResult:
         root = self.datasets[dataset.fan_out.dataset] if dataset.fan_out else None
-        kept = rebuild.kept(dataset.name, [dataset.endpoint, *([root.endpoint] if root else [])])
+        kept = rebuild.logged_responses(dataset.name, [dataset.endpoint, *([root.endpoint] if root else [])])
         own = [each for each in kept if each.endpoint == dataset.endpoint]
         if not own:
-            return Outcome("ok")
+            return LoadResult("ok")
         oldest = min(each.requested_at for each in own) - INSTANT
         since = max(since or oldest, oldest)
-        rebuild.rewind(dataset.table, since, self._marks(dataset, own, since))
-        total = Counts()
+        rebuild.restore_as_of(dataset.table, since, self._marks(dataset, own, since))
+        total = LoadCounts()
         for _, load in groupby(kept, key=lambda each: each.load_id):
             answers = list(load)
             if any(each.requested_at > since for each in answers if each.endpoint == dataset.endpoint):
                 _add(total, self._load(rebuild, dataset, root, answers).counts)
-        rebuild.swap(dataset.table, [each.response_id for each in own if each.requested_at > since])
-        return Outcome("ok", total)
+        rebuild.swap_in(dataset.table, [each.response_id for each in own if each.requested_at > since])
+        return LoadResult("ok", total)
 
-    def _load(self, rebuild: Rebuild, dataset: Dataset, root: Dataset | None, kept: Sequence[Kept]) -> Outcome:
+    def _load(
+        self, rebuild: ReplayTarget, dataset: Dataset, root: Dataset | None, kept: Sequence[LoggedResponse]
+    ) -> LoadResult:
         """Loads one original load's answers again, with the decisions a person made then."""
         first = kept[0]
-        load = Load(first.run_id, first.load_id, dataset.name, first.account_id, first.started_at, first.accept_shrink)
+        load = LoadContext(
+            first.run_id, first.load_id, dataset.name, first.account_id, first.started_at, first.accept_shrink
+        )
         fetched = self._fetched(rebuild, dataset, root, kept)
-        marks = books.watermarks(rebuild.connection, dataset.name)
+        marks = load_log.read_watermarks(rebuild.connection, dataset.name)
         try:
             batch = assemble(fetched, self._place(dataset), marks, first.account_id)
         except AnswerRefused as refusal:
-            return Outcome("rejected", error=str(refusal))
+            return LoadResult("rejected", error=str(refusal))
         return load_batch(rebuild.connection, batch, load)
 
-    def _fetched(self, rebuild: Rebuild, dataset: Dataset, root: Dataset | None, kept: Sequence[Kept]) -> Fetched:
+    def _fetched(
+        self, rebuild: ReplayTarget, dataset: Dataset, root: Dataset | None, kept: Sequence[LoggedResponse]
+    ) -> Fetched:
         shares = [
             Share(part_name(dataset, each.params, each.account_id), each.params, Stored(each, rebuild))
             for each in kept
@@ -120,7 +126,7 @@ class Replay:
         parts = spread(dataset, root, basis[0], self._place(root), kept[0].account_id)
         return Fetched(dataset, shares, (), frozenset(parts.params) if parts.complete else None, basis)
 
-    def _marks(self, dataset: Dataset, own: Sequence[Kept], since: datetime) -> dict[str, Kept]:
+    def _marks(self, dataset: Dataset, own: Sequence[LoggedResponse], since: datetime) -> dict[str, LoggedResponse]:
         """The answer that each part's rows were last seen in at ``since``."""
         before = [each for each in own if each.requested_at <= since and each.status != "rejected"]
         return {part_name(dataset, each.params, each.account_id): each for each in before}
@@ -129,6 +135,6 @@ class Replay:
         return dataset.records or self.catalogue[dataset.endpoint].records
 
 
-def _add(total: Counts, counts: Counts) -> None:
-    for each in fields(Counts):
+def _add(total: LoadCounts, counts: LoadCounts) -> None:
+    for each in fields(LoadCounts):
         setattr(total, each.name, getattr(total, each.name) + getattr(counts, each.name))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from assets.columns import Converted, shown
 from assets.declaration import Dataset, Field
 from assets.errors import UnitSuspicious
-from warehouse.batch import Drift
+from warehouse.loading.batch import SchemaDrift
 
 # Fewer rates than this may all be small by chance.
 LARGE_ANSWER = 20
@@ -50,17 +50,19 @@ def unknown_fields(dataset: Dataset, present: set[str]) -> set[str]:
     return present - known
 
 
-def drift_of(dataset: Dataset, objects: list[Any], present: set[str], columns: Mapping[str, Converted]) -> list[Drift]:
+def drift_of(
+    dataset: Dataset, objects: list[Any], present: set[str], columns: Mapping[str, Converted]
+) -> list[SchemaDrift]:
     """Unknown, missing and retyped fields, each with one example."""
-    found = [Drift(name, "unknown", _example(objects, name)) for name in sorted(unknown_fields(dataset, present))]
+    found = [SchemaDrift(name, "unknown", _example(objects, name)) for name in sorted(unknown_fields(dataset, present))]
     retyped = set()
     for each in dataset.fields:
         names = [name for name in each.names if name in present]
         if objects and each.names and not names and each.presence == "expected":
-            found.append(Drift(each.names[0], "missing", None))
+            found.append(SchemaDrift(each.names[0], "missing", None))
         if names and columns[each.column].retyped and names[0] not in retyped:
             retyped.add(names[0])  # two columns may read one field
-            found.append(Drift(names[0], "retyped", _example(objects, names[0], columns[each.column])))
+            found.append(SchemaDrift(names[0], "retyped", _example(objects, names[0], columns[each.column])))
     return found
 
 

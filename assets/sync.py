@@ -21,15 +21,15 @@ from assets.pull import Known, Pulled, pull
 from smsonline.catalogue import ENDPOINTS, Catalogue
 from smsonline.client import Client
 from smsonline.errors import VendorError
-from warehouse import books
-from warehouse.batch import Load, Outcome, Watermarks
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
+from warehouse.database.writer import Writer
 from warehouse.errors import WarehouseError
-from warehouse.instance import Instance
-from warehouse.migrate import migrate
-from warehouse.publish import is_published, publish
+from warehouse.loading import load_log
+from warehouse.loading.batch import LoadContext, LoadResult, Watermarks
+from warehouse.publishing.publish import is_published, publish
 from warehouse.schema.definitions import sync_schema
-from warehouse.tables import Table
+from warehouse.schema.migrations import migrate
+from warehouse.schema.tables import Table
 
 log = logging.getLogger("smsonline.sync")
 
@@ -46,7 +46,7 @@ class Result:
 
     dataset: str
     account_id: str
-    outcome: Outcome
+    outcome: LoadResult
     seconds: float
     failure: Exception | None = None
 
@@ -71,7 +71,7 @@ class DataPath:
     catalogue: Catalogue = field(default_factory=lambda: ENDPOINTS)
     accept_shrink: bool = False
     unpublished: bool = True
-    _instance: Instance = field(default_factory=Instance)
+    _writer: Writer = field(default_factory=Writer)
 
     def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[Result]:
         """Pulls the datasets ``names`` and yields each as it is done; one that fails does not stop the others.
@@ -80,7 +80,7 @@ class DataPath:
         """
         known = Known(new=not self.warehouse.exists())
         fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, known)
-        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id, self._instance)
+        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id, self._writer)
         # One reader: reading is Python's work, of which one thing is done at a time anyway.
         with ThreadPoolExecutor(1, "reader") as readers, ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
             asked = [pool.submit(pull, fetcher, self.datasets[name], self.account_id, known, readers) for name in names]
@@ -99,36 +99,38 @@ class DataPath:
         """Brings the analysts' copy up to date with what was loaded; false when nothing had changed."""
         if not self.unpublished:
             return False
-        done = publish(self.warehouse, self._tables(), self._instance)
+        done = publish(self.warehouse, self._tables(), self._writer)
         self.unpublished = False
         return done
 
     def close(self) -> None:
         """Ends what was started to write the warehouse. A path can be used again afterwards."""
-        self._instance.stop()
+        self._writer.stop()
 
     def _tables(self) -> list[Table]:
         return [dataset.table for dataset in self.datasets.values()]
 
     def _look(self, names: Sequence[str]) -> dict[str, Watermarks]:
         """Brings the file up to date, while the first answers are on their way; what it holds of ``names``."""
-        with opened(self.warehouse, instance=self._instance) as connection:
+        with open_warehouse(self.warehouse, writer=self._writer) as connection:
             migrate(connection)
             sync_schema(connection, self._tables())
             self.unpublished = not is_published(connection, self.warehouse)
-            return {name: books.watermarks(connection, name) for name in names}
+            return {name: load_log.read_watermarks(connection, name) for name in names}
 
     def _finish(self, pulled: Pulled, fetcher: Fetcher, intake: Intake) -> Result:
         began = time.perf_counter()
         name = pulled.dataset.name
-        load = Load(intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at, self.accept_shrink)
+        load = LoadContext(
+            intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at, self.accept_shrink
+        )
         try:
             if isinstance(pulled.brought, Fetched):
                 outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), load, pulled.ahead)
             else:
-                outcome = intake.note(load, Outcome("failed", error=_line(pulled.brought)))
+                outcome = intake.note(load, LoadResult("failed", error=_line(pulled.brought)))
         except Exception as error:  # one dataset's defect must not stop the others
-            outcome = Outcome("failed", error=_line(error))
+            outcome = LoadResult("failed", error=_line(error))
         counts = outcome.counts
         self.unpublished = self.unpublished or counts.inserted + counts.changed + counts.closed > 0
         seconds = pulled.seconds + time.perf_counter() - began

@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from assets.datasets import DATASETS
 from bench.growth import CHANGED, KEYS, PER_DAY, START
-from warehouse.connection import opened
-from warehouse.migrate import migrate
+from warehouse.database.opening import open_warehouse
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 ORDERS_PER_DAY = 100
@@ -96,7 +96,7 @@ def fill(file: Path, snapshots: int) -> None:
     """Makes the warehouse at ``file`` with that many snapshots of statistics, and as many days around them."""
     days = max(1, snapshots // PER_DAY)
     claims = _claims(snapshots)
-    with opened(file) as connection:
+    with open_warehouse(file) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         connection.register("claims", claims)

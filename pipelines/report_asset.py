@@ -13,7 +13,7 @@ from assets.dagster_assets import POOL, Account
 from assets.dagster_marts import SCHEMA, mart_key
 from pipelines.report.figures import Chart
 from pipelines.settings import load_settings
-from warehouse.mart_views import marts
+from warehouse.schema.mart_views import marts
 
 # What the run's record keeps of each page, so few and small.
 PICTURES = ("heat", "best", "movers", "claims", "balance-1")

@@ -13,7 +13,7 @@ from pipelines.settings import SettingsError, load_settings
 from pipelines.wiring import data_path
 from smsonline.errors import VendorError
 from topups.ledger.errors import LedgerUnavailable
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError, WarehouseLocked
 
 
@@ -33,7 +33,7 @@ class SmsOnline:
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The warehouse, read-only. Raises ``dagster.Failure`` with one clear line when it cannot be read."""
-        with clear_failures(), opened(load_settings().warehouse, read_only=True) as connection:
+        with clear_failures(), open_warehouse(load_settings().warehouse, read_only=True) as connection:
             yield connection
 
 

@@ -9,9 +9,9 @@ import duckdb
 
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from warehouse.mart_views import marts
-from warehouse.migrate import migrate
 from warehouse.schema.definitions import HISTORY_COLUMNS, sync_schema
+from warehouse.schema.mart_views import marts
+from warehouse.schema.migrations import migrate
 
 Connection = duckdb.DuckDBPyConnection
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import opened
-from warehouse.migrate import refuse_newer
-from warehouse.sql_files import sql
+from warehouse.database.opening import open_warehouse
+from warehouse.schema.migrations import require_known_version
+from warehouse.sql import render
 
 Row = dict[str, Any]
 
@@ -20,13 +20,13 @@ def overview(path: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[
 
     Raises ``WarehouseError`` when the file cannot be read.
     """
-    with opened(path, read_only=True) as connection:
-        refuse_newer(connection)
-        loads = {row["dataset"]: row for row in _rows(connection, sql("status"))}
+    with open_warehouse(path, read_only=True) as connection:
+        require_known_version(connection)
+        loads = {row["dataset"]: row for row in _rows(connection, render("status"))}
         for name in datasets:
             if name in loads:
                 loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
-        return loads, _rows(connection, sql("money"))
+        return loads, _rows(connection, render("money"))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:

@@ -19,7 +19,7 @@ from topups.policy import Policy
 from topups.ports import Balance
 from topups.reasons import Refusal
 from topups.snapshot import Snapshot
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 WAREHOUSE = Path("data/demo.duckdb")
 # Long enough for prices, stock, rates and orders to move.
@@ -89,7 +89,7 @@ def _sync(settings: Settings, passed: timedelta, title: str) -> None:
 
 
 def _print_findings(warehouse: Path) -> None:
-    with opened(warehouse, read_only=True) as connection:
+    with open_warehouse(warehouse, read_only=True) as connection:
         current, versions = connection.execute(CHANGES).fetchall()[0]
         balance_cents, seen_us = connection.execute(BALANCE).fetchall()[0]
         rates = connection.execute(RATES).fetchall()

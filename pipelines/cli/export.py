@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pipelines.cli.console import clear_errors, print_json, print_table
 from pipelines.settings import load_settings
-from warehouse.export import export
-from warehouse.export_manifest import NAME
-from warehouse.publish import published_path
+from warehouse.export.manifest import MANIFEST_NAME
+from warehouse.export.parquet_export import export_parquet
+from warehouse.publishing.publish import published_path
 
 COLUMNS = ("table", "rows", "files", "bytes")
 
@@ -19,7 +19,7 @@ def run_export(folder: Path, *, as_json: bool) -> None:
     """Writes the analysts' copy into ``folder`` and says what lies there now."""
     began = time.perf_counter()
     with clear_errors(as_json=as_json):
-        done = export(published_path(load_settings().warehouse), folder)
+        done = export_parquet(published_path(load_settings().warehouse), folder)
     tables = [
         {
             "table": name,
@@ -31,11 +31,15 @@ def run_export(folder: Path, *, as_json: bool) -> None:
     ]
     seconds = round(time.perf_counter() - began, 3)
     if as_json:
-        head = {"folder": str(folder), "manifest": str(folder / NAME), "exported_at": done.manifest["exported_at"]}
-        print_json({**head, "tables": tables, "files_kept": done.kept, "seconds": seconds})
+        head = {
+            "folder": str(folder),
+            "manifest": str(folder / MANIFEST_NAME),
+            "exported_at": done.manifest["exported_at"],
+        }
+        print_json({**head, "tables": tables, "files_kept": done.reused_files, "seconds": seconds})
         return
     rows = [[f"{value:,}" if isinstance(value, int) else value for value in table.values()] for table in tables]
     print_table("export", COLUMNS, rows, right=COLUMNS[1:])
     files = sum(table["files"] for table in tables)
-    line = f"{files:,} files in {folder}, {done.kept:,} of them as they were; {folder / NAME} describes them"
+    line = f"{files:,} files in {folder}, {done.reused_files:,} of them as they were; {folder / MANIFEST_NAME} describes them"
     sys.stdout.write(line + "\n")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pipelines.cli.console import clear_errors, print_json
 from pipelines.settings import load_settings
 from warehouse.errors import NotAWarehouse
-from warehouse.prune import prune
+from warehouse.raw.retention import prune
 
 
 def run_prune(*, dry_run: bool, as_json: bool) -> None:

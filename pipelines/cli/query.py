@@ -14,11 +14,11 @@ from pipelines.cli.choices import Format
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, print_table, say, stop
 from pipelines.cli.sql_errors import explained
 from pipelines.settings import load_settings
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import refuse_newer
-from warehouse.publish import published_path
-from warehouse.sql_files import first_row, literal
+from warehouse.publishing.publish import published_path
+from warehouse.schema.migrations import require_known_version
+from warehouse.sql import fetch_one, quote_literal
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -43,7 +43,7 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
         if out is not None:
             _refuse_target(out)
         warehouse = load_settings().warehouse
-        with opened(_source(warehouse, sql), read_only=True) as connection:
+        with open_warehouse(_source(warehouse, sql), read_only=True) as connection:
             synced = _refuse_empty(connection, warehouse)
             _lock(connection, Path(folder))
             try:
@@ -82,17 +82,17 @@ def _source(warehouse: Path, sql: str) -> Path:
 
 def _refuse_empty(connection: Connection, warehouse: Path) -> bool:
     """Whether any dataset was ever loaded. Raises ``NotAWarehouse`` for a file that has no tables of ours yet."""
-    if not first_row(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'shape'"):
-        refuse_newer(connection)
+    if not fetch_one(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'shape'"):
+        require_known_version(connection)
         raise NotAWarehouse(f"{warehouse} holds no tables yet: run smsonline sync first")
-    if first_row(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'migrations'"):
-        refuse_newer(connection)
-    return first_row(connection, "SELECT 1 FROM ops.watermarks LIMIT 1") is not None
+    if fetch_one(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'migrations'"):
+        require_known_version(connection)
+    return fetch_one(connection, "SELECT 1 FROM ops.watermarks LIMIT 1") is not None
 
 
 def _lock(connection: Connection, folder: Path) -> None:
     """From here on nothing is within the connection's reach but its own file, and ``folder`` for the answer."""
-    connection.execute(f"SET allowed_directories = [{literal(str(folder))}]")
+    connection.execute(f"SET allowed_directories = [{quote_literal(str(folder))}]")
     for lock in LOCKS:
         connection.execute(lock)
 
@@ -139,7 +139,7 @@ def _copy(connection: Connection, statement: str, format: Format, folder: Path) 
     The relation has no part in the copying itself: DuckDB would be deaf to Ctrl-C until it has ended.
     """
     connection.register("answer", connection.sql(statement))
-    connection.execute(f"COPY answer TO {literal(str(folder / 'rows'))} ({COPY_OPTIONS[format]})")
+    connection.execute(f"COPY answer TO {quote_literal(str(folder / 'rows'))} ({COPY_OPTIONS[format]})")
 
 
 def _hand_over(file: Path, out: Path | None) -> None:

@@ -12,7 +12,7 @@ from pipelines.cli.sync import print_results
 from pipelines.settings import load_settings
 from pipelines.wiring import chosen
 from warehouse.errors import NotAWarehouse
-from warehouse.publish import publish
+from warehouse.publishing.publish import publish
 
 
 def run_replay(names: Sequence[str], since: datetime | None, *, as_json: bool) -> None:

@@ -19,9 +19,9 @@ from pipelines.settings import Settings, SettingsError
 from pipelines.topup.wiring import notifier_of, opened_ledger, policy_of, units_of
 from topups.ledger import LedgerUnavailable
 from topups.policy import Policy
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError, WarehouseLocked
-from warehouse.migrate import refuse_newer
+from warehouse.schema.migrations import require_known_version
 
 LOCK_WAIT_SECONDS = 0.5
 
@@ -59,8 +59,8 @@ def _warehouse(path: Path) -> Check:
     if not path.exists():
         return _unmade("warehouse", path, "smsonline sync makes it")
     try:
-        with opened(path, read_only=True, wait_seconds=LOCK_WAIT_SECONDS) as connection:
-            schema = refuse_newer(connection)
+        with open_warehouse(path, read_only=True, wait_seconds=LOCK_WAIT_SECONDS) as connection:
+            schema = require_known_version(connection)
     except WarehouseLocked as busy:
         return Check("warehouse", "note", str(busy))
     except (WarehouseError, duckdb.Error) as error:

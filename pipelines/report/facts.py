@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import opened
-from warehouse.migrate import refuse_newer
+from warehouse.database.opening import open_warehouse
+from warehouse.schema.migrations import require_known_version
 
 Row = Mapping[str, Any]
 LONGEST_NAME = 120
@@ -54,13 +54,13 @@ def read_facts(warehouse: Path, now: datetime) -> Facts:
     """
     if not warehouse.exists():
         return Facts(now, problem=f"There is no warehouse at {warehouse} yet.")
-    with opened(warehouse, read_only=True) as connection:
+    with open_warehouse(warehouse, read_only=True) as connection:
         return facts_from(connection, now)
 
 
 def facts_from(connection: duckdb.DuckDBPyConnection, now: datetime) -> Facts:
     """``read_facts`` over a connection that is open already; from here on it takes ``now`` for the clock."""
-    if refuse_newer(connection) == 0:
+    if require_known_version(connection) == 0:
         return Facts(now, problem="The warehouse is still empty.")
     _stop_the_clock(connection, now)
     rows, absent = _all_rows(connection)

@@ -16,8 +16,8 @@ from pipelines.topup.mirror import Mirrored
 from pipelines.topup.resource import TopUps
 from topups.amounts import usd
 from topups.reconciled import Reconciled
-from warehouse.mirror import TABLES
-from warehouse.tables import Column
+from warehouse.ledger_replica import TABLES
+from warehouse.schema.tables import Column
 
 SCHEMA = "topups"
 KEYS = {name: dg.AssetKey([SCHEMA, name]) for name in TABLES}

@@ -15,12 +15,20 @@ from sqlalchemy import Connection, Select, select
 
 from topups.ledger import Ledger
 from topups.ledger.schema import events, observations, payments
-from warehouse.connection import opened
-from warehouse.migrate import migrate, refuse_newer
-from warehouse.mirror import TABLES, Delta, Mark, count, mark_of, previews, write
-from warehouse.publish import publish
+from warehouse.database.opening import open_warehouse
+from warehouse.ledger_replica import (
+    TABLES,
+    LedgerChanges,
+    LedgerOffset,
+    apply_changes,
+    count_rows,
+    previews,
+    read_offset,
+)
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
-from warehouse.tables import Table
+from warehouse.schema.migrations import migrate, require_known_version
+from warehouse.schema.tables import Table
 
 P, E = payments.c, events.c
 # No link, no address, no claim: the mirror is for everybody who may read the warehouse.
@@ -55,12 +63,12 @@ def mirrored(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> Mirror
     written = {"payments": len(delta.payments), "events": len(delta.events)} if delta else dict.fromkeys(TABLES, 0)
     if not warehouse.exists():
         return Mirrored("", dict.fromkeys(TABLES, 0), written, dict.fromkeys(TABLES, ""), time.perf_counter() - began)
-    with opened(warehouse, read_only=True) as connection:
-        version = mark_of(connection).hash
-        return Mirrored(version, count(connection), written, previews(connection), time.perf_counter() - began)
+    with open_warehouse(warehouse, read_only=True) as connection:
+        version = read_offset(connection).hash
+        return Mirrored(version, count_rows(connection), written, previews(connection), time.perf_counter() - began)
 
 
-def refresh_mirror(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> Delta | None:
+def refresh_mirror(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> LedgerChanges | None:
     """Writes what changed in the ledger since the last time; what was written, or None when nothing had changed.
 
     ``tables`` are those of all datasets: the marts join them with the mirror. Raises ``LedgerUnavailable`` and
@@ -69,13 +77,13 @@ def refresh_mirror(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> 
     delta = changes_since(ledger, _mark(warehouse))
     if delta is None:
         return None
-    with opened(warehouse) as connection:
+    with open_warehouse(warehouse) as connection:
         migrate(connection)
         sync_schema(connection, tables)
-        return delta if write(connection, delta) else None
+        return delta if apply_changes(connection, delta) else None
 
 
-def changes_since(ledger: Ledger, mark: Mark) -> Delta | None:
+def changes_since(ledger: Ledger, mark: LedgerOffset) -> LedgerChanges | None:
     """What a mirror with that mark lacks; None when it lacks nothing.
 
     A ledger whose event of that number has another hash is not the one that was mirrored: a backup came back, or a new
@@ -83,26 +91,26 @@ def changes_since(ledger: Ledger, mark: Mark) -> Delta | None:
     """
     with ledger.reading() as connection:
         found = connection.execute(LAST).one_or_none()
-        last = Mark(*found) if found else Mark()
+        last = LedgerOffset(*found) if found else LedgerOffset()
         if last == mark:
             return None
         known = connection.execute(select(E.hash).where(E.seq == mark.seq)).scalar() == mark.hash
         changed = PAYMENTS.where(P.payment_id.in_(select(E.payment_id).where(E.seq > mark.seq)))
-        return Delta(
+        return LedgerChanges(
             mark,
             last,
             payments=_rows(connection, changed if known else PAYMENTS),
             events=_rows(connection, EVENTS.where(E.seq > mark.seq) if known else EVENTS),
-            anew=not known,
+            full_refresh=not known,
         )
 
 
-def _mark(warehouse: Path) -> Mark:
+def _mark(warehouse: Path) -> LedgerOffset:
     if not warehouse.exists():
-        return Mark()
-    with opened(warehouse, read_only=True) as connection:
-        refuse_newer(connection)
-        return mark_of(connection)
+        return LedgerOffset()
+    with open_warehouse(warehouse, read_only=True) as connection:
+        require_known_version(connection)
+        return read_offset(connection)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:

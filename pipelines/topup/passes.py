@@ -21,7 +21,7 @@ from topups.reconcile import run_reconcile
 from topups.reconciled import Reconciled
 from topups.snapshot import Burn
 from topups.verdicts import write_verdict
-from warehouse.crashpoints import reach
+from warehouse.failpoints import failpoint
 
 Warn = Callable[[str], None]
 # Passes that pay keep their decisions in between.
@@ -77,7 +77,7 @@ def burn_kept(ledger: Ledger, account_id: str, since: datetime) -> Burn | None:
 
 def _reach(step: Step) -> None:
     """Where a test can kill the process."""
-    reach(f"topup {step}")
+    failpoint(f"topup {step}")
 
 
 def _keep_decision(context: Context, done: Reconciled) -> None:

@@ -14,10 +14,10 @@ import duckdb
 
 from topups.advisor import Coupon, Standing, Tier
 from topups.forecast.facts import DAYS, Purchase, Sighting, TopUp
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError
-from warehouse.publish import published_path
-from warehouse.sql_files import literal, sql
+from warehouse.publishing.publish import published_path
+from warehouse.sql import quote_literal, render
 
 # A forecast is worth no more: the pass goes on without one.
 WAIT_SECONDS = 0.3
@@ -41,7 +41,7 @@ def past_of(warehouse: Path, account_id: str, at: datetime) -> Past:
     copy = published_path(warehouse)
     source = copy if copy.exists() else warehouse
     try:
-        with opened(source, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
+        with open_warehouse(source, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
             return _read(connection, account_id, at)
     except WarehouseError as error:
         return Past(problem=str(error))
@@ -56,8 +56,8 @@ def _read(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) 
 
     def ask(name: str, since: datetime = since) -> list[Any]:
         # Parameters would be neater, but to bind one DuckDB imports pandas, which takes half a second.
-        words = {"account": literal(account_id), "as_of": repr(at.timestamp()), "since": repr(since.timestamp())}
-        return connection.execute(sql(f"forecast_{name}", **words)).fetchall()
+        words = {"account": quote_literal(account_id), "as_of": repr(at.timestamp()), "since": repr(since.timestamp())}
+        return connection.execute(render(f"forecast_{name}", **words)).fetchall()
 
     balances, payments = ask("balances"), ask("payments")
     looks: list[Sighting] = []

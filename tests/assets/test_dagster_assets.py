@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 from smsonline.catalogue import ENDPOINTS
 from smsonline.errors import Refused, ServerFault
 from smsonline.sandbox import Sandbox, serve
-from warehouse.batch import Counts, Outcome
+from warehouse.loading.batch import LoadCounts, LoadResult
 
 KEY = "canary-5d0c7be1f2a94c63"
 WRONG_KEY = "canary-wrong-81e6a0d3b7f2"
@@ -70,7 +70,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.Execut
 
 
 def rows(warehouse: Path, name: str, view: str) -> list[tuple]:
-    columns = ", ".join(f'"{column}"' for column in DATASETS[name].table.business)
+    columns = ", ".join(f'"{column}"' for column in DATASETS[name].table.column_names)
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return sorted(connection.execute(f"SELECT {columns} FROM sms.{view}").fetchall(), key=repr)
 
@@ -168,7 +168,7 @@ def test_a_wrong_key_fails_with_one_clear_line_and_is_not_tried_again(tmp_path):
 class Ends:
     """An account whose sync ends the same way every time, and counts how often it was asked."""
 
-    def __init__(self, outcome: Outcome, failure: Exception | None = None) -> None:
+    def __init__(self, outcome: LoadResult, failure: Exception | None = None) -> None:
         self.outcome, self.failure, self.asked = outcome, failure, 0
 
     def sync(self, dataset: str, run_id: str) -> Result:
@@ -181,7 +181,7 @@ class Ends:
     [("rejected", None, 1), ("failed", Refused("balance"), 1), ("failed", ServerFault("balance"), 2)],
 )
 def test_only_trouble_that_may_pass_obeys_a_retry_policy(status, failure, times):
-    account = Ends(Outcome(status, Counts(fetched=3, rejected=3), "balances: no"), failure)
+    account = Ends(LoadResult(status, LoadCounts(fetched=3, rejected=3), "balances: no"), failure)
     asset = dataset_asset(DATASETS["balances"], ENDPOINTS["balance"])
     policy = dg.RetryPolicy(max_retries=1)
     job = dg.Definitions(

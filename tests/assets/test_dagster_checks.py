@@ -17,7 +17,7 @@ from assets.quality import CHECKS, checks_for, counts_reconcile, rejects_below_l
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 LAST = "finished_at = (SELECT max(finished_at) FROM ops.loads WHERE dataset = '{0}') AND dataset = '{0}'"
@@ -31,7 +31,7 @@ class Warehouse:
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with opened(self.path, read_only=True) as connection:
+        with open_warehouse(self.path, read_only=True) as connection:
             yield connection
 
 

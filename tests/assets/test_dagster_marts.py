@@ -24,8 +24,8 @@ from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.catalogue import ENDPOINTS
 from smsonline.sandbox import Sandbox, serve
-from warehouse.connection import opened
-from warehouse.mart_views import marts
+from warehouse.database.opening import open_warehouse
+from warehouse.schema.mart_views import marts
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 # Of Dagster's own function, about how it is made.
@@ -51,7 +51,7 @@ class Account:
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with opened(self.warehouse, read_only=True) as connection:
+        with open_warehouse(self.warehouse, read_only=True) as connection:
             yield connection
 
 

@@ -65,14 +65,14 @@ def test_each_cadence_is_the_decided_one() -> None:
 
 @ALL
 def test_key_columns_exist_and_are_never_optional(dataset: Dataset) -> None:
-    assert set(dataset.key) <= set(dataset.table.business)
+    assert set(dataset.key) <= set(dataset.table.column_names)
     presence = {each.column: each.presence for each in dataset.fields}
     assert {presence[column] for column in dataset.key if column != "account_id"} <= {"required"}
 
 
 @ALL
 def test_the_columns_of_the_contract_exist(dataset: Dataset) -> None:
-    assert set(CONTRACT[dataset.name].split()) <= set(dataset.table.business)
+    assert set(CONTRACT[dataset.name].split()) <= set(dataset.table.column_names)
 
 
 @ALL
@@ -100,7 +100,15 @@ def test_ids_and_codes_are_text(dataset: Dataset) -> None:
 
 @ALL
 def test_column_names_are_unique_and_none_is_one_of_the_bookkeeping(dataset: Dataset) -> None:
-    names = [*dataset.table.business, "part", "response_id", "valid_from", "valid_to", "first_seen_at", "last_seen_at"]
+    names = [
+        *dataset.table.column_names,
+        "part",
+        "response_id",
+        "valid_from",
+        "valid_to",
+        "first_seen_at",
+        "last_seen_at",
+    ]
     assert len(names) == len(set(names))
 
 
@@ -143,4 +151,4 @@ def test_only_the_list_that_a_limit_cuts_is_incomplete() -> None:
 def test_phone_numbers_have_no_column_in_full() -> None:
     private = [name for name, dataset in DATASETS.items() if ENDPOINTS[dataset.endpoint].private]
     assert private == ["inventory"]
-    assert {"text", "code", "phone", "phone_number", "sms"}.isdisjoint(DATASETS["inventory"].table.business)
+    assert {"text", "code", "phone", "phone_number", "sms"}.isdisjoint(DATASETS["inventory"].table.column_names)

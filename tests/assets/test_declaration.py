@@ -62,9 +62,9 @@ def test_a_unit_that_is_written_out_counts_like_the_usual_one() -> None:
 
 
 def test_a_table_begins_with_the_account_where_rows_have_one_and_ends_with_extra() -> None:
-    assert DATASETS["balances"].table.business[0] == "account_id"
-    assert "account_id" not in STATISTICS.table.business
-    assert {dataset.table.business[-1] for dataset in DATASETS.values()} == {"extra"}
+    assert DATASETS["balances"].table.column_names[0] == "account_id"
+    assert "account_id" not in STATISTICS.table.column_names
+    assert {dataset.table.column_names[-1] for dataset in DATASETS.values()} == {"extra"}
 
 
 @pytest.mark.parametrize(("items", "count"), [([], 0), ([{}, None], 2), (None, None), ("x", None), ({}, None)])

@@ -13,10 +13,10 @@ from assets.fetch import Fetched, Missing, Received, Share
 from assets.intake import Intake
 from smsonline.answers import Answer
 from smsonline.errors import TimedOut
-from warehouse.batch import Load, Outcome
-from warehouse.connection import opened
-from warehouse.migrate import migrate
+from warehouse.database.opening import open_warehouse
+from warehouse.loading.batch import LoadContext, LoadResult
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ROW = {"cShort": "12", "carrier": "any", "sShort": "ds", "successRate": 87, "total": 9}
@@ -25,7 +25,7 @@ OFFER = {"sShort": "ds", "service": "Discord", "price": 16, "count": 5}
 
 @pytest.fixture
 def path(warehouse_path: Path) -> Path:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
     return warehouse_path
@@ -38,13 +38,13 @@ def share(body: Any, minute: int = 0, part: str = "", **params: str) -> Share:
     return Share(part, params, Received(answer, None))
 
 
-def take(path: Path, *shares: Share, dataset: str = "statistics", **more: Any) -> Outcome:
-    load = Load("run", "load", dataset, "7", NOON)
+def take(path: Path, *shares: Share, dataset: str = "statistics", **more: Any) -> LoadResult:
+    load = LoadContext("run", "load", dataset, "7", NOON)
     return Intake(path, "run", "7").take(Fetched(DATASETS[dataset], shares, **more), "body", load)
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with opened(path, read_only=True) as connection:
+    with open_warehouse(path, read_only=True) as connection:
         return connection.execute(sql).fetchall()
 
 
@@ -125,7 +125,7 @@ def test_one_answer_for_two_datasets_is_kept_once(path: Path) -> None:
     given = share(body, part="7")
     intake = Intake(path, "run", "7")
     for name, place in (("balances", "body"), ("discount_tiers", "body.discountRates")):
-        outcome = intake.take(Fetched(DATASETS[name], [given]), place, Load("run", name, name, "7", NOON))
+        outcome = intake.take(Fetched(DATASETS[name], [given]), place, LoadContext("run", name, name, "7", NOON))
         assert outcome.status == "ok"
     assert rows(path, "SELECT count(*) FROM raw.responses") == [(1,)]
     assert rows(path, "SELECT threshold_cents, multiplier FROM sms.discount_tiers ORDER BY 1") == [

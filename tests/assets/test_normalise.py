@@ -213,7 +213,7 @@ def test_no_records_give_no_rows_with_the_same_columns_and_types(name: str) -> N
     empty = normalise(dataset, [Piece("p", "r", {"country": "12", "carrier": "any", "limit": "1"}, [])], "7")
     none = normalise(dataset, [], "7")
     assert empty.rows.schema.equals(none.rows.schema)
-    assert set(empty.rows.column_names) == {*dataset.table.business, "part"}
+    assert set(empty.rows.column_names) == {*dataset.table.column_names, "part"}
     assert (empty.rows.num_rows, empty.rejects, empty.drift) == (0, (), [])
     assert set(empty.protected.column_names) == set(dataset.key)
 

@@ -17,10 +17,10 @@ from assets.pull import Known, pull
 from smsonline.catalogue import ENDPOINTS
 from smsonline.client import Client
 from tests.assets.test_intake import NOON, ROW, path, rows, share, take
-from warehouse import books
-from warehouse.batch import Load, Outcome, Watermark
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
+from warehouse.loading import load_log
+from warehouse.loading.batch import LoadContext, LoadResult, Watermark
 
 __all__ = ["path"]
 STATISTICS = DATASETS["statistics"]
@@ -28,15 +28,15 @@ OTHER = ROW | {"successRate": 12}
 
 
 def looked_up(path: Path) -> dict[str, Watermark]:
-    with opened(path, read_only=True) as connection:
-        return dict(books.watermarks(connection, "statistics"))
+    with open_warehouse(path, read_only=True) as connection:
+        return dict(load_log.read_watermarks(connection, "statistics"))
 
 
-def take_ahead(path: Path, given: Share, marks: dict[str, Watermark]) -> Outcome:
+def take_ahead(path: Path, given: Share, marks: dict[str, Watermark]) -> LoadResult:
     fetched = Fetched(STATISTICS, [given])
     reading: Future[Reading] = Future()
     reading.set_result(read(fetched, "body", marks, "7"))
-    load = Load("run", "load", "statistics", "7", NOON)
+    load = LoadContext("run", "load", "statistics", "7", NOON)
     return Intake(path, "run", "7").take(fetched, "body", load, Ahead({}, reading))
 
 
@@ -61,7 +61,7 @@ def test_an_answer_that_another_process_has_brought_meanwhile_changes_nothing(pa
 def test_an_answer_that_cannot_be_read_is_kept_before_that_is_told(path: Path) -> None:
     reading: Future[Reading] = Future()
     reading.set_exception(ZeroDivisionError())
-    load = Load("run", "load", "statistics", "7", NOON)
+    load = LoadContext("run", "load", "statistics", "7", NOON)
     with pytest.raises(ZeroDivisionError):
         Intake(path, "run", "7").take(Fetched(STATISTICS, [share([ROW])]), "body", load, Ahead({}, reading))
     assert rows(path, "SELECT count(*) FROM raw.responses") == [(1,)]

@@ -16,9 +16,9 @@ from assets.sync import DataPath, Result
 from smsonline.account import Account
 from smsonline.client import Client
 from smsonline.sandbox import KINDS, Sandbox
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
-from warehouse.publish import publish, published_path
+from warehouse.publishing.publish import publish, published_path
 
 ALL = list(DATASETS)
 MARKET = ("countries", "services", "popular", "statistics")
@@ -42,7 +42,7 @@ def sync(data_path: DataPath, *names: str) -> dict[str, Result]:
 
 
 def rows(data_path: DataPath, sql: str) -> list[tuple[Any, ...]]:
-    with opened(data_path.warehouse, read_only=True) as connection:
+    with open_warehouse(data_path.warehouse, read_only=True) as connection:
         return connection.execute(sql).fetchall()
 
 

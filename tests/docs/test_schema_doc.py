@@ -9,9 +9,9 @@ import pytest
 
 from assets.datasets import DATASETS
 from pipelines.schema_doc import FILE, schema_markdown
-from warehouse.mart_views import marts
-from warehouse.migrate import migrate
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.mart_views import marts
+from warehouse.schema.migrations import migrate
 
 # Parquet, pandas and Polars have a type for each of these; a HUGEINT, as sums are, would become a float.
 EXPORTED_TYPES = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE", "JSON"}

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from warehouse.crashpoints import POINTS, VARIABLE
+from warehouse.failpoints import POINTS, VARIABLE
 
 VERSIONS = "SELECT * EXCLUDE (last_seen_at) FROM sms.statistics_history ORDER BY ALL"
 

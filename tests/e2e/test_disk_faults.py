@@ -36,7 +36,7 @@ def state(file: Path, at: datetime) -> dict[str, list[tuple[Any, ...]]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         return {
             name: connection.execute(
-                f"SELECT {', '.join(dataset.table.business)} FROM sms.{name}_as_of(?) ORDER BY ALL", [at]
+                f"SELECT {', '.join(dataset.table.column_names)} FROM sms.{name}_as_of(?) ORDER BY ALL", [at]
             ).fetchall()
             for name, dataset in DATASETS.items()
         }

@@ -15,7 +15,7 @@ from forked import Command
 from smsonline.account import Account
 from smsonline.client import Client
 from smsonline.sandbox import Sandbox, serve
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 CANARY = "canary-c41d8e0b6f29"
 LOUD = (
@@ -73,6 +73,6 @@ def test_messages_codes_and_full_numbers_are_in_no_file_and_no_output(left):
 
 
 def bodies(home: Path) -> list[bytes]:
-    with opened(home / "data/warehouse.duckdb", read_only=True) as connection:
+    with open_warehouse(home / "data/warehouse.duckdb", read_only=True) as connection:
         rows = connection.execute("SELECT body FROM raw.responses WHERE body IS NOT NULL").fetchall()
     return [zstandard.decompress(row[0]) for row in rows]

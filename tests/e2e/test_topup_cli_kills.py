@@ -14,7 +14,7 @@ from topup_process import POLICY
 from smsonline.sandbox.world import World
 from topups.policy import REQUIRED
 from topups.states import State
-from warehouse.crashpoints import VARIABLE
+from warehouse.failpoints import VARIABLE
 
 pytest_plugins = ("topup_till",)
 

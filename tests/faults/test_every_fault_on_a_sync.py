@@ -13,7 +13,7 @@ from assets.sync import DataPath
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
 from smsonline.sandbox import KINDS, Sandbox, serve
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 # kind: the load's status, and how many of the 27 x 20 statistics rows are current afterwards
 OK, FAILED, REJECTED = "ok", "failed", "rejected"
@@ -51,7 +51,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox,
 
 
 def rows(path: Path) -> list[tuple[object, ...]]:
-    with opened(path, read_only=True) as connection:
+    with open_warehouse(path, read_only=True) as connection:
         return connection.execute(
             "SELECT * EXCLUDE (last_seen_at, response_id, extra) FROM sms.statistics ORDER BY ALL"
         ).fetchall()
@@ -80,7 +80,7 @@ def test_after_all_faults_one_clean_sync_gives_the_vendors_state(setting):
     sandbox, data, clock = setting
     clock.now += timedelta(minutes=1)
     assert next(data.sync(["statistics"])).outcome.status == OK
-    with opened(data.warehouse, read_only=True) as connection:
+    with open_warehouse(data.warehouse, read_only=True) as connection:
         found = connection.execute(
             "SELECT country_code, carrier, service_code, attempts, successes, success_rate FROM sms.statistics"
         ).fetchall()

@@ -28,10 +28,10 @@ from assets.sync import DataPath
 from smsonline.account import Account
 from smsonline.catalogue import ENDPOINTS
 from smsonline.client import CallPolicy, Client
-from warehouse.batch import Counts, Outcome
-from warehouse.connection import opened
-from warehouse.migrate import migrate
+from warehouse.database.opening import open_warehouse
+from warehouse.loading.batch import LoadCounts, LoadResult
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.json"))
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -81,7 +81,7 @@ class Story:
         self.warehouse = warehouse
         self.datasets = with_overrides(DATASETS, {case.dataset: case.settings})
 
-    def sync(self, told: Told, minute: float, respell: Callable[[bytes], bytes] = bytes) -> Outcome:
+    def sync(self, told: Told, minute: float, respell: Callable[[bytes], bytes] = bytes) -> LoadResult:
         def answer(request: httpx.Request) -> httpx.Response:
             bodies = {"": told.body} | told.bodies if told.body else told.bodies
             found = next((body for end, body in bodies.items() if request.url.path.endswith(end)), None)
@@ -101,7 +101,7 @@ class Story:
         name, columns = self.case.dataset, ", ".join(self.case.columns)
         minutes = "(epoch(valid_from - $1) / 60)::INT, (epoch(valid_to - $1) / 60)::INT"
 
-        with opened(self.warehouse, read_only=True) as reader:
+        with open_warehouse(self.warehouse, read_only=True) as reader:
 
             def rows(sql: str, *parameters: Any) -> list[list[Any]]:
                 return in_order(reader.execute(sql, list(parameters)).fetchall())
@@ -147,7 +147,7 @@ def told_in(path: Path) -> Case:
 @pytest.fixture(scope="module")
 def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("golden") / "empty.duckdb"
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
         sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         connection.execute("CHECKPOINT")
@@ -161,7 +161,7 @@ def test_golden_load(path: Path, empty_warehouse: Path, tmp_path: Path) -> None:
     story = Story(case, warehouse)
     for number, told in enumerate(case.answers):
         outcome = story.sync(told, number if told.minute is None else told.minute)
-        assert outcome == Outcome(told.status, Counts(**told.counts), told.error), f"answer {number}"
+        assert outcome == LoadResult(told.status, LoadCounts(**told.counts), told.error), f"answer {number}"
     tables = story.tables()
     assert tables == expected(case)
     story.replay()

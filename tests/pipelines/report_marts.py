@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.migrate import migrate
+from warehouse.schema.migrations import migrate
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 COUNTRIES = ["United States", "Poland", "Netherlands", "France", "Germany", "Brazil", "India", "Canada", "Sweden"]

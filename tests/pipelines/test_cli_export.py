@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 import pytest
 
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_an_export_opens_and_is_told_as_a_table_and_as_json(filled, home):
 
 
 def test_an_export_waits_for_nobody_who_writes_the_warehouse(filled, home):
-    with opened(home / "data/warehouse.duckdb"):
+    with open_warehouse(home / "data/warehouse.duckdb"):
         script = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
         done = subprocess.run(
             [sys.executable, "-c", script, "export", "out"], capture_output=True, timeout=30, check=False

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from pipelines.cli.query import LOCKS
-from warehouse.connection import opened
-from warehouse.migrate import migrate
+from warehouse.database.opening import open_warehouse
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 WRITES = [
     "DELETE FROM store.countries",
@@ -85,7 +85,7 @@ ESCAPES = [
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with a warehouse and a file that is none of its business."""
     folder = tmp_path_factory.mktemp("place")
-    with opened(folder / "warehouse.duckdb") as connection:
+    with open_warehouse(folder / "warehouse.duckdb") as connection:
         migrate(connection)
         sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         connection.execute("INSERT INTO store.countries (country_code, carrier) VALUES ('12', 'any')")
@@ -165,7 +165,7 @@ def test_no_table_function_of_duckdb_leaves_a_file(place, monkeypatch):
         "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table' AND internal ORDER BY 1"
     )
     before = files(place)
-    with opened(place / "warehouse.duckdb", read_only=True) as connection:
+    with open_warehouse(place / "warehouse.duckdb", read_only=True) as connection:
         for lock in LOCKS:
             connection.execute(lock)
         functions = [row[0] for row in connection.execute(names).fetchall() if "profiling" not in row[0]]

@@ -10,7 +10,7 @@ from report_marts import make, without
 
 from pipelines.report_asset import EVERY, report
 from pipelines.resources import SmsOnline
-from warehouse.mart_views import marts
+from warehouse.schema.mart_views import marts
 
 
 @pytest.fixture

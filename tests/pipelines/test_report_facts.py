@@ -12,8 +12,8 @@ from report_marts import NOW, make, without
 from assets.datasets import DATASETS
 from pipelines.report.facts import read_facts
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 
 @pytest.fixture

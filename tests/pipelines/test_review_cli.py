@@ -14,10 +14,10 @@ from pipelines.report.sections.best import best
 from pipelines.report.sections.claims import claims
 from pipelines.report.wording import short_count, small_money
 from tests.warehouse.mart_store import NOON, TABLES
-from warehouse.connection import opened
-from warehouse.migrate import migrate
-from warehouse.publish import publish
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 PRESSED = """
 import os, signal, sys, threading
@@ -35,7 +35,7 @@ PROGRAM = [sys.executable, "-c", "from pipelines.cli.app import main; main()"]
 @pytest.fixture
 def made(home: Path) -> Path:
     """A working folder with a warehouse that has every table and no row, and its copy."""
-    with opened(home / "data/warehouse.duckdb") as connection:
+    with open_warehouse(home / "data/warehouse.duckdb") as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
     publish(home / "data/warehouse.duckdb", TABLES)

@@ -13,7 +13,7 @@ from pipelines.settings import load_settings
 from pipelines.topup.jobs import RECONCILE_JOB
 from pipelines.topup.mirror import changes_since, refresh_mirror
 from pipelines.topup.wiring import opened_ledger
-from warehouse.mirror import Mark
+from warehouse.ledger_replica import LedgerOffset
 
 pytest_plugins = ("topup_shop",)
 
@@ -142,7 +142,7 @@ def test_two_mirrors_at_once_are_as_one(shop):
     create()
     tables = [dataset.table for dataset in declared(load_settings()).values()]
     with opened_ledger(load_settings()) as ledger:
-        late = changes_since(ledger, Mark())
+        late = changes_since(ledger, LedgerOffset())
         assert refresh_mirror(ledger, WAREHOUSE, tables) == late
         assert refresh_mirror(ledger, WAREHOUSE, tables) is None
     assert rows(WAREHOUSE, "SELECT count(*) FROM topups.payments") == [(len(late.payments),)]

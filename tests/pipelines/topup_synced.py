@@ -14,7 +14,7 @@ from topup_afternoon import NOW, STEP, STEPS, TOP_UP, Synced
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 MONEY = ("balances", "inventory", "invoices", "discount_tiers", "coupons")
 
@@ -51,7 +51,7 @@ def _synced(clock: time_machine.Traveller, folders: pytest.TempPathFactory) -> S
                 vendor.pay(invoice.uuid, TOP_UP)
             with data_path(settings) as path:
                 assert all(result.outcome.status == "ok" for result in path.sync(MONEY))
-            with opened(settings.warehouse) as connection:
+            with open_warehouse(settings.warehouse) as connection:
                 connection.execute("CHECKPOINT")
             copies[at] = folders.mktemp("copy") / "warehouse.duckdb"
             shutil.copy(settings.warehouse, copies[at])

@@ -16,11 +16,11 @@ import pytest
 
 from assets.datasets import STATISTICS
 from tests.warehouse.mart_store import TABLES, Rows, Store, at
-from warehouse.batch import Batch, Load, Part
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
+from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch
-from warehouse.publish import published_path
-from warehouse.rebuild import rebuilding
+from warehouse.loading.replay_target import open_replay_target
+from warehouse.publishing.publish import published_path
 from warehouse.schema.definitions import sync_schema
 
 DAY = timedelta(days=1)
@@ -70,21 +70,21 @@ class Place:
 
     def load(self, hours: float, claims: Claims) -> None:
         self.loaded.append((hours, claims))
-        with opened(self.path) as connection:
+        with open_warehouse(self.path) as connection:
             load_claims(connection, hours, claims)
 
     def rebuild(self, loaded: list[tuple[float, Claims]]) -> None:
         """What a replay does that finds other contents in the old answers."""
         self.loaded = loaded
-        with rebuilding(self.path, TABLES) as rebuild:
+        with open_replay_target(self.path, TABLES) as rebuild:
             for hours, claims in loaded:
                 load_claims(rebuild.connection, hours, claims)
-            rebuild.swap(STATISTICS.table, [])
+            rebuild.swap_in(STATISTICS.table, [])
 
     def define_otherwise(self) -> None:
         """As if both files came from a program that worked the days out in another way."""
         for file in filter(Path.exists, (self.path, published_path(self.path))):
-            with opened(file) as connection:
+            with open_warehouse(file) as connection:
                 connection.execute(
                     "UPDATE ops.materialized_marts SET definition = 'old'; DELETE FROM ops.schema_fingerprint"
                 )
@@ -137,6 +137,6 @@ def load_claims(connection: duckdb.DuckDBPyConnection, hours: float, claims: Cla
         }
     )
     number = f"{hours} {len(claims)}"
-    part = Part("", number, at(hours), number, "c", fetched=len(claims))
+    part = Partition("", number, at(hours), number, "c", fetched=len(claims))
     batch = Batch(STATISTICS.table, "7", [part], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
-    load_batch(connection, batch, Load("run", number, "statistics", "7", at(hours), accept_shrink=True))
+    load_batch(connection, batch, LoadContext("run", number, "statistics", "7", at(hours), accept_shrink=True))

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 from assets.datasets import DATASETS
-from warehouse.migrate import migrate
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.connection import opened
-from warehouse.migrate import migrate
-from warehouse.publish import publish, published_path
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing.publish import publish, published_path
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 COLUMNS = "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
@@ -53,7 +53,7 @@ def test_comments_are_written_again_only_with_new_definitions(connection) -> Non
 
 
 def test_everything_in_the_copy_has_its_comment_and_the_warehouse_has_those_of_its_own(warehouse_path) -> None:
-    with opened(warehouse_path) as warehouse:
+    with open_warehouse(warehouse_path) as warehouse:
         migrate(warehouse)
         sync_schema(warehouse, TABLES)
         own = warehouse.execute(f"{COLUMNS} AND schema_name = 'raw' AND comment IS NULL").fetchall()

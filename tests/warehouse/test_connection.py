@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
+from warehouse.database.writer import Writer
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
-from warehouse.instance import Instance
-from warehouse.sql_files import transaction
+from warehouse.sql import transaction
 
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -35,7 +35,10 @@ def opens_elsewhere(path: Path) -> bool:
 
 
 def refusal(path: Path, *, read_only: bool = False) -> WarehouseError:
-    with pytest.raises(WarehouseError) as error, opened(path, read_only=read_only, wait_seconds=0) as connection:
+    with (
+        pytest.raises(WarehouseError) as error,
+        open_warehouse(path, read_only=read_only, wait_seconds=0) as connection,
+    ):
         connection.execute("SELECT 1")
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value) or str(path.parent) in str(error.value)
@@ -43,7 +46,7 @@ def refusal(path: Path, *, read_only: bool = False) -> WarehouseError:
 
 
 def test_folders_are_made_and_times_are_utc(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         assert connection.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
     assert warehouse_path.is_file()
 
@@ -54,7 +57,7 @@ def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: 
     with (
         held_by_another_process(warehouse_path) as holder,
         pytest.raises(WarehouseLocked) as error,
-        opened(warehouse_path, wait_seconds=0.1, sleep=pauses.append) as _,
+        open_warehouse(warehouse_path, wait_seconds=0.1, sleep=pauses.append) as _,
     ):
         pass
     assert f"(PID {holder.pid})" in str(error.value)
@@ -67,10 +70,10 @@ def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: 
 def test_a_part_of_this_program_waits_for_another_and_lets_no_other_process_in(
     warehouse_path: Path, read_only: bool
 ) -> None:
-    with opened(warehouse_path) as _:
+    with open_warehouse(warehouse_path) as _:
         with (
             pytest.raises(WarehouseLocked, match="held by another part of this program"),
-            opened(warehouse_path, read_only=read_only, wait_seconds=0) as _,
+            open_warehouse(warehouse_path, read_only=read_only, wait_seconds=0) as _,
         ):
             pass
         assert is_locked(warehouse_path)
@@ -78,17 +81,17 @@ def test_a_part_of_this_program_waits_for_another_and_lets_no_other_process_in(
 
 
 def test_an_instance_that_runs_on_holds_no_file(warehouse_path: Path) -> None:
-    instance = Instance()
+    instance = Writer()
     for number in range(3):
-        with opened(warehouse_path, instance=instance) as connection:
+        with open_warehouse(warehouse_path, writer=instance) as connection:
             connection.execute(f"CREATE TABLE t{number} AS SELECT 1 AS i")
             connection.execute("CREATE TEMP TABLE own AS SELECT 1 AS i")
         assert not is_locked(warehouse_path)
-    with pytest.raises(ZeroDivisionError), opened(warehouse_path, instance=instance) as connection:
+    with pytest.raises(ZeroDivisionError), open_warehouse(warehouse_path, writer=instance) as connection:
         connection.execute("BEGIN; CREATE TABLE lost (i INT)")
         raise ZeroDivisionError
     assert not is_locked(warehouse_path)
-    with opened(warehouse_path, instance=instance) as connection:
+    with open_warehouse(warehouse_path, writer=instance) as connection:
         assert connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall() == [
             ("t0",),
             ("t1",),
@@ -98,14 +101,14 @@ def test_an_instance_that_runs_on_holds_no_file(warehouse_path: Path) -> None:
 
 
 def test_readers_in_one_process_read_together_and_keep_a_writer_waiting(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
-    with opened(warehouse_path, read_only=True) as one, opened(warehouse_path, read_only=True) as other:
+    with open_warehouse(warehouse_path, read_only=True) as one, open_warehouse(warehouse_path, read_only=True) as other:
         assert one.execute("FROM t").fetchall() == other.execute("FROM t").fetchall()
-        with pytest.raises(WarehouseLocked), opened(warehouse_path, wait_seconds=0) as _:
+        with pytest.raises(WarehouseLocked), open_warehouse(warehouse_path, wait_seconds=0) as _:
             pass
         assert is_locked(warehouse_path)
-    with ThreadPoolExecutor(1) as pool, opened(warehouse_path) as first:
+    with ThreadPoolExecutor(1) as pool, open_warehouse(warehouse_path) as first:
         waiting = pool.submit(_written, warehouse_path)
         first.execute("INSERT INTO t VALUES (2)")
         assert not waiting.done()
@@ -113,7 +116,7 @@ def test_readers_in_one_process_read_together_and_keep_a_writer_waiting(warehous
 
 
 def _written(path: Path) -> int:
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         connection.execute("INSERT INTO t VALUES (3)")
         return len(connection.execute("FROM t").fetchall())
 
@@ -134,7 +137,7 @@ def test_a_file_that_is_let_go_while_waiting_is_opened(warehouse_path: Path) -> 
             if holder.poll() is None:
                 holder.communicate()
 
-        with opened(warehouse_path, sleep=let_go) as connection:
+        with open_warehouse(warehouse_path, sleep=let_go) as connection:
             assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
@@ -146,18 +149,18 @@ def test_a_reader_waits_for_a_writer_too(warehouse_path: Path) -> None:
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, duckdb.Error])
 def test_the_file_is_free_again_whatever_happened(warehouse_path: Path, failure: type[BaseException]) -> None:
-    with pytest.raises(failure), opened(warehouse_path) as connection, transaction(connection):
+    with pytest.raises(failure), open_warehouse(warehouse_path) as connection, transaction(connection):
         connection.execute("CREATE TABLE t (i INTEGER)")
         raise failure
     assert opens_elsewhere(warehouse_path)
-    with opened(warehouse_path, read_only=True) as connection:
+    with open_warehouse(warehouse_path, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
 
 
 def test_a_transaction_that_ends_well_is_kept(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection, transaction(connection):
+    with open_warehouse(warehouse_path) as connection, transaction(connection):
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
-    with opened(warehouse_path, read_only=True) as connection:
+    with open_warehouse(warehouse_path, read_only=True) as connection:
         assert connection.execute("SELECT * FROM t").fetchall() == [(1,)]
 
 
@@ -177,7 +180,7 @@ def test_an_empty_file_that_a_full_disk_left_becomes_a_warehouse(tmp_path: Path)
     path = tmp_path / "w.duckdb"
     path.touch()
     assert isinstance(refusal(path, read_only=True), NotAWarehouse)
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
 
 
@@ -196,15 +199,15 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path, read_only: bool) -> No
 
 
 def test_writing_through_a_reader_is_refused(warehouse_path: Path) -> None:
-    with opened(warehouse_path):
+    with open_warehouse(warehouse_path):
         pass
     with (
         pytest.raises(WarehouseUnwritable, match="opened for reading only"),
-        opened(warehouse_path, read_only=True) as connection,
+        open_warehouse(warehouse_path, read_only=True) as connection,
     ):
         connection.execute("CREATE TABLE t (i INTEGER)")
 
 
 def test_wrong_sql_stays_duckdbs_own_error(warehouse_path: Path) -> None:
-    with pytest.raises(duckdb.ParserException, match="selec"), opened(warehouse_path) as connection:
+    with pytest.raises(duckdb.ParserException, match="selec"), open_warehouse(warehouse_path) as connection:
         connection.execute("selec 1")

@@ -14,14 +14,14 @@ import polars as pl
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
-from warehouse.export import export
-from warehouse.export_manifest import sha256_of
-from warehouse.export_tables import DAY
-from warehouse.migrate import migrate
-from warehouse.publish import publish, published_path
+from warehouse.export.manifest import sha256_of
+from warehouse.export.parquet_export import export_parquet
+from warehouse.export.tables import DAY_COLUMN
+from warehouse.publishing.publish import publish, published_path
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 PANDAS = {
@@ -64,7 +64,7 @@ VALUES ('statistics', '', '2026-03-05 02:00:00.5+00'), ('balances', '', '2026-03
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse = tmp_path_factory.mktemp("filled") / "warehouse.duckdb"
-    with opened(warehouse) as connection:
+    with open_warehouse(warehouse) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         connection.execute(ROWS + LOAD)
@@ -75,7 +75,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def folder(filled: Path) -> Path:
     """An export that no test changes."""
-    export(published_path(filled), filled.parent / "it's an export")
+    export_parquet(published_path(filled), filled.parent / "it's an export")
     return filled.parent / "it's an export"
 
 
@@ -105,7 +105,7 @@ def plain(rows: Any) -> list[list[str]]:
 def from_duckdb(duck: duckdb.DuckDBPyConnection, path: Path) -> tuple[list[tuple[str, str]], list[list[str]]]:
     pattern = str(path if path.is_file() else path / "**/*.parquet").replace("'", "''")
     rows = f"read_parquet('{pattern}', hive_partitioning = true)"
-    relation = duck.sql(f"SELECT COLUMNS(lambda c: c <> '{DAY}') FROM {rows}")
+    relation = duck.sql(f"SELECT COLUMNS(lambda c: c <> '{DAY_COLUMN}') FROM {rows}")
     types = list(zip(relation.columns, map(str, relation.types), strict=True))
     return types, plain(relation.fetchall())
 
@@ -120,19 +120,19 @@ def test_every_table_opens_alike_in_duckdb_pandas_and_polars(duck, folder, manif
         assert dict(types) == columns, name
         assert len(rows) == table["rows"], name
 
-        frame = pd.read_parquet(path, dtype_backend="pyarrow").drop(columns=DAY, errors="ignore")
+        frame = pd.read_parquet(path, dtype_backend="pyarrow").drop(columns=DAY_COLUMN, errors="ignore")
         assert {column: str(type_) for column, type_ in frame.dtypes.items()} == {
             c: PANDAS[t] for c, t in columns.items()
         }
         assert plain(frame.astype(object).values.tolist()) == rows, name
 
-        polar = pl.read_parquet(path).drop(DAY, strict=False)
+        polar = pl.read_parquet(path).drop(DAY_COLUMN, strict=False)
         assert dict(polar.schema) == {c: POLARS[t] for c, t in columns.items()}, name
         assert plain(polar.rows()) == rows, name
 
 
 def test_the_files_hold_exactly_what_the_copy_shows(duck, filled, folder, manifest):
-    with opened(published_path(filled), read_only=True) as copy:
+    with open_warehouse(published_path(filled), read_only=True) as copy:
         shown = "SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE schema_name IN ('sms', 'marts')"
         names = {row[0] for row in copy.execute(shown).fetchall()}
         assert names <= set(manifest["tables"])
@@ -168,16 +168,16 @@ def test_the_manifest_is_true(filled, folder, manifest):
 def test_a_day_that_has_not_changed_keeps_its_file(filled, tmp_path):
     copy = tmp_path / "analytics.duckdb"
     copy.write_bytes(published_path(filled).read_bytes())
-    first = export(copy, tmp_path / "out")
+    first = export_parquet(copy, tmp_path / "out")
     before = {path: path.stat() for path in (tmp_path / "out").rglob("*.parquet")}
-    with opened(copy) as connection:
+    with open_warehouse(copy) as connection:
         connection.execute("UPDATE store.statistics_expired SET attempts = 5 WHERE attempts IS NULL")
-    second = export(copy, tmp_path / "out")
+    second = export_parquet(copy, tmp_path / "out")
     after = {path: path.stat() for path in (tmp_path / "out").rglob("*.parquet")}
-    fresh = [path.parent.name for path in after if path not in before and path.parent.name.startswith(DAY)]
+    fresh = [path.parent.name for path in after if path not in before and path.parent.name.startswith(DAY_COLUMN)]
     assert fresh == ["utc_day=2026-03-04"]
     growing = [table for table in second.manifest["tables"].values() if table["partitioned_by"] and table["rows"]]
-    assert (first.kept, second.kept) == (0, sum(len(table["files"]) for table in growing) - 1)
+    assert (first.reused_files, second.reused_files) == (0, sum(len(table["files"]) for table in growing) - 1)
     held = [path for path in before if path in after and path.parent.parent.name == "sms.statistics_history"]
     assert [before[path].st_ino for path in held] == [after[path].st_ino for path in held]
     assert len(held) == 2
@@ -194,29 +194,29 @@ def test_a_quarter_of_days_is_written_whole_and_a_row_without_an_instant_is_not_
             "FROM range(1, 351) r(i)"
         )
     for kept in (0, 103):
-        done = export(copy, out)
+        done = export_parquet(copy, out)
         table = done.manifest["tables"]["sms.things_history"]
-        assert (table["rows"], len(table["files"]), done.kept) == (351, 103, kept)
+        assert (table["rows"], len(table["files"]), done.reused_files) == (351, 103, kept)
     frame = pl.read_parquet(out / "sms.things_history")
     assert sorted(frame["id"]) == list(range(351))
     dated = frame.drop_nulls("valid_from")
-    assert (dated["valid_from"].dt.date() == dated[DAY]).all()
+    assert (dated["valid_from"].dt.date() == dated[DAY_COLUMN]).all()
 
 
 def test_a_file_that_somebody_damaged_is_written_anew(filled, tmp_path):
     copy, out = published_path(filled), tmp_path / "out"
-    export(copy, out)
+    export_parquet(copy, out)
     victim = next((out / "sms.statistics_history").rglob("*.parquet"))
     good = victim.read_bytes()
     victim.write_bytes(good[:-1] + b"?")
-    export(copy, out)
+    export_parquet(copy, out)
     assert victim.read_bytes() == good
 
 
 def test_without_a_copy_or_with_an_empty_one_the_next_step_is_named(tmp_path):
     with pytest.raises(NotAWarehouse, match="run smsonline sync first"):
-        export(tmp_path / "analytics.duckdb", tmp_path / "out")
+        export_parquet(tmp_path / "analytics.duckdb", tmp_path / "out")
     duckdb.connect(str(tmp_path / "analytics.duckdb")).close()
     with pytest.raises(NotAWarehouse, match="run smsonline sync first"):
-        export(tmp_path / "analytics.duckdb", tmp_path / "out")
+        export_parquet(tmp_path / "analytics.duckdb", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -12,16 +12,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import export_folder, export_manifest
 from warehouse.errors import WarehouseError, WarehouseUnwritable
-from warehouse.export import export
-from warehouse.export_manifest import files_of, read_manifest, sha256_of
+from warehouse.export import atomic_folder, manifest
+from warehouse.export.manifest import exported_files, read_manifest, sha256_of
+from warehouse.export.parquet_export import export_parquet
 
 # A process that dies for real at one step of an export.
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from warehouse import export, export_folder
+from warehouse.export import atomic_folder, parquet_export
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -33,7 +33,7 @@ def countdown(real, left):
     return step
 
 {patch}
-export.export(Path(sys.argv[1]), Path(sys.argv[2]))
+parquet_export.export_parquet(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 # What an export looks for in the copy, and one table of each kind.
 COPY = """
@@ -46,13 +46,13 @@ CREATE VIEW sms.inventory AS SELECT order_id FROM sms.inventory_history;
 CREATE VIEW marts.orders AS SELECT count(*) AS orders, now() AS at FROM sms.inventory;
 """
 DEATHS = {
-    "before the first table": "export.write_table = die",
-    "in the middle": "export.write_table = countdown(export.write_table, [2])",
-    "before the manifest": "export.write_manifest = die",
-    "before the swap": "export_folder._put_in_place = die",
-    "after the swap": "export_folder._swapped = lambda *a, real=export_folder._swapped: real(*a) and die()",
-    "between two renames": "export_folder._swapped = lambda *a: False\n"
-    "export_folder.Path.rename = countdown(export_folder.Path.rename, [MOVES])",
+    "before the first table": "parquet_export.write_table = die",
+    "in the middle": "parquet_export.write_table = countdown(parquet_export.write_table, [2])",
+    "before the manifest": "parquet_export.write_manifest = die",
+    "before the swap": "atomic_folder._move_into_place = die",
+    "after the swap": "atomic_folder._exchange = lambda *a, real=atomic_folder._exchange: real(*a) and die()",
+    "between two renames": "atomic_folder._exchange = lambda *a: False\n"
+    "atomic_folder.Path.rename = countdown(atomic_folder.Path.rename, [MOVES])",
 }
 
 
@@ -70,8 +70,8 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def orders(folder: Path) -> int:
     """How many orders the export holds; every file must be the one that the manifest means."""
     manifest = read_manifest(folder)
-    assert all(file.intact(folder) for file in files_of(manifest))
-    listed = {"manifest.json", *(file.path for file in files_of(manifest))}
+    assert all(file.is_unchanged(folder) for file in exported_files(manifest))
+    listed = {"manifest.json", *(file.path for file in exported_files(manifest))}
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == listed
     with duckdb.connect() as connection:
         pattern = folder / "sms.inventory_history/**/*.parquet"
@@ -87,9 +87,9 @@ def beside(folder: Path) -> list[str]:
 @pytest.mark.parametrize("death", DEATHS)
 def test_a_killed_export_leaves_a_whole_one_and_the_next_clears_up(states, tmp_path, death):
     out = tmp_path / "out"
-    export(states[0], out)
+    export_parquet(states[0], out)
     # A file is renamed for each day of each growing table; then come the folders: old away, new in.
-    moves = sum(bool(file.content) or "=1970" in file.path for file in files_of(read_manifest(out)))
+    moves = sum(bool(file.content) or "=1970" in file.path for file in exported_files(read_manifest(out)))
     script = DYING.format(patch=DEATHS[death].replace("MOVES", str(moves + 2)))
     done = subprocess.run([sys.executable, "-c", script, states[1], out], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -99,10 +99,10 @@ def test_a_killed_export_leaves_a_whole_one_and_the_next_clears_up(states, tmp_p
         assert orders(out) == (2 if death == "after the swap" else 1)
         assert len(beside(out)) == 2
     # This one fails as well, and yet puts the export back where it belongs.
-    with pytest.raises(WarehouseUnwritable), export_folder.replaced(out):
+    with pytest.raises(WarehouseUnwritable), atomic_folder.replace_folder(out):
         raise OSError(28, "No space left on device")
     assert orders(out) == (2 if death == "after the swap" else 1)
-    export(states[1], out)
+    export_parquet(states[1], out)
     assert (orders(out), beside(out)) == (2, ["out"])
 
 
@@ -110,26 +110,26 @@ def test_a_first_export_that_is_killed_leaves_no_folder_of_that_name(states, tmp
     script = DYING.format(patch=DEATHS["before the swap"])
     subprocess.run([sys.executable, "-c", script, states[0], tmp_path / "out"], capture_output=True, check=False)
     assert not (tmp_path / "out").exists()
-    export(states[0], tmp_path / "out")
+    export_parquet(states[0], tmp_path / "out")
     assert (orders(tmp_path / "out"), beside(tmp_path / "out")) == (1, ["out"])
 
 
 def test_a_reader_sees_one_export_whole_or_notices_that_the_next_has_come(states, tmp_path):
     out, over, seen = tmp_path / "out", threading.Event(), []
-    export(states[0], out)
+    export_parquet(states[0], out)
 
     def read() -> None:
         while not over.is_set():
             text = (out / "manifest.json").read_text("utf-8")  # always there, always whole
-            files = files_of(json.loads(text))
-            whole = all(file.intact(out) for file in files)
+            files = exported_files(json.loads(text))
+            whole = all(file.is_unchanged(out) for file in files)
             seen.append(whole or (out / "manifest.json").read_text("utf-8") != text)
 
     reader = threading.Thread(target=read)
     reader.start()
     try:
         for turn in range(1, 7):
-            export(states[turn % 2], out)
+            export_parquet(states[turn % 2], out)
     finally:
         over.set()
         reader.join()
@@ -139,20 +139,20 @@ def test_a_reader_sees_one_export_whole_or_notices_that_the_next_has_come(states
 
 def test_a_file_that_goes_while_it_is_checked_is_not_intact(tmp_path, monkeypatch):
     (tmp_path / "a.parquet").write_bytes(b"rows")
-    file = export_manifest.File("a.parquet", 1, 4, sha256_of(tmp_path / "a.parquet"))
-    assert file.intact(tmp_path)
+    file = manifest.ExportedFile("a.parquet", 1, 4, sha256_of(tmp_path / "a.parquet"))
+    assert file.is_unchanged(tmp_path)
 
     def hash_late(path: Path) -> str:
         path.unlink()
         return sha256_of(path)
 
-    monkeypatch.setattr(export_manifest, "sha256_of", hash_late)
-    assert not file.intact(tmp_path)
+    monkeypatch.setattr(manifest, "sha256_of", hash_late)
+    assert not file.is_unchanged(tmp_path)
 
 
 def test_two_exports_into_one_folder_come_one_after_the_other(states, tmp_path):
     out = tmp_path / "out"
-    threads = [threading.Thread(target=export, args=(state, out)) for state in [*states, *states]]
+    threads = [threading.Thread(target=export_parquet, args=(state, out)) for state in [*states, *states]]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -161,57 +161,57 @@ def test_two_exports_into_one_folder_come_one_after_the_other(states, tmp_path):
     assert beside(out) == ["out"]
 
 
-def test_where_folders_cannot_be_swapped_two_renames_do(states, tmp_path, monkeypatch):
-    monkeypatch.setattr(export_folder, "_swapped", lambda *_: False)
+def test_where_folders_cannot_be_exchange_two_renames_do(states, tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_folder, "_exchange", lambda *_: False)
     for turn in (0, 1):
-        export(states[turn], tmp_path / "out")
+        export_parquet(states[turn], tmp_path / "out")
         assert (orders(tmp_path / "out"), beside(tmp_path / "out")) == (turn + 1, ["out"])
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "sms.statistics.parquet.bak", "sms.inventory_history/mine/a.parquet"])
 def test_a_file_that_no_export_wrote_is_named_and_stays(states, tmp_path, name):
     out = tmp_path / "out"
-    export(states[0], out)
+    export_parquet(states[0], out)
     foreign = out / name
     foreign.parent.mkdir(exist_ok=True)
     foreign.write_text("mine")
     with pytest.raises(WarehouseUnwritable, match=f"holds {name}, which no export wrote: name a new or empty folder"):
-        export(states[1], out)
+        export_parquet(states[1], out)
     assert foreign.read_text() == "mine"
     foreign.unlink()
-    export(states[1], out)
+    export_parquet(states[1], out)
     assert orders(out) == 2
 
 
 def test_only_a_new_an_empty_or_an_exported_folder_is_taken(states, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(WarehouseUnwritable, match="is a file"):
-        export(states[0], tmp_path / "file")
+        export_parquet(states[0], tmp_path / "file")
     with pytest.raises(WarehouseUnwritable, match="file/out cannot be written"):
-        export(states[0], tmp_path / "file" / "out")
+        export_parquet(states[0], tmp_path / "file" / "out")
     with pytest.raises(WarehouseUnwritable, match=r"holds analytics.duckdb"):
-        export(states[0], states[0].parent)
+        export_parquet(states[0], states[0].parent)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     with pytest.raises(WarehouseUnwritable, match="working folder"):
-        export(states[0], Path())
+        export_parquet(states[0], Path())
     monkeypatch.undo()
     (tmp_path / "empty").chmod(0o750)
-    export(states[0], tmp_path / "empty")
+    export_parquet(states[0], tmp_path / "empty")
     assert (orders(tmp_path / "empty"), (tmp_path / "empty").stat().st_mode & 0o777) == (1, 0o750)
-    export(states[0], tmp_path / "deep" / "down" / "out")
+    export_parquet(states[0], tmp_path / "deep" / "down" / "out")
     (tmp_path / "link").symlink_to("empty")
-    export(states[1], tmp_path / "link")
+    export_parquet(states[1], tmp_path / "link")
     assert ((tmp_path / "link").is_symlink(), orders(tmp_path / "empty")) == (True, 2)
 
 
 def test_a_full_disk_leaves_the_old_export_and_nothing_else(states, tmp_path):
     out = tmp_path / "out"
-    export(states[0], out)
+    export_parquet(states[0], out)
     script = (
-        "import resource, sys; from pathlib import Path; from warehouse.export import export\n"
+        "import resource, sys; from pathlib import Path; from warehouse.export.parquet_export import export_parquet\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
-        "export(Path(sys.argv[1]), Path(sys.argv[2]))"
+        "export_parquet(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     done = subprocess.run([sys.executable, "-c", script, states[1], out], capture_output=True, text=True, check=False)
     assert f"WarehouseUnwritable: {out} cannot be written" in done.stderr.splitlines()[-1]
@@ -220,10 +220,10 @@ def test_a_full_disk_leaves_the_old_export_and_nothing_else(states, tmp_path):
 
 def test_a_table_that_cannot_be_read_is_named_and_the_old_export_stays(states, tmp_path):
     out, copy = tmp_path / "out", tmp_path / "analytics.duckdb"
-    export(states[0], out)
+    export_parquet(states[0], out)
     copy.write_bytes(states[1].read_bytes())
     with duckdb.connect(str(copy)) as connection:
         connection.execute("CREATE VIEW marts.roots AS SELECT ('x' || order_id)::BIGINT AS root FROM sms.inventory")
     with pytest.raises(WarehouseError, match=r"^marts.roots cannot be read, nothing was exported: .*Could not convert"):
-        export(copy, out)
+        export_parquet(copy, out)
     assert (orders(out), beside(out)) == (1, ["analytics.duckdb", "out"])

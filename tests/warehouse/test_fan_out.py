@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from warehouse.tables import Column, Table
+from warehouse.schema.tables import Column, Table
 
 BOTH = frozenset({"x", "y"})
 OWNED = Table(
@@ -22,12 +22,12 @@ def counted(outcome: Any) -> dict[str, int]:
 
 @pytest.fixture
 def stocked(warehouse: Any) -> Any:
-    warehouse.answers({"x": {"a": 1, "b": 2}, "y": {"c": 3, "d": 4}}, 0, requested=BOTH)
+    warehouse.answers({"x": {"a": 1, "b": 2}, "y": {"c": 3, "d": 4}}, 0, expected_partitions=BOTH)
     return warehouse
 
 
 def test_a_missing_part_is_neither_closed_nor_lost(stocked: Any) -> None:
-    outcome = stocked.answers({"x": {"a": 9, "b": 2}}, 1, requested=BOTH, incomplete="y failed")
+    outcome = stocked.answers({"x": {"a": 9, "b": 2}}, 1, expected_partitions=BOTH, partial_reason="y failed")
     assert counted(outcome) == {"fetched": 2, "changed": 1, "unchanged": 1}
     assert stocked.current() == {"a": 9, "b": 2, "c": 3, "d": 4}
     assert stocked.sql("SELECT code, last_seen_at FROM sms.things WHERE code IN ('b', 'c') ORDER BY 1") == [
@@ -37,12 +37,12 @@ def test_a_missing_part_is_neither_closed_nor_lost(stocked: Any) -> None:
 
 
 def test_a_row_vanishes_from_its_own_part_only(stocked: Any) -> None:
-    assert counted(stocked.answers({"x": {"a": 1}, "y": {"c": 3, "d": 4}}, 1, requested=BOTH))["closed"] == 1
+    assert counted(stocked.answers({"x": {"a": 1}, "y": {"c": 3, "d": 4}}, 1, expected_partitions=BOTH))["closed"] == 1
     assert stocked.current() == {"a": 1, "c": 3, "d": 4}
 
 
 def test_a_part_that_is_no_longer_asked_for_is_closed(stocked: Any) -> None:
-    outcome = stocked.answers({"x": {"a": 1, "b": 2}}, 1, requested=frozenset({"x"}))
+    outcome = stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
     assert counted(outcome) == {"fetched": 2, "unchanged": 2, "closed": 2}
     closed = stocked.sql(
         "SELECT code, valid_to, last_seen_at FROM sms.things_history WHERE valid_to IS NOT NULL ORDER BY 1"
@@ -51,59 +51,64 @@ def test_a_part_that_is_no_longer_asked_for_is_closed(stocked: Any) -> None:
 
 
 def test_where_the_parts_are_not_known_none_is_closed(stocked: Any) -> None:
-    assert counted(stocked.answers({"x": {"a": 1, "b": 2}}, 1, requested=None)) == {"fetched": 2, "unchanged": 2}
+    assert counted(stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=None)) == {
+        "fetched": 2,
+        "unchanged": 2,
+    }
     assert stocked.current() == {"a": 1, "b": 2, "c": 3, "d": 4}
 
 
 def test_a_part_that_returns_is_read_afresh(stocked: Any) -> None:
     mark = stocked.marks()["y"]
-    stocked.answers({"x": {"a": 1, "b": 2}}, 1, requested=frozenset({"x"}))
+    stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
     known = stocked.marks().get("y")
     assert known is None or known.body_sha256 != mark.body_sha256
-    stocked.answers({"x": {"a": 1, "b": 2}, "y": {"c": 3}}, 2, requested=BOTH)
+    stocked.answers({"x": {"a": 1, "b": 2}, "y": {"c": 3}}, 2, expected_partitions=BOTH)
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
     assert stocked.as_of(1) == {"a": 1, "b": 2}
 
 
 def test_an_older_list_of_parts_closes_nothing_that_a_newer_one_has(stocked: Any) -> None:
-    stocked.answers({"x": {"a": 1, "b": 2}, "z": {"e": 5}}, 5, requested=frozenset({"x", "y", "z"}))
+    stocked.answers({"x": {"a": 1, "b": 2}, "z": {"e": 5}}, 5, expected_partitions=frozenset({"x", "y", "z"}))
     before = stocked.sql("SELECT * FROM sms.things_history WHERE code = 'e'")
-    stocked.answers({"y": {"c": 3, "d": 4}}, 3, requested=BOTH)
+    stocked.answers({"y": {"c": 3, "d": 4}}, 3, expected_partitions=BOTH)
     assert stocked.sql("SELECT * FROM sms.things_history WHERE code = 'e'") == before
 
 
 def test_a_late_answer_does_not_bring_a_closed_part_back(stocked: Any) -> None:
-    stocked.answers({"x": {"a": 1, "b": 2}}, 5, requested=frozenset({"x"}))
+    stocked.answers({"x": {"a": 1, "b": 2}}, 5, expected_partitions=frozenset({"x"}))
     before = stocked.stored()
-    outcome = stocked.answers({"y": {"c": 3, "d": 9}}, 3, requested=BOTH)
+    outcome = stocked.answers({"y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
     assert outcome.counts.inserted == outcome.counts.changed == 0
     assert stocked.stored() == before
     assert stocked.current() == {"a": 1, "b": 2}
 
 
 def test_of_a_fan_out_only_the_stale_parts_are_left_out(stocked: Any) -> None:
-    stocked.answers({"x": {"a": 5, "b": 5}}, 5, requested=BOTH, incomplete="y failed")
-    outcome = stocked.answers({"x": {"a": 3, "b": 3}, "y": {"c": 3, "d": 9}}, 3, requested=BOTH)
+    stocked.answers({"x": {"a": 5, "b": 5}}, 5, expected_partitions=BOTH, partial_reason="y failed")
+    outcome = stocked.answers({"x": {"a": 3, "b": 3}, "y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
     assert counted(outcome) == {"fetched": 4, "changed": 1, "unchanged": 3}
     assert stocked.current() == {"a": 5, "b": 5, "c": 3, "d": 9}
 
 
 def test_where_a_key_could_not_be_read_nothing_of_the_part_is_closed(stocked: Any) -> None:
-    broken = {"x": {"fetched": 2, "rejected": 1, "readable_keys": False}}
-    stocked.answers({"x": {"a": 1}, "y": {"c": 3}}, 1, requested=BOTH, changed_parts=broken)
+    broken = {"x": {"fetched": 2, "rejected": 1, "keys_readable": False}}
+    stocked.answers({"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken)
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
 
 
 def test_the_row_of_a_rejected_record_stays_as_it_was(stocked: Any) -> None:
     broken = {"x": {"fetched": 2, "rejected": 1}}
     protected = [{"code": "b"}]
-    stocked.answers({"x": {"a": 1}, "y": {"c": 3}}, 1, requested=BOTH, changed_parts=broken, protected=protected)
+    stocked.answers(
+        {"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken, rejected_keys=protected
+    )
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
 
 
 def test_one_unchanged_part_beside_a_changed_one(stocked: Any) -> None:
     same = {"y": {"unchanged": True, "fetched": 2}}
-    outcome = stocked.answers({"x": {"a": 1}, "y": {}}, 1, requested=BOTH, changed_parts=same)
+    outcome = stocked.answers({"x": {"a": 1}, "y": {}}, 1, expected_partitions=BOTH, changed_parts=same)
     assert counted(outcome) == {"fetched": 3, "unchanged": 3, "closed": 1}
     assert stocked.current() == {"a": 1, "c": 3, "d": 4}
 
@@ -111,7 +116,7 @@ def test_one_unchanged_part_beside_a_changed_one(stocked: Any) -> None:
 @pytest.fixture
 def cut(warehouse: Any) -> Iterator[Any]:
     """A list that a limit cuts: absence proves nothing."""
-    warehouse.shape(replace(warehouse.table, complete=False))
+    warehouse.shape(replace(warehouse.table, full_snapshot=False))
     warehouse.snapshot({"a": 1, "b": 2, "c": 3}, 0)
     return warehouse
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from warehouse.batch import Drift, Reject
+from warehouse.loading.batch import RejectedRecord, SchemaDrift
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def test_an_empty_answer_is_refused_and_the_tables_stay_bit_by_bit(ten: Any) -> 
     before = ten.stored()
     line = refused(ten, ten.snapshot({}, 1), before)
     assert line == (
-        "things: the answer is empty, 10 rows are known; the table stays as it was. "
+        "things: the response is empty, 10 rows exist; the table stays as it was. "
         "If it is right: smsonline sync things --accept-shrink"
     )
 
 
 def test_more_than_half_of_the_keys_gone_is_refused(ten: Any) -> None:
     before = ten.stored()
-    assert "6 of 10 known rows are missing" in refused(ten, ten.snapshot(dict.fromkeys("abcd", 2), 1), before)
+    assert "6 of 10 rows are missing" in refused(ten, ten.snapshot(dict.fromkeys("abcd", 2), 1), before)
 
 
 def test_half_of_the_keys_gone_is_believed(ten: Any) -> None:
@@ -69,24 +69,26 @@ def test_a_refused_answer_is_no_watermark(ten: Any) -> None:
 
 def test_one_failed_part_of_a_fan_out_is_no_shrinkage(warehouse: Any) -> None:
     parts = {part: {f"{part}{n}": 1 for n in range(4)} for part in "xyz"}
-    warehouse.answers(parts, 0, requested=frozenset("xyz"))
-    outcome = warehouse.answers({"x": parts["x"]}, 1, requested=frozenset("xyz"), incomplete="2 of 3 failed")
+    warehouse.answers(parts, 0, expected_partitions=frozenset("xyz"))
+    outcome = warehouse.answers(
+        {"x": parts["x"]}, 1, expected_partitions=frozenset("xyz"), partial_reason="2 of 3 failed"
+    )
     assert (outcome.status, outcome.counts.closed) == ("failed", 0)
     assert len(warehouse.current()) == 12
 
 
 def test_most_parts_disappearing_from_the_list_is_refused(warehouse: Any) -> None:
     parts = {part: {f"{part}{n}": 1 for n in range(4)} for part in "xyz"}
-    warehouse.answers(parts, 0, requested=frozenset("xyz"))
+    warehouse.answers(parts, 0, expected_partitions=frozenset("xyz"))
     before = warehouse.stored()
-    refused(warehouse, warehouse.answers({"x": parts["x"]}, 1, requested=frozenset("x")), before)
+    refused(warehouse, warehouse.answers({"x": parts["x"]}, 1, expected_partitions=frozenset("x")), before)
 
 
 def test_an_answer_of_which_every_record_breaks_the_contract_is_refused_with_the_first_reason(ten: Any) -> None:
     before = ten.stored()
-    part = {"": {"response_id": "r1", "fetched": 2, "rejected": 2, "readable_keys": False}}
-    rejects = [Reject("r1", n, "{}", [f"reason {n}"]) for n in (0, 1)]
-    drift = [Drift("code", "retyped", "'x'")]
+    part = {"": {"response_id": "r1", "fetched": 2, "rejected": 2, "keys_readable": False}}
+    rejects = [RejectedRecord("r1", n, "{}", [f"reason {n}"]) for n in (0, 1)]
+    drift = [SchemaDrift("code", "retyped", "'x'")]
     outcome = ten.answers({"": {}}, 1, changed_parts=part, rejects=rejects, drift=drift)
     assert refused(ten, outcome, before) == "things: every one of 2 records breaks the contract; the first: reason 0"
     assert ten.sql("SELECT row_index FROM ops.rejects ORDER BY 1") == [(0,), (1,)]
@@ -95,13 +97,13 @@ def test_an_answer_of_which_every_record_breaks_the_contract_is_refused_with_the
 
 def test_a_first_answer_that_breaks_the_contract_is_refused_too(warehouse: Any) -> None:
     part = {"": {"response_id": "r1", "fetched": 1, "rejected": 1}}
-    outcome = warehouse.answers({"": {}}, 0, changed_parts=part, rejects=[Reject("r1", 0, "{}", ["odd"])])
+    outcome = warehouse.answers({"": {}}, 0, changed_parts=part, rejects=[RejectedRecord("r1", 0, "{}", ["odd"])])
     assert outcome.status == "rejected"
     assert warehouse.marks() == {}
 
 
 def test_a_list_cut_by_a_limit_may_shrink_but_not_be_empty(warehouse: Any) -> None:
-    warehouse.shape(replace(warehouse.table, complete=False))
+    warehouse.shape(replace(warehouse.table, full_snapshot=False))
     warehouse.snapshot(dict.fromkeys("abcdefghij", 1), 0)
     assert warehouse.snapshot({"a": 1}, 1).status == "ok"
     before = warehouse.stored()

@@ -6,15 +6,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.batch import Outcome
+from warehouse.loading.batch import LoadResult
 
 VALUES = st.none() | st.integers(0, 2)
 SNAPSHOTS = st.lists(st.lists(st.tuples(st.sampled_from("abcd"), VALUES), max_size=6), min_size=1, max_size=7)
 
 
-def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> Outcome:
+def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> LoadResult:
     rows = [{"code": code, "price_cents": price} for code, price in records]
-    outcome: Outcome = warehouse.snapshot(rows, at, accept_shrink=True)
+    outcome: LoadResult = warehouse.snapshot(rows, at, accept_shrink=True)
     return outcome
 
 
@@ -100,7 +100,7 @@ def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_
         if not answers:
             continue
         fresh = [part for part in answers if at > known.get(part, (-1, {}))[0]]
-        outcome = warehouse.answers(answers, at, requested=frozenset(parts), accept_shrink=True)
+        outcome = warehouse.answers(answers, at, expected_partitions=frozenset(parts), accept_shrink=True)
         assert outcome.status == "ok"
         assert fresh or outcome.counts.unchanged == outcome.counts.fetched
         if fresh:

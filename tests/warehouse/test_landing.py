@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.connection import opened
-from warehouse.landing import RawResponse, land, stored_body
-from warehouse.migrate import migrate
+from warehouse.database.opening import open_warehouse
+from warehouse.raw.store import RawResponse, read_body, store_responses
+from warehouse.schema.migrations import migrate
 
 
 def response(body: bytes, minute: Any, at: float = 0, **more: Any) -> RawResponse:
@@ -31,7 +31,7 @@ def response(body: bytes, minute: Any, at: float = 0, **more: Any) -> RawRespons
 
 def test_an_answer_is_kept_with_everything_that_is_known_of_it(warehouse: Any) -> None:
     given = response(b"[]", warehouse.minute, 3, params={"z": "1", "carrier": "o'2 \"é"}, response_id="r1")
-    land(warehouse.connection, [given])
+    store_responses(warehouse.connection, [given])
     (row,) = warehouse.sql(
         "SELECT response_id, run_id, account_id, endpoint, params::VARCHAR, requested_at, elapsed_ms, http_status, "
         "body_sha256 FROM raw.responses"
@@ -44,38 +44,38 @@ def test_an_answer_is_kept_with_everything_that_is_known_of_it(warehouse: Any) -
 
 def test_an_identical_body_is_stored_once_within_and_across_landings(warehouse: Any) -> None:
     same, other = b'[{"a":1}]' * 50, b"[]"
-    land(warehouse.connection, [response(body, warehouse.minute) for body in (same, other, same)])
-    land(warehouse.connection, [response(same, warehouse.minute, 1)])
+    store_responses(warehouse.connection, [response(body, warehouse.minute) for body in (same, other, same)])
+    store_responses(warehouse.connection, [response(same, warehouse.minute, 1)])
     assert warehouse.sql("SELECT count(*), count(body), count(DISTINCT response_id) FROM raw.responses") == [(4, 2, 4)]
 
 
 @settings(max_examples=20)
 @given(st.binary(max_size=300))
 def test_a_body_unpacks_to_the_same_bytes(warehouse: Any, body: bytes) -> None:
-    land(warehouse.connection, [response(body, warehouse.minute)])
-    assert stored_body(warehouse.connection, hashlib.sha256(body).hexdigest()) == body
+    store_responses(warehouse.connection, [response(body, warehouse.minute)])
+    assert read_body(warehouse.connection, hashlib.sha256(body).hexdigest()) == body
 
 
 def test_a_large_body_takes_a_fraction_of_its_size(warehouse: Any) -> None:
     body = json.dumps([{"cShort": "12", "sShort": f"s{n}", "successRate": n % 100} for n in range(5000)]).encode()
-    land(warehouse.connection, [response(body, warehouse.minute)])
+    store_responses(warehouse.connection, [response(body, warehouse.minute)])
     assert warehouse.sql("SELECT octet_length(body) FROM raw.responses")[0][0] < len(body) / 5
 
 
 def test_an_unknown_body_is_a_key_error(warehouse: Any) -> None:
     with pytest.raises(KeyError):
-        stored_body(warehouse.connection, "0" * 64)
+        read_body(warehouse.connection, "0" * 64)
 
 
 def test_landing_nothing_is_no_error(warehouse: Any) -> None:
-    land(warehouse.connection, [])
+    store_responses(warehouse.connection, [])
     assert warehouse.sql("SELECT count(*) FROM raw.responses") == [(0,)]
 
 
 def test_what_was_landed_stays_when_everything_after_it_fails(warehouse: Any, warehouse_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), opened(warehouse_path) as connection:
+    with pytest.raises(ZeroDivisionError), open_warehouse(warehouse_path) as connection:
         migrate(connection)
-        land(connection, [response(b"[]", warehouse.minute)])
+        store_responses(connection, [response(b"[]", warehouse.minute)])
         raise ZeroDivisionError
-    with opened(warehouse_path, read_only=True) as connection:
+    with open_warehouse(warehouse_path, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM raw.responses").fetchall() == [(1,)]

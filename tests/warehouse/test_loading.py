@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from warehouse.batch import Drift, Reject
 from warehouse.errors import LoadMismatch
-from warehouse.tables import Column, Table
+from warehouse.loading.batch import RejectedRecord, SchemaDrift
+from warehouse.schema.tables import Column, Table
 
 
 def counted(outcome: Any) -> dict[str, int]:
@@ -154,7 +154,7 @@ def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeyp
         if point == "while loading":
             warehouse.sql("INSERT INTO store.things (code, part) VALUES ('stray', '')")
 
-    monkeypatch.setattr("warehouse.loading.merge.reach", insert_stray_row)
+    monkeypatch.setattr("warehouse.loading.merge.failpoint", insert_stray_row)
     with pytest.raises(LoadMismatch, match="the table holds 3 rows after the load, the counts say 2"):
         warehouse.snapshot({"a": 1, "b": 2}, 1)
     monkeypatch.undo()
@@ -168,11 +168,13 @@ def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeyp
 )
 def test_any_text_is_a_key_a_value_and_a_part(warehouse: Any, text: str) -> None:
     requested = frozenset({text, "other"})
-    warehouse.answers({text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 0, requested=requested)
-    again = warehouse.answers({text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 1, requested=requested)
+    warehouse.answers({text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 0, expected_partitions=requested)
+    again = warehouse.answers(
+        {text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 1, expected_partitions=requested
+    )
     assert counted(again) == {"fetched": 2, "unchanged": 2}
     assert warehouse.current() == {text: 1, "b": 1}
-    gone = warehouse.answers({"other": {"b": 1}}, 2, requested=frozenset({"other"}))
+    gone = warehouse.answers({"other": {"b": 1}}, 2, expected_partitions=frozenset({"other"}))
     assert counted(gone) == {"fetched": 1, "unchanged": 1, "closed": 1}
 
 
@@ -218,15 +220,15 @@ def test_a_table_of_keys_alone_never_changes(warehouse: Any) -> None:
 
 def test_rejects_and_drift_are_kept_with_the_load(warehouse: Any) -> None:
     part = {"": {"response_id": "r1", "fetched": 2, "rejected": 1}}
-    rejects = [Reject("r1", 1, '{"code":"é\'"}', ["price_cents: odd", "code: odd"])]
-    drift = [Drift("novelty", "unknown", "'x'"), Drift("count", "missing", None)]
+    rejects = [RejectedRecord("r1", 1, '{"code":"é\'"}', ["price_cents: odd", "code: odd"])]
+    drift = [SchemaDrift("novelty", "unknown", "'x'"), SchemaDrift("count", "missing", None)]
     outcome = warehouse.answers({"": {"a": 1}}, 0, changed_parts=part, rejects=rejects, drift=drift)
     assert counted(outcome) == {"fetched": 2, "inserted": 1, "rejected": 1}
     assert warehouse.sql("SELECT response_id, dataset, row_index, record->>'code', reasons FROM ops.rejects") == [
         ("r1", "things", 1, "é'", ["price_cents: odd", "code: odd"])
     ]
     t = warehouse.minute
-    warehouse.answers({"": {"a": 1}}, 1, drift=[Drift("novelty", "unknown", "'y'")])
+    warehouse.answers({"": {"a": 1}}, 1, drift=[SchemaDrift("novelty", "unknown", "'y'")])
     assert warehouse.sql("SELECT field, kind, first_seen, last_seen, example FROM ops.drift ORDER BY field") == [
         ("count", "missing", t(0), t(0), None),
         ("novelty", "unknown", t(0), t(1), "'y'"),
@@ -234,7 +236,7 @@ def test_rejects_and_drift_are_kept_with_the_load(warehouse: Any) -> None:
 
 
 def test_drift_is_seen_again_with_each_identical_answer_until_another_one_comes_without_it(warehouse: Any) -> None:
-    warehouse.answers({"": {"a": 1}}, 0, drift=[Drift("novelty", "unknown", "'x'")])
+    warehouse.answers({"": {"a": 1}}, 0, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     for at in (1, 2):
         warehouse.answers({"": {}}, at, changed_parts={"": {"unchanged": True}})
         assert warehouse.sql("SELECT first_seen, last_seen FROM ops.drift") == [
@@ -246,13 +248,15 @@ def test_drift_is_seen_again_with_each_identical_answer_until_another_one_comes_
 
 
 def test_a_late_answer_does_not_move_the_last_sighting_of_drift_back(warehouse: Any) -> None:
-    warehouse.answers({"": {"a": 1}}, 5, drift=[Drift("novelty", "unknown", "'x'")])
-    warehouse.answers({"": {"a": 1}}, 4, drift=[Drift("novelty", "unknown", "'x'")])
+    warehouse.answers({"": {"a": 1}}, 5, drift=[SchemaDrift("novelty", "unknown", "'x'")])
+    warehouse.answers({"": {"a": 1}}, 4, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(5),)]
 
 
 def test_an_incomplete_answer_is_loaded_and_counts_as_failed(warehouse: Any) -> None:
-    outcome = warehouse.answers({"x": {"a": 1}}, 0, requested=frozenset({"x", "y"}), incomplete="1 of 2 failed")
+    outcome = warehouse.answers(
+        {"x": {"a": 1}}, 0, expected_partitions=frozenset({"x", "y"}), partial_reason="1 of 2 failed"
+    )
     assert (outcome.status, outcome.error) == ("failed", "1 of 2 failed")
     assert warehouse.current() == {"a": 1}
     assert warehouse.sql("SELECT status, error, inserted FROM ops.loads") == [("failed", "1 of 2 failed", 1)]

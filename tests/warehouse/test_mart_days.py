@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from tests.warehouse.mart_days_place import DAILY, MICROSECOND, Place, load_claims
 from tests.warehouse.mart_store import NOON, TABLES, Store, at, stored
-from warehouse import mart_days
-from warehouse.connection import opened
-from warehouse.migrate import migrate
-from warehouse.prune import prune
-from warehouse.publish import publish, published_path
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing import materialized_days
+from warehouse.publishing.publish import publish, published_path
+from warehouse.raw.retention import prune
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_claim_without_a_rate_weighs_nothing(store: Store) -> None:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse without data and its copy: made once, as the views take longer than the tests."""
     path = tmp_path_factory.mktemp("empty") / "w.duckdb"
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
     publish(path, TABLES)
@@ -156,10 +156,10 @@ def test_a_sync_within_the_day_keeps_nothing_new_and_one_after_midnight_keeps_on
     place.load(0, {"a": (0.5, 1)})
     publish(place.path, TABLES)
     assert place.check() == 0
-    with opened(place.path) as connection:
+    with open_warehouse(place.path) as connection:
         for hours, days in ((11, 0), (13, 1), (14, 0), (100, 3), (100.5, 0)):
             load_claims(connection, hours, {"a": (0.5 + hours / 1000, 1)})
-            assert mart_days.settle(connection) == days
+            assert materialized_days.materialize_closed_days(connection) == days
     publish(place.path, TABLES)
     assert place.check() == 4
 
@@ -194,7 +194,7 @@ def test_settling_that_fails_half_way_keeps_nothing(place: Place, monkeypatch: p
     place.load(0, {"a": (0.5, 1)})
     place.load(24 * 70, {"a": (0.6, 1)})
     asked: list[date] = []
-    keep = mart_days._store_days
+    keep = materialized_days._store_days
 
     def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> date:
         asked.append(first)
@@ -202,7 +202,7 @@ def test_settling_that_fails_half_way_keeps_nothing(place: Place, monkeypatch: p
             raise MemoryError
         return keep(connection, first, end)
 
-    monkeypatch.setattr(mart_days, "_store_days", fails_at_the_second)
+    monkeypatch.setattr(materialized_days, "_store_days", fails_at_the_second)
     with pytest.raises(MemoryError):
         publish(place.path, TABLES)
     assert place.check() == 0
@@ -217,7 +217,7 @@ def test_a_kill_while_publishing_leaves_both_files_right(place: Place, point: st
     publish(place.path, TABLES)
     place.load(30, {"a": (0.6, 1), "b": (0.1, 1)})
     program = (
-        "import sys, pathlib; from assets.datasets import DATASETS; from warehouse.publish import publish; "
+        "import sys, pathlib; from assets.datasets import DATASETS; from warehouse.publishing.publish import publish; "
         "publish(pathlib.Path(sys.argv[1]), [dataset.table for dataset in DATASETS.values()])"
     )
     killed = subprocess.run(

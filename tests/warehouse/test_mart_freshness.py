@@ -15,11 +15,11 @@ import pytest
 
 from assets.datasets import DATASETS
 from tests.warehouse.mart_store import TABLES, Store, stored
-from warehouse.connection import opened
-from warehouse.mart_views import marts
-from warehouse.migrate import migrate
-from warehouse.publish import MAX_AGE_SECONDS, publish, published_path
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing.publish import MAX_AGE_SECONDS, publish, published_path
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.mart_views import marts
+from warehouse.schema.migrations import migrate
 
 
 def now() -> datetime:
@@ -96,7 +96,7 @@ def test_rows_of_one_account_are_not_those_of_another(store: Store) -> None:
 
 def test_another_cadence_in_the_settings_is_taken_over(tmp_path: Path) -> None:
     faster = [replace(DATASETS["statistics"], cadence_minutes=1).table, *TABLES[4:], *TABLES[:3]]
-    with opened(tmp_path / "w.duckdb") as connection:
+    with open_warehouse(tmp_path / "w.duckdb") as connection:
         migrate(connection)
         for tables, seconds in ((TABLES, 900), (faster, 60), (TABLES, 900)):
             sync_schema(connection, tables)
@@ -107,7 +107,7 @@ def test_another_cadence_in_the_settings_is_taken_over(tmp_path: Path) -> None:
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse with a little of everything, and its copy."""
     path = tmp_path_factory.mktemp("shelf") / "w.duckdb"
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         store, noon = Store(connection), now()
@@ -181,7 +181,7 @@ def test_a_quiet_copy_is_renewed_after_an_hour_so_that_it_does_not_look_stale(pu
     long_ago = copy.stat().st_mtime - MAX_AGE_SECONDS - 1
     os.utime(copy, (long_ago, long_ago))
     before = age_of(copy)
-    with opened(published) as connection:
+    with open_warehouse(published) as connection:
         load(Store(connection), "statistics", 0)
     assert publish(published, TABLES)
     assert age_of(copy) < 60 < before

@@ -17,7 +17,7 @@ from smsonline.account import Account
 from smsonline.client import Client
 from smsonline.sandbox import Sandbox
 from tests.warehouse.mart_store import NOON, Store, at, stored
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 MONEY = ("balances", "inventory", "invoices")
 
@@ -207,7 +207,7 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
 
 
 def reconciled(way: DataPath) -> dict[str, Any]:
-    with opened(way.warehouse, read_only=True) as connection:
+    with open_warehouse(way.warehouse, read_only=True) as connection:
         return Store(connection).only("FROM marts.balance_reconciliation")
 
 

@@ -8,11 +8,11 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate, migrations, schema_version
 from warehouse.schema.definitions import sync_schema
-from warehouse.tables import Table
+from warehouse.schema.migrations import all_migrations, migrate, schema_version
+from warehouse.schema.tables import Table
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 
@@ -25,26 +25,26 @@ def objects(connection: duckdb.DuckDBPyConnection) -> list[Any]:
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    assert [number for number, _ in migrations()] == list(range(3, 3 + len(migrations())))
+    assert [number for number, _ in all_migrations()] == list(range(3, 3 + len(all_migrations())))
 
 
 def test_an_empty_file_becomes_a_warehouse_and_a_second_time_changes_nothing(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         assert schema_version(connection) == 0
         migrate(connection)
         sync_schema(connection, TABLES)
         made = objects(connection)
         applied = connection.execute("SELECT * FROM ops.migrations ORDER BY 1").fetchall()
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         assert objects(connection) == made
         assert connection.execute("SELECT * FROM ops.migrations ORDER BY 1").fetchall() == applied
-        assert schema_version(connection) == migrations()[-1][0]
+        assert schema_version(connection) == all_migrations()[-1][0]
 
 
 def test_every_dataset_has_its_view_its_history_and_its_macro(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         for name in DATASETS:
@@ -53,10 +53,10 @@ def test_every_dataset_has_its_view_its_history_and_its_macro(warehouse_path: Pa
 
 
 def test_a_file_of_a_newer_program_is_refused_untouched(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         connection.execute("INSERT INTO ops.migrations VALUES (999, now())")
-    with opened(warehouse_path) as connection, pytest.raises(NotAWarehouse, match=r"has schema 999 .* upgrade"):
+    with open_warehouse(warehouse_path) as connection, pytest.raises(NotAWarehouse, match=r"has schema 999 .* upgrade"):
         migrate(connection)
 
 
@@ -64,7 +64,7 @@ def test_a_duckdb_file_of_another_program_is_refused_untouched(tmp_path: Path) -
     path = tmp_path / "foreign.duckdb"
     with duckdb.connect(str(path)) as foreign:
         foreign.execute("CREATE TABLE customers AS SELECT 1 AS id")
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         with pytest.raises(NotAWarehouse, match="another program: set SMSONLINE_WAREHOUSE"):
             migrate(connection)
         assert [row[1] for row in objects(connection)] == ["customers"]
@@ -73,17 +73,17 @@ def test_a_duckdb_file_of_another_program_is_refused_untouched(tmp_path: Path) -
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = [*migrations(), (migrations()[-1][0] + 1, "CREATE TABLE ops.extra (i INTEGER); SELECT nonsense")]
-    monkeypatch.setattr("warehouse.migrate.migrations", lambda: broken)
-    with pytest.raises(duckdb.Error), opened(warehouse_path) as connection:
+    broken = [*all_migrations(), (all_migrations()[-1][0] + 1, "CREATE TABLE ops.extra (i INTEGER); SELECT nonsense")]
+    monkeypatch.setattr("warehouse.schema.migrations.all_migrations", lambda: broken)
+    with pytest.raises(duckdb.Error), open_warehouse(warehouse_path) as connection:
         migrate(connection)
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         assert objects(connection) == []
 
 
 def test_a_changed_declaration_reshapes_the_views_and_keeps_the_rows(warehouse_path: Path) -> None:
     table = DATASETS["coupons"].table
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         connection.execute("INSERT INTO store.coupons (account_id, code, valid_from) VALUES ('7', 'A', now())")
@@ -95,7 +95,7 @@ def test_a_changed_declaration_reshapes_the_views_and_keeps_the_rows(warehouse_p
 
 
 def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         for name in ("coupons", "coupons_expired"):
@@ -106,7 +106,7 @@ def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Pa
 
 
 def test_values_that_do_not_fit_a_new_type_are_told_and_stay(warehouse_path: Path) -> None:
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, declared_as("VARCHAR"))
         connection.execute("INSERT INTO store.coupons (account_id, code, percent) VALUES ('7', 'A', 'a tenth')")

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate
 from warehouse.overview import overview
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 
 def known(path: Path, *loads: tuple[str, str, int, str | None], invoices: str = "") -> Any:
     """``loads``: dataset, status, minutes ago, error."""
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
         sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
         for dataset, status, minutes, error in loads:

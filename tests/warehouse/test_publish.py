@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from tests.warehouse.test_connection import is_locked
-from warehouse.batch import Batch, Load, Part
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseUnwritable
+from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch
-from warehouse.migrate import migrate
-from warehouse.publish import publish, published_path
+from warehouse.publishing.publish import publish, published_path
 from warehouse.schema.definitions import sync_schema
-from warehouse.tables import Column, Table
+from warehouse.schema.migrations import migrate
+from warehouse.schema.tables import Column, Table
 
 COLUMNS = (Column("code", "VARCHAR"), Column("price_cents", "BIGINT"), Column("extra", "JSON"))
 WHOLE = Table("whole", COLUMNS, ("code",))
-CUT = Table("cut", COLUMNS, ("code",), complete=False)
+CUT = Table("cut", COLUMNS, ("code",), full_snapshot=False)
 LOADED = [WHOLE, CUT]
 # The marts read the real datasets' tables.
 TABLES = [*LOADED, *(dataset.table for dataset in DATASETS.values())]
@@ -35,7 +35,7 @@ class Place:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.minute = 0
-        with opened(path) as connection:
+        with open_warehouse(path) as connection:
             migrate(connection)
             sync_schema(connection, TABLES)
 
@@ -53,10 +53,12 @@ class Place:
                 "part": pa.array([""] * len(prices), pa.string()),
             }
         )
-        part = Part("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
+        part = Partition("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
         batch = Batch(table, "7", [part], rows, rows.select(["code"]).slice(0, 0))
-        with opened(self.path) as connection:
-            load = Load("run", f"{table.name} {self.minute}", table.name, "7", minute(self.minute), accept_shrink=True)
+        with open_warehouse(self.path) as connection:
+            load = LoadContext(
+                "run", f"{table.name} {self.minute}", table.name, "7", minute(self.minute), accept_shrink=True
+            )
             load_batch(connection, batch, load)
 
     def state(self, file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
@@ -118,18 +120,20 @@ def test_a_copy_by_an_earlier_release_is_replaced(place) -> None:
     publish(place.path, TABLES)
     with duckdb.connect(str(copy)) as connection:
         connection.execute("ALTER TABLE ops.schema_fingerprint RENAME TO shape")
-        connection.execute("CREATE TABLE store.whole_closed AS FROM store.whole_expired")
+        connection.execute("CREATE TABLE store.from_earlier_release AS FROM store.whole_expired")
     place.load(WHOLE, {"a": 2})
     assert publish(place.path, TABLES)
     assert place.state(copy) == place.state()
-    assert "store.whole_closed" not in contents(copy)
+    assert "store.from_earlier_release" not in contents(copy)
 
 
 def test_no_other_process_may_write_while_the_copy_is_made(place, monkeypatch) -> None:
     """Closing any handle of a file ends the process's lock on it, also the one that DuckDB holds."""
     place.load(WHOLE, {"a": 1})
     locked = []
-    monkeypatch.setattr("warehouse.publish.reach", lambda point: locked.append((point, is_locked(place.path))))
+    monkeypatch.setattr(
+        "warehouse.publishing.publish.failpoint", lambda point: locked.append((point, is_locked(place.path)))
+    )
     publish(place.path, TABLES)
     assert locked == [("before publishing", True), ("after publishing", True)]
     assert not is_locked(place.path)

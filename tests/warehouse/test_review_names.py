@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.mart_store import TABLES
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
-from warehouse.migrate import migrate
-from warehouse.publish import publish
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TAKEN = ["sms.duckdb", "marts.db", "ops", "raw.duckdb", "store.duckdb", "topups.duckdb", "SMS.duckdb", "sms.v1.duckdb"]
 TAKEN += ["copy.duckdb", "information_schema.duckdb", "pg_catalog.duckdb", "MAIN.duckdb", "TEMP.duckdb", ".sms.duckdb"]
@@ -21,7 +21,7 @@ TAKEN += ["copy.duckdb", "information_schema.duckdb", "pg_catalog.duckdb", "MAIN
 def test_a_file_called_like_a_part_of_it_is_refused_in_one_line_and_not_made(tmp_path: Path, name: str) -> None:
     path = tmp_path / "folder" / name
     for read_only in (False, True):
-        with pytest.raises(NotAWarehouse) as error, opened(path, read_only=read_only):
+        with pytest.raises(NotAWarehouse) as error, open_warehouse(path, read_only=read_only):
             pass
         assert str(error.value).startswith(f"{path} cannot be called ")
         assert str(error.value).endswith("set SMSONLINE_WAREHOUSE to another")
@@ -30,9 +30,9 @@ def test_a_file_called_like_a_part_of_it_is_refused_in_one_line_and_not_made(tmp
 
 @pytest.mark.parametrize("name", ["main.duckdb", "my sms.duckdb", "it's.duckdb"])
 def test_any_other_name_works_to_the_published_copy(tmp_path: Path, name: str) -> None:
-    with opened(tmp_path / name) as connection:
+    with open_warehouse(tmp_path / name) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
     assert publish(tmp_path / name, TABLES)
-    with opened(tmp_path / "analytics.duckdb", read_only=True) as connection:
+    with open_warehouse(tmp_path / "analytics.duckdb", read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM sms.countries").fetchall() == [(0,)]

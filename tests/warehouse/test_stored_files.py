@@ -24,14 +24,14 @@ from smsonline.account import Account
 from smsonline.catalogue import ENDPOINTS
 from smsonline.client import Client
 from smsonline.sandbox import Sandbox
-from warehouse.connection import opened
-from warehouse.migrate import migrate, migrations, schema_version
+from warehouse.database.opening import open_warehouse
 from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import all_migrations, migrate, schema_version
 
 FILES = Path(__file__).with_name("files")
 STORED = sorted(FILES.glob("schema-*.duckdb.zst"))
 TABLES = [dataset.table for dataset in DATASETS.values()]
-NEWEST = migrations()[-1][0]
+NEWEST = all_migrations()[-1][0]
 
 Rows = list[dict[str, str | None]]
 
@@ -73,7 +73,7 @@ def test_a_file_of_the_present_schema_is_stored() -> None:
 
 def test_a_stored_file_is_brought_up_to_date_and_tells_the_same_history(stored: tuple[Path, dict[str, Rows]]) -> None:
     path, told = stored
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         assert schema_version(connection) == NEWEST
@@ -82,7 +82,7 @@ def test_a_stored_file_is_brought_up_to_date_and_tells_the_same_history(stored: 
             current = sum(row["valid_to"] is None for row in rows)
             assert connection.execute(f"SELECT count(*) FROM sms.{name}").fetchall() == [(current,)]
             assert connection.execute(f"SELECT count(*) FROM sms.{name}_as_of(now())").fetchall() == [(current,)]
-    with opened(path, read_only=True) as connection:
+    with open_warehouse(path, read_only=True) as connection:
         assert histories(connection, columns_of(told)) == told
 
 
@@ -90,7 +90,7 @@ def test_a_stored_file_can_be_replayed_from_its_raw_answers(stored: tuple[Path, 
     path, told = stored
     results = list(Replay(path, DATASETS, ENDPOINTS).run(list(told)))
     assert {result.outcome.status for result in results} == {"ok"}
-    with opened(path, read_only=True) as connection:
+    with open_warehouse(path, read_only=True) as connection:
         found = histories(connection, {name: ["valid_from", "valid_to"] for name in told})
     assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in told.items()}
 
@@ -104,7 +104,7 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SMSONLINE_API_KEY", "a-key-of-tests")
     monkeypatch.setenv("SMSONLINE_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.chdir(tmp_path)
-    with opened(Path("data/warehouse.duckdb")) as connection:
+    with open_warehouse(Path("data/warehouse.duckdb")) as connection:
         migrate(connection)
         connection.execute("INSERT INTO ops.migrations VALUES (999, now())")
         connection.execute("ALTER TABLE ops.loads RENAME COLUMN dataset TO data_set")
@@ -164,7 +164,7 @@ def test_store_a_file_of_the_present_schema(vendor_client: Client, sandbox: Sand
             sandbox.faults.add(endpoint, kind, times)
         list(path.sync(list(DATASETS)))
         sandbox.advance(3 * 3600)
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         connection.execute("CHECKPOINT")
         told = histories(connection, {name: [] for name in DATASETS})
         assert connection.execute("SELECT count(DISTINCT status) FROM ops.loads").fetchall() == [(2,)]

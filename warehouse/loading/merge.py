@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.batch import Batch, Counts, Load, Outcome, Part
-from warehouse.books import log_details, record
-from warehouse.crashpoints import reach
 from warehouse.errors import LoadMismatch, SnapshotRefused
-from warehouse.guard import check_contract, check_loss
-from warehouse.sql_files import literal, render_all, rows, scalar, transaction
-from warehouse.tables import Table, equal_keys, names
+from warehouse.failpoints import failpoint
+from warehouse.loading.batch import Batch, LoadContext, LoadCounts, LoadResult, Partition
+from warehouse.loading.guards import reject_if_nothing_valid, reject_if_shrunk
+from warehouse.loading.load_log import log_details, log_load
+from warehouse.schema.tables import Table, column_list, key_match
+from warehouse.sql import quote_literal, render_all, rows, scalar, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -55,7 +55,7 @@ class Staged:
     """
 
     batch: Batch
-    partitions: Sequence[Part]
+    partitions: Sequence[Partition]
     rows: pa.Table
     stale_records: int
     is_noop: bool
@@ -64,7 +64,7 @@ class Staged:
     @property
     def is_stale(self) -> bool:
         """Whether every response is older than what is loaded."""
-        return bool(self.batch.parts) and not self.partitions
+        return bool(self.batch.partitions) and not self.partitions
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Diff:
     missing: int
 
 
-def load_batch(connection: Connection, batch: Batch, load: Load) -> Outcome:
+def load_batch(connection: Connection, batch: Batch, load: LoadContext) -> LoadResult:
     """Merges ``batch`` and returns what became of its records; a refused snapshot changes nothing but the load log.
 
     The result's status is ``ok``, ``failed`` when a part of the response is missing, or ``rejected`` when a guard
@@ -90,20 +90,20 @@ def load_batch(connection: Connection, batch: Batch, load: Load) -> Outcome:
         with transaction(connection):
             with _stage(connection, batch) as staged:
                 counts = _merge(connection, staged, load)
-            outcome = Outcome("failed" if batch.incomplete else "ok", counts, batch.incomplete)
-            record(connection, load, outcome)
-            reach("before committing a load")
-        reach("after committing a load")
+            result = LoadResult("failed" if batch.partial_reason else "ok", counts, batch.partial_reason)
+            log_load(connection, load, result)
+            failpoint("before committing a load")
+        failpoint("after committing a load")
     except SnapshotRefused as refusal:
-        fetched = sum(partition.fetched for partition in batch.parts)
-        outcome = Outcome("rejected", Counts(fetched=fetched, rejected=fetched), str(refusal))
+        fetched = sum(partition.fetched for partition in batch.partitions)
+        result = LoadResult("rejected", LoadCounts(fetched=fetched, rejected=fetched), str(refusal))
         with transaction(connection):
-            record(connection, load, outcome)
-            log_details(connection, load, batch, batch.parts, max_rejects=MAX_REJECTS_OF_REFUSED)
-    return outcome
+            log_load(connection, load, result)
+            log_details(connection, load, batch, batch.partitions, max_rejects=MAX_REJECTS_OF_REFUSED)
+    return result
 
 
-def _merge(connection: Connection, staged: Staged, load: Load) -> Counts:
+def _merge(connection: Connection, staged: Staged, load: LoadContext) -> LoadCounts:
     if staged.is_stale:
         return _counts(staged)
     if staged.is_noop:
@@ -123,7 +123,7 @@ def _stage(connection: Connection, batch: Batch) -> Iterator[Staged]:
     is_noop = bool(fresh) and all(partition.unchanged for partition in fresh) and not _is_any_gone(connection, batch)
     try:
         unique_rows, partitions = _deduplicate(connection, batch.table, _rows_of(batch.rows, fresh), fresh)
-        connection.register("rejected_keys", batch.protected)
+        connection.register("rejected_keys", batch.rejected_keys)
         connection.register("partitions", pa.Table.from_pylist([_partition_row(p) for p in partitions], PARTITIONS))
         sql = render_all("loading/sql/merge", **_placeholders(batch))
         yield Staged(batch, partitions, unique_rows, stale_records, is_noop, sql)
@@ -142,22 +142,22 @@ def _diff(connection: Connection, staged: Staged) -> Diff:
     return Diff(**before, **compared, missing=scalar(connection, "SELECT count(*) FROM missing"))
 
 
-def _guard(staged: Staged, diff: Diff, load: Load) -> None:
+def _guard(staged: Staged, diff: Diff, load: LoadContext) -> None:
     """Raises ``SnapshotRefused`` for a snapshot that is not plausible."""
-    check_contract(staged.batch, staged.partitions)
+    reject_if_nothing_valid(staged.batch, staged.partitions)
     if not load.accept_shrink:
-        check_loss(staged.batch, staged.partitions, known=diff.in_scope, missing=diff.missing, new=diff.new)
+        reject_if_shrunk(staged.batch, staged.partitions, current=diff.in_scope, missing=diff.missing, new=diff.new)
 
 
-def _write(connection: Connection, staged: Staged, diff: Diff, load: Load) -> None:
+def _write(connection: Connection, staged: Staged, diff: Diff, load: LoadContext) -> None:
     """Closes and inserts versions, moves the watermarks, and writes rejected records and drift into the load log."""
-    if not staged.batch.table.complete:
+    if not staged.batch.table.full_snapshot:
         connection.execute(staged.sql["freeze_last_seen"])
-    if diff.frozen or not staged.batch.table.complete:
+    if diff.frozen or not staged.batch.table.full_snapshot:
         connection.execute(staged.sql["clear_last_seen"])
     if diff.changed or diff.missing:
         connection.execute(staged.sql["close_versions"])
-    reach("while loading")
+    failpoint("while loading")
     if diff.changed:
         connection.execute(staged.sql["insert_new_versions"])
     if diff.new:
@@ -166,10 +166,10 @@ def _write(connection: Connection, staged: Staged, diff: Diff, load: Load) -> No
     log_details(connection, load, staged.batch, staged.partitions)
 
 
-def _reconcile(connection: Connection, staged: Staged, diff: Diff) -> Counts:
+def _reconcile(connection: Connection, staged: Staged, diff: Diff) -> LoadCounts:
     """The counts of the load. Raises ``LoadMismatch`` when the table does not hold as many rows as they say."""
     table = staged.batch.table
-    closed = diff.missing if table.complete else 0
+    closed = diff.missing if table.full_snapshot else 0
     expected = diff.before + diff.new - closed
     actual = scalar(connection, f'SELECT count(*) FROM store."{table.name}"')
     if actual != expected:
@@ -179,10 +179,10 @@ def _reconcile(connection: Connection, staged: Staged, diff: Diff) -> Counts:
     return replace(counts, inserted=diff.new, changed=diff.changed, unchanged=unchanged, closed=closed)
 
 
-def _counts(staged: Staged) -> Counts:
+def _counts(staged: Staged) -> LoadCounts:
     """The counts as far as no row has to be compared."""
     partitions, stale = staged.partitions, staged.stale_records
-    return Counts(
+    return LoadCounts(
         fetched=sum(partition.fetched for partition in partitions) + stale,
         unchanged=sum(p.fetched - p.rejected - p.duplicates for p in partitions if p.unchanged) + stale,
         rejected=sum(partition.rejected for partition in partitions),
@@ -190,7 +190,7 @@ def _counts(staged: Staged) -> Counts:
     )
 
 
-def _drop_stale(connection: Connection, batch: Batch) -> tuple[list[Part], int]:
+def _drop_stale(connection: Connection, batch: Batch) -> tuple[list[Partition], int]:
     """The partitions that are not older than what is loaded, and the number of records in the others.
 
     Raises ``SnapshotRefused`` when what is loaded is from the future: then a clock is wrong, the response is not late.
@@ -198,21 +198,25 @@ def _drop_stale(connection: Connection, batch: Batch) -> tuple[list[Part], int]:
     name = batch.table.name
     query = "SELECT part, seen_at FROM ops.watermarks WHERE dataset = ? AND seen_at IS NOT NULL"
     seen: dict[str, datetime] = dict(connection.execute(query, [name]).fetchall())
-    stale = [part for part in batch.parts if part.name in seen and part.requested_at < seen[part.name]]
-    if any(seen[part.name] > datetime.now(UTC) for part in stale):
+    fresh: list[Partition] = []
+    stale: list[Partition] = []
+    for partition in batch.partitions:
+        is_stale = partition.name in seen and partition.requested_at < seen[partition.name]
+        (stale if is_stale else fresh).append(partition)
+    if any(seen[partition.name] > datetime.now(UTC) for partition in stale):
         raise SnapshotRefused(f"{name}: what is loaded is from the future; set this machine's clock right")
-    return [part for part in batch.parts if part not in stale], sum(part.fetched for part in stale)
+    return fresh, sum(partition.fetched for partition in stale)
 
 
 def _is_any_gone(connection: Connection, batch: Batch) -> bool:
     """Whether current rows belong to a partition that the vendor does not list any more."""
-    if batch.requested is None:
+    if batch.expected_partitions is None:
         return False
     stored = connection.execute(f'SELECT DISTINCT part FROM store."{batch.table.name}"').fetchall()
-    return not {part for (part,) in stored} <= batch.requested
+    return not {part for (part,) in stored} <= batch.expected_partitions
 
 
-def _rows_of(batch_rows: pa.Table, partitions: Sequence[Part]) -> pa.Table:
+def _rows_of(batch_rows: pa.Table, partitions: Sequence[Partition]) -> pa.Table:
     """The rows of those partitions that carry rows."""
     wanted = {partition.name for partition in partitions if not partition.unchanged}
     if set(batch_rows["part"].unique().to_pylist()) <= wanted:
@@ -221,23 +225,23 @@ def _rows_of(batch_rows: pa.Table, partitions: Sequence[Part]) -> pa.Table:
 
 
 def _deduplicate(
-    connection: Connection, table: Table, batch_rows: pa.Table, partitions: list[Part]
-) -> tuple[pa.Table, list[Part]]:
+    connection: Connection, table: Table, batch_rows: pa.Table, partitions: list[Partition]
+) -> tuple[pa.Table, list[Partition]]:
     """Registers the last row of each key as ``staging``; the others are counted as duplicates of their partition."""
     numbered = batch_rows.append_column("row_number", pa.array(np.arange(batch_rows.num_rows)))
     connection.register("staging", numbered)
-    key = names(table.key)
+    key = column_list(table.key)
     if scalar(connection, f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM staging)") == batch_rows.num_rows:
         return batch_rows, partitions
-    last = connection.execute(
-        f"SELECT max(row_number) AS row_number FROM staging GROUP BY {key} ORDER BY 1"
-    ).fetchnumpy()
-    unique_rows = numbered.take(last["row_number"])
+    last = f"SELECT max(row_number) AS row_number FROM staging GROUP BY {key} ORDER BY 1"
+    unique_rows = numbered.take(connection.execute(last).fetchnumpy()["row_number"])
     connection.register("staging", unique_rows)
     before, after = _rows_by_partition(batch_rows), _rows_by_partition(unique_rows)
     return unique_rows, [
-        part if part.unchanged else replace(part, duplicates=before.get(part.name, 0) - after.get(part.name, 0))
-        for part in partitions
+        partition
+        if partition.unchanged
+        else replace(partition, duplicates=before.get(partition.name, 0) - after.get(partition.name, 0))
+        for partition in partitions
     ]
 
 
@@ -245,28 +249,28 @@ def _rows_by_partition(batch_rows: pa.Table) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in batch_rows["part"].value_counts().to_pylist()}
 
 
-def _partition_row(partition: Part) -> dict[str, object]:
+def _partition_row(partition: Partition) -> dict[str, object]:
     """A row of ``partitions``; ``is_complete`` says that a current row it does not list has vanished."""
-    is_complete = partition.readable_keys and not partition.unchanged
+    is_complete = partition.keys_readable and not partition.unchanged
     return vars(partition) | {"part": partition.name, "is_complete": is_complete}
 
 
 def _placeholders(batch: Batch) -> dict[str, str]:
     """What the ``$words`` in the SQL files of this package stand for."""
     table = batch.table
-    account = f"s.account_id = {literal(batch.account_id)}" if table.per_account else "true"
+    account = f"s.account_id = {quote_literal(batch.account_id)}" if table.per_account else "true"
     return {
         "table": table.name,
-        "full_snapshot": "true" if table.complete else "false",
-        "key": names(table.key),
-        "columns_i": names(table.business, "i"),
-        "key_match": equal_keys(table, "i", "s"),
-        "key_match_e": equal_keys(table, "e", "i"),
-        "changed": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.values) or "false",
-        "snapshot_at": f"TIMESTAMPTZ '{batch.asked_at.isoformat()}'" if batch.asked_at else "NULL::TIMESTAMPTZ",
+        "full_snapshot": "true" if table.full_snapshot else "false",
+        "key": column_list(table.key),
+        "columns_i": column_list(table.column_names, "i"),
+        "key_match": key_match(table, "i", "s"),
+        "key_match_e": key_match(table, "e", "i"),
+        "changed": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.tracked_columns) or "false",
+        "snapshot_at": f"TIMESTAMPTZ '{batch.snapshot_at.isoformat()}'" if batch.snapshot_at else "NULL::TIMESTAMPTZ",
         "account_filter": account,
-        "partition_gone": _is_not_in("s.part", batch.requested),
-        "watermark_gone": _is_not_in("w.part", batch.requested),
+        "partition_gone": _is_not_in("s.part", batch.expected_partitions),
+        "watermark_gone": _is_not_in("w.part", batch.expected_partitions),
     }
 
 
@@ -274,4 +278,5 @@ def _is_not_in(column: str, partitions: frozenset[str] | None) -> str:
     """The condition that a partition is gone; false where it is not known which there are."""
     if partitions is None:
         return "false"
-    return f"NOT list_contains([{', '.join(literal(part) for part in sorted(partitions))}]::VARCHAR[], {column})"
+    listed = ", ".join(quote_literal(partition) for partition in sorted(partitions))
+    return f"NOT list_contains([{listed}]::VARCHAR[], {column})"

@@ -9,12 +9,12 @@ from importlib import resources
 
 import duckdb
 
-from warehouse.connection import unoptimised
+from warehouse.database.opening import optimizer_disabled
 from warehouse.errors import NotAWarehouse
-from warehouse.mart_views import mart_comments, mart_statements
+from warehouse.schema.mart_views import mart_comments, mart_statements
 from warehouse.schema.system_tables import SYSTEM_TABLES, comment_statements
-from warehouse.sql_files import first_row, transaction
-from warehouse.tables import Table, alter_statements, create_statements, view_statements
+from warehouse.schema.tables import Table, alter_statements, create_statements, view_statements
+from warehouse.sql import fetch_one, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -43,9 +43,9 @@ def sync_schema(connection: Connection, tables: Sequence[Table], *, with_comment
     """
     definitions = f"{_source_fingerprint()} {with_comments} {list(tables)!r}"
     fingerprint = hashlib.sha256(definitions.encode()).hexdigest()
-    if first_row(connection, "SELECT 1 FROM ops.schema_fingerprint WHERE fingerprint = ?", [fingerprint]):
+    if fetch_one(connection, "SELECT 1 FROM ops.schema_fingerprint WHERE fingerprint = ?", [fingerprint]):
         return
-    with unoptimised(connection), transaction(connection):
+    with optimizer_disabled(connection), transaction(connection):
         ensure_tables(connection, tables)
         statements = [statement for table in tables for statement in view_statements(table)]
         statements += mart_statements(tables)

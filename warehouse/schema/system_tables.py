@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from warehouse.sql_files import literal
-from warehouse.tables import Column
+from warehouse.schema.tables import Column
+from warehouse.sql import quote_literal
 
 SCHEMAS = ("raw", "ops", "store", "sms", "marts", "topups")
 PUBLISHED_SCHEMAS = tuple(schema for schema in SCHEMAS if schema != "raw")
@@ -32,13 +32,13 @@ class SystemTable:
 
     def comment_statements(self, kind: str = "TABLE") -> Iterator[str]:
         """``COMMENT ON`` for the relation, which is a ``TABLE`` or a ``VIEW``, and for its columns."""
-        yield f"COMMENT ON {kind} {self.name} IS {literal(self.description)}"
+        yield f"COMMENT ON {kind} {self.name} IS {quote_literal(self.description)}"
         yield from comment_statements(self.name, {column.name: column.comment for column in self.columns})
 
 
 def comment_statements(relation: str, descriptions: Mapping[str, str]) -> list[str]:
     """``COMMENT ON`` for the columns of ``relation``, which is quoted where it has to be."""
-    return [f'COMMENT ON COLUMN {relation}."{name}" IS {literal(text)}' for name, text in descriptions.items()]
+    return [f'COMMENT ON COLUMN {relation}."{name}" IS {quote_literal(text)}' for name, text in descriptions.items()]
 
 
 def _table(name: str, description: str, lines: str, *, is_published: bool = False) -> SystemTable:

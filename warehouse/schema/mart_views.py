@@ -15,10 +15,11 @@ from importlib import resources
 from string import Template
 
 from warehouse.schema.system_tables import comment_statements
-from warehouse.sql_files import literal, sql
-from warehouse.tables import Table
+from warehouse.schema.tables import Table
+from warehouse.sql import quote_literal, render
 
 DAILY_MART, DAILY_MACRO = "success_rates_daily", "success_rates_by_day"
+MACROS_FILE = "macros.sql"
 COLUMN = re.compile(r"([a-z_0-9]+(?:, [a-z_0-9]+)*): (.+)")
 
 
@@ -42,7 +43,7 @@ class Mart:
 def marts() -> Mapping[str, Mart]:
     """Every mart by its name, each after those that it reads."""
     folder = resources.files("warehouse").joinpath("marts")
-    files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
+    files = [file for file in folder.iterdir() if file.name.endswith(".sql") and file.name != MACROS_FILE]
     parsed = {file.name[:-4]: _parse(file.name[:-4], file.read_text("utf-8")) for file in files}
     reads = {name: set(_references("marts", parsed[name].query)) & parsed.keys() for name in sorted(parsed)}
     return {name: parsed[name] for name in TopologicalSorter(reads).static_order()}
@@ -79,12 +80,12 @@ def mart_comments() -> list[str]:
     """``COMMENT ON`` for each mart and its columns."""
     statements = []
     for mart in marts().values():
-        statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {literal(mart.summary)}')
+        statements.append(f'COMMENT ON VIEW marts."{mart.name}" IS {quote_literal(mart.summary)}')
         statements += comment_statements(f'marts."{mart.name}"', mart.columns)
     return statements
 
 
-def datasets_read(mart: Mart, tables: Sequence[Table]) -> list[str]:
+def upstream_datasets(mart: Mart, tables: Sequence[Table]) -> list[str]:
     """Names of the datasets that ``mart`` reads, itself or by way of other marts and macros, sorted."""
     text, seen = _render(mart, tables), {mart.name}
     while new := set(_references("marts", text)) - seen:
@@ -99,7 +100,7 @@ def datasets_read(mart: Mart, tables: Sequence[Table]) -> list[str]:
 @cache
 def _macros() -> Mapping[str, str]:
     """The statement of every macro by its name, each after those that it uses."""
-    lines = sql("mart_macros").splitlines()
+    lines = render("marts/macros").splitlines()
     statements = "\n".join(line for line in lines if not line.startswith("--")).split(";")
     return {_references("marts", statement)[0]: statement.strip() for statement in statements if statement.strip()}
 

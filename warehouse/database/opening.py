@@ -15,9 +15,9 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.database.file_lock import file_lock
+from warehouse.database.writer import Writer, close_quietly
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
-from warehouse.instance import Instance, close_quietly
-from warehouse.turns import turn
 
 LOCK_WAIT_SECONDS = 60.0
 MIN_PAUSE_SECONDS = 0.02
@@ -26,7 +26,7 @@ HEADER_BYTES = 3 * 4096
 # About twenty loads that changed nothing: their rows in the load log stay in the write-ahead log beside the file.
 MAX_WAL_BYTES = 16_384
 SQLITE_MAGIC = b"SQLite format 3\0"
-# Locked by another process; or opened in this one without ``opened``.
+# Locked by another process; or open_warehouse in this one without ``open_warehouse``.
 LOCKED = ("Could not set lock", "Unique file handle conflict")
 NOT_DUCKDB = "not a valid DuckDB database file"
 # What DuckDB reports for a full disk or a read-only folder, whatever class the error has.
@@ -47,27 +47,27 @@ RESERVED_NAMES |= {"information_schema", "pg_catalog"}
 
 
 @contextmanager
-def opened(
+def open_warehouse(
     path: Path,
     *,
     read_only: bool = False,
     wait_seconds: float = LOCK_WAIT_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
-    instance: Instance | None = None,
+    writer: Writer | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file at ``path``, closed on every way out.
 
-    A given ``instance`` runs on afterwards, unless there is an error. Raises ``WarehouseLocked`` after
+    A given ``writer`` runs on afterwards, unless there is an error. Raises ``WarehouseLocked`` after
     ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
     """
     _refuse_reserved_name(path)
-    with turn(path, exclusive=not read_only, wait_seconds=wait_seconds) as is_only_user:
+    with file_lock(path, exclusive=not read_only, wait_seconds=wait_seconds) as is_only_user:
         if is_only_user and _is_sqlite(path):
             raise NotAWarehouse(_other_format(path))
         if read_only:
             yield from _read_session(path, wait_seconds, sleep)
         else:
-            yield from _write_session(path, instance, wait_seconds, sleep)
+            yield from _write_session(path, writer, wait_seconds, sleep)
 
 
 def _read_session(
@@ -82,10 +82,10 @@ def _read_session(
 
 
 def _write_session(
-    path: Path, given: Instance | None, wait_seconds: float, sleep: Callable[[float], None]
+    path: Path, given: Writer | None, wait_seconds: float, sleep: Callable[[float], None]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     _make_folder(path)
-    writer = given or Instance()
+    writer = given or Writer()
     connection = _wait_for_lock(path, lambda: _attach(writer, path), wait_seconds, sleep)
     is_complete = False
     try:
@@ -102,7 +102,7 @@ def _write_session(
 
 
 @contextmanager
-def unoptimised(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def optimizer_disabled(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """For hundreds of small statements: DuckDB's optimiser costs a third of each and has nothing to gain there."""
     connection.execute("PRAGMA disable_optimizer")
     try:
@@ -117,7 +117,7 @@ def _connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _attach(writer: Instance, path: Path) -> duckdb.DuckDBPyConnection:
+def _attach(writer: Writer, path: Path) -> duckdb.DuckDBPyConnection:
     """Attaches the file; replaces one that is only the beginning of a DuckDB file, left by a full disk."""
     try:
         return writer.attach(path)

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 
 import duckdb
 
-from warehouse.mart_views import DAILY_MACRO, DAILY_MART, daily_mart_definition
-from warehouse.sql_files import first_row, scalar, transaction
+from warehouse.schema.mart_views import DAILY_MACRO, DAILY_MART, daily_mart_definition
+from warehouse.sql import fetch_one, scalar, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -24,10 +24,10 @@ UNTIL_DAY = f"SELECT until_day FROM ops.materialized_marts WHERE mart = '{DAILY_
 OLDEST_DAY = f"SELECT (min(valid_from) AT TIME ZONE 'UTC')::DATE FROM sms.{DATASET}_history"
 
 
-def settle(connection: Connection) -> int:
+def materialize_closed_days(connection: Connection) -> int:
     """Stores every day that can no longer change, in one transaction; returns how many were added."""
     open_day: date | None = scalar(connection, FIRST_OPEN_DAY)
-    until_day = first_row(connection, UNTIL_DAY)
+    until_day = fetch_one(connection, UNTIL_DAY)
     first: date | None = until_day[0] if until_day else scalar(connection, OLDEST_DAY)
     if open_day is None or first is None or first >= open_day:
         return 0

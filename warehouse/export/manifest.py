@@ -1,4 +1,4 @@
-"""``manifest.json`` of an export: which files there are, what they hold, and where it came from."""
+"""``manifest.json`` of an export: its files, their content and their source."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-NAME = "manifest.json"
+MANIFEST_NAME = "manifest.json"
 FORMAT = "smsonline export 1"
 
 
 @dataclass(frozen=True)
-class File:
-    """One parquet file; ``path`` from the export's folder. ``content`` tells whether the rows are still the same."""
+class ExportedFile:
+    """One parquet file; ``path`` from the export's folder. ``content`` is a fingerprint of the rows."""
 
     path: str
     rows: int
@@ -25,8 +25,8 @@ class File:
     sha256: str
     content: str = ""
 
-    def intact(self, folder: Path) -> bool:
-        """Whether the file in ``folder`` is the one that the manifest means; false as well if it goes meanwhile."""
+    def is_unchanged(self, folder: Path) -> bool:
+        """Whether the file in ``folder`` is the one in the manifest; false if it is removed meanwhile."""
         path = folder / self.path
         try:
             return path.stat().st_size == self.bytes and sha256_of(path) == self.sha256
@@ -35,7 +35,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Column:
+class ExportColumn:
     """A column: its SQL type in the warehouse and, where it differs, the one in the file."""
 
     name: str
@@ -44,26 +44,26 @@ class Column:
     stored_as: str = ""
 
     def as_json(self) -> dict[str, str]:
-        """Without what says nothing."""
+        """As in the manifest, without an empty ``stored_as``."""
         return {key: value for key, value in vars(self).items() if value or key != "stored_as"}
 
 
 @dataclass(frozen=True)
-class Exported:
+class TableEntry:
     """One table of the export."""
 
     name: str
-    columns: tuple[Column, ...]
-    files: tuple[File, ...]
+    columns: tuple[ExportColumn, ...]
+    files: tuple[ExportedFile, ...]
     partitioned_by: str | None = None
 
     @property
     def rows(self) -> int:
-        """Rows in all its files."""
+        """Number of rows in all its files."""
         return sum(file.rows for file in self.files)
 
     def as_json(self) -> dict[str, Any]:
-        """As the manifest has it."""
+        """As in the manifest."""
         return {
             "rows": self.rows,
             "partitioned_by": self.partitioned_by,
@@ -73,9 +73,13 @@ class Exported:
 
 
 def write_manifest(
-    folder: Path, tables: list[Exported], exported_at: datetime, source: Mapping[str, Any], datasets: Mapping[str, Any]
+    folder: Path,
+    tables: list[TableEntry],
+    exported_at: datetime,
+    source: Mapping[str, Any],
+    datasets: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Writes and returns the manifest. ``datasets`` has the newest answer that each dataset's tables rest on."""
+    """Writes and returns the manifest. ``datasets`` has the times of each dataset's responses."""
     document = {
         "format": FORMAT,
         "made_by": f"smsonline-pipelines {version('smsonline-pipelines')}",
@@ -84,30 +88,30 @@ def write_manifest(
         "datasets": dict(datasets),
         "tables": {table.name: table.as_json() for table in tables},
     }
-    (folder / NAME).write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    (folder / MANIFEST_NAME).write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     return document
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of ``folder``; empty where there is none, or none of this format."""
     try:
-        document = json.loads((folder / NAME).read_text("utf-8"))
+        document = json.loads((folder / MANIFEST_NAME).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) and document.get("format") == FORMAT else {}
 
 
-def files_of(manifest: Mapping[str, Any], table: str | None = None) -> Iterator[File]:
+def exported_files(manifest: Mapping[str, Any], table: str | None = None) -> Iterator[ExportedFile]:
     """The files of one table, or of all."""
     for name, entry in manifest.get("tables", {}).items():
         if table in (None, name):
-            yield from (File(**file) for file in entry["files"])
+            yield from (ExportedFile(**file) for file in entry["files"])
 
 
-def listed(folder: Path) -> set[str]:
-    """The names of everything in ``folder`` that an export wrote."""
+def exported_paths(folder: Path) -> set[str]:
+    """The names of everything in ``folder`` that an export wrote: names from the folder."""
     manifest = read_manifest(folder)
-    return {NAME, *(file.path for file in files_of(manifest))} if manifest else set()
+    return {MANIFEST_NAME, *(file.path for file in exported_files(manifest))} if manifest else set()
 
 
 def sha256_of(path: Path) -> str:

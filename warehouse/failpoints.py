@@ -18,7 +18,7 @@ POINTS = (
 )
 
 
-def reach(point: str) -> None:
+def failpoint(point: str) -> None:
     """Dies by SIGKILL when the environment names this point; does nothing otherwise."""
     if os.environ.get(VARIABLE) == point:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -21,7 +21,7 @@ _readers: Counter[Path] = Counter()
 
 
 @contextmanager
-def turn(path: Path, *, exclusive: bool, wait_seconds: float) -> Iterator[bool]:
+def file_lock(path: Path, *, exclusive: bool, wait_seconds: float) -> Iterator[bool]:
     """Waits for the file; gives whether no other thread of this process has it open.
 
     Raises ``WarehouseLocked`` after ``wait_seconds``.

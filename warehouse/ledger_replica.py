@@ -1,7 +1,7 @@
-"""``topups.payments`` and ``topups.events``: the mirror of the ledger of payments. It writes what it is given.
+"""``topups.payments`` and ``topups.events``: a replica of the payment ledger.
 
-Every change of a payment has its event, and the hash of the last event covers all before it. One mark, the last event's
-number and hash, therefore says exactly what the mirror holds, and whether it still is a mirror of that ledger.
+Every change of a payment has its event, and the hash of an event covers all events before it. The number and hash of
+the last event are therefore the offset of the replica, and show whether it still belongs to that ledger.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from warehouse.migrate import schema_version
+from warehouse.schema.migrations import schema_version
 from warehouse.schema.system_tables import EVENTS, PAYMENTS
-from warehouse.sql_files import first_row, transaction
-from warehouse.tables import Column
+from warehouse.schema.tables import Column
+from warehouse.sql import fetch_one, scalar, transaction
 
 Connection = duckdb.DuckDBPyConnection
 Row = Mapping[str, Any]
@@ -26,7 +26,7 @@ FIRST_SCHEMA = 2
 # One long JSON text takes DuckDB much longer than many of this many rows (measured: 80,000 rows in 0.3 s, not 6 s).
 ROWS_AT_ONCE = 1000
 PREVIEW_ROWS = 5
-SHOWN = {
+PREVIEWED = {
     "payments": ("created_at, state, exception, amount_cents, rail, credited_at", "created_at"),
     "events": ('seq, "at", kind, from_state, to_state', "seq"),
 }
@@ -34,71 +34,70 @@ SHOWN = {
 TABLES: Mapping[str, tuple[Column, ...]] = {"payments": PAYMENTS.columns, "events": EVENTS.columns}
 
 
-class Mark(NamedTuple):
-    """The last event that the mirror holds; number 0 where it holds none."""
+class LedgerOffset(NamedTuple):
+    """The last event in the replica; number 0 where there is none."""
 
     seq: int = 0
     hash: str = ""
 
 
 @dataclass(frozen=True)
-class Delta:
-    """What to write. ``payments`` replace those with the same ids, ``events`` come after ``after``.
+class LedgerChanges:
+    """Changes since ``from_offset``: ``payments`` replace those with the same ids, ``events`` are appended.
 
-    With ``anew`` the mirror is emptied first: it was of another ledger. Rows name exactly the columns of their table;
-    instants are aware. ``upto`` is the mark of the last event.
+    With ``full_refresh`` the replica is emptied first: it was of another ledger. Rows have exactly the columns of their
+    table; timestamps are aware. ``to_offset`` is the offset of the last event.
     """
 
-    after: Mark
-    upto: Mark
+    from_offset: LedgerOffset
+    to_offset: LedgerOffset
     payments: Sequence[Row]
     events: Sequence[Row]
-    anew: bool = False
+    full_refresh: bool = False
 
 
-def mark_of(connection: Connection) -> Mark:
-    """What the mirror holds. Raises ``NotAWarehouse`` for a file of another program."""
+def read_offset(connection: Connection) -> LedgerOffset:
+    """The offset of the replica. Raises ``NotAWarehouse`` for a file of another program."""
     version = schema_version(connection)
     if version < FIRST_SCHEMA:
-        return Mark()
+        return LedgerOffset()
     table = "ops.mirrored" if version == FIRST_SCHEMA else "ops.ledger_offset"  # its name before it is migrated
-    row = first_row(connection, f"SELECT seq, hash FROM {table}")
-    return Mark(*row) if row else Mark()
+    row = fetch_one(connection, f"SELECT seq, hash FROM {table}")
+    return LedgerOffset(*row) if row else LedgerOffset()
 
 
-def write(connection: Connection, delta: Delta) -> bool:
-    """Writes ``delta`` in one transaction; false, and nothing is written, when another program was quicker.
+def apply_changes(connection: Connection, changes: LedgerChanges) -> bool:
+    """Writes ``changes`` in one transaction; false, and nothing is written, when another process wrote since.
 
     Raises ``ValueError``, ``TypeError`` or ``duckdb.Error`` for a row whose names or values do not fit the table.
     """
     with transaction(connection):
-        if mark_of(connection) != delta.after:
+        if read_offset(connection) != changes.from_offset:
             return False
-        if delta.anew:
+        if changes.full_refresh:
             connection.execute("DELETE FROM topups.payments; DELETE FROM topups.events")
-        elif delta.payments:
-            replaced = [row["payment_id"] for row in delta.payments]
+        elif changes.payments:
+            replaced = [row["payment_id"] for row in changes.payments]
             connection.execute("DELETE FROM topups.payments WHERE payment_id IN (SELECT unnest(?))", [replaced])
-        for table, rows in (("payments", delta.payments), ("events", delta.events)):
+        for table, rows in (("payments", changes.payments), ("events", changes.events)):
             _insert(connection, table, rows)
         connection.execute("DELETE FROM ops.ledger_offset")
-        connection.execute("INSERT INTO ops.ledger_offset VALUES (?, ?)", [*delta.upto])
+        connection.execute("INSERT INTO ops.ledger_offset VALUES (?, ?)", [*changes.to_offset])
     return True
 
 
-def count(connection: Connection) -> dict[str, int]:
-    """Rows per table; 0 in a file that has no mirror yet."""
+def count_rows(connection: Connection) -> dict[str, int]:
+    """Rows per table; 0 in a file without a replica."""
     if schema_version(connection) < FIRST_SCHEMA:
         return dict.fromkeys(TABLES, 0)
-    found = {name: first_row(connection, f"SELECT count(*) FROM topups.{name}") for name in TABLES}
-    return {name: int(row[0]) if row else 0 for name, row in found.items()}
+    return {name: int(scalar(connection, f"SELECT count(*) FROM topups.{name}")) for name in TABLES}
 
 
 def previews(connection: Connection) -> dict[str, str]:
-    """The newest rows of each table as Markdown: states, amounts and instants."""
+    """The newest rows of each table as Markdown: states, amounts and times."""
     if schema_version(connection) < FIRST_SCHEMA:
         return dict.fromkeys(TABLES, "")
-    return {name: _preview(connection, name, *shown) for name, shown in SHOWN.items()}
+    return {name: _preview(connection, name, *preview) for name, preview in PREVIEWED.items()}
 
 
 def _preview(connection: Connection, table: str, columns: str, newest: str) -> str:
@@ -113,7 +112,7 @@ def _insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
     types = {column.name: column.type for column in TABLES[table]}
     for row in rows:
         if row.keys() != types.keys():
-            raise ValueError(f"topups.{table}: a row with other columns: {sorted(row.keys() ^ types.keys())}")
+            raise ValueError(f"topups.{table}: a row with unexpected columns: {sorted(row.keys() ^ types.keys())}")
     insert = f"INSERT INTO topups.{table} BY NAME SELECT unnest(from_json_strict(?, ?), recursive := true)"
     for start in range(0, len(rows), ROWS_AT_ONCE):
         document = json.dumps([dict(row) for row in rows[start : start + ROWS_AT_ONCE]], default=_text)
@@ -123,4 +122,4 @@ def _insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, datetime) and value.tzinfo:
         return value.isoformat()
-    raise TypeError(f"{value!r} has no place in the mirror")
+    raise TypeError(f"{value!r} cannot be stored in the replica")

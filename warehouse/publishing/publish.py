@@ -16,16 +16,16 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.connection import opened
-from warehouse.crashpoints import reach
+from warehouse.database.opening import open_warehouse
+from warehouse.database.writer import Writer
 from warehouse.errors import WarehouseUnwritable
-from warehouse.instance import Instance
-from warehouse.mart_days import DATASET as DAILY_DATASET
-from warehouse.mart_days import settle
+from warehouse.failpoints import failpoint
+from warehouse.publishing.materialized_days import DATASET as DAILY_DATASET
+from warehouse.publishing.materialized_days import materialize_closed_days
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.system_tables import create_statements
-from warehouse.sql_files import current_database, first_row, literal, sql, transaction
-from warehouse.tables import Table, equal_keys
+from warehouse.schema.tables import Table, key_match
+from warehouse.sql import current_database, fetch_one, quote_literal, render, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -51,27 +51,27 @@ def published_path(warehouse: Path) -> Path:
     return warehouse.with_name(NAME)
 
 
-def publish(warehouse: Path, tables: Sequence[Table], instance: Instance | None = None) -> bool:
+def publish(warehouse: Path, tables: Sequence[Table], writer: Writer | None = None) -> bool:
     """Brings the copy up to date; returns whether something had changed, or the copy was an hour old.
 
     Days of the marts that can no longer change are stored first. Raises ``WarehouseUnwritable`` when there is no room;
     the old copy stays as it was.
     """
-    with opened(warehouse, instance=instance) as connection:
+    with open_warehouse(warehouse, writer=writer) as connection:
         if is_published(connection, warehouse):
             return False
-        settle(connection)
+        materialize_closed_days(connection)
         with _new_copy(published_path(warehouse)) as new_copy:
             is_incremental = _attach(connection, new_copy)
             published = _published_loads(connection) if is_incremental else {}
             _fill(connection, tables, _latest_loads(connection), published)
             connection.execute("CHECKPOINT copy")
             connection.execute("DETACH copy")
-            reach("before publishing")
+            failpoint("before publishing")
         with transaction(connection):
             connection.execute("DELETE FROM ops.published_loads")
             connection.execute(f"INSERT INTO ops.published_loads {LATEST_LOADS}")
-            reach("after publishing")
+            failpoint("after publishing")
     return True
 
 
@@ -108,11 +108,11 @@ def _new_copy(path: Path) -> Iterator[Path]:
 
 def _attach(connection: Connection, new_copy: Path) -> bool:
     """Attaches the file as ``copy``; returns whether it is a copy of this release, else it is empty."""
-    attach = f"ATTACH {literal(str(new_copy))} AS copy"
+    attach = f"ATTACH {quote_literal(str(new_copy))} AS copy"
     if new_copy.exists():
         try:
             connection.execute(attach)
-            if first_row(connection, IS_CURRENT):
+            if fetch_one(connection, IS_CURRENT):
                 return True
             connection.execute("DETACH copy")
         except duckdb.IOException:  # no DuckDB file
@@ -135,14 +135,14 @@ def _fill(
         with transaction(connection):
             for table in tables:
                 # Missing rows of a list cut by a limit are updated in place, which no load counts as a change.
-                if latest.get(table.name) != published.get(table.name) or not table.complete:
+                if latest.get(table.name) != published.get(table.name) or not table.full_snapshot:
                     _copy_dataset(connection, table, main, is_incremental=bool(published.get(table.name)))
             if latest.get(LEDGER) != published.get(LEDGER):
-                connection.execute(sql("publish_topups", main=main))
+                connection.execute(render("publishing/sql/ledger_replica", main=main))
             if not published.get(DAILY_DATASET):
                 connection.execute("DELETE FROM ops.materialized_marts")
-            connection.execute(sql("publish_days", main=main))
-            connection.execute(sql("publish_books", main=main))
+            connection.execute(render("publishing/sql/materialized_days", main=main))
+            connection.execute(render("publishing/sql/ops_tables", main=main))
     finally:
         connection.execute(f'USE "{main}"')
 
@@ -151,5 +151,7 @@ def _copy_dataset(connection: Connection, table: Table, main: str, *, is_increme
     """Copies one dataset; ``is_incremental`` says that the copy holds an earlier state of the same versions."""
     if not is_incremental:
         connection.execute(f'DELETE FROM store."{table.name}_expired"')
-    name = "publish_changes" if is_incremental and table.complete else "publish_table"
-    connection.execute(sql(name, table=table.name, main=main, key_match=equal_keys(table, "i", "s")))
+    name = "dataset_changes" if is_incremental and table.full_snapshot else "whole_dataset"
+    connection.execute(
+        render(f"publishing/sql/{name}", table=table.name, main=main, key_match=key_match(table, "i", "s"))
+    )

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection, Error
 Row = dict[str, Any]
 
 
-def sql(name: str, **words: str) -> str:
+def render(name: str, **words: str) -> str:
     """The text of ``warehouse/<name>.sql`` with its ``$words`` filled in; without a folder it is in ``warehouse/sql``.
 
     Raises ``KeyError`` for a word that is missing.
@@ -28,12 +28,12 @@ def render_all(folder: str, **words: str) -> dict[str, str]:
     return {stem: template.substitute(words) for stem, template in _templates(folder).items()}
 
 
-def literal(text: str) -> str:
-    """A text as an SQL literal, for statements that take no parameters."""
+def quote_literal(text: str) -> str:
+    """A text as an SQL quote_literal, for statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def first_row(connection: DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+def fetch_one(connection: DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
     """The first row of a query that has few, or ``None``; all are fetched, as an open result blocks the connection."""
     fetched = connection.execute(query, list(parameters)).fetchall()
     return fetched[0] if fetched else None

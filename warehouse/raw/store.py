@@ -25,9 +25,9 @@ import msgspec
 import pyarrow as pa
 import zstandard
 
-from warehouse.crashpoints import reach
+from warehouse.failpoints import failpoint
 from warehouse.schema.system_tables import RESPONSES
-from warehouse.sql_files import first_row, transaction
+from warehouse.sql import fetch_one, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -60,7 +60,7 @@ ORDER BY table_name
 class RawResponse:
     """One response to store: ``body`` without secrets and private texts, ``requested_at`` in UTC.
 
-    ``packed`` is the body as ``pack`` makes it, where that was done before.
+    ``compressed`` is the body as ``compress`` makes it, where that was done before.
     """
 
     run_id: str
@@ -72,16 +72,16 @@ class RawResponse:
     http_status: int
     body_sha256: str
     body: bytes
-    packed: bytes = b""
+    compressed: bytes = b""
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
-def pack(body: bytes) -> bytes:
+def compress(body: bytes) -> bytes:
     """The body as it is stored."""
     return zstandard.compress(body, ZSTD_LEVEL)
 
 
-def land(connection: Connection, responses: Sequence[RawResponse]) -> None:
+def store_responses(connection: Connection, responses: Sequence[RawResponse]) -> None:
     """Commits ``responses`` to ``raw.responses``; a body whose hash is stored already is not stored again."""
     if not responses:
         return
@@ -94,18 +94,18 @@ def land(connection: Connection, responses: Sequence[RawResponse]) -> None:
         _insert(connection, "requests", pa.Table.from_pylist([_row(r, new_ids) for r in responses], REQUESTS))
         by_day: dict[date, list[dict[str, object]]] = {}
         for response in new.values():
-            body = response.packed or pack(response.body)
+            body = response.compressed or compress(response.body)
             day = response.requested_at.astimezone(UTC).date()
             by_day.setdefault(day, []).append({"response_id": response.response_id, "body": body})
         ensure_body_tables(connection, by_day)
         for day, bodies in by_day.items():
             _insert(connection, body_table(day), pa.Table.from_pylist(bodies, BODIES))
-        reach("while landing")
+        failpoint("while landing")
 
 
-def stored_body(connection: Connection, body_sha256: str, schema: str = "raw") -> bytes:
+def read_body(connection: Connection, body_sha256: str, schema: str = "raw") -> bytes:
     """The body with this hash, unpacked. Raises ``KeyError`` when it is not stored."""
-    row = first_row(
+    row = fetch_one(
         connection,
         "SELECT response_id, (requested_at AT TIME ZONE 'UTC')::DATE "
         f"FROM {schema}.requests WHERE stores_body AND body_sha256 = ?",
@@ -114,7 +114,7 @@ def stored_body(connection: Connection, body_sha256: str, schema: str = "raw") -
     if row is None:
         raise KeyError(body_sha256)
     response_id, day = row
-    stored = first_row(connection, f"SELECT body FROM {schema}.{body_table(day)} WHERE response_id = ?", [response_id])
+    stored = fetch_one(connection, f"SELECT body FROM {schema}.{body_table(day)} WHERE response_id = ?", [response_id])
     if stored is None:
         raise KeyError(body_sha256)
     return zstandard.decompress(stored[0])
@@ -137,7 +137,7 @@ def ensure_body_tables(connection: Connection, days: Iterable[date]) -> None:
 def drop_empty_body_tables(connection: Connection, days: Iterable[date]) -> None:
     """Drops the tables of ``days`` that are empty, and makes the view over the others."""
     for table in {body_table(day) for day in days} & set(_body_tables(connection)):
-        if not first_row(connection, f"SELECT 1 FROM raw.{table} LIMIT 1"):
+        if not fetch_one(connection, f"SELECT 1 FROM raw.{table} LIMIT 1"):
             connection.execute(f"DROP TABLE raw.{table}")
     create_responses_view(connection)
 

@@ -6,10 +6,10 @@ from importlib import resources
 
 import duckdb
 
-from warehouse.connection import unoptimised
+from warehouse.database.opening import optimizer_disabled
 from warehouse.errors import NotAWarehouse
 from warehouse.schema.system_tables import RESPONSES, SYSTEM_TABLES, create_statements
-from warehouse.sql_files import first_row, transaction
+from warehouse.sql import fetch_one, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -27,7 +27,7 @@ EMPTY_RESPONSES = (
 )
 
 
-def migrations() -> list[tuple[int, str]]:
+def all_migrations() -> list[tuple[int, str]]:
     """Every migration as (version, SQL), in order; the version is the number its file name starts with."""
     files = resources.files("warehouse").joinpath("schema", "sql").iterdir()
     return sorted((int(file.name[:4]), file.read_text("utf-8")) for file in files if file.name.endswith(".sql"))
@@ -38,18 +38,18 @@ def schema_version(connection: Connection) -> int:
 
     Raises ``NotAWarehouse`` when the file holds tables but none of ours.
     """
-    tables, ours = first_row(connection, TABLES) or (0, 0)
+    tables, ours = fetch_one(connection, TABLES) or (0, 0)
     if ours:
-        row = first_row(connection, "SELECT max(version) FROM ops.migrations")
+        row = fetch_one(connection, "SELECT max(version) FROM ops.migrations")
         return int(row[0]) if row else 0
     if tables:
         raise NotAWarehouse("the DuckDB file holds tables of another program: set SMSONLINE_WAREHOUSE to a new file")
     return 0
 
 
-def refuse_newer(connection: Connection) -> int:
+def require_known_version(connection: Connection) -> int:
     """The file's schema version. Raises ``NotAWarehouse`` when a newer program has written it."""
-    newest, version = migrations()[-1][0], schema_version(connection)
+    newest, version = all_migrations()[-1][0], schema_version(connection)
     if version > newest:
         raise NotAWarehouse(f"the warehouse has schema {version} and this program knows up to {newest}: upgrade it")
     return version
@@ -60,11 +60,11 @@ def migrate(connection: Connection) -> None:
 
     Raises ``NotAWarehouse`` when the file was written by a newer program.
     """
-    version = refuse_newer(connection)
-    missing = [(number, statements) for number, statements in migrations() if number > version]
+    version = require_known_version(connection)
+    missing = [(number, statements) for number, statements in all_migrations() if number > version]
     if not missing:
         return
-    with unoptimised(connection), transaction(connection):
+    with optimizer_disabled(connection), transaction(connection):
         for _, statements in missing:
             connection.execute(statements)
         for (table,) in connection.execute(EXPIRED_TABLES).fetchall():

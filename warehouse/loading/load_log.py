@@ -1,4 +1,4 @@
-"""The books of each load: ``ops.loads``, ``ops.rejects``, ``ops.drift``, and the watermarks of the next one."""
+"""The load log: ``ops.loads``, ``ops.rejects``, ``ops.drift``, and the watermarks that the next load starts from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from warehouse.batch import Batch, Load, Outcome, Part, Watermark, Watermarks
-from warehouse.sql_files import sql
+from warehouse.loading.batch import Batch, LoadContext, LoadResult, Partition, Watermark, Watermarks
+from warehouse.sql import render
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -26,16 +26,16 @@ DRIFT = pa.schema(
 )
 
 
-def record(connection: Connection, load: Load, outcome: Outcome) -> None:
+def log_load(connection: Connection, load: LoadContext, result: LoadResult) -> None:
     """Writes the load's row in ``ops.loads``."""
-    row = asdict(load) | {"finished_at": datetime.now(UTC), "status": outcome.status, "error": outcome.error}
-    row |= asdict(outcome.counts)
-    columns, marks = ", ".join(row), ", ".join("?" for _ in row)
-    connection.execute(f"INSERT INTO ops.loads ({columns}) VALUES ({marks})", list(row.values()))
+    row = asdict(load) | {"finished_at": datetime.now(UTC), "status": result.status, "error": result.error}
+    row |= asdict(result.counts)
+    columns, values = ", ".join(row), ", ".join("?" for _ in row)
+    connection.execute(f"INSERT INTO ops.loads ({columns}) VALUES ({values})", list(row.values()))
 
 
-def watermarks(connection: Connection, dataset: str) -> Watermarks:
-    """The newest accepted answer of each part of ``dataset``."""
+def read_watermarks(connection: Connection, dataset: str) -> Watermarks:
+    """The newest accepted response of each partition of ``dataset``."""
     rows = connection.execute(
         "SELECT part, response_id, body_sha256, contract, fetched, rejected, duplicates "
         "FROM ops.watermarks WHERE dataset = ?",
@@ -45,18 +45,22 @@ def watermarks(connection: Connection, dataset: str) -> Watermarks:
 
 
 def log_details(
-    connection: Connection, load: Load, batch: Batch, parts: Sequence[Part], max_rejects: int | None = None
+    connection: Connection,
+    load: LoadContext,
+    batch: Batch,
+    partitions: Sequence[Partition],
+    max_rejects: int | None = None,
 ) -> None:
-    """Writes the rejected records of ``parts`` (at most ``max_rejects``) and the schema drift of the batch."""
-    response_ids = {part.response_id for part in parts}
+    """Writes the rejected records of ``partitions`` (at most ``max_rejects``) and the schema drift of the batch."""
+    response_ids = {partition.response_id for partition in partitions}
     rejects = [reject for reject in batch.rejects[:max_rejects] if reject.response_id in response_ids]
     if rejects:
         head = {"load_id": load.load_id, "dataset": load.dataset}
         _execute_with(connection, INSERT_REJECTS, pa.Table.from_pylist([head | asdict(reject) for reject in rejects]))
-    seen_at = max((part.requested_at for part in batch.parts), default=None)
+    seen_at = max((partition.requested_at for partition in batch.partitions), default=None)
     rows = [{"dataset": batch.table.name, "seen_at": seen_at} | asdict(drift) for drift in batch.drift]
     if rows:
-        _execute_with(connection, sql("loading/sql/log_drift"), pa.Table.from_pylist(rows, DRIFT))
+        _execute_with(connection, render("loading/sql/log_drift"), pa.Table.from_pylist(rows, DRIFT))
 
 
 def _execute_with(connection: Connection, statements: str, rows: pa.Table) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from warehouse.connection import opened
-from warehouse.landing import body_table, drop_empty_body_tables, ensure_body_tables
-from warehouse.migrate import refuse_newer
-from warehouse.sql_files import transaction
+from warehouse.database.opening import open_warehouse
+from warehouse.raw.store import body_table, drop_empty_body_tables, ensure_body_tables
+from warehouse.schema.migrations import require_known_version
+from warehouse.sql import transaction
 
 EXPIRED = """
 CREATE OR REPLACE TEMP TABLE expired AS
@@ -36,28 +36,28 @@ LEFT JOIN reassigned_bodies b ON b.old_id = e.response_id
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PruneResult:
     """How many raw responses were deleted, or would be, and the bytes of bodies with them."""
 
     responses: int
     body_bytes: int
 
 
-def prune(warehouse: Path, before: datetime, *, dry_run: bool) -> Pruned:
+def prune(warehouse: Path, before: datetime, *, dry_run: bool) -> PruneResult:
     """Deletes raw responses requested before ``before``, except the newest accepted one of each partition.
 
     A body that a younger response shares moves to that one. Tables and history are untouched; what a later replay
     cannot rebuild it leaves as it is. The file's free space is reused, it does not shrink.
     """
-    with opened(warehouse) as connection:
-        refuse_newer(connection)
+    with open_warehouse(warehouse) as connection:
+        require_known_version(connection)
         connection.execute(EXPIRED, [before])
         connection.execute(REASSIGNED_BODIES)
         ((responses, body_bytes),) = connection.execute(SIZE).fetchall()
         if not dry_run:
             with transaction(connection):
                 _delete_expired(connection)
-        return Pruned(int(responses), int(body_bytes))
+        return PruneResult(int(responses), int(body_bytes))
 
 
 def _delete_expired(connection: DuckDBPyConnection) -> None:

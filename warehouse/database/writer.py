@@ -7,13 +7,13 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.sql_files import literal
+from warehouse.sql import quote_literal
 
 # The name of the file's database while it is attached.
 ALIAS = "warehouse"
 
 
-class Instance:
+class Writer:
     """Opens files for writing, one at a time. Not thread safe.
 
     DuckDB starts with the first file, and again after ``stop``.
@@ -25,7 +25,7 @@ class Instance:
     def attach(self, path: Path) -> duckdb.DuckDBPyConnection:
         """A connection whose database in use is the file at ``path``. Raises ``duckdb.Error``."""
         running = self._duckdb or self._start(path)
-        running.execute(f"ATTACH {literal(str(path))} AS {ALIAS}")
+        running.execute(f"ATTACH {quote_literal(str(path))} AS {ALIAS}")
         connection = running.cursor()
         connection.execute(f"USE {ALIAS}")
         return connection
@@ -50,7 +50,7 @@ class Instance:
         self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
         self._duckdb.execute("PRAGMA disable_checkpoint_on_shutdown")
         # Without a file of its own it would spill into the working folder.
-        self._duckdb.execute(f"SET temp_directory = {literal(f'{path}.tmp')}")
+        self._duckdb.execute(f"SET temp_directory = {quote_literal(f'{path}.tmp')}")
         return self._duckdb
 
 

@@ -1,8 +1,8 @@
-"""Writes the analysts' copy as parquet files that any tool opens, with a manifest. Never touches the warehouse itself.
+"""Writes the analysts' copy as parquet files for any tool, with a manifest. Does not open the warehouse.
 
-A table is one file, ``<schema>.<name>.parquet``. One that grows is a folder of that name without the ending, with a
-folder ``utc_day=YYYY-MM-DD`` for each day; its files are named after their content, so that a day that has not changed
-keeps its file, and a reader that is overtaken by the next export misses a file rather than reading half of each.
+A table is one file, ``<schema>.<name>.parquet``. A growing table is a folder ``<schema>.<name>`` with a folder
+``utc_day=YYYY-MM-DD`` for each day; its files are named by their hash, so that an unchanged day keeps its file, and a
+reader that is slower than the next export misses a file instead of reading half of each.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 
 import duckdb
 
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseUnwritable
-from warehouse.export_folder import refuse_foreign, replaced
-from warehouse.export_manifest import files_of, read_manifest, write_manifest
-from warehouse.export_tables import sources, write_table
-from warehouse.migrate import migrations
-from warehouse.sql_files import first_row, rows, sql
+from warehouse.export.atomic_folder import replace_folder, require_own_folder
+from warehouse.export.manifest import exported_files, read_manifest, write_manifest
+from warehouse.export.tables import list_tables, write_table
+from warehouse.schema.migrations import all_migrations
+from warehouse.sql import fetch_one, render, rows
 
 Connection = duckdb.DuckDBPyConnection
 
-# The second was the name of the third up to schema 2.
+# A copy by an earlier release has shape instead of schema_fingerprint.
 OPS_TABLES = """
 SELECT table_name FROM duckdb_tables()
 WHERE schema_name = 'ops' AND table_name IN ('watermarks', 'shape', 'schema_fingerprint')
@@ -34,16 +34,16 @@ WHERE schema_name = 'ops' AND table_name IN ('watermarks', 'shape', 'schema_fing
 
 
 @dataclass(frozen=True)
-class Export:
-    """What an export wrote: its manifest, and how many files it took over from the one before."""
+class ExportResult:
+    """The manifest of an export, and how many files it reused of the previous one."""
 
     folder: Path
     manifest: Mapping[str, Any]
-    kept: int
+    reused_files: int
 
 
-def export(analytics: Path, folder: Path) -> Export:
-    """Writes every table of the copy at ``analytics`` into ``folder``, in place of the export that is there.
+def export_parquet(analytics: Path, folder: Path) -> ExportResult:
+    """Writes every table of the copy at ``analytics`` into ``folder``, replacing the export that is there.
 
     Raises ``NotAWarehouse`` when there is nothing to export yet, ``WarehouseUnwritable`` for a folder with other files
     in it and when there is no room, ``WarehouseError`` for a table that cannot be read; the old export then stays.
@@ -51,34 +51,35 @@ def export(analytics: Path, folder: Path) -> Export:
     if not analytics.exists():
         raise NotAWarehouse(f"{analytics} does not exist yet: run smsonline sync first")
     old = folder.resolve()
-    refuse_foreign(old)
-    with opened(analytics, read_only=True) as connection:
+    require_own_folder(old)
+    with open_warehouse(analytics, read_only=True) as connection:
         fingerprint_table = _require_data(connection, analytics)
         connection.execute("SET threads = 1")  # one file per day, and a core left for a sync
         connection.execute("BEGIN")  # one now() for all tables
-        with replaced(folder) as work:
-            before, tables = read_manifest(old), []
-            for table in sources(connection):
-                with _clear_errors(folder, table.name):
-                    tables.append(write_table(connection, table, work, old, before))
+        with replace_folder(folder) as work:
+            before, entries = read_manifest(old), []
+            for table in list_tables(connection):
+                with _named_errors(folder, table.name):
+                    entries.append(write_table(connection, table, work, old, before))
             source, exported_at = _source(connection, analytics, fingerprint_table)
-            manifest = write_manifest(work, tables, exported_at, source, _watermarks(connection))
-    known = {file.path for file in files_of(before) if file.content}
-    return Export(folder, manifest, sum(file.path in known for table in tables for file in table.files))
+            manifest = write_manifest(work, entries, exported_at, source, _watermarks(connection))
+    previous = {file.path for file in exported_files(before) if file.content}
+    reused = sum(file.path in previous for entry in entries for file in entry.files)
+    return ExportResult(folder, manifest, reused)
 
 
 def _require_data(connection: Connection, analytics: Path) -> str:
     """The name of the table with the fingerprint of the schema. Raises ``NotAWarehouse`` for a copy without data."""
     tables = {table for (table,) in connection.execute(OPS_TABLES).fetchall()}
-    if len(tables) < 2 or not first_row(connection, "SELECT 1 FROM ops.watermarks LIMIT 1"):
+    if len(tables) < 2 or not fetch_one(connection, "SELECT 1 FROM ops.watermarks LIMIT 1"):
         raise NotAWarehouse(f"{analytics} holds nothing yet: run smsonline sync first")
     (fingerprint_table,) = tables - {"watermarks"}
     return str(fingerprint_table)
 
 
 @contextmanager
-def _clear_errors(folder: Path, table: str) -> Iterator[None]:
-    """DuckDB's complaint about a file of the export names the export, any other the table that cannot be read."""
+def _named_errors(folder: Path, table: str) -> Iterator[None]:
+    """Errors of DuckDB as errors of the export's folder, or of the table that cannot be read."""
     try:
         yield
     except duckdb.Error as error:
@@ -95,7 +96,7 @@ def _source(connection: Connection, analytics: Path, fingerprint_table: str) -> 
     source = {
         "file": analytics.name,
         "published_at": datetime.fromtimestamp(analytics.stat().st_mtime, UTC).isoformat(),
-        "schema_version": migrations()[-1][0],
+        "schema_version": all_migrations()[-1][0],
         "shape": facts["shape"],
         "duckdb": facts["duckdb"],
     }
@@ -103,6 +104,6 @@ def _source(connection: Connection, analytics: Path, fingerprint_table: str) -> 
 
 
 def _watermarks(connection: Connection) -> dict[str, dict[str, str]]:
-    """Per dataset the instants of the oldest and the newest answer that its current rows rest on."""
-    rows = connection.execute(sql("export_watermarks")).fetchall()
+    """Per dataset the times of the oldest and the newest response that its current rows are from."""
+    rows = connection.execute(render("export/sql/watermarks")).fetchall()
     return {dataset: {"oldest_answer_at": oldest, "newest_answer_at": newest} for dataset, oldest, newest in rows}
