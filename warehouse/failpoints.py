@@ -1,4 +1,4 @@
-"""Named places at which a test can kill the process for real."""
+"""Failpoints: named points at which a test can kill the process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ POINTS = (
 
 
 def failpoint(point: str) -> None:
-    """Dies by SIGKILL when the environment names this point; does nothing otherwise."""
+    """Kills the process (SIGKILL) when the environment names this point; does nothing otherwise."""
     if os.environ.get(VARIABLE) == point:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -10,7 +10,7 @@ import pytest
 from assets.datasets import DATASETS
 from tests.warehouse.mart_store import TABLES, stored
 from warehouse.schema.definitions import sync_schema
-from warehouse.schema.mart_views import Mart, _parse, marts, upstream_datasets
+from warehouse.schema.mart_views import MACRO_FILES, Mart, _parse, marts, upstream_datasets
 from warehouse.schema.migrations import migrate
 
 SUCCESS_RATES = [
@@ -105,7 +105,7 @@ def test_a_mart_of_the_contract_has_exactly_its_columns_in_order(
 
 def test_every_file_is_a_mart_and_a_mart_comes_after_those_that_it_reads() -> None:
     files = {f.name[:-4] for f in resources.files("warehouse").joinpath("marts").iterdir() if f.name.endswith(".sql")}
-    assert set(marts()) == files - {"macros"}
+    assert set(marts()) == files - set(MACRO_FILES)
     order = list(marts())
     for name, mart in marts().items():
         for read in files:
@@ -139,7 +139,7 @@ def test_each_column_tells_its_unit_and_the_database_knows_it(described: duckdb.
 
 
 def test_a_head_that_is_not_a_list_of_columns_is_refused_with_its_line() -> None:
-    with pytest.raises(ValueError, match=r"marts/odd.sql: not a column and its meaning: what is this"):
+    with pytest.raises(ValueError, match=r"marts/odd.sql: not a column and its description: what is this"):
         _parse("odd", "-- odd: a mart.\n-- One row per: a\n--\n-- what is this\nSELECT 1 AS a")
 
 

@@ -26,7 +26,7 @@ HEADER_BYTES = 3 * 4096
 # About twenty loads that changed nothing: their rows in the load log stay in the write-ahead log beside the file.
 MAX_WAL_BYTES = 16_384
 SQLITE_MAGIC = b"SQLite format 3\0"
-# Locked by another process; or open_warehouse in this one without ``open_warehouse``.
+# Locked by another process; or opened in this one without ``open_warehouse``.
 LOCKED = ("Could not set lock", "Unique file handle conflict")
 NOT_DUCKDB = "not a valid DuckDB database file"
 # What DuckDB reports for a full disk or a read-only folder, whatever class the error has.

@@ -1,4 +1,4 @@
--- What the marts have in common. z = 1.959964 is the 97.5 % point of the normal distribution.
+-- Macros that marts share. z = 1.959964 is the 97.5 % point of the normal distribution.
 
 -- Bounds of the 95 % Wilson interval of a rate seen in n trials; null without any. They hold the rate to the last bit.
 -- Everything is DOUBLE: a product of decimals would overflow with a few hundred million trials.
@@ -35,9 +35,9 @@ CREATE OR REPLACE MACRO marts.binomial_p(k, n, rate) AS least(1, list_sum(list_f
     lambda chance: chance <= marts.binomial_pmf(k, n, rate) * 1.0000001
 )));
 
--- What became of an own order. Success: a message came (where the answer lists no messages: the status says complete).
+-- What became of an own order. Success: a message came (where the response lists no messages: the status says complete).
 -- Failure: it ended without one, by its status or because it was still listed without one at its end. Anything else is
--- pending: a message may still come, or nobody saw how it ended.
+-- pending: a message may still come, or its end was not observed.
 CREATE OR REPLACE MACRO marts.order_outcome(sms_count, status, expires_at, last_seen_at) AS CASE
     WHEN sms_count > 0 OR (sms_count IS NULL AND lower(status) IN ('complete', 'completed')) THEN 'success'
     WHEN lower(status) IN ('refunded', 'returned', 'cancelled', 'canceled', 'expired', 'timeout') THEN 'failure'
@@ -45,14 +45,14 @@ CREATE OR REPLACE MACRO marts.order_outcome(sms_count, status, expires_at, last_
     ELSE 'pending'
 END;
 
--- Whether the price of an order came back. 'refunded' is what the vendor's pages speak of; the other words are assumed.
+-- Whether the price of an order was refunded. 'refunded' is documented by the vendor; the other values are assumed.
 CREATE OR REPLACE MACRO marts.is_refunded(status) AS
     coalesce(lower(status) IN ('refunded', 'returned', 'cancelled', 'canceled'), false);
 
--- Whether money reached a top-up, by the vendor's word for it.
+-- Whether a top-up was paid, by the vendor's status.
 CREATE OR REPLACE MACRO marts.is_paid(status) AS coalesce(lower(status) IN ('paid', 'paid_over'), false);
 
--- success_rate_movers for any two instants.
+-- success_rate_movers for any two times.
 CREATE OR REPLACE MACRO marts.success_rate_movers_between(t1, t2) AS TABLE
 WITH before AS (
     SELECT s.*, v.price_cents FROM sms.statistics_as_of(t1) s
@@ -117,42 +117,4 @@ paid AS (
 SELECT account_id, has_inventory, opening_at, opening.cents AS opening_cents,
        coalesce(closing.charges - opening.charges, paid.cents, 0)::BIGINT AS topups_cents,
        closing_at, closing.cents AS closing_cents
-FROM windows LEFT JOIN paid USING (account_id);
-
--- success_rates_daily for the days from first_day to the one before end_day, worked out from the history.
-CREATE OR REPLACE MACRO marts.success_rates_by_day(first_day, end_day) AS TABLE
-WITH history AS (
-    -- Two plain conditions instead of one: each side then reads only the blocks that hold such rows.
-    FROM sms.statistics_history WHERE valid_to IS NULL
-    UNION ALL
-    FROM sms.statistics_history WHERE valid_to > first_day::TIMESTAMP AT TIME ZONE 'UTC'
-),
-versions AS (
-    SELECT country_code, country, carrier, service_code, service, success_rate, attempts,
-           valid_from AT TIME ZONE 'UTC' AS began,
-           coalesce(valid_to, last_seen_at, valid_from) AT TIME ZONE 'UTC' AS ended
-    FROM history WHERE valid_from < end_day::TIMESTAMP AT TIME ZONE 'UTC'
-),
-spans AS (
-    -- An instant that is the end of a version is not in it.
-    SELECT *, greatest(began::DATE, first_day) AS from_day,
-           least(greatest(ended - INTERVAL 1 MICROSECOND, began)::DATE, end_day - 1) AS to_day
-    FROM versions
-),
-days AS (
-    SELECT *, from_day + unnest(range(0, to_day - from_day + 1))::INTEGER AS day FROM spans
-),
-weighed AS (
-    SELECT *, epoch_us(least(ended, (day + 1)::TIMESTAMP)) - epoch_us(greatest(began, day::TIMESTAMP)) AS us
-    FROM days
-)
-SELECT day, country_code, arg_max(country, began) AS country, carrier, service_code, arg_max(service, began) AS service,
-       -- The bounds take back what the division rounds. A claim that was only just seen weighs nothing yet.
-       coalesce(greatest(min(success_rate), least(max(success_rate),
-                sum(success_rate * us) / nullif(sum(us) FILTER (success_rate IS NOT NULL), 0))),
-                arg_max(success_rate, began)) AS success_rate,
-       min(success_rate) AS lowest_rate, max(success_rate) AS highest_rate,
-       arg_max_null(success_rate, began) AS last_rate, arg_max_null(attempts, began) AS attempts,
-       sum(us) / 1e6 AS in_force_seconds, count(*) AS versions
-FROM weighed
-GROUP BY day, country_code, carrier, service_code
+FROM windows LEFT JOIN paid USING (account_id)

@@ -1,6 +1,6 @@
-"""The analytical views, one SQL file each in ``warehouse/marts``, headed by its documentation.
+"""The analytical views: one SQL file each in ``warehouse/marts``, which begins with its documentation.
 
-A head has three paragraphs: what the mart is and what one row of it is, its columns, and how they are worked out.
+The head has three paragraphs: what the mart is and what a row is, its columns, how they are computed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from warehouse.schema.tables import Table
 from warehouse.sql import quote_literal, render
 
 DAILY_MART, DAILY_MACRO = "success_rates_daily", "success_rates_by_day"
-MACROS_FILE = "macros.sql"
+# The files in the folder that define macros; every other file is a mart.
+MACRO_FILES = ("macros", DAILY_MACRO)
 COLUMN = re.compile(r"([a-z_0-9]+(?:, [a-z_0-9]+)*): (.+)")
 
 
@@ -27,8 +28,8 @@ COLUMN = re.compile(r"([a-z_0-9]+(?:, [a-z_0-9]+)*): (.+)")
 class Mart:
     """A view in the schema ``marts``.
 
-    ``key`` are the columns that identify a row, ``columns`` maps each column, in order, to its meaning with its unit,
-    ``notes`` says how they are worked out. ``query`` may hold ``$row_counts``.
+    ``key`` are the columns that identify a row, ``columns`` maps each column, in order, to its description with unit,
+    ``notes`` says how they are computed. ``query`` may hold ``$row_counts``.
     """
 
     name: str
@@ -43,14 +44,14 @@ class Mart:
 def marts() -> Mapping[str, Mart]:
     """Every mart by its name, each after those that it reads."""
     folder = resources.files("warehouse").joinpath("marts")
-    files = [file for file in folder.iterdir() if file.name.endswith(".sql") and file.name != MACROS_FILE]
-    parsed = {file.name[:-4]: _parse(file.name[:-4], file.read_text("utf-8")) for file in files}
+    files = {file.name[:-4]: file for file in folder.iterdir() if file.name.endswith(".sql")}
+    parsed = {name: _parse(name, file.read_text("utf-8")) for name, file in files.items() if name not in MACRO_FILES}
     reads = {name: set(_references("marts", parsed[name].query)) & parsed.keys() for name in sorted(parsed)}
     return {name: parsed[name] for name in TopologicalSorter(reads).static_order()}
 
 
 def mart_statements(tables: Sequence[Table]) -> list[str]:
-    """DDL for what the marts rest on, and each mart; ``tables`` are those of all datasets."""
+    """DDL for the marts and for what they read besides ``sms``; ``tables`` are those of all datasets."""
     statements = ["DELETE FROM ops.datasets", *(_dataset_row(table) for table in tables), _materialized_days()]
     statements += _macros().values()
     views = [f'CREATE OR REPLACE VIEW marts."{mart.name}" AS {_render(mart, tables)}' for mart in marts().values()]
@@ -100,7 +101,7 @@ def upstream_datasets(mart: Mart, tables: Sequence[Table]) -> list[str]:
 @cache
 def _macros() -> Mapping[str, str]:
     """The statement of every macro by its name, each after those that it uses."""
-    lines = render("marts/macros").splitlines()
+    lines = ";\n".join(render(f"marts/{name}") for name in MACRO_FILES).splitlines()
     statements = "\n".join(line for line in lines if not line.startswith("--")).split(";")
     return {_references("marts", statement)[0]: statement.strip() for statement in statements if statement.strip()}
 
@@ -115,7 +116,7 @@ def _parse(name: str, text: str) -> Mart:
     for line in paragraphs[1].splitlines():
         match = COLUMN.fullmatch(line)
         if not match:
-            raise ValueError(f"marts/{name}.sql: not a column and its meaning: {line}")
+            raise ValueError(f"marts/{name}.sql: not a column and its description: {line}")
         columns |= dict.fromkeys(match[1].split(", "), match[2])
     summary = summary.removeprefix(f"{name}: ").replace("\n", " ")
     return Mart(name, summary, tuple(key.split(", ")), columns, "\n\n".join(paragraphs[2:]), body)

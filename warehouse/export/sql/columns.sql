@@ -1,4 +1,4 @@
--- Every column of every relation that an export holds, in order. Raw answers and rejected records are not in the copy.
+-- Every column of every relation that an export holds, in order. Raw responses and rejected records are not in the copy.
 SELECT schema_name || '.' || table_name AS relation, column_name, data_type, comment
 FROM duckdb_columns()
 WHERE database_name = current_database() AND NOT internal

@@ -1,3 +1,4 @@
+-- Extends drift that is logged already, and inserts what is new.
 UPDATE ops.drift d SET last_seen = greatest(d.last_seen, s.seen_at), example = s.example
 FROM logged s WHERE d.dataset = s.dataset AND d.field = s.field AND d.kind = s.kind;
 

@@ -1,4 +1,4 @@
--- Copies a dataset as it was at an instant from the warehouse ($main) into the database in use.
+-- Copies a dataset as it was at a time, from the warehouse ($main) into the database in use.
 INSERT INTO store."${table}_expired" BY NAME
 SELECT * FROM "$main".store."${table}_expired" WHERE valid_to <= $since;
 

@@ -1,4 +1,4 @@
--- What changed since the copy was made: versions that ended meanwhile leave its current table, new ones come into it.
+-- Changes since the copy was made: versions that expired are moved, new ones are inserted.
 CREATE OR REPLACE TEMP TABLE expired AS
 SELECT * FROM "$main".store."${table}_expired" WHERE rowid >= (SELECT count(*) FROM store."${table}_expired");
 

@@ -1,4 +1,4 @@
--- The mirror of the ledger: payments anew, events as far as they are missing. An event of another ledger goes.
+-- The replica of the ledger: all payments, and the events that are missing. Events of another ledger are deleted.
 DELETE FROM topups.payments;
 INSERT INTO topups.payments BY NAME SELECT * FROM "$main".topups.payments;
 DELETE FROM topups.events

@@ -1,4 +1,4 @@
--- The settled days of the marts that are missing; all of them where the copy's own are no longer valid.
+-- The stored days of marts that are missing; all of them where those of the copy are no longer valid.
 DELETE FROM store.success_rates_daily WHERE NOT EXISTS (SELECT 1 FROM ops.materialized_marts);
 INSERT INTO store.success_rates_daily BY NAME
 SELECT * FROM "$main".store.success_rates_daily

@@ -1,4 +1,4 @@
--- The part of the books that the views and marts read: watermarks and drift anew, loads as far as they are missing.
+-- The ops tables that views and marts read: all watermarks and drift, and the loads that are missing.
 DELETE FROM ops.watermarks;
 INSERT INTO ops.watermarks BY NAME SELECT * FROM "$main".ops.watermarks;
 DELETE FROM ops.drift;

@@ -1,4 +1,4 @@
--- A dataset's current versions anew, and the ended ones that are missing: they are only ever appended to.
+-- All current versions of a dataset, and the expired ones that are missing: rows are only ever appended there.
 DELETE FROM store."$table";
 INSERT INTO store."$table" BY NAME SELECT * FROM "$main".store."$table";
 INSERT INTO store."${table}_expired" BY NAME
