@@ -13,7 +13,7 @@ from pipelines.report.facts import Facts
 from pipelines.report.sections.best import best
 from pipelines.report.sections.claims import claims
 from pipelines.report.wording import short_count, small_money
-from tests.warehouse.mart_store import NOON, TABLES
+from tests.warehouse.mart_support import NOON, TABLES
 from warehouse.database.opening import open_warehouse
 from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema

@@ -26,7 +26,7 @@ def connection() -> Any:
         yield connection
 
 
-def test_every_business_column_of_a_view_says_what_its_declaration_says(connection) -> None:
+def test_view_columns_have_the_declared_comments(connection) -> None:
     found = set(connection.execute(COLUMNS).fetchall())
     for table in TABLES:
         for name in (table.name, f"{table.name}_history"):
@@ -52,7 +52,7 @@ def test_comments_are_written_again_only_with_new_definitions(connection) -> Non
     assert connection.execute(COLUMNS).fetchall() == before
 
 
-def test_everything_in_the_copy_has_its_comment_and_the_warehouse_has_those_of_its_own(warehouse_path) -> None:
+def test_every_column_has_a_comment(warehouse_path) -> None:
     with open_warehouse(warehouse_path) as warehouse:
         migrate(warehouse)
         sync_schema(warehouse, TABLES)

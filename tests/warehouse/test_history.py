@@ -25,7 +25,7 @@ def empty(warehouse: Any) -> None:
 
 @settings(max_examples=25)
 @given(SNAPSHOTS)
-def test_the_history_of_any_snapshots_replays_to_exactly_those(warehouse: Any, snapshots: Any) -> None:
+def test_history_reproduces_any_snapshots(warehouse: Any, snapshots: Any) -> None:
     empty(warehouse)
     for at, records in enumerate(snapshots):
         outcome = load(warehouse, records, at)
@@ -87,9 +87,7 @@ FAN_OUTS = st.lists(
 
 @settings(max_examples=25)
 @given(FAN_OUTS)
-def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_late(
-    warehouse: Any, loads: Any
-) -> None:
+def test_fan_out_partitions_show_newest_response(warehouse: Any, loads: Any) -> None:
     """A part that is ``None`` was asked for and failed; one that is absent was not asked for any more."""
     empty(warehouse)
     known: dict[str, tuple[int, dict[str, Any]]] = {}
@@ -111,7 +109,7 @@ def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_
     assert warehouse.sql("SELECT count(*) FROM sms.things_history WHERE valid_to <= valid_from") == [(0,)]
 
 
-def test_the_instant_of_a_change_belongs_to_the_new_version(warehouse: Any) -> None:
+def test_time_of_a_change_belongs_to_the_new_version(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 1}, 1)
     warehouse.snapshot({"a": 2}, 2)
     assert warehouse.as_of(0.999999) == {}
@@ -127,7 +125,7 @@ def test_unchanged_loads_cost_no_row(warehouse: Any) -> None:
     assert warehouse.sql("SELECT DISTINCT last_seen_at FROM sms.things") == [(warehouse.minute(8),)]
 
 
-def test_every_version_names_the_answer_it_came_with(warehouse: Any) -> None:
+def test_every_version_names_its_response(warehouse: Any) -> None:
     named = [{"": {"response_id": f"r{n}"}} for n in range(3)]
     warehouse.answers({"": {"a": 1, "b": 1}}, 0, changed_parts=named[0])
     warehouse.answers({"": {"a": 1, "b": 1}}, 1, changed_parts=named[1])

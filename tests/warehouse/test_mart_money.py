@@ -16,7 +16,7 @@ from assets.sync import DataPath
 from smsonline.account import Account
 from smsonline.client import Client
 from smsonline.sandbox import Sandbox
-from tests.warehouse.mart_store import NOON, Store, at, stored
+from tests.warehouse.mart_support import NOON, Store, at, stored
 from warehouse.database.opening import open_warehouse
 
 MONEY = ("balances", "inventory", "invoices")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
-from tests.warehouse.test_connection import is_locked
+from tests.warehouse.other_processes import is_locked
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseUnwritable
 from warehouse.loading.batch import Batch, LoadContext, Partition
@@ -79,7 +79,7 @@ PRICES = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3), max_size=4)
 
 @settings(max_examples=12)
 @given(steps=st.lists(st.tuples(st.sampled_from(LOADED), PRICES, st.booleans()), max_size=6))
-def test_whatever_was_loaded_since_the_copy_equals_the_warehouse(place: Place, steps: Any) -> None:
+def test_copy_equals_the_warehouse_after_any_loads(place: Place, steps: Any) -> None:
     for table, prices, published in steps:
         place.load(table, prices)
         if published:
@@ -158,7 +158,7 @@ def test_a_reader_keeps_the_state_that_it_opened(place: Place) -> None:
     assert place.state(published_path(place.path)) == place.state()
 
 
-def test_a_copy_that_was_removed_or_damaged_is_made_anew(place: Place) -> None:
+def test_missing_or_damaged_copy_is_created_again(place: Place) -> None:
     copy = published_path(place.path)
     place.load(WHOLE, {"a": 1})
     publish(place.path, TABLES)
@@ -170,9 +170,7 @@ def test_a_copy_that_was_removed_or_damaged_is_made_anew(place: Place) -> None:
     assert place.state(copy) == place.state()
 
 
-def test_a_copy_that_cannot_be_made_leaves_the_old_one_and_no_debris(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_copy_leaves_the_old_one_and_no_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.load(WHOLE, {"a": 1})
     publish(place.path, TABLES)
     before = place.state(published_path(place.path))
@@ -191,7 +189,7 @@ def test_a_copy_that_cannot_be_made_leaves_the_old_one_and_no_debris(
     assert place.state(published_path(place.path)) == place.state()
 
 
-def test_raw_answers_and_rejects_are_not_published(place: Place) -> None:
+def test_raw_responses_and_rejects_are_not_published(place: Place) -> None:
     place.load(WHOLE, {"a": 1})
     publish(place.path, TABLES)
     with duckdb.connect(str(published_path(place.path)), read_only=True) as reader:

@@ -71,7 +71,7 @@ def test_a_file_of_the_present_schema_is_stored() -> None:
     assert sum(path.stat().st_size for path in FILES.iterdir()) < 2_000_000 * NEWEST
 
 
-def test_a_stored_file_is_brought_up_to_date_and_tells_the_same_history(stored: tuple[Path, dict[str, Rows]]) -> None:
+def test_stored_file_migrates_with_the_same_history(stored: tuple[Path, dict[str, Rows]]) -> None:
     path, told = stored
     with open_warehouse(path) as connection:
         migrate(connection)
@@ -86,7 +86,7 @@ def test_a_stored_file_is_brought_up_to_date_and_tells_the_same_history(stored: 
         assert histories(connection, columns_of(told)) == told
 
 
-def test_a_stored_file_can_be_replayed_from_its_raw_answers(stored: tuple[Path, dict[str, Rows]]) -> None:
+def test_stored_file_can_be_replayed(stored: tuple[Path, dict[str, Rows]]) -> None:
     path, told = stored
     results = list(Replay(path, DATASETS, ENDPOINTS).run(list(told)))
     assert {result.outcome.status for result in results} == {"ok"}

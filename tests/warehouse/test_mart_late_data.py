@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.warehouse.mart_store import KEY, NOON, Store, at, stored
+from tests.warehouse.mart_support import KEY, NOON, Store, at, stored
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def store() -> Iterator[Store]:
         yield store
 
 
-def test_movers_know_the_price_that_came_a_moment_after_the_rates(store: Store) -> None:
+def test_movers_use_a_price_synced_just_after_the_rates(store: Store) -> None:
     store.claim(0.5, 100, since=NOON)
     store.offer(8)
     store.connection.execute("UPDATE store.services SET valid_from = ?", [at(1 / 3600)])
@@ -35,7 +35,7 @@ def test_movers_show_a_price_that_changed_in_the_same_sync(store: Store) -> None
     assert (row["price_before_cents"], row["price_after_cents"]) == (8, 12)
 
 
-def test_an_inventory_that_stopped_for_days_turns_no_window_round(store: Store) -> None:
+def test_window_ends_at_a_stopped_inventory(store: Store) -> None:
     """The inventory failed for 40 hours: the window ends where it ended, and still begins 24 hours before."""
     store.balance(1000, at(-80), at(-50))
     store.balance(900, at(-50), at(-30))
@@ -50,7 +50,7 @@ def test_an_inventory_that_stopped_for_days_turns_no_window_round(store: Store) 
     assert store.only("FROM marts.balance_runway")["unexplained_cents"] == 0
 
 
-def test_success_rates_has_one_row_per_claim_whatever_else_there_is(store: Store) -> None:
+def test_success_rates_row_count_ignores_offers_and_orders(store: Store) -> None:
     """Offers without a claim add no row, claims without an offer have no price, orders of two accounts count once."""
     store.claim(0.5, 100)
     store.claim(0.0, 100, carrier="verizon")

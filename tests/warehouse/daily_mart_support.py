@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from assets.datasets import STATISTICS
-from tests.warehouse.mart_store import TABLES, Rows, Store, at
+from tests.warehouse.mart_support import TABLES, Rows, Store, at
 from warehouse.database.opening import open_warehouse
 from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch

@@ -1,37 +1,16 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.warehouse.other_processes import is_locked, locked_by_another_process, opens_elsewhere
 from warehouse.database.opening import open_warehouse
 from warehouse.database.writer import Writer
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
 from warehouse.sql import transaction
-
-HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-
-
-@contextmanager
-def held_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
-        yield holder
-        holder.communicate()
-
-
-def opens_elsewhere(path: Path) -> bool:
-    return (
-        subprocess.run([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.DEVNULL, check=False).returncode == 0
-    )
 
 
 def refusal(path: Path, *, read_only: bool = False) -> WarehouseError:
@@ -51,11 +30,11 @@ def test_folders_are_made_and_times_are_utc(warehouse_path: Path) -> None:
     assert warehouse_path.is_file()
 
 
-def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: Path) -> None:
+def test_locked_file_is_awaited_and_its_process_named(warehouse_path: Path) -> None:
     pauses: list[float] = []
     warehouse_path.parent.mkdir()
     with (
-        held_by_another_process(warehouse_path) as holder,
+        locked_by_another_process(warehouse_path) as holder,
         pytest.raises(WarehouseLocked) as error,
         open_warehouse(warehouse_path, wait_seconds=0.1, sleep=pauses.append) as _,
     ):
@@ -67,9 +46,7 @@ def test_a_held_file_is_waited_for_and_then_its_holder_is_named(warehouse_path: 
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_a_part_of_this_program_waits_for_another_and_lets_no_other_process_in(
-    warehouse_path: Path, read_only: bool
-) -> None:
+def test_threads_wait_for_a_writer_that_locks_out_processes(warehouse_path: Path, read_only: bool) -> None:
     with open_warehouse(warehouse_path) as _:
         with (
             pytest.raises(WarehouseLocked, match="held by another part of this program"),
@@ -80,7 +57,7 @@ def test_a_part_of_this_program_waits_for_another_and_lets_no_other_process_in(
     assert not is_locked(warehouse_path)
 
 
-def test_an_instance_that_runs_on_holds_no_file(warehouse_path: Path) -> None:
+def test_idle_writer_locks_no_file(warehouse_path: Path) -> None:
     instance = Writer()
     for number in range(3):
         with open_warehouse(warehouse_path, writer=instance) as connection:
@@ -100,7 +77,7 @@ def test_an_instance_that_runs_on_holds_no_file(warehouse_path: Path) -> None:
     instance.stop()
 
 
-def test_readers_in_one_process_read_together_and_keep_a_writer_waiting(warehouse_path: Path) -> None:
+def test_readers_share_the_file_and_block_a_writer(warehouse_path: Path) -> None:
     with open_warehouse(warehouse_path) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
     with open_warehouse(warehouse_path, read_only=True) as one, open_warehouse(warehouse_path, read_only=True) as other:
@@ -121,17 +98,9 @@ def _written(path: Path) -> int:
         return len(connection.execute("FROM t").fetchall())
 
 
-def is_locked(path: Path) -> bool:
-    """Whether another process is kept out."""
-    script = f"import duckdb; duckdb.connect({str(path)!r})"
-    tried = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert not tried.returncode or "Could not set lock" in tried.stderr, tried.stderr
-    return tried.returncode != 0
-
-
-def test_a_file_that_is_let_go_while_waiting_is_opened(warehouse_path: Path) -> None:
+def test_file_released_during_the_wait_is_opened(warehouse_path: Path) -> None:
     warehouse_path.parent.mkdir()
-    with held_by_another_process(warehouse_path) as holder:
+    with locked_by_another_process(warehouse_path) as holder:
 
         def let_go(_: float) -> None:
             if holder.poll() is None:
@@ -143,7 +112,7 @@ def test_a_file_that_is_let_go_while_waiting_is_opened(warehouse_path: Path) -> 
 
 def test_a_reader_waits_for_a_writer_too(warehouse_path: Path) -> None:
     warehouse_path.parent.mkdir()
-    with held_by_another_process(warehouse_path):
+    with locked_by_another_process(warehouse_path):
         assert isinstance(refusal(warehouse_path, read_only=True), WarehouseLocked)
 
 
@@ -167,7 +136,7 @@ def test_a_transaction_that_ends_well_is_kept(warehouse_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"hi", b"not a database " * 1000, b"SQLite format 3\0" + b"\0" * 5000, b"PAR1" * 9]
 )
-def test_a_file_that_is_no_duckdb_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_other_file_formats_are_refused_unchanged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "w.duckdb"
     path.write_bytes(content)
     error = refusal(path)
@@ -176,7 +145,7 @@ def test_a_file_that_is_no_duckdb_file_is_refused_and_left_alone(tmp_path: Path,
     assert path.read_bytes() == content
 
 
-def test_an_empty_file_that_a_full_disk_left_becomes_a_warehouse(tmp_path: Path) -> None:
+def test_empty_file_becomes_a_warehouse(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     path.touch()
     assert isinstance(refusal(path, read_only=True), NotAWarehouse)

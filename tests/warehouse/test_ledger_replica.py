@@ -65,7 +65,7 @@ def state(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         return {name: connection.execute(f"SELECT * FROM topups.{name} ORDER BY ALL").fetchall() for name in TABLES}
 
 
-def test_the_migration_makes_the_declared_columns_and_none_that_leads_to_money(path):
+def test_topups_columns_exclude_payment_links(path):
     with open_warehouse(path, read_only=True) as connection:
         for name, columns in TABLES.items():
             made = connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE topups.{name})").fetchall()
@@ -99,7 +99,7 @@ def test_changed_payments_are_replaced_and_events_added(path):
     assert found == [("PAID",)]
 
 
-def test_what_another_program_mirrored_meanwhile_stands(path):
+def test_concurrent_replica_update_wins(path):
     before = state(path)
     with open_warehouse(path) as connection:
         assert not apply_changes(connection, FIRST)
@@ -148,7 +148,7 @@ def test_many_rows_come_in_pieces(path):
         assert count_rows(connection)["events"] == ROWS_AT_ONCE * 2 + 9
 
 
-def test_a_file_from_before_the_mirror_holds_none(tmp_path):
+def test_file_of_schema_1_has_no_replica(tmp_path):
     with duckdb.connect(str(tmp_path / "old.duckdb")) as connection:
         assert read_offset(connection) == LedgerOffset()
         assert count_rows(connection) == {"payments": 0, "events": 0}
@@ -163,7 +163,7 @@ def test_the_preview_is_a_table_of_the_newest_rows(path):
     assert shown["events"].splitlines()[2].startswith("| 2 |")
 
 
-def test_the_copy_follows_the_mirror_and_is_left_alone_without_a_change(path):
+def test_copy_follows_the_replica(path):
     copy = published_path(path)
     assert publish(path, DATASET_TABLES)
     assert state(copy) == state(path)

@@ -29,7 +29,7 @@ def test_a_first_load_of_nothing_is_a_good_load(warehouse: Any) -> None:
     assert counted(warehouse.snapshot({"a": 1}, 1)) == {"fetched": 1, "inserted": 1}
 
 
-def test_the_same_rows_again_store_nothing_but_the_sighting(warehouse: Any) -> None:
+def test_same_rows_again_only_move_the_watermark(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 2}, 0)
     before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
     assert counted(warehouse.snapshot({"a": 1, "b": 2}, 1)) == {"fetched": 2, "unchanged": 2}
@@ -47,7 +47,7 @@ def test_the_same_rows_in_another_order_change_nothing(warehouse: Any) -> None:
     assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
 
 
-def test_a_changed_row_gets_a_new_version_and_the_old_one_ends_there(warehouse: Any) -> None:
+def test_changed_row_gets_a_new_version(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 2}, 0)
     warehouse.snapshot({"a": 1, "b": 2}, 1)
     assert counted(warehouse.snapshot({"a": 1, "b": 3}, 2)) == {"fetched": 2, "changed": 1, "unchanged": 1}
@@ -77,7 +77,7 @@ def test_a_change_in_extra_alone_is_a_change(warehouse: Any) -> None:
     assert warehouse.sql("SELECT extra->>'n' FROM sms.things") == [("2",)]
 
 
-def test_a_vanished_row_is_closed_and_comes_back_as_a_new_version(warehouse: Any) -> None:
+def test_vanished_row_is_closed_and_returns_as_new_version(warehouse: Any) -> None:
     t = warehouse.minute
     warehouse.snapshot({"a": 1, "b": 2, "c": 3}, 0)
     assert counted(warehouse.snapshot({"a": 1, "b": 2}, 1)) == {"fetched": 2, "unchanged": 2, "closed": 1}
@@ -89,7 +89,7 @@ def test_a_vanished_row_is_closed_and_comes_back_as_a_new_version(warehouse: Any
     assert history == [(t(0), t(1), t(0), t(0)), (t(2), None, t(0), t(2))]
 
 
-def test_of_duplicates_the_last_one_stays_and_the_others_are_counted(warehouse: Any) -> None:
+def test_last_duplicate_wins_and_the_others_are_counted(warehouse: Any) -> None:
     rows = [{"code": "a", "price_cents": n} for n in (1, 2, 3)] + [{"code": "b"}]
     assert counted(warehouse.snapshot(rows, 0)) == {"fetched": 4, "inserted": 2, "duplicates": 2}
     assert warehouse.current() == {"a": 3, "b": None}
@@ -97,13 +97,13 @@ def test_of_duplicates_the_last_one_stays_and_the_others_are_counted(warehouse: 
     assert warehouse.marks()[""].duplicates == 2
 
 
-def test_duplicates_across_the_parts_of_a_fan_out_are_counted_once(warehouse: Any) -> None:
+def test_duplicates_across_partitions_are_counted_once(warehouse: Any) -> None:
     outcome = warehouse.answers({"x": {"a": 1, "b": 2}, "y": {"a": 3}}, 0)
     assert counted(outcome) == {"fetched": 3, "inserted": 2, "duplicates": 1}
     assert warehouse.current() == {"a": 3, "b": 2}
 
 
-def test_an_identical_body_counts_as_before_without_carrying_rows(warehouse: Any) -> None:
+def test_identical_body_counts_as_before(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 2}, 0)
     before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
     same = {"": {"unchanged": True, "fetched": 5, "rejected": 2, "duplicates": 1}}
@@ -113,7 +113,7 @@ def test_an_identical_body_counts_as_before_without_carrying_rows(warehouse: Any
     assert warehouse.sql("SELECT DISTINCT last_seen_at FROM sms.things") == [(warehouse.minute(1),)]
 
 
-def test_an_answer_that_a_newer_one_has_overtaken_changes_nothing(warehouse: Any) -> None:
+def test_stale_response_changes_nothing(warehouse: Any) -> None:
     warehouse.snapshot({"a": 2, "b": 2}, 5)
     before = warehouse.stored()
     outcome = warehouse.snapshot({"a": 1}, 4)
@@ -121,7 +121,7 @@ def test_an_answer_that_a_newer_one_has_overtaken_changes_nothing(warehouse: Any
     assert warehouse.stored() == before
 
 
-def test_a_loaded_answer_from_the_future_is_told_as_a_wrong_clock(warehouse: Any) -> None:
+def test_watermark_in_the_future_is_a_wrong_clock(warehouse: Any) -> None:
     century = 60 * 24 * 365 * 100
     warehouse.snapshot({"a": 2}, century)
     before = warehouse.stored()
@@ -131,13 +131,13 @@ def test_a_loaded_answer_from_the_future_is_told_as_a_wrong_clock(warehouse: Any
     assert warehouse.stored() == before
 
 
-def test_an_answer_of_the_same_instant_replaces_without_a_version_of_no_length(warehouse: Any) -> None:
+def test_same_timestamp_replaces_version(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1}, 0)
     assert counted(warehouse.snapshot({"a": 2}, 0)) == {"fetched": 1, "changed": 1}
     assert warehouse.sql("SELECT price_cents, valid_to FROM sms.things_history") == [(2, None)]
 
 
-def test_a_load_is_written_into_the_books_with_its_counts(warehouse: Any) -> None:
+def test_load_is_logged_with_its_counts(warehouse: Any) -> None:
     warehouse.snapshot([{"code": "a"}, {"code": "a"}], 0)
     found = warehouse.sql(
         "SELECT dataset, account_id, status, fetched, inserted, changed, unchanged, closed, rejected, duplicates, "
@@ -166,7 +166,7 @@ def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeyp
 @pytest.mark.parametrize(
     "text", ["", "'; DROP TABLE store.things; --", '"', "$table", "s.part", "é😀\u202e", "\\", "%", "x" * 99_999]
 )
-def test_any_text_is_a_key_a_value_and_a_part(warehouse: Any, text: str) -> None:
+def test_any_text_is_a_key_a_value_and_a_partition(warehouse: Any, text: str) -> None:
     requested = frozenset({text, "other"})
     warehouse.answers({text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 0, expected_partitions=requested)
     again = warehouse.answers(
@@ -178,13 +178,13 @@ def test_any_text_is_a_key_a_value_and_a_part(warehouse: Any, text: str) -> None
     assert counted(gone) == {"fetched": 1, "unchanged": 1, "closed": 1}
 
 
-def test_a_null_byte_inside_a_text_is_kept(warehouse: Any) -> None:
+def test_null_byte_in_a_text_is_stored(warehouse: Any) -> None:
     warehouse.snapshot({"a\x00b": 1, "a": 2}, 0)
     assert counted(warehouse.snapshot({"a\x00b": 1, "a": 2}, 1)) == {"fetched": 2, "unchanged": 2}
     assert warehouse.current() == {"a": 2, "a\x00b": 1}
 
 
-def test_numbers_beyond_the_reach_of_a_float_are_kept(warehouse: Any) -> None:
+def test_numbers_beyond_float_precision_are_exact(warehouse: Any) -> None:
     numbers = {"a": 2**53 + 1, "b": 2**63 - 1, "c": -(2**63)}
     warehouse.snapshot(numbers, 0)
     assert warehouse.current() == numbers
@@ -218,7 +218,7 @@ def test_a_table_of_keys_alone_never_changes(warehouse: Any) -> None:
     assert counted(warehouse.snapshot(rows, 1)) == {"fetched": 2, "unchanged": 2}
 
 
-def test_rejects_and_drift_are_kept_with_the_load(warehouse: Any) -> None:
+def test_rejects_and_drift_are_logged_with_the_load(warehouse: Any) -> None:
     part = {"": {"response_id": "r1", "fetched": 2, "rejected": 1}}
     rejects = [RejectedRecord("r1", 1, '{"code":"é\'"}', ["price_cents: odd", "code: odd"])]
     drift = [SchemaDrift("novelty", "unknown", "'x'"), SchemaDrift("count", "missing", None)]
@@ -235,7 +235,7 @@ def test_rejects_and_drift_are_kept_with_the_load(warehouse: Any) -> None:
     ]
 
 
-def test_drift_is_seen_again_with_each_identical_answer_until_another_one_comes_without_it(warehouse: Any) -> None:
+def test_identical_response_repeats_its_drift(warehouse: Any) -> None:
     warehouse.answers({"": {"a": 1}}, 0, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     for at in (1, 2):
         warehouse.answers({"": {}}, at, changed_parts={"": {"unchanged": True}})
@@ -247,13 +247,13 @@ def test_drift_is_seen_again_with_each_identical_answer_until_another_one_comes_
     assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(2),)]
 
 
-def test_a_late_answer_does_not_move_the_last_sighting_of_drift_back(warehouse: Any) -> None:
+def test_late_response_does_not_move_drift_back(warehouse: Any) -> None:
     warehouse.answers({"": {"a": 1}}, 5, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     warehouse.answers({"": {"a": 1}}, 4, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(5),)]
 
 
-def test_an_incomplete_answer_is_loaded_and_counts_as_failed(warehouse: Any) -> None:
+def test_partial_response_is_loaded_and_logged_as_failed(warehouse: Any) -> None:
     outcome = warehouse.answers(
         {"x": {"a": 1}}, 0, expected_partitions=frozenset({"x", "y"}), partial_reason="1 of 2 failed"
     )

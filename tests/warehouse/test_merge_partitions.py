@@ -26,7 +26,7 @@ def stocked(warehouse: Any) -> Any:
     return warehouse
 
 
-def test_a_missing_part_is_neither_closed_nor_lost(stocked: Any) -> None:
+def test_failed_partition_stays_open(stocked: Any) -> None:
     outcome = stocked.answers({"x": {"a": 9, "b": 2}}, 1, expected_partitions=BOTH, partial_reason="y failed")
     assert counted(outcome) == {"fetched": 2, "changed": 1, "unchanged": 1}
     assert stocked.current() == {"a": 9, "b": 2, "c": 3, "d": 4}
@@ -36,12 +36,12 @@ def test_a_missing_part_is_neither_closed_nor_lost(stocked: Any) -> None:
     ]
 
 
-def test_a_row_vanishes_from_its_own_part_only(stocked: Any) -> None:
+def test_row_vanishes_from_its_own_partition_only(stocked: Any) -> None:
     assert counted(stocked.answers({"x": {"a": 1}, "y": {"c": 3, "d": 4}}, 1, expected_partitions=BOTH))["closed"] == 1
     assert stocked.current() == {"a": 1, "c": 3, "d": 4}
 
 
-def test_a_part_that_is_no_longer_asked_for_is_closed(stocked: Any) -> None:
+def test_partition_no_longer_requested_is_closed(stocked: Any) -> None:
     outcome = stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
     assert counted(outcome) == {"fetched": 2, "unchanged": 2, "closed": 2}
     closed = stocked.sql(
@@ -50,7 +50,7 @@ def test_a_part_that_is_no_longer_asked_for_is_closed(stocked: Any) -> None:
     assert closed == [("c", stocked.minute(1), stocked.minute(0)), ("d", stocked.minute(1), stocked.minute(0))]
 
 
-def test_where_the_parts_are_not_known_none_is_closed(stocked: Any) -> None:
+def test_unknown_partitions_close_nothing(stocked: Any) -> None:
     assert counted(stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=None)) == {
         "fetched": 2,
         "unchanged": 2,
@@ -58,7 +58,7 @@ def test_where_the_parts_are_not_known_none_is_closed(stocked: Any) -> None:
     assert stocked.current() == {"a": 1, "b": 2, "c": 3, "d": 4}
 
 
-def test_a_part_that_returns_is_read_afresh(stocked: Any) -> None:
+def test_returning_partition_is_read_again(stocked: Any) -> None:
     mark = stocked.marks()["y"]
     stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
     known = stocked.marks().get("y")
@@ -68,14 +68,14 @@ def test_a_part_that_returns_is_read_afresh(stocked: Any) -> None:
     assert stocked.as_of(1) == {"a": 1, "b": 2}
 
 
-def test_an_older_list_of_parts_closes_nothing_that_a_newer_one_has(stocked: Any) -> None:
+def test_older_partition_list_closes_nothing_newer(stocked: Any) -> None:
     stocked.answers({"x": {"a": 1, "b": 2}, "z": {"e": 5}}, 5, expected_partitions=frozenset({"x", "y", "z"}))
     before = stocked.sql("SELECT * FROM sms.things_history WHERE code = 'e'")
     stocked.answers({"y": {"c": 3, "d": 4}}, 3, expected_partitions=BOTH)
     assert stocked.sql("SELECT * FROM sms.things_history WHERE code = 'e'") == before
 
 
-def test_a_late_answer_does_not_bring_a_closed_part_back(stocked: Any) -> None:
+def test_late_response_does_not_reopen_a_partition(stocked: Any) -> None:
     stocked.answers({"x": {"a": 1, "b": 2}}, 5, expected_partitions=frozenset({"x"}))
     before = stocked.stored()
     outcome = stocked.answers({"y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
@@ -84,14 +84,14 @@ def test_a_late_answer_does_not_bring_a_closed_part_back(stocked: Any) -> None:
     assert stocked.current() == {"a": 1, "b": 2}
 
 
-def test_of_a_fan_out_only_the_stale_parts_are_left_out(stocked: Any) -> None:
+def test_only_stale_partitions_are_skipped(stocked: Any) -> None:
     stocked.answers({"x": {"a": 5, "b": 5}}, 5, expected_partitions=BOTH, partial_reason="y failed")
     outcome = stocked.answers({"x": {"a": 3, "b": 3}, "y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
     assert counted(outcome) == {"fetched": 4, "changed": 1, "unchanged": 3}
     assert stocked.current() == {"a": 5, "b": 5, "c": 3, "d": 9}
 
 
-def test_where_a_key_could_not_be_read_nothing_of_the_part_is_closed(stocked: Any) -> None:
+def test_unreadable_key_closes_nothing_in_its_partition(stocked: Any) -> None:
     broken = {"x": {"fetched": 2, "rejected": 1, "keys_readable": False}}
     stocked.answers({"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken)
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
@@ -121,7 +121,7 @@ def cut(warehouse: Any) -> Iterator[Any]:
     return warehouse
 
 
-def test_a_cut_list_closes_nothing_and_remembers_when_a_row_was_last_seen(cut: Any) -> None:
+def test_cut_list_closes_nothing_and_freezes_last_seen(cut: Any) -> None:
     assert counted(cut.snapshot({"c": 3}, 1)) == {"fetched": 1, "unchanged": 1}
     assert counted(cut.snapshot({"c": 4}, 2)) == {"fetched": 1, "changed": 1}
     t = cut.minute
@@ -129,7 +129,7 @@ def test_a_cut_list_closes_nothing_and_remembers_when_a_row_was_last_seen(cut: A
     assert seen == [("a", 1, t(0), t(0)), ("b", 2, t(0), t(0)), ("c", 4, t(0), t(2))]
 
 
-def test_a_row_that_returns_to_a_cut_list_is_seen_again_without_a_new_version(cut: Any) -> None:
+def test_row_that_returns_to_a_cut_list_has_no_new_version(cut: Any) -> None:
     cut.snapshot({"c": 3}, 1)
     assert counted(cut.snapshot({"a": 1, "c": 3}, 2)) == {"fetched": 2, "unchanged": 2}
     assert cut.sql("SELECT code, last_seen_at FROM sms.things_history ORDER BY 1") == [
@@ -139,7 +139,7 @@ def test_a_row_that_returns_to_a_cut_list_is_seen_again_without_a_new_version(cu
     ]
 
 
-def test_a_row_that_changes_after_an_absence_ends_with_its_last_sighting(cut: Any) -> None:
+def test_row_changed_after_absence_keeps_its_last_seen(cut: Any) -> None:
     cut.snapshot({"c": 3}, 1)
     cut.snapshot({"a": 9, "c": 3}, 2)
     t = cut.minute
@@ -167,7 +167,7 @@ def test_two_accounts_in_one_table_do_not_touch_each_other(warehouse: Any) -> No
     ]
 
 
-def test_the_emptiness_of_one_account_is_judged_by_its_own_rows(warehouse: Any) -> None:
+def test_empty_response_is_compared_with_the_account_s_rows(warehouse: Any) -> None:
     warehouse.shape(OWNED)
     warehouse.answers({"7": [{"account_id": "7", "code": "a"}]}, 0, account="7")
     assert warehouse.answers({"8": []}, 1, account="8").status == "ok"

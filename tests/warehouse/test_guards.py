@@ -25,7 +25,7 @@ def refused(warehouse: Any, outcome: Any, before: Any) -> str:
     return str(outcome.error)
 
 
-def test_an_empty_answer_is_refused_and_the_tables_stay_bit_by_bit(ten: Any) -> None:
+def test_empty_response_is_refused_and_tables_stay(ten: Any) -> None:
     before = ten.stored()
     line = refused(ten, ten.snapshot({}, 1), before)
     assert line == (
@@ -34,12 +34,12 @@ def test_an_empty_answer_is_refused_and_the_tables_stay_bit_by_bit(ten: Any) -> 
     )
 
 
-def test_more_than_half_of_the_keys_gone_is_refused(ten: Any) -> None:
+def test_more_than_half_of_the_keys_missing_is_refused(ten: Any) -> None:
     before = ten.stored()
     assert "6 of 10 rows are missing" in refused(ten, ten.snapshot(dict.fromkeys("abcd", 2), 1), before)
 
 
-def test_half_of_the_keys_gone_is_believed(ten: Any) -> None:
+def test_half_of_the_keys_missing_is_accepted(ten: Any) -> None:
     assert ten.snapshot(dict.fromkeys("abcde", 1), 1).counts.closed == 5
 
 
@@ -55,19 +55,19 @@ def test_accepting_the_shrinkage_loads_it(ten: Any) -> None:
     assert len(ten.as_of(0)) == 10
 
 
-def test_after_a_refusal_the_next_good_answer_loads_as_ever(ten: Any) -> None:
+def test_valid_response_loads_after_a_refusal(ten: Any) -> None:
     ten.snapshot({}, 1)
     outcome = ten.snapshot(dict.fromkeys("abcdefghij", 1), 2)
     assert (outcome.status, outcome.counts.unchanged) == ("ok", 10)
 
 
-def test_a_refused_answer_is_no_watermark(ten: Any) -> None:
+def test_refused_response_is_no_watermark(ten: Any) -> None:
     mark = ten.marks()
     ten.snapshot({}, 1)
     assert ten.marks() == mark
 
 
-def test_one_failed_part_of_a_fan_out_is_no_shrinkage(warehouse: Any) -> None:
+def test_failed_partition_is_no_shrinkage(warehouse: Any) -> None:
     parts = {part: {f"{part}{n}": 1 for n in range(4)} for part in "xyz"}
     warehouse.answers(parts, 0, expected_partitions=frozenset("xyz"))
     outcome = warehouse.answers(
@@ -77,14 +77,14 @@ def test_one_failed_part_of_a_fan_out_is_no_shrinkage(warehouse: Any) -> None:
     assert len(warehouse.current()) == 12
 
 
-def test_most_parts_disappearing_from_the_list_is_refused(warehouse: Any) -> None:
+def test_most_partitions_missing_is_refused(warehouse: Any) -> None:
     parts = {part: {f"{part}{n}": 1 for n in range(4)} for part in "xyz"}
     warehouse.answers(parts, 0, expected_partitions=frozenset("xyz"))
     before = warehouse.stored()
     refused(warehouse, warehouse.answers({"x": parts["x"]}, 1, expected_partitions=frozenset("x")), before)
 
 
-def test_an_answer_of_which_every_record_breaks_the_contract_is_refused_with_the_first_reason(ten: Any) -> None:
+def test_snapshot_without_valid_record_is_refused_with_reason(ten: Any) -> None:
     before = ten.stored()
     part = {"": {"response_id": "r1", "fetched": 2, "rejected": 2, "keys_readable": False}}
     rejects = [RejectedRecord("r1", n, "{}", [f"reason {n}"]) for n in (0, 1)]
@@ -95,7 +95,7 @@ def test_an_answer_of_which_every_record_breaks_the_contract_is_refused_with_the
     assert ten.sql("SELECT field FROM ops.drift") == [("code",)]
 
 
-def test_a_first_answer_that_breaks_the_contract_is_refused_too(warehouse: Any) -> None:
+def test_first_response_that_breaks_the_contract_is_refused(warehouse: Any) -> None:
     part = {"": {"response_id": "r1", "fetched": 1, "rejected": 1}}
     outcome = warehouse.answers({"": {}}, 0, changed_parts=part, rejects=[RejectedRecord("r1", 0, "{}", ["odd"])])
     assert outcome.status == "rejected"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.mart_store import TABLES
+from tests.warehouse.mart_support import TABLES
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
 from warehouse.publishing.publish import publish
@@ -18,7 +18,7 @@ TAKEN += ["copy.duckdb", "information_schema.duckdb", "pg_catalog.duckdb", "MAIN
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_a_file_called_like_a_part_of_it_is_refused_in_one_line_and_not_made(tmp_path: Path, name: str) -> None:
+def test_reserved_file_name_is_refused_and_not_created(tmp_path: Path, name: str) -> None:
     path = tmp_path / "folder" / name
     for read_only in (False, True):
         with pytest.raises(NotAWarehouse) as error, open_warehouse(path, read_only=read_only):

@@ -29,7 +29,7 @@ def response(body: bytes, minute: Any, at: float = 0, **more: Any) -> RawRespons
     return RawResponse(**(given | more))
 
 
-def test_an_answer_is_kept_with_everything_that_is_known_of_it(warehouse: Any) -> None:
+def test_response_is_stored_with_its_metadata(warehouse: Any) -> None:
     given = response(b"[]", warehouse.minute, 3, params={"z": "1", "carrier": "o'2 \"é"}, response_id="r1")
     store_responses(warehouse.connection, [given])
     (row,) = warehouse.sql(
@@ -42,7 +42,7 @@ def test_an_answer_is_kept_with_everything_that_is_known_of_it(warehouse: Any) -
     assert row[5:] == (warehouse.minute(3), 12, 200, given.body_sha256)
 
 
-def test_an_identical_body_is_stored_once_within_and_across_landings(warehouse: Any) -> None:
+def test_identical_body_is_stored_once(warehouse: Any) -> None:
     same, other = b'[{"a":1}]' * 50, b"[]"
     store_responses(warehouse.connection, [response(body, warehouse.minute) for body in (same, other, same)])
     store_responses(warehouse.connection, [response(same, warehouse.minute, 1)])
@@ -72,7 +72,7 @@ def test_landing_nothing_is_no_error(warehouse: Any) -> None:
     assert warehouse.sql("SELECT count(*) FROM raw.responses") == [(0,)]
 
 
-def test_what_was_landed_stays_when_everything_after_it_fails(warehouse: Any, warehouse_path: Path) -> None:
+def test_stored_responses_survive_a_later_failure(warehouse: Any, warehouse_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), open_warehouse(warehouse_path) as connection:
         migrate(connection)
         store_responses(connection, [response(b"[]", warehouse.minute)])

@@ -85,7 +85,7 @@ def beside(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_killed_export_leaves_a_whole_one_and_the_next_clears_up(states, tmp_path, death):
+def test_killed_export_leaves_a_whole_one(states, tmp_path, death):
     out = tmp_path / "out"
     export_parquet(states[0], out)
     # A file is renamed for each day of each growing table; then come the folders: old away, new in.
@@ -106,7 +106,7 @@ def test_a_killed_export_leaves_a_whole_one_and_the_next_clears_up(states, tmp_p
     assert (orders(out), beside(out)) == (2, ["out"])
 
 
-def test_a_first_export_that_is_killed_leaves_no_folder_of_that_name(states, tmp_path):
+def test_killed_first_export_leaves_no_folder(states, tmp_path):
     script = DYING.format(patch=DEATHS["before the swap"])
     subprocess.run([sys.executable, "-c", script, states[0], tmp_path / "out"], capture_output=True, check=False)
     assert not (tmp_path / "out").exists()
@@ -114,7 +114,7 @@ def test_a_first_export_that_is_killed_leaves_no_folder_of_that_name(states, tmp
     assert (orders(tmp_path / "out"), beside(tmp_path / "out")) == (1, ["out"])
 
 
-def test_a_reader_sees_one_export_whole_or_notices_that_the_next_has_come(states, tmp_path):
+def test_reader_sees_a_whole_export_or_a_new_manifest(states, tmp_path):
     out, over, seen = tmp_path / "out", threading.Event(), []
     export_parquet(states[0], out)
 
@@ -137,7 +137,7 @@ def test_a_reader_sees_one_export_whole_or_notices_that_the_next_has_come(states
     assert all(seen)
 
 
-def test_a_file_that_goes_while_it_is_checked_is_not_intact(tmp_path, monkeypatch):
+def test_file_removed_during_the_check_has_changed(tmp_path, monkeypatch):
     (tmp_path / "a.parquet").write_bytes(b"rows")
     file = manifest.ExportedFile("a.parquet", 1, 4, sha256_of(tmp_path / "a.parquet"))
     assert file.is_unchanged(tmp_path)
@@ -161,7 +161,7 @@ def test_two_exports_into_one_folder_come_one_after_the_other(states, tmp_path):
     assert beside(out) == ["out"]
 
 
-def test_where_folders_cannot_be_exchange_two_renames_do(states, tmp_path, monkeypatch):
+def test_folders_are_renamed_where_they_cannot_be_exchanged(states, tmp_path, monkeypatch):
     monkeypatch.setattr(atomic_folder, "_exchange", lambda *_: False)
     for turn in (0, 1):
         export_parquet(states[turn], tmp_path / "out")
@@ -183,7 +183,7 @@ def test_a_file_that_no_export_wrote_is_named_and_stays(states, tmp_path, name):
     assert orders(out) == 2
 
 
-def test_only_a_new_an_empty_or_an_exported_folder_is_taken(states, tmp_path, monkeypatch):
+def test_only_new_empty_or_exported_folders_are_accepted(states, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(WarehouseUnwritable, match="is a file"):
         export_parquet(states[0], tmp_path / "file")
@@ -218,7 +218,7 @@ def test_a_full_disk_leaves_the_old_export_and_nothing_else(states, tmp_path):
     assert (orders(out), beside(out)) == (1, ["out"])
 
 
-def test_a_table_that_cannot_be_read_is_named_and_the_old_export_stays(states, tmp_path):
+def test_unreadable_table_is_named_and_old_export_stays(states, tmp_path):
     out, copy = tmp_path / "out", tmp_path / "analytics.duckdb"
     export_parquet(states[0], out)
     copy.write_bytes(states[1].read_bytes())

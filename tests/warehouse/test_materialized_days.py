@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse.mart_days_place import DAILY, MICROSECOND, Place, load_claims
-from tests.warehouse.mart_store import NOON, TABLES, Store, at, stored
+from tests.warehouse.daily_mart_support import DAILY, MICROSECOND, Place, load_claims
+from tests.warehouse.mart_support import NOON, TABLES, Store, at, stored
 from warehouse.database.opening import open_warehouse
 from warehouse.publishing import materialized_days
 from warehouse.publishing.publish import publish, published_path
@@ -32,7 +32,7 @@ def store() -> Iterator[Store]:
         yield store
 
 
-def test_a_day_is_weighed_by_the_time_that_each_claim_was_in_force(store: Store) -> None:
+def test_daily_rate_is_weighted_by_validity(store: Store) -> None:
     """Day 1 from noon: 6 h at 0.8, 6 h at 0.4. Day 2: 18 h at 0.4, 6 h at 0.9. Day 3, as far as seen: 12 h at 0.9."""
     store.claim(0.9, 30, since=at(30))
     key = {"country_code": "12", "carrier": "any", "service_code": "ds", "service": "Discord"}
@@ -56,7 +56,7 @@ def test_an_end_at_midnight_leaves_the_next_day_alone(store: Store) -> None:
     assert [row["day"] for row in store.rows(DAILY)] == [date(2026, 3, 4)]
 
 
-def test_a_claim_that_was_only_just_seen_is_the_mean_as_long_as_it_is_alone(store: Store) -> None:
+def test_new_rate_is_daily_mean(store: Store) -> None:
     store.claim(0.7, 10)
     store.seen("statistics", NOON)
     row = store.only(DAILY)
@@ -111,7 +111,7 @@ STEPS = st.lists(
 
 @settings(max_examples=12)
 @given(steps=STEPS)
-def test_kept_days_equal_those_worked_out_anew_whatever_happens(empty: Path, tmp_path_factory: Any, steps: Any) -> None:
+def test_stored_days_equal_computed_days(empty: Path, tmp_path_factory: Any, steps: Any) -> None:
     place = Place(empty, tmp_path_factory.mktemp("days"))
     now = 0.0
     for name, *arguments in steps:
@@ -152,7 +152,7 @@ def test_the_days_of_a_claim_add_up_to_its_life(spans: list[tuple[int, float]]) 
         assert row["us"] == (began - NOON) // MICROSECOND
 
 
-def test_a_sync_within_the_day_keeps_nothing_new_and_one_after_midnight_keeps_one_day(place: Place) -> None:
+def test_first_sync_after_midnight_stores_one_day(place: Place) -> None:
     place.load(0, {"a": (0.5, 1)})
     publish(place.path, TABLES)
     assert place.check() == 0
@@ -164,7 +164,7 @@ def test_a_sync_within_the_day_keeps_nothing_new_and_one_after_midnight_keeps_on
     assert place.check() == 4
 
 
-def test_a_replay_that_reads_old_answers_otherwise_is_told_at_once_and_published(place: Place) -> None:
+def test_replay_replaces_stored_days(place: Place) -> None:
     for hours in (0, 30, 58):
         place.load(hours, {"a": (0.5 + hours / 1000, 1)})
     publish(place.path, TABLES)
@@ -179,7 +179,7 @@ def test_a_replay_that_reads_old_answers_otherwise_is_told_at_once_and_published
         assert connection.execute(DAILY).fetchall()[0][6] == 0.9
 
 
-def test_days_that_were_worked_out_in_another_way_are_not_kept(place: Place) -> None:
+def test_days_of_another_definition_are_deleted(place: Place) -> None:
     for hours in (0, 30, 58):
         place.load(hours, {"a": (0.5, 1)})
     publish(place.path, TABLES)
@@ -190,7 +190,7 @@ def test_days_that_were_worked_out_in_another_way_are_not_kept(place: Place) -> 
     assert place.check() == 2
 
 
-def test_settling_that_fails_half_way_keeps_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_storing_days_is_one_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.load(0, {"a": (0.5, 1)})
     place.load(24 * 70, {"a": (0.6, 1)})
     asked: list[date] = []

@@ -142,7 +142,7 @@ def test_the_files_hold_exactly_what_the_copy_shows(duck, filled, folder, manife
                 assert from_duckdb(duck, place(folder, name, manifest["tables"][name]))[1] == plain(relation.fetchall())
 
 
-def test_a_growing_table_lies_in_days_of_utc_and_an_empty_one_still_opens(folder, manifest):
+def test_growing_tables_are_partitioned_by_utc_day(folder, manifest):
     days = [file["path"].split("/")[1] for file in manifest["tables"]["sms.statistics_history"]["files"]]
     assert days == ["utc_day=2026-03-03", "utc_day=2026-03-04", "utc_day=2026-03-05"]
     assert manifest["tables"]["sms.coupons_history"]["rows"] == 0
@@ -165,7 +165,7 @@ def test_the_manifest_is_true(filled, folder, manifest):
     assert manifest["source"]["schema_version"] >= 1
 
 
-def test_a_day_that_has_not_changed_keeps_its_file(filled, tmp_path):
+def test_unchanged_day_keeps_its_file(filled, tmp_path):
     copy = tmp_path / "analytics.duckdb"
     copy.write_bytes(published_path(filled).read_bytes())
     first = export_parquet(copy, tmp_path / "out")
@@ -183,7 +183,7 @@ def test_a_day_that_has_not_changed_keeps_its_file(filled, tmp_path):
     assert len(held) == 2
 
 
-def test_a_quarter_of_days_is_written_whole_and_a_row_without_an_instant_is_not_lost(tmp_path):
+def test_export_many_days_and_null_partition(tmp_path):
     copy, out = tmp_path / "analytics.duckdb", tmp_path / "out"
     with duckdb.connect(str(copy)) as connection:
         connection.execute(
@@ -203,7 +203,7 @@ def test_a_quarter_of_days_is_written_whole_and_a_row_without_an_instant_is_not_
     assert (dated["valid_from"].dt.date() == dated[DAY_COLUMN]).all()
 
 
-def test_a_file_that_somebody_damaged_is_written_anew(filled, tmp_path):
+def test_damaged_file_is_written_again(filled, tmp_path):
     copy, out = published_path(filled), tmp_path / "out"
     export_parquet(copy, out)
     victim = next((out / "sms.statistics_history").rglob("*.parquet"))
@@ -213,7 +213,7 @@ def test_a_file_that_somebody_damaged_is_written_anew(filled, tmp_path):
     assert victim.read_bytes() == good
 
 
-def test_without_a_copy_or_with_an_empty_one_the_next_step_is_named(tmp_path):
+def test_export_without_data_says_what_to_run(tmp_path):
     with pytest.raises(NotAWarehouse, match="run smsonline sync first"):
         export_parquet(tmp_path / "analytics.duckdb", tmp_path / "out")
     duckdb.connect(str(tmp_path / "analytics.duckdb")).close()

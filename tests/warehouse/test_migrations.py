@@ -28,7 +28,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [number for number, _ in all_migrations()] == list(range(3, 3 + len(all_migrations())))
 
 
-def test_an_empty_file_becomes_a_warehouse_and_a_second_time_changes_nothing(warehouse_path: Path) -> None:
+def test_migrating_twice_changes_nothing(warehouse_path: Path) -> None:
     with open_warehouse(warehouse_path) as connection:
         assert schema_version(connection) == 0
         migrate(connection)
@@ -81,7 +81,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
         assert objects(connection) == []
 
 
-def test_a_changed_declaration_reshapes_the_views_and_keeps_the_rows(warehouse_path: Path) -> None:
+def test_new_column_updates_the_views_and_keeps_the_rows(warehouse_path: Path) -> None:
     table = DATASETS["coupons"].table
     with open_warehouse(warehouse_path) as connection:
         migrate(connection)
@@ -105,7 +105,7 @@ def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Pa
         assert found == [(12.0, "DOUBLE")] * 2
 
 
-def test_values_that_do_not_fit_a_new_type_are_told_and_stay(warehouse_path: Path) -> None:
+def test_values_that_do_not_fit_a_new_type_stay(warehouse_path: Path) -> None:
     with open_warehouse(warehouse_path) as connection:
         migrate(connection)
         sync_schema(connection, declared_as("VARCHAR"))
