@@ -87,7 +87,6 @@ class Intake:
             http_status=answer.status,
             body_sha256=received.sha256,
             body=received.body,
-            compressed=packed.get(received.sha256, b""),
             response_id=received.response_id,
         )
 

@@ -6,7 +6,7 @@
     +-- NotAWarehouse           the file is no DuckDB file, or belongs to a newer version: point the setting elsewhere
     +-- WarehouseLocked         another process writes: wait for it, or end it
     +-- WarehouseUnwritable     disk full, read-only file or folder: make room or change permissions
-    +-- SnapshotRefused         a guard or the contract refused the response: look at it, then accept it or fix the dataset
+    +-- SnapshotRefused         a guard or the contract refused the response: accept it, or fix the dataset
     +-- LoadMismatch            counts and table disagree: a defect; nothing was committed
 """
 

@@ -1,6 +1,7 @@
 """Merges one normalised snapshot into its table, with history, in one transaction.
 
-``load_batch`` takes five steps: stage, diff, guard, write, reconcile. All of them happen, or none.
+``load_batch`` takes five steps: stage, diff, guard, write, reconcile. They commit together or not at all. The guard
+comes after the diff because it needs the number of missing rows.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Diff:
 def load_batch(connection: Connection, batch: Batch, load: LoadContext) -> LoadResult:
     """Merges ``batch`` and returns what became of its records; a refused snapshot changes nothing but the load log.
 
-    The result's status is ``ok``, ``failed`` when a part of the response is missing, or ``rejected`` when a guard
+    The result's status is ``ok``, ``failed`` when responses are missing, or ``rejected`` when a guard
     refused. A response older than what is loaded is ``ok`` and unchanged. Raises ``LoadMismatch`` when the number of
     rows disagrees with the counts; nothing is committed then.
     """
@@ -155,7 +156,7 @@ def _write(connection: Connection, staged: Staged, diff: Diff, load: LoadContext
         connection.execute(staged.sql["freeze_last_seen"])
     if diff.frozen or not staged.batch.table.full_snapshot:
         connection.execute(staged.sql["clear_last_seen"])
-    if diff.changed or diff.missing:
+    if diff.changed or (diff.missing and staged.batch.table.full_snapshot):
         connection.execute(staged.sql["close_versions"])
     failpoint("while loading")
     if diff.changed:
@@ -180,7 +181,7 @@ def _reconcile(connection: Connection, staged: Staged, diff: Diff) -> LoadCounts
 
 
 def _counts(staged: Staged) -> LoadCounts:
-    """The counts as far as no row has to be compared."""
+    """The counts that need no comparison of rows."""
     partitions, stale = staged.partitions, staged.stale_records
     return LoadCounts(
         fetched=sum(partition.fetched for partition in partitions) + stale,

@@ -58,10 +58,7 @@ ORDER BY table_name
 
 @dataclass(frozen=True)
 class RawResponse:
-    """One response to store: ``body`` without secrets and private texts, ``requested_at`` in UTC.
-
-    ``compressed`` is the body as ``compress`` makes it, where that was done before.
-    """
+    """One response to store: ``body`` without secrets and private texts, ``requested_at`` in UTC."""
 
     run_id: str
     account_id: str
@@ -72,7 +69,6 @@ class RawResponse:
     http_status: int
     body_sha256: str
     body: bytes
-    compressed: bytes = b""
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -94,9 +90,8 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
         _insert(connection, "requests", pa.Table.from_pylist([_row(r, new_ids) for r in responses], REQUESTS))
         by_day: dict[date, list[dict[str, object]]] = {}
         for response in new.values():
-            body = response.compressed or compress(response.body)
             day = response.requested_at.astimezone(UTC).date()
-            by_day.setdefault(day, []).append({"response_id": response.response_id, "body": body})
+            by_day.setdefault(day, []).append({"response_id": response.response_id, "body": compress(response.body)})
         ensure_body_tables(connection, by_day)
         for day, bodies in by_day.items():
             _insert(connection, body_table(day), pa.Table.from_pylist(bodies, BODIES))

@@ -69,7 +69,7 @@ def ensure_tables(connection: Connection, tables: Sequence[Table]) -> None:
 
 def _comments(tables: Sequence[Table]) -> list[str]:
     """``COMMENT ON`` for everything that is published."""
-    statements = [text for table in SYSTEM_TABLES if table.is_published for text in table.comment_statements()]
+    statements = [text for table in SYSTEM_TABLES.values() if table.is_published for text in table.comment_statements()]
     statements += mart_comments()
     for table in tables:
         columns = {column.name: column.comment for column in table.columns}

@@ -21,7 +21,7 @@ EXPIRED_TABLES = """
 SELECT table_name FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = 'store' AND ends_with(table_name, '_closed')
 """
-# The view over the bodies of all days is made anew with each new day; a new file has none.
+# The view over the bodies of all days is created again with each new day; a new file has none.
 EMPTY_RESPONSES = (
     "CREATE VIEW IF NOT EXISTS raw.responses AS SELECT * EXCLUDE (stores_body), NULL::BLOB AS body FROM raw.requests"
 )
@@ -70,7 +70,7 @@ def migrate(connection: Connection) -> None:
         for (table,) in connection.execute(EXPIRED_TABLES).fetchall():
             expired = table.removesuffix("_closed") + "_expired"
             connection.execute(f'ALTER TABLE store."{table}" RENAME TO "{expired}"')
-        comments = [statement for table in SYSTEM_TABLES for statement in table.comment_statements()]
+        comments = [statement for table in SYSTEM_TABLES.values() for statement in table.comment_statements()]
         comments += RESPONSES.comment_statements("VIEW")
         connection.execute(";\n".join([*create_statements(), EMPTY_RESPONSES, *comments]))
         connection.executemany("INSERT INTO ops.migrations VALUES (?, now())", [[number] for number, _ in missing])

@@ -1,4 +1,4 @@
--- Versions 1 and 2 are the tables declared in schema/system_tables.py. Version 3 gives those of earlier files their names.
+-- Versions 1 and 2 are the tables declared in schema/system_tables.toml. Version 3 gives those of earlier files their names.
 ALTER TABLE IF EXISTS ops.shape RENAME TO schema_fingerprint;
 ALTER TABLE IF EXISTS ops.published RENAME TO published_loads;
 ALTER TABLE IF EXISTS ops.mirrored RENAME TO ledger_offset;
