@@ -82,7 +82,9 @@ def _source(warehouse: Path, sql: str) -> Path:
 
 def _refuse_empty(connection: Connection, warehouse: Path) -> bool:
     """Whether any dataset was ever loaded. Raises ``NotAWarehouse`` for a file that has no tables of ours yet."""
-    if not fetch_one(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'shape'"):
+    if not fetch_one(
+        connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'watermarks'"
+    ):
         require_known_version(connection)
         raise NotAWarehouse(f"{warehouse} holds no tables yet: run smsonline sync first")
     if fetch_one(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'migrations'"):

@@ -114,6 +114,24 @@ def test_a_new_copy_equals_one_that_was_updated(place) -> None:
     assert contents(copy) == updated
 
 
+def test_seeded_copy_equals_a_filled_one(place, monkeypatch) -> None:
+    copy = published_path(place.path)
+    place.load(WHOLE, {"a": 1, "b": 2})
+    place.load(WHOLE, {"a": 3})
+    place.load(CUT, {"c": 1})
+    publish(place.path, TABLES)
+    seeded = contents(copy)
+    assert seeded["store.whole_expired"]
+    copy.unlink()
+    monkeypatch.setattr("warehouse.publishing.publish.MAX_SEED_BYTES", 0)
+    publish(place.path, TABLES)
+    assert contents(copy) == seeded
+    for prices in ({"a": 4}, {"a": 4, "b": 5}):
+        place.load(WHOLE, prices)
+        publish(place.path, TABLES)
+        assert place.state(copy) == place.state()
+
+
 def test_a_copy_by_an_earlier_release_is_replaced(place) -> None:
     copy = published_path(place.path)
     place.load(WHOLE, {"a": 1})
