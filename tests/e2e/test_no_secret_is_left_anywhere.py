@@ -60,7 +60,7 @@ def test_the_key_is_in_no_file_and_no_output(left):
         assert CANARY.encode() not in body
 
 
-def test_messages_codes_and_full_numbers_are_in_no_file_and_no_output(left):
+def test_private_data_is_in_no_file_and_no_output(left):
     home, printed, _, account = left
     with Client(account) as client:
         orders = client.get("inventory", {"limit": "1000"}).document["body"]

@@ -1,4 +1,4 @@
-"""A small table, its warehouse in memory, and a short way to hand it one answer after the other."""
+"""A small table, its warehouse in memory, and a short way to load one snapshot after the other."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Warehouse:
             self.connection.execute(statement)
 
     def snapshot(self, rows: Mapping[str, Any] | Sequence[Row], at: float, **more: Any) -> LoadResult:
-        """Loads one answer: ``{code: price}`` or rows."""
+        """Loads one response: ``{code: price}`` or rows."""
         return self.answers({"": rows}, at, **more)
 
     def answers(
@@ -70,7 +70,7 @@ class Warehouse:
         rejected_keys: Sequence[Row] = (),
         **more: Any,
     ) -> LoadResult:
-        """Loads a fan-out's answers; ``changed_parts`` sets properties of single parts, ``more`` of the batch."""
+        """Loads a fan-out's responses; ``changed_parts`` sets fields of single partitions, ``more`` of the batch."""
         rows = [row | {"part": part} for part, given in parts.items() for row in _rows(given)]
         heads = []
         for part, given in parts.items():

@@ -1,4 +1,4 @@
-"""The days of a history worked out in plain Python, and a warehouse file that takes claims hour by hour."""
+"""Daily rates computed in plain Python, and a warehouse file that loads claims hour by hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export takes the place of the one before in one step, whatever happens, and of nothing else."""
+"""An export replaces the previous one in one step, and no other folder."""
 
 from __future__ import annotations
 

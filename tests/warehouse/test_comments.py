@@ -1,4 +1,4 @@
-"""People read the analysts' copy, so that is where everything says what it means."""
+"""Every relation and column of the analysts' copy has a comment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marts where the parts of a sync come late, or not at all."""
+"""Marts when datasets of a sync are late or missing."""
 
 from __future__ import annotations
 

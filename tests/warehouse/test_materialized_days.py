@@ -1,4 +1,4 @@
-"""marts.success_rates_daily: weighed by time in force, and the same whether days were kept or are worked out anew."""
+"""marts.success_rates_daily: weighted by validity, and the same whether days are stored or computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the records of one answer. The fixture's loads also hold the count identity, each time."""
+"""What a load does with the records of a response. The fixture checks the count identity of every load."""
 
 from __future__ import annotations
 

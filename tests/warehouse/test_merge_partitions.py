@@ -1,4 +1,4 @@
-"""Loads that come in parts, and tables that several accounts or cut lists share."""
+"""Loads of several partitions, and tables of several accounts or of cut lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The analysts' copy: complete, in one step, cheap, and made up for after a crash."""
+"""The analysts' copy: complete, replaced in one step, incremental, recovered after a crash."""
 
 from __future__ import annotations
 

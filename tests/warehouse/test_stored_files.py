@@ -1,4 +1,4 @@
-"""Files that earlier programs wrote: they open, are brought up to date and answer as they did when they were stored.
+"""Files of earlier releases: they open, migrate and have the same history as when they were stored.
 
 ``files`` has one warehouse per schema version, packed, and beside it the history that its views gave on that day. After
 a new migration add one: ``STORE_WAREHOUSE_FILE=1 pytest tests/warehouse/test_stored_files.py``.
