@@ -51,7 +51,7 @@ class Staged:
     """What of a batch is to be merged, registered as ``staging``, ``rejected_keys`` and ``partitions``.
 
     ``partitions`` are those at least as new as what is loaded; the ``stale_records`` of the others only count.
-    ``rows`` has each key once. ``sql`` maps the name of each SQL file of this package to its text for the batch.
+    ``rows`` has each key once, with its number. ``sql`` maps the name of each SQL file of the merge to its text.
     ``is_noop`` says that each response is byte for byte the one loaded last, and that no partition is gone.
     """
 
@@ -129,7 +129,7 @@ def _stage(connection: Connection, batch: Batch) -> Iterator[Staged]:
         sql = render_all("loading/sql/merge", **_placeholders(batch))
         yield Staged(batch, partitions, unique_rows, stale_records, is_noop, sql)
     finally:
-        for relation in ("staging", "rejected_keys", "partitions"):
+        for relation in ("staging", "changed_rows", "rejected_keys", "partitions"):
             connection.unregister(relation)
 
 
@@ -159,6 +159,9 @@ def _write(connection: Connection, staged: Staged, diff: Diff, load: LoadContext
     if diff.changed or (diff.missing and staged.batch.table.full_snapshot):
         connection.execute(staged.sql["close_versions"])
     failpoint("while loading")
+    changed_rows = connection.execute("SELECT row_number FROM changes").fetchnumpy()["row_number"]
+    is_all = len(changed_rows) == staged.rows.num_rows
+    connection.register("changed_rows", staged.rows if is_all else staged.rows.take(changed_rows))
     if diff.changed:
         connection.execute(staged.sql["insert_new_versions"])
     if diff.new:
@@ -229,13 +232,13 @@ def _deduplicate(
     connection: Connection, table: Table, batch_rows: pa.Table, partitions: list[Partition]
 ) -> tuple[pa.Table, list[Partition]]:
     """Registers the last row of each key as ``staging``; the others are counted as duplicates of their partition."""
-    numbered = batch_rows.append_column("row_number", pa.array(np.arange(batch_rows.num_rows)))
+    numbered = _numbered(batch_rows)
     connection.register("staging", numbered)
     key = column_list(table.key)
     if scalar(connection, f"SELECT count(*) FROM (SELECT DISTINCT {key} FROM staging)") == batch_rows.num_rows:
-        return batch_rows, partitions
+        return numbered, partitions
     last = f"SELECT max(row_number) AS row_number FROM staging GROUP BY {key} ORDER BY 1"
-    unique_rows = numbered.take(connection.execute(last).fetchnumpy()["row_number"])
+    unique_rows = _numbered(batch_rows.take(connection.execute(last).fetchnumpy()["row_number"]))
     connection.register("staging", unique_rows)
     before, after = _rows_by_partition(batch_rows), _rows_by_partition(unique_rows)
     return unique_rows, [
@@ -244,6 +247,10 @@ def _deduplicate(
         else replace(partition, duplicates=before.get(partition.name, 0) - after.get(partition.name, 0))
         for partition in partitions
     ]
+
+
+def _numbered(batch_rows: pa.Table) -> pa.Table:
+    return batch_rows.append_column("row_number", pa.array(np.arange(batch_rows.num_rows)))
 
 
 def _rows_by_partition(batch_rows: pa.Table) -> dict[str, int]:
