@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from topups import rails, telling
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Payment
 from topups.observe import look_at_payments
 from topups.ports import Answered, Declined, Outcome
@@ -13,7 +13,7 @@ from topups.states import UNRESOLVED, State
 DECLINED_FROM = {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED}
 
 
-def write_down(context: Context, sent: Payment, outcome: Outcome) -> Steps[Payment]:
+def write_down(context: Context, sent: Payment, outcome: Outcome) -> Payment:
     """The payment after its request: OPEN, REJECTED or UNKNOWN.
 
     While the answer was on its way another program may have given up on it and written UNKNOWN: the ledger is read anew
@@ -21,33 +21,33 @@ def write_down(context: Context, sent: Payment, outcome: Outcome) -> Steps[Payme
     """
     payment = context.ledger.payment(sent.payment_id) or sent
     if isinstance(outcome, Answered):
-        return (yield from _verify(context, payment, outcome))
+        return _verify(context, payment, outcome)
     to = DECLINED_FROM.get(payment.state) if isinstance(outcome, Declined) else State.UNKNOWN
     if to is None or to == payment.state or payment.state not in UNRESOLVED:
         return payment
     moved = _move(context, payment, to, outcome.detail)
-    yield Step.SETTLED
+    context.checkpoint(Checkpoint.SETTLED)
     return moved
 
 
-def _verify(context: Context, payment: Payment, outcome: Answered) -> Steps[Payment]:
+def _verify(context: Context, payment: Payment, outcome: Answered) -> Payment:
     claim = outcome.claim
     noted = context.ledger.note(payment, "answered", context.now(), {"claim": claim.as_json()})
-    yield Step.ANSWER_WRITTEN
+    context.checkpoint(Checkpoint.ANSWER_WRITTEN)
     payment = noted or payment
     if payment.state not in UNRESOLVED:
         return payment
     problem = rails.claim_problem(claim, payment.order, context.policy.url_hosts)
     if not problem:
-        look = yield from look_at_payments(context)
+        look = look_at_payments(context)
         problem = look.problem
-        opened = yield from settle(context, payment, look.listing)
+        opened = settle(context, payment, look.listing)
         if opened:
             return opened
     payment = context.ledger.payment(payment.payment_id) or payment
     if payment.state == State.SENDING:
         payment = _move(context, payment, State.UNKNOWN, problem or "the answer could not be verified yet")
-        yield Step.SETTLED
+        context.checkpoint(Checkpoint.SETTLED)
     return payment
 
 

@@ -1,24 +1,21 @@
-"""Everything one pass works with, and the names of the points where it may be interrupted."""
+"""The dependencies of one run of the top-ups, and the checkpoints between its effects."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 
 from topups.ledger.store import Ledger
 from topups.policy import Policy
 from topups.ports import Clock, Gateway, Ids, RandomIds, SystemClock, killed
 from topups.snapshot import Burn
 
-Result = TypeVar("Result")
 
-
-class Step(StrEnum):
-    """What was just finished. Between two steps stands one effect: a vendor call or one ledger transaction."""
+class Checkpoint(StrEnum):
+    """What was just finished. Between two checkpoints stands one effect: a vendor call or one ledger transaction."""
 
     BALANCE_READ = "balance_read"
     BALANCE_WRITTEN = "balance_written"
@@ -40,14 +37,16 @@ class Step(StrEnum):
     NOTICE_SETTLED = "notice_settled"
 
 
-Steps = Generator[Step, None, Result]
+def no_checkpoint(_: Checkpoint) -> None:
+    """Does nothing: in production a checkpoint has no effect."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """One account's surroundings. ``environment`` is read anew at each look at the kill switch.
+    """The dependencies of the runs of one account.
 
-    ``burn`` is asked at each decision; None where no forecast is known.
+    ``environment`` is read again at every check of the kill switch. ``burn`` returns the forecast for a decision, None
+    where there is none. ``checkpoint`` is called after every effect: tests interleave two runs there, or end one.
     """
 
     ledger: Ledger
@@ -57,6 +56,7 @@ class Context:
     ids: Ids = field(default_factory=RandomIds)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     burn: Callable[[], Burn | None] = lambda: None
+    checkpoint: Callable[[Checkpoint], None] = no_checkpoint
 
     @property
     def account_id(self) -> str:
@@ -70,13 +70,3 @@ class Context:
     def killed(self) -> bool:
         """The environment's kill switch."""
         return killed(self.environment)
-
-
-def drive(steps: Steps[Result], at: Callable[[Step], None] = lambda _: None) -> Result:
-    """Runs steps to their end and gives their result. ``at`` sees each step as it is finished."""
-    while True:
-        try:
-            at(next(steps))
-        except StopIteration as done:
-            result: Result = done.value
-            return result

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from topups import statuses
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Observation, Payment
 from topups.reconciled import Reconciled, move_to
 from topups.states import State
@@ -23,7 +23,7 @@ class Jump(NamedTuple):
     at: datetime
 
 
-def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
+def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> None:
     """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
     ledger, now = context.ledger, context.now()
     waiting = [payment for payment in known if awaits_credit(payment)]
@@ -39,9 +39,9 @@ def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> S
             continue
         if payment.state == State.EXTERNAL:
             ledger.note(payment, "credit_seen", now, {"credit": seq})
-            yield Step.MOVED
+            context.checkpoint(Checkpoint.MOVED)
         else:
-            yield from move_to(context, payment, State.CREDITED, done, payment.detail, credit=seq)
+            move_to(context, payment, State.CREDITED, done, payment.detail, credit=seq)
         used[seq] = used.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
 
 

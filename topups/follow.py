@@ -7,7 +7,7 @@ from typing import Any
 
 from topups import matching, rails, statuses, telling
 from topups.advance import next_state, oddity
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Payment
 from topups.observe import look_at_transaction
 from topups.policy import DAY
@@ -19,7 +19,7 @@ from topups.states import UNRESOLVED, Oddity, State
 MOST_STEPS = 6
 
 
-def follow(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
+def follow(context: Context, known: list[Payment], done: Reconciled) -> None:
     """Moves each known payment to where the vendor's word leads."""
     rows = {row.vendor_id: row for row in done.listing.rows} if done.listing else {}
     for payment in known:
@@ -27,53 +27,53 @@ def follow(context: Context, known: list[Payment], done: Reconciled) -> Steps[No
             continue
         row = rows.get(payment.vendor_payment_id)
         if row is None and payment.slot and done.listing and payment.state != State.PAID:
-            yield from _follow_transaction(context, payment, done)
+            _follow_transaction(context, payment, done)
         elif row is not None:
-            yield from _follow_row(context, payment, row, done)
+            _follow_row(context, payment, row, done)
 
 
-def _follow_row(context: Context, payment: Payment, row: VendorPayment, done: Reconciled) -> Steps[None]:
+def _follow_row(context: Context, payment: Payment, row: VendorPayment, done: Reconciled) -> None:
     current: Payment | None = payment
     news = _news(payment, row, context.now())
     if any(getattr(payment, name) != value for name, value in news.items()):
         current = context.ledger.note(payment, "seen", context.now(), news)
         done.noted += 1
-        yield Step.MOVED
+        context.checkpoint(Checkpoint.MOVED)
     if current and current.state == State.OPEN and not (current.url or current.address):
-        current = yield from _describe(context, current, row)
+        current = _describe(context, current, row)
     if current and current.state != State.EXTERNAL:
-        yield from _advance(context, current, row.status, done)
+        _advance(context, current, row.status, done)
 
 
-def _describe(context: Context, payment: Payment, row: VendorPayment) -> Steps[Payment | None]:
+def _describe(context: Context, payment: Payment, row: VendorPayment) -> Payment | None:
     """Asks again for the link or address of an open payment that nobody could verify yet."""
     if rails.row_problem(row, payment.order):
         return payment
-    told = yield from look_at_transaction(context, row.vendor_id)
+    told = look_at_transaction(context, row.vendor_id)
     guessed = payment.exception == Oddity.ADOPTED
     shown = verified(context, payment, row, told, guessed=guessed)
     if not shown:
         return payment
     tell = [telling.about(payment.payment_id, "pay_link")]
     described = context.ledger.note(payment, "verified", context.now(), shown, tell)
-    yield Step.MOVED
+    context.checkpoint(Checkpoint.MOVED)
     return described
 
 
-def _follow_transaction(context: Context, payment: Payment, done: Reconciled) -> Steps[None]:
-    told = yield from look_at_transaction(context, payment.vendor_payment_id or "")
+def _follow_transaction(context: Context, payment: Payment, done: Reconciled) -> None:
+    told = look_at_transaction(context, payment.vendor_payment_id or "")
     if told and told.status:
-        yield from _advance(context, payment, told.status, done)
+        _advance(context, payment, told.status, done)
 
 
-def _advance(context: Context, payment: Payment, status: str, done: Reconciled) -> Steps[None]:
+def _advance(context: Context, payment: Payment, status: str, done: Reconciled) -> None:
     current: Payment | None = payment
     for _ in range(MOST_STEPS):
         to = next_state(current, status, context.now(), context.policy) if current else None
         if current is None or to is None:
             return
         changes = {"exception": oddity(current, to, status), "vendor_status": status}
-        current = yield from move_to(context, current, to, done, current.detail, **changes)
+        current = move_to(context, current, to, done, current.detail, **changes)
 
 
 def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]
     }
 
 
-def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Reconciled) -> Steps[None]:
+def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Reconciled) -> None:
     """Every row that nobody here knows becomes an EXTERNAL payment.
 
     Not while a request of ours is unresolved: the row may be its outcome. ``known`` was read after the list, so a
@@ -116,7 +116,7 @@ def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Re
         final = row.status in statuses.FINAL
         now = context.now()
         adopted = ledger.adopt(account, context.ids.new(now), row, kind, now, None if final else baseline)
-        yield Step.ADOPTED
+        context.checkpoint(Checkpoint.ADOPTED)
         if adopted:
             done.adopted.append(adopted.payment_id)
             if suspected or statuses.blocks(row.status, row.ends_at, now):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import segno
 
 from topups import telling
 from topups.amounts import usd
-from topups.context import Step, Steps
+from topups.context import Checkpoint, no_checkpoint
 from topups.ledger import post
 from topups.ledger.rows import OutboxRow, Payment
 from topups.ledger.store import Ledger
@@ -59,21 +59,27 @@ CAP_TITLE = "{percent} % of a top-up limit is used"
 URGENT = frozenset({"needs_human", "mismatch", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"})
 
 
-def deliver(ledger: Ledger, notifier: Notifier, account_id: str, clock: Clock) -> Steps[int]:
+def deliver(
+    ledger: Ledger,
+    notifier: Notifier,
+    account_id: str,
+    clock: Clock,
+    checkpoint: Callable[[Checkpoint], None] = no_checkpoint,
+) -> int:
     """Sends what waits for an account; how many were taken. A notice nobody took waits and is tried again."""
     taken = 0
     for row in post.claim(ledger, account_id, clock.now()):
         payment = ledger.payment(row.payment_id) if row.payment_id else None
         outdated = why_outdated(row, payment, clock.now())
         sent = not outdated and _sent(notifier, compose(row, payment, clock.now()))
-        yield Step.NOTIFIED
+        checkpoint(Checkpoint.NOTIFIED)
         if sent or outdated:
             post.finish(ledger, row.key, clock.now(), outdated or "delivered")
             taken += sent
         else:
             wait = min(FIRST_WAIT * 2 ** min(row.attempts - 1, 10), LONGEST_WAIT)
             post.put_back(ledger, row.key, clock.now(), "nobody took it", clock.now() + wait)
-        yield Step.NOTICE_SETTLED
+        checkpoint(Checkpoint.NOTICE_SETTLED)
     return taken
 
 

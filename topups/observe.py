@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Payment
 from topups.policy import DAY, Policy
 from topups.ports import Balance, PaymentList, Transaction, VendorUnavailable
@@ -17,16 +17,16 @@ from topups.ports import Balance, PaymentList, Transaction, VendorUnavailable
 SHRINK_MEMORY = timedelta(days=1)
 
 
-def look_at_balance(context: Context) -> Steps[tuple[Balance | None, str]]:
+def look_at_balance(context: Context) -> tuple[Balance | None, str]:
     """The balance now and what was wrong, one of them empty."""
     try:
         balance = context.gateway.balance()
     except VendorUnavailable as error:
-        yield Step.BALANCE_READ
+        context.checkpoint(Checkpoint.BALANCE_READ)
         return None, str(error)
-    yield Step.BALANCE_READ
+    context.checkpoint(Checkpoint.BALANCE_READ)
     context.ledger.saw_balance(context.account_id, balance, context.now())
-    yield Step.BALANCE_WRITTEN
+    context.checkpoint(Checkpoint.BALANCE_WRITTEN)
     return balance, ""
 
 
@@ -41,20 +41,20 @@ class Look(NamedTuple):
     known: list[Payment]
 
 
-def look_at_payments(context: Context) -> Steps[Look]:
+def look_at_payments(context: Context) -> Look:
     """The vendor's payments, judged against what the ledger knows must be among them."""
     try:
         told: PaymentList | VendorUnavailable = context.gateway.payments()
     except VendorUnavailable as error:
         told = error
-    yield Step.LIST_READ
+    context.checkpoint(Checkpoint.LIST_READ)
     if isinstance(told, VendorUnavailable):
         return Look(None, str(told), watched(context))
     judge = partial(judged, told, policy=context.policy)
     listing, known = context.ledger.saw_payments(
         context.account_id, _since(context), told.at - SHRINK_MEMORY, judge, context.now()
     )
-    yield Step.LIST_WRITTEN
+    context.checkpoint(Checkpoint.LIST_WRITTEN)
     return Look(listing, listing.problem, known)
 
 
@@ -68,13 +68,13 @@ def _since(context: Context) -> datetime:
     return context.now() - max(policy.list_memory, policy.late_watch + DAY)
 
 
-def look_at_transaction(context: Context, order_id: str) -> Steps[Transaction | None]:
+def look_at_transaction(context: Context, order_id: str) -> Transaction | None:
     """One payment at the vendor; None when there is none or the vendor does not tell."""
     try:
         found = context.gateway.transaction(order_id) if order_id else None
     except VendorUnavailable:
         found = None
-    yield Step.TRANSACTION_READ
+    context.checkpoint(Checkpoint.TRANSACTION_READ)
     return found
 
 

@@ -1,8 +1,8 @@
 """One pass that may ask for one payment. Sensor, command line, schedule and a re-executed run all enter here.
 
 The ledger is the lock. What was asked for is committed before it is asked for, it is asked for once, and what is not
-certain afterwards is UNKNOWN, which is data and no failure. Each ``yield`` is a point where another program may come in
-between or this one may die; between the last look and the request there is none.
+certain afterwards is UNKNOWN, which is data and no failure. At each checkpoint another program may come in between or
+this one may die; between the last look and the request there is none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from topups import rules, telling
 from topups.answering import write_down
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.decide import decide
 from topups.follow import adopt
 from topups.ledger.errors import LedgerUnavailable
@@ -57,37 +57,37 @@ class Pass:
         }
 
 
-def run(context: Context, decision_id: str = "") -> Steps[Pass]:
+def run(context: Context, decision_id: str = "") -> Pass:
     """One pass for one account. Raises nothing the ledger or the vendor can cause.
 
     ``decision_id`` names the decision that asked for this pass: it can lead to one payment only, however often it is
     run. Without one, each pass is a decision of its own.
     """
     try:
-        return (yield from _run(context, decision_id or context.ids.new(context.now())))
+        return _run(context, decision_id or context.ids.new(context.now()))
     except LedgerUnavailable as error:
         return Pass(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
 
 
-def _run(context: Context, decision_id: str) -> Steps[Pass]:
+def _run(context: Context, decision_id: str) -> Pass:
     early = _without_a_look(context)
     if early:
         write_early_no(context, decision_id, early)
-        yield Step.DECIDED
+        context.checkpoint(Checkpoint.DECIDED)
         return Pass(context.account_id, early)
-    done = yield from reconcile(context)
+    done = reconcile(context)
     if done.balance is None or context.now() - done.balance.at > context.policy.list_max_age:
-        done.balance, done.balance_problem = yield from look_at_balance(context)
+        done.balance, done.balance_problem = look_at_balance(context)
     # As old as the reconciling; whatever moved since is seen where the slot is taken, or before the request.
     assert done.snapshot
     snapshot = observed(context, done.snapshot, done)
     verdict = decide(snapshot, context.policy, context.now())
     write_verdict(context, decision_id, verdict)
-    yield Step.DECIDED
+    context.checkpoint(Checkpoint.DECIDED)
     if isinstance(verdict, Refusal):
         payment = leave_a_trace(context, verdict, decision_id)
         return Pass(context.account_id, verdict, verdict.decision, payment, done)
-    result = yield from _carry_out(context, snapshot, verdict, decision_id, done)
+    result = _carry_out(context, snapshot, verdict, decision_id, done)
     if result.refusal:
         write_verdict(context, decision_id, result.refusal)
     return dataclasses.replace(result, decision=verdict, reconciled=done)
@@ -100,32 +100,30 @@ def _without_a_look(context: Context) -> Refusal | None:
     return next((refused(finding) for finding in first if not finding.passed), None)
 
 
-def _carry_out(
-    context: Context, snapshot: Snapshot, decision: Decision, decision_id: str, done: Reconciled
-) -> Steps[Pass]:
+def _carry_out(context: Context, snapshot: Snapshot, decision: Decision, decision_id: str, done: Reconciled) -> Pass:
     if decision.approval:
         waiting = ask_a_person(context, snapshot, decision, decision_id)
-        yield Step.RESERVED
+        context.checkpoint(Checkpoint.RESERVED)
         if isinstance(waiting, Refusal):
             return Pass(context.account_id, waiting)
         refusal = Refusal(decision.approval, f"{waiting.payment_id} waits for a person: {decision.why}", "", decision)
         return Pass(context.account_id, refusal, payment=waiting)
     reserved = reserve(context, snapshot, decision, decision_id)
-    yield Step.RESERVED
+    context.checkpoint(Checkpoint.RESERVED)
     if isinstance(reserved, Refusal):
         return Pass(context.account_id, reserved)
-    listing, problem, known = yield from look_at_payments(context)
+    listing, problem, known = look_at_payments(context)
     if listing:
-        yield from adopt(context, listing, known, done)
+        adopt(context, listing, known, done)
     unclean = _unclean(context, listing, problem)
     if unclean or listing is None:
         released = context.ledger.move(reserved, State.RELEASED, context.now(), {"detail": str(unclean)})
         return Pass(context.account_id, unclean, payment=released or reserved)
-    yield Step.LISTED_IN_SLOT
-    return (yield from _send(context, reserved, listing, snapshot))
+    context.checkpoint(Checkpoint.LISTED_IN_SLOT)
+    return _send(context, reserved, listing, snapshot)
 
 
-def _send(context: Context, payment: Payment, listing: PaymentList, before: Snapshot) -> Steps[Pass]:
+def _send(context: Context, payment: Payment, listing: PaymentList, before: Snapshot) -> Pass:
     now = context.now()
     sending = context.ledger.move(
         payment,
@@ -134,7 +132,7 @@ def _send(context: Context, payment: Payment, listing: PaymentList, before: Snap
         {"sending_at": now, "deadline_at": now + context.policy.send_deadline},
         unless_paused=True,
     )
-    yield Step.SENDING
+    context.checkpoint(Checkpoint.SENDING)
     if sending is None:
         return _give_back(context, payment)
     refusal = last_look(context, sending, listing)
@@ -143,8 +141,8 @@ def _send(context: Context, payment: Payment, listing: PaymentList, before: Snap
         kept = None if lost else context.ledger.move(sending, State.NOT_SENT, context.now(), {"detail": str(refusal)})
         return Pass(context.account_id, refusal, payment=kept or sending)
     outcome = request(context, sending)
-    yield Step.REQUESTED
-    written = yield from write_down(context, sending, outcome)
+    context.checkpoint(Checkpoint.REQUESTED)
+    written = write_down(context, sending, outcome)
     if written.state in COUNTS_AS_CREATED:
         now = context.now()
         context.ledger.announce(context.account_id, telling.caps(written, before, context.policy, now), now)

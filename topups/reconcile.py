@@ -1,14 +1,14 @@
 """Brings the ledger to what the vendor says. Reads only: nothing here asks for money, and it may run at any time.
 
-Between two effects each function yields, so that another program, or a crash, may come in between. A lost
-compare-and-swap means that somebody else did it: go on with the next.
+Between two effects there is a checkpoint, where another program, or a crash, may come in between. A lost
+compare-and-swap means that another program did it: continue with the next.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.credit import prove_credits
 from topups.dues import tell_what_is_due
 from topups.follow import adopt, follow
@@ -20,29 +20,29 @@ from topups.snapshot import ListFact, Snapshot, blocking_rows
 from topups.unknowns import recover, resolve_unknown
 
 
-def run_reconcile(context: Context) -> Steps[Reconciled]:
+def run_reconcile(context: Context) -> Reconciled:
     """One pass for one account. A ledger that cannot be used is told in ``ledger_problem``."""
     try:
-        return (yield from reconcile(context))
+        return reconcile(context)
     except LedgerUnavailable as error:
         return Reconciled(ledger_problem=str(error))
 
 
-def reconcile(context: Context) -> Steps[Reconciled]:
+def reconcile(context: Context) -> Reconciled:
     """One pass for one account. Raises ``LedgerUnavailable``."""
     done = Reconciled()
-    done.balance, done.balance_problem = yield from look_at_balance(context)
-    done.listing, done.list_problem, known = yield from look_at_payments(context)
-    yield from recover(context, known, done)
-    yield from resolve_unknown(context, _present(context, known, done), done)
-    yield from follow(context, _present(context, known, done), done)
+    done.balance, done.balance_problem = look_at_balance(context)
+    done.listing, done.list_problem, known = look_at_payments(context)
+    recover(context, known, done)
+    resolve_unknown(context, _present(context, known, done), done)
+    follow(context, _present(context, known, done), done)
     known = _present(context, known, done)
     if done.listing:
-        yield from adopt(context, done.listing, known, done)
-    yield from prove_credits(context, known, done)
+        adopt(context, done.listing, known, done)
+    prove_credits(context, known, done)
     done.snapshot = observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
     tell_what_is_due(context, done.snapshot, _present(context, known, done))
-    yield Step.RECONCILED
+    context.checkpoint(Checkpoint.RECONCILED)
     return done
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from topups import telling
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Payment
 from topups.ports import Balance, PaymentList
 from topups.snapshot import Snapshot
@@ -42,11 +42,11 @@ class Reconciled:
 
 def move_to(
     context: Context, payment: Payment, to: State, done: Reconciled, detail: str, **changes: Any
-) -> Steps[Payment | None]:
+) -> Payment | None:
     """One step of one payment, with its notices; None when somebody was quicker."""
     tell = telling.on_entering(payment.payment_id, to)
     moved = context.ledger.move(payment, to, context.now(), {**changes, "detail": detail}, tell)
-    yield Step.MOVED
+    context.checkpoint(Checkpoint.MOVED)
     if moved:
         done.moved.append((payment.payment_id, payment.state, to))
     return moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from topups import matching, rails, telling
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Payment
 from topups.observe import look_at_transaction
 from topups.ports import PaymentList, Transaction, VendorPayment
@@ -15,19 +15,19 @@ from topups.states import Oddity, State
 MOST_QUESTIONS = 3
 
 
-def settle(context: Context, payment: Payment, listing: PaymentList | None) -> Steps[Payment | None]:
+def settle(context: Context, payment: Payment, listing: PaymentList | None) -> Payment | None:
     """The payment as OPEN when the vendor's own reads show it for certain, else None."""
     rows = unclaimed(context, listing) if listing else []
     row = matching.exact(payment, rows, context.policy)
     told = None
     if row is not None:
-        told = yield from _detail(context, payment, row)
+        told = _detail(context, payment, row)
     elif payment.claim:
-        row, told = yield from _ask(context, payment, rows)
+        row, told = _ask(context, payment, rows)
     if row is None and told is None:
         return None
     opened = open_payment(context, payment, row, told)
-    yield Step.VERIFIED
+    context.checkpoint(Checkpoint.VERIFIED)
     return opened
 
 
@@ -56,14 +56,14 @@ def open_payment(
 
 def _ask(
     context: Context, payment: Payment, rows: list[VendorPayment]
-) -> Steps[tuple[VendorPayment | None, Transaction | None]]:
+) -> tuple[VendorPayment | None, Transaction | None]:
     """Looks for the answer's own id, then for its link behind the rows of the same amount."""
     claim = payment.claimed
-    told = yield from look_at_transaction(context, claim.order_id or claim.session_id)
+    told = look_at_transaction(context, claim.order_id or claim.session_id)
     if told and _is_it(context, payment, told):
         return next((row for row in rows if row.vendor_id == told.order_id), None), told
     for row in matching.candidates(payment, rows)[:MOST_QUESTIONS] if claim.url else []:
-        told = yield from look_at_transaction(context, row.vendor_id)
+        told = look_at_transaction(context, row.vendor_id)
         if told and told.url == claim.url and _is_it(context, payment, told):
             return row, told
     return None, None
@@ -74,11 +74,11 @@ def _is_it(context: Context, payment: Payment, told: Transaction) -> bool:
     return bool(told.order_id) and told.amount_cents is not None and not problem
 
 
-def _detail(context: Context, payment: Payment, row: VendorPayment) -> Steps[Transaction | None]:
+def _detail(context: Context, payment: Payment, row: VendorPayment) -> Transaction | None:
     """The vendor's word on a row, where the list alone cannot verify what a person will be shown."""
     if payment.claimed.url and not rails.RAILS[payment.rail].wallet:
         return None
-    return (yield from look_at_transaction(context, row.vendor_id))
+    return look_at_transaction(context, row.vendor_id)
 
 
 def _shown(

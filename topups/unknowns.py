@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from topups import matching
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger.rows import Payment
 from topups.observe import look_at_transaction
 from topups.reconciled import Reconciled, move_to
@@ -11,7 +11,7 @@ from topups.settle import open_payment, settle, unclaimed
 from topups.states import State
 
 
-def recover(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
+def recover(context: Context, known: list[Payment], done: Reconciled) -> None:
     """What a dead process left behind. Nothing is ever sent again."""
     policy, now = context.policy, context.now()
     for payment in known:
@@ -19,31 +19,31 @@ def recover(context: Context, known: list[Payment], done: Reconciled) -> Steps[N
         if payment.state == State.SENDING:
             deadline = payment.deadline_at or payment.state_since
             if now > deadline + policy.answer_wait:
-                yield from move_to(context, payment, State.UNKNOWN, done, "no answer was written down")
+                move_to(context, payment, State.UNKNOWN, done, "no answer was written down")
         elif payment.state == State.RESERVED and age > policy.reserve_max_age:
-            yield from move_to(context, payment, State.RELEASED, done, "left behind; nothing was sent")
+            move_to(context, payment, State.RELEASED, done, "left behind; nothing was sent")
         elif payment.state == State.AWAITING_APPROVAL and age > policy.approval_life:
             why = "it was approved, and not needed in time" if payment.approved_at else "nobody approved it in time"
-            yield from move_to(context, payment, State.RELEASED, done, why)
+            move_to(context, payment, State.RELEASED, done, why)
 
 
-def resolve_unknown(context: Context, known: list[Payment], done: Reconciled) -> Steps[None]:
+def resolve_unknown(context: Context, known: list[Payment], done: Reconciled) -> None:
     """Looks for payments whose outcome is unknown, certain matches first."""
     for payment in known:
         if payment.state not in (State.UNKNOWN, State.NEEDS_HUMAN):
             continue
-        opened = yield from settle(context, payment, done.listing)
+        opened = settle(context, payment, done.listing)
         if opened:
             done.moved.append((payment.payment_id, payment.state, opened.state))
         elif payment.state == State.UNKNOWN:
-            yield from _keep_looking(context, payment, done)
+            _keep_looking(context, payment, done)
 
 
-def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> Steps[None]:
+def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> None:
     policy, listing = context.policy, done.listing
     if listing is None:
         if matching.too_old(payment, context.now(), policy):
-            yield from move_to(context, payment, State.NEEDS_HUMAN, done, "the vendor's list could not be read in time")
+            move_to(context, payment, State.NEEDS_HUMAN, done, "the vendor's list could not be read in time")
         return
     rows = unclaimed(context, listing)
     alike = matching.candidates(payment, rows)
@@ -51,14 +51,14 @@ def _keep_looking(context: Context, payment: Payment, done: Reconciled) -> Steps
     missed = matching.absences(payment, listing, len(alike), policy)
     to = matching.fate(payment, listing, len(alike), others, missed, context.now(), policy)
     if to == State.OPEN:
-        told = yield from look_at_transaction(context, alike[0].vendor_id)
+        told = look_at_transaction(context, alike[0].vendor_id)
         opened = open_payment(context, payment, alike[0], told, guessed=True)
         done.moved += [(payment.payment_id, payment.state, opened.state)] if opened else []
     elif to is not None:
         found = f"{len(alike)} of {len(rows)} new payments fit, {missed} lists without it"
-        yield from move_to(context, payment, to, done, found)
+        move_to(context, payment, to, done, found)
     elif missed != payment.absences:
         changes = {"absences": missed, "absent_at": listing.at if missed else None}
         context.ledger.note(payment, "looked_for", context.now(), changes)
         done.noted += 1
-        yield Step.MOVED
+        context.checkpoint(Checkpoint.MOVED)

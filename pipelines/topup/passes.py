@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pipelines.settings import Settings
 from pipelines.topup.wiring import deliver_notices, notifier_of, opened_ledger, topup_context
-from topups.context import Context, Step, drive
+from topups.context import Context
 from topups.ledger import Ledger, LedgerUnavailable
 from topups.plan import judge
 from topups.ports import Notifier
@@ -21,7 +21,6 @@ from topups.reconcile import run_reconcile
 from topups.reconciled import Reconciled
 from topups.snapshot import Burn
 from topups.verdicts import write_verdict
-from warehouse.crashpoints import reach
 
 Warn = Callable[[str], None]
 # Passes that pay keep their decisions in between.
@@ -45,7 +44,7 @@ def pay(settings: Settings, decision_id: str = "", *, warn: Warn) -> tuple[Pass,
     notifier = notifier_of(settings)
     try:
         with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
-            done = drive(run(context, decision_id), at=_reach)
+            done = run(context, decision_id)
             return done, _delivered(context, notifier, warn)
     except LedgerUnavailable as error:
         return Pass(settings.account.user_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error))), 0
@@ -59,7 +58,7 @@ def reconcile(settings: Settings, *, warn: Warn) -> Reconciling:
     """
     notifier = notifier_of(settings)
     with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
-        done = drive(run_reconcile(context), at=_reach)
+        done = run_reconcile(context)
         if not done.ledger_problem:
             _keep_decision(context, done)
         return Reconciling(context.account_id, done, _delivered(context, notifier, warn))
@@ -73,11 +72,6 @@ def burn_kept(ledger: Ledger, account_id: str, since: datetime) -> Burn | None:
     seen = ledger.observations(account_id, "decision", limit=DECISIONS_LOOKED_AT)
     kept = next((each for each in seen if each.facts.get("burn") and each.at >= since), None)
     return Burn(**kept.facts["burn"]) if kept else None
-
-
-def _reach(step: Step) -> None:
-    """Where a test can kill the process."""
-    reach(f"topup {step}")
 
 
 def _keep_decision(context: Context, done: Reconciled) -> None:

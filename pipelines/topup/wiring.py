@@ -19,12 +19,13 @@ from pipelines.settings import PREFIX, Settings, SettingsError
 from pipelines.topup.forecast import Forecaster
 from pipelines.topup.policy import kill_environment, policy_of
 from smsonline.client import Client
-from topups.context import Context, drive
+from topups.context import Checkpoint, Context
 from topups.ledger import Ledger, open_ledger
 from topups.notices import AppriseNotifier, deliver
 from topups.ports import Clock, Notifier, SystemClock
 from topups.snapshot import Burn
 from topups.vendor import Units, VendorGateway
+from warehouse.crashpoints import reach
 
 __all__ = ["deliver_notices", "notifier_of", "opened_ledger", "policy_of", "topup_context", "units_of"]
 
@@ -96,9 +97,16 @@ def topup_context(
     with Client(account, catalogue=endpoints, policy=calls, now=time.now) as client:
         gateway = VendorGateway(client, account.user_id, units, time, endpoints)
         asked = burn or (lambda: forecaster.burn(time.now()))
-        yield Context(ledger, gateway, policy, time, environment=environment, burn=asked)
+        yield Context(ledger, gateway, policy, time, environment=environment, burn=asked, checkpoint=_reach)
 
 
 def deliver_notices(context: Context, notifier: Notifier | None) -> int:
     """Sends what waits in the outbox; how many were taken. Raises ``LedgerUnavailable``."""
-    return drive(deliver(context.ledger, notifier, context.account_id, context.clock)) if notifier else 0
+    if notifier is None:
+        return 0
+    return deliver(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
+
+
+def _reach(checkpoint: Checkpoint) -> None:
+    """Where a test can kill the process."""
+    reach(f"topup {checkpoint}")

@@ -17,7 +17,7 @@ from forked import FORKS
 
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
-from topups.context import Context, Step, drive
+from topups.context import Checkpoint, Context
 from topups.ledger import open_ledger
 from topups.notices import deliver
 from topups.policy import Policy
@@ -96,8 +96,8 @@ class Listener:
 def work(job: Job) -> None:
     """The process."""
 
-    def at(step: Step) -> None:
-        if step == job.die_at:
+    def kill(checkpoint: Checkpoint) -> None:
+        if checkpoint == job.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock = Clock(job.now)
@@ -107,12 +107,12 @@ def work(job: Job) -> None:
         Client(job.account, policy=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)
-        context = Context(ledger, gateway, job.policy, clock, environment={})
+        context = Context(ledger, gateway, job.policy, clock, environment={}, checkpoint=kill)
         for minutes in job.waits:
             clock.at += timedelta(minutes=minutes)
             _let_pass(job.account, minutes)
-            drive(run_reconcile(context) if job.reconcile else run(context), at)
-            drive(deliver(ledger, Listener(), job.account.user_id, clock), at)
+            run_reconcile(context) if job.reconcile else run(context)
+            deliver(ledger, Listener(), job.account.user_id, clock, kill)
 
 
 def _let_pass(account: Account, minutes: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from topups import history, matching, protocol, rules, snapshot
 from topups.answering import write_down
-from topups.context import Context, Step, Steps
+from topups.context import Checkpoint, Context
 from topups.ledger import reading
 from topups.ledger.rows import Payment
 from topups.ledger.writing import Writer
@@ -33,12 +33,12 @@ def retry_the_create_on_timeout(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
-    def send(context: Context, payment: Payment, listing: PaymentList, before: Any) -> Steps[protocol.Pass]:
+    def send(context: Context, payment: Payment, listing: PaymentList, before: Any) -> protocol.Pass:
         outcome = protocol.request(context, payment)
-        yield Step.REQUESTED
+        context.checkpoint(Checkpoint.REQUESTED)
         sent = context.ledger.move(payment, State.SENDING, context.now(), {"sending_at": context.now()})
-        yield Step.SENDING
-        written = yield from write_down(context, sent or payment, outcome)
+        context.checkpoint(Checkpoint.SENDING)
+        written = write_down(context, sent or payment, outcome)
         return protocol.Pass(context.account_id, payment=written)
 
     patch.setattr(protocol, "_send", send)

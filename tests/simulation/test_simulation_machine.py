@@ -20,7 +20,7 @@ from tests.simulation.truth import PAYABLE
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, Vendor
 from tests.simulation.world import World
 from topups import people
-from topups.context import Step
+from topups.context import Checkpoint
 from topups.ports import KILL_VARIABLE
 from topups.protocol import run
 from topups.reconcile import run_reconcile
@@ -56,7 +56,7 @@ class Account(RuleBasedStateMachine):
         self._faults(**broken)
         self._drive(program, run)
 
-    @rule(program=programs, create=creates, step=st.sampled_from(Step))
+    @rule(program=programs, create=creates, step=st.sampled_from(Checkpoint))
     def a_pass_dies(self, program, create, step):
         self._faults(creates=((create, 1),))
         self._drive(program, run, dies_at=step)
@@ -133,8 +133,8 @@ class Account(RuleBasedStateMachine):
     def _drive(self, number, entry, dies_at=""):
         program = self.world.programs[number]
         program.start(entry)
-        while program.steps:
-            if program.go_on() == dies_at:
+        while program.is_running:
+            if program.run_to_next_checkpoint() == dies_at:
                 program.die()
 
 

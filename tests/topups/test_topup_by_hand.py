@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, Inbox
 
-from topups.context import drive
 from topups.history import snapshot_at
 from topups.notices import deliver
 from topups.plan import judge
@@ -78,5 +77,5 @@ def test_nobody_hears_of_a_low_balance_that_a_payment_under_way_cures(world):
     world.clock.advance(minutes=30)
     world.reconcile()
     inbox = Inbox()
-    drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+    deliver(world.ledger, inbox, ACCOUNT, world.clock)
     assert inbox.titles == ["Somebody else asked for 25.00 USD; nothing is created meanwhile"]

@@ -6,9 +6,10 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
+from topup_fakes import at_checkpoint
 
 from topups import people
-from topups.context import Context, Step, drive
+from topups.context import Checkpoint, Context
 from topups.ledger import open_ledger
 from topups.protocol import run
 from topups.reasons import Reason
@@ -45,7 +46,7 @@ def test_a_kill_switch_is_written_down_with_who_threw_it(world):
     people.pause(world.ledger, "Ada", "holidays", world.clock.now())
     world.run()
     people.resume(world.ledger, "Ada", world.clock.now())
-    drive(run(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"})))
+    run(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"}))
     assert kept(world) == [
         (Reason.KILL_SWITCH, "paused by Ada: holidays"),
         (Reason.KILL_SWITCH, "the environment's kill switch is on"),
@@ -63,9 +64,7 @@ def test_the_same_early_no_is_written_once_an_hour_and_each_other_one_at_once(wo
 
 
 def test_a_no_that_comes_after_a_yes_is_written_down_too(world):
-    for step in run(world.context):
-        if step == Step.SENDING:
-            world.clock.advance(minutes=5)
+    run(at_checkpoint(world.context, Checkpoint.SENDING, lambda: world.clock.advance(minutes=5)))
     assert [reason for reason, _ in kept(world)] == [None, Reason.NOT_SENT_STALE]
 
 
@@ -74,5 +73,5 @@ def test_a_ledger_that_cannot_be_written_leaves_the_early_no_as_it_is(world, tmp
         locked: Context = replace(world.with_policy(mode="off"), ledger=ledger)
         other = sqlite3.connect(tmp_path / "ledger.db")
         other.execute("BEGIN IMMEDIATE")
-        assert drive(run(locked)).refusal.reason == Reason.DISABLED
+        assert run(locked).refusal.reason == Reason.DISABLED
         other.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from topup_fakes import at_checkpoint
 
 from topups import people
-from topups.context import Step
+from topups.context import Checkpoint
 from topups.protocol import run
 from topups.reasons import Reason
 from topups.states import Oddity, State
@@ -41,17 +42,13 @@ def test_an_intent_is_sent_at_most_once_whatever_comes_back(world, how):
 
 
 def test_a_payment_that_appears_while_the_slot_is_held_stops_the_request(world):
-    steps = run(world.context)
-    for step in steps:
-        if step == Step.RESERVED:
-            world.vendor.bill(700)
+    run(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: world.vendor.bill(700)))
     assert world.vendor.created == []
     assert State.RELEASED in {payment.state for payment in world.ledger.payments()}
 
 
 def test_a_list_that_breaks_inside_the_slot_releases_it(world):
-    for step in run(world.context):
-        world.vendor.list_down = step == Step.RESERVED
+    run(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: setattr(world.vendor, "list_down", True)))
     assert world.vendor.created == []
     assert world.only.state == State.RELEASED
     assert world.only.slot is None

@@ -9,7 +9,6 @@ import pytest
 from topup_fakes import ACCOUNT, POLICY, START, Inbox
 
 from topups import people
-from topups.context import drive
 from topups.history import snapshot_at
 from topups.notices import AppriseNotifier, deliver
 from topups.plan import judge
@@ -26,7 +25,7 @@ def told(world, **policy) -> list[str]:
     """The bodies of the notices that are due, with their titles."""
     world.reconcile(**policy)
     inbox = Inbox()
-    drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+    deliver(world.ledger, inbox, ACCOUNT, world.clock)
     return [f"{notice.title}\n{notice.body}" for notice in inbox.notices]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from topups.context import Context, drive
+import pytest
+
+from topups.context import Checkpoint, Context
 from topups.ledger import Ledger
 from topups.policy import Policy
 from topups.ports import (
@@ -166,6 +169,30 @@ class FakeVendor:
                 self.set("cancel", number)
 
 
+class Killed(BaseException):
+    """The process was killed at a checkpoint."""
+
+
+def at_checkpoint(context: Context, checkpoint: Checkpoint, action: Callable[[], object]) -> Context:
+    """The context of a run in which ``action`` happens whenever the checkpoint is reached."""
+
+    def hook(reached: Checkpoint) -> None:
+        if reached == checkpoint:
+            action()
+
+    return replace(context, checkpoint=hook)
+
+
+def run_killed_at(context: Context, checkpoint: Checkpoint) -> None:
+    """A run that dies at a checkpoint. Fails when the run does not reach it."""
+
+    def kill() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        run(at_checkpoint(context, checkpoint, kill))
+
+
 @dataclass
 class World:
     """A context with its fakes at hand."""
@@ -176,10 +203,10 @@ class World:
     ledger: Ledger
 
     def run(self, decision_id: str = "", **policy: object) -> Pass:
-        return drive(run(self.with_policy(**policy), decision_id))
+        return run(self.with_policy(**policy), decision_id)
 
     def reconcile(self, **policy: object) -> Reconciled:
-        return drive(run_reconcile(self.with_policy(**policy)))
+        return run_reconcile(self.with_policy(**policy))
 
     def with_policy(self, **policy: object) -> Context:
         return replace(self.context, policy=replace(self.context.policy, **policy))
