@@ -7,11 +7,10 @@ from datetime import datetime
 from topups import telling
 from topups.context import Context
 from topups.credit import awaits_credit
-from topups.decide import decide
 from topups.ledger import post
 from topups.ledger.rows import Announcement, Payment
 from topups.policy import DAY
-from topups.reasons import Reason, Refusal
+from topups.reasons import Decision, Reason, Refusal
 from topups.sizing import trigger_cents
 from topups.snapshot import Snapshot
 from topups.states import State
@@ -34,15 +33,14 @@ UNDER_WAY = frozenset(
 WITHOUT_A_SLOT = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_LATE)
 
 
-def tell_what_is_due(context: Context, snapshot: Snapshot, known: list[Payment]) -> None:
+def tell_what_is_due(context: Context, snapshot: Snapshot, known: list[Payment], decision: Decision | Refusal) -> None:
     """Writes the notices that are due at this instant into the outbox; each is told once."""
     ledger, policy, now = context.ledger, context.policy, context.now()
     due: list[Announcement] = telling.breaker(snapshot, policy)
     for payment in known:
         due += telling.countdown(payment, now, policy) + telling.credit_late(payment, now, policy)
-    verdict = decide(snapshot, policy, now)
-    if isinstance(verdict, Refusal) and snapshot.balance and not _is_quiet(verdict.reason, known, now):
-        due += _low_balance(context, snapshot, verdict)
+    if isinstance(decision, Refusal) and snapshot.balance and not _is_quiet(decision.reason, known, now):
+        due += _low_balance(context, snapshot, decision)
     if due:
         ledger.announce(context.account_id, due, now)
 

@@ -14,14 +14,13 @@ from typing import Any
 from topups import rules, telling
 from topups.answering import write_down
 from topups.context import Checkpoint, Context
-from topups.decide import decide
 from topups.follow import adopt
 from topups.ledger.errors import LedgerUnavailable
 from topups.ledger.rows import Payment
 from topups.observe import look_at_balance, look_at_payments
 from topups.ports import Outcome, PaymentList, Unclear
-from topups.reasons import Decision, Reason, Refusal, refused
-from topups.reconcile import observed, reconcile
+from topups.reasons import Decision, Reason, Refusal, decision_json, refused
+from topups.reconcile import evaluate_account, reconcile
 from topups.reconciled import Reconciled
 from topups.reserving import ask_a_person, leave_a_trace, reserve
 from topups.snapshot import Snapshot, blocking_rows
@@ -47,10 +46,7 @@ class Pass:
         payment = self.payment
         return {
             "account_id": self.account_id,
-            "decision": "create" if self.refusal is None else "refuse",
-            "reason": str(self.refusal.reason) if self.refusal else None,
-            "facts": self.refusal.facts if self.refusal else (self.decision.why if self.decision else ""),
-            "planned": self.decision.as_json() if self.decision else None,
+            **decision_json(self.refusal, self.decision),
             "payment_id": payment.payment_id if payment else None,
             "state": str(payment.state) if payment else None,
             "reconciled": self.reconciled.as_json() if self.reconciled else None,
@@ -75,14 +71,13 @@ def _run(context: Context, decision_id: str) -> Pass:
         write_early_no(context, decision_id, early)
         context.checkpoint(Checkpoint.DECIDED)
         return Pass(context.account_id, early)
-    done = reconcile(context)
+    done = Reconciled()
+    reconcile(context, done)
     if done.balance is None or context.now() - done.balance.at > context.policy.list_max_age:
         done.balance, done.balance_problem = look_at_balance(context)
-    # As old as the reconciling; whatever moved since is seen where the slot is taken, or before the request.
-    assert done.snapshot
-    snapshot = observed(context, done.snapshot, done)
-    verdict = decide(snapshot, context.policy, context.now())
-    write_verdict(context, decision_id, verdict)
+    snapshot = evaluate_account(context, done, decision_id)
+    assert done.evaluation
+    verdict = done.evaluation.decision
     context.checkpoint(Checkpoint.DECIDED)
     if isinstance(verdict, Refusal):
         payment = leave_a_trace(context, verdict, decision_id)
@@ -96,8 +91,8 @@ def _run(context: Context, decision_id: str) -> Pass:
 def _without_a_look(context: Context) -> Refusal | None:
     """What needs no vendor to be known: switched off, without limits, or stopped."""
     stopped = Snapshot(context.account_id, paused=context.ledger.paused(context.account_id), killed=context.killed())
-    first = (rules.switched_on(context.policy), rules.complete(context.policy), rules.not_killed(stopped))
-    return next((refused(finding) for finding in first if not finding.passed), None)
+    results = rules.preflight(stopped, context.policy)
+    return next((refused(result) for result in results if not result.passed), None)
 
 
 def _carry_out(context: Context, snapshot: Snapshot, decision: Decision, decision_id: str, done: Reconciled) -> Pass:

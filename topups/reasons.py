@@ -55,10 +55,9 @@ class Finding:
     figure: str
     limit: str
 
-    @property
-    def text(self) -> str:
-        """Figure and limit in one line."""
-        return f"{self.figure} (limit: {self.limit})" if self.limit else self.figure
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for ``--json``."""
+        return {"reason": str(self.reason), "passed": self.passed, "figure": self.figure, "limit": self.limit}
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,16 @@ class Refusal:
         """Plain values for ``--json`` and run metadata."""
         planned = self.decision.as_json() if self.decision else None
         return {"reason": str(self.reason), "figure": self.figure, "limit": self.limit, "decision": planned}
+
+
+def decision_json(refusal: Refusal | None, payment: Decision | None) -> dict[str, Any]:
+    """The one JSON shape of a decision, of a run and of a preview alike."""
+    return {
+        "decision": "refuse" if refusal else "create",
+        "reason": str(refusal.reason) if refusal else None,
+        "facts": refusal.facts if refusal else payment.why if payment else "",
+        "planned": payment.as_json() if payment else None,
+    }
 
 
 def refused(finding: Finding) -> Refusal:

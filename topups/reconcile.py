@@ -10,27 +10,35 @@ import dataclasses
 
 from topups.context import Checkpoint, Context
 from topups.credit import prove_credits
+from topups.decide import evaluate
 from topups.dues import tell_what_is_due
 from topups.follow import adopt, follow
 from topups.ledger.errors import LedgerUnavailable
 from topups.ledger.rows import Payment
-from topups.observe import look_at_balance, look_at_payments, watched
+from topups.observe import SHRINK_MEMORY, judged, look_at_balance, look_at_payments, watched
+from topups.ports import VendorUnavailable
 from topups.reconciled import Reconciled
 from topups.snapshot import ListFact, Snapshot, blocking_rows
 from topups.unknowns import recover, resolve_unknown
+from topups.verdicts import write_verdict
 
 
 def run_reconcile(context: Context) -> Reconciled:
-    """One pass for one account. A ledger that cannot be used is told in ``ledger_problem``."""
-    try:
-        return reconcile(context)
-    except LedgerUnavailable as error:
-        return Reconciled(ledger_problem=str(error))
+    """One run for one account that requests nothing, with the decision that its facts allow.
 
-
-def reconcile(context: Context) -> Reconciled:
-    """One pass for one account. Raises ``LedgerUnavailable``."""
+    A ledger that cannot be used is reported in ``ledger_problem``.
+    """
     done = Reconciled()
+    try:
+        reconcile(context, done)
+        evaluate_account(context, done)
+    except LedgerUnavailable as error:
+        done.ledger_problem = str(error)
+    return done
+
+
+def reconcile(context: Context, done: Reconciled) -> None:
+    """Brings the ledger to what the vendor says, and reports it in ``done``. Raises ``LedgerUnavailable``."""
     done.balance, done.balance_problem = look_at_balance(context)
     done.listing, done.list_problem, known = look_at_payments(context)
     recover(context, known, done)
@@ -40,10 +48,39 @@ def reconcile(context: Context) -> Reconciled:
     if done.listing:
         adopt(context, done.listing, known, done)
     prove_credits(context, known, done)
-    done.snapshot = observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
-    tell_what_is_due(context, done.snapshot, _present(context, known, done))
+    done.payments = _present(context, known, done)
     context.checkpoint(Checkpoint.RECONCILED)
-    return done
+
+
+def evaluate_account(context: Context, done: Reconciled, decision_id: str = "") -> Snapshot:
+    """Decides once on what ledger and vendor say by now, records the decision, and queues the notices that are due.
+
+    The decision is in ``done.evaluation``, recorded under ``decision_id`` or else under the fingerprint of its facts.
+    Returns the facts. Raises ``LedgerUnavailable``.
+    """
+    now = context.now()
+    snapshot = observed(context, context.ledger.snapshot(context.account_id, now), done)
+    done.evaluation = evaluate(snapshot, context.policy, now)
+    decision = done.evaluation.decision
+    write_verdict(context, decision_id or done.evaluation.facts_fingerprint, decision, snapshot.burn)
+    tell_what_is_due(context, snapshot, done.payments, decision)
+    return snapshot
+
+
+def preview_snapshot(context: Context) -> Snapshot:
+    """What a run would decide on: the ledger with the vendor's present responses. Records and changes nothing."""
+    seen, gateway = Reconciled(), context.gateway
+    try:
+        seen.balance = gateway.balance()
+    except VendorUnavailable as error:
+        seen.balance_problem = str(error)
+    try:
+        listing = gateway.payments()
+        largest = context.ledger.largest_list(context.account_id, listing.at - SHRINK_MEMORY)
+        seen.listing = judged(listing, watched(context), largest, context.policy)
+    except VendorUnavailable as error:
+        seen.list_problem = str(error)
+    return observed(context, context.ledger.snapshot(context.account_id, context.now()), seen)
 
 
 def _present(context: Context, known: list[Payment], done: Reconciled) -> list[Payment]:
@@ -63,5 +100,5 @@ def observed(context: Context, snapshot: Snapshot, done: Reconciled) -> Snapshot
         balance_problem=done.balance_problem,
         listing=fact,
         killed=context.killed(),
-        burn=snapshot.burn or context.burn(),
+        burn=context.burn(),
     )

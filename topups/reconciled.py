@@ -7,9 +7,9 @@ from typing import Any
 
 from topups import telling
 from topups.context import Checkpoint, Context
+from topups.decide import Evaluation
 from topups.ledger.rows import Payment
 from topups.ports import Balance, PaymentList
-from topups.snapshot import Snapshot
 from topups.states import State
 
 
@@ -17,7 +17,8 @@ from topups.states import State
 class Reconciled:
     """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none.
 
-    ``snapshot`` is what is known at its end, from ledger and vendor; None when it did not get that far.
+    ``payments`` are those under watch at its end. ``evaluation`` is the decision that it allows, None when it did not
+    get that far.
     """
 
     balance: Balance | None = None
@@ -28,7 +29,8 @@ class Reconciled:
     adopted: list[str] = field(default_factory=list)
     ledger_problem: str = ""
     noted: int = 0  # facts that changed without a step
-    snapshot: Snapshot | None = None
+    payments: list[Payment] = field(default_factory=list)
+    evaluation: Evaluation | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""

@@ -1,18 +1,20 @@
-"""The rules of a decision, one function each: the figure, its limit, and whether it is kept.
+"""The rules of a decision, one function each, and the order in which they decide.
 
-A rule sees the snapshot, the policy and the instant, nothing else. Those about the amount get it from ``sizing``.
+A rule sees the snapshot, the policy and the time of the decision, nothing else. It returns a measured value, its limit,
+and whether the rule passes. The rules about the amount get it from ``sizing``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from topups import rails
 from topups.amounts import ABSURD_CENTS, usd
 from topups.policy import DAY, Policy
-from topups.reasons import Finding, Reason
-from topups.sizing import trigger_cents
-from topups.snapshot import PaymentFact, Snapshot, in_states
+from topups.reasons import Decision, Finding, Reason
+from topups.sizing import sized_payment, trigger_cents
+from topups.snapshot import PaymentFact, Snapshot
 from topups.states import State
 from topups.statuses import blocks
 
@@ -22,6 +24,49 @@ WINDOWS = (
     (Reason.CAP_MONTH, "cap_month_cents", 30 * DAY),
 )
 AT_THE_VENDOR = (State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.LOCKED, State.LATE_CONFIRMING)
+
+
+def evaluate_rules(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[list[Finding], Decision | None]:
+    """Every rule in the order in which they decide, and the payment that they were evaluated for.
+
+    Ends early, without a payment, where later rules have nothing to measure: no complete policy, or no balance.
+    """
+    results = preflight(snapshot, policy)
+    if not results[1].passed:
+        return results, None
+    results += [clock(snapshot, policy, now), balance_readable(snapshot)]
+    if snapshot.balance is None:
+        return results, None
+    low = balance_low(snapshot, policy)
+    payment = sized_payment(snapshot, policy, low.figure)
+    amount = payment.amount_cents
+    results += [
+        balance_fresh(snapshot, policy, now),
+        low,
+        outcome_known(snapshot),
+        credited(snapshot, policy, now),
+        list_readable(snapshot),
+        list_complete(snapshot),
+        none_open(snapshot, now),
+        none_in_flight(snapshot),
+        breaker_closed(snapshot, policy),
+        backed_off(snapshot, policy, now),
+        cooled_down(snapshot, policy, now),
+        count_left(snapshot, policy, now),
+        coin_allowed(policy),
+        large_enough(amount, policy),
+        small_enough(amount, policy),
+        exposed(amount, snapshot, policy),
+        *caps_left(amount, snapshot, policy, now),
+        person_agreed(snapshot, policy, now),
+        Finding(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", payment.why, ""),
+    ]
+    return results, payment
+
+
+def preflight(snapshot: Snapshot, policy: Policy) -> list[Finding]:
+    """The rules that need no vendor call: the mode, a complete policy, no kill switch."""
+    return [switched_on(policy), complete(policy), not_killed(snapshot)]
 
 
 def switched_on(policy: Policy) -> Finding:
@@ -81,7 +126,7 @@ def balance_low(snapshot: Snapshot, policy: Policy) -> Finding:
 
 def outcome_known(snapshot: Snapshot) -> Finding:
     """A payment may exist that nobody has found yet."""
-    found = in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
+    found = _in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
     return Finding(Reason.OUTCOME_UNKNOWN, not found, _names(found), "none")
 
 
@@ -91,15 +136,15 @@ def credited(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
     Ours holds its slot until it has. A person's, which spending may hide, is waited for only for a while.
     """
     theirs = [p for p in snapshot.payments if p.arriving_since and now - p.arriving_since < policy.credit_wait]
-    found = [*in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *theirs]
+    found = [*_in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *theirs]
     return Finding(Reason.PAID_NOT_CREDITED, not found, _names(found), "none")
 
 
 def none_open(snapshot: Snapshot, now: datetime) -> Finding:
     """Nothing payable or confirming at the vendor, whoever made it."""
-    ours = {payment.payment_id for payment in in_states(snapshot.payments, AT_THE_VENDOR)}
+    ours = {payment.payment_id for payment in _in_states(snapshot.payments, AT_THE_VENDOR)}
     if snapshot.listing is None:
-        ours |= {p.payment_id for p in in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
+        ours |= {p.payment_id for p in _in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
     theirs = snapshot.listing.blocking if snapshot.listing else ()
     passed = not ours and not theirs
     figure = f"payable or confirming: {', '.join([*sorted(ours), *theirs][:3]) or 'none'}"
@@ -223,6 +268,10 @@ def person_agreed(snapshot: Snapshot, policy: Policy, now: datetime) -> Finding:
 def _widened(window: timedelta, policy: Policy) -> timedelta:
     """What the vendor carries out late is created later than it was counted, by as much as the quiescence."""
     return window + policy.unknown_quiescence
+
+
+def _in_states(payments: Iterable[PaymentFact], states: Iterable[State]) -> list[PaymentFact]:
+    return [payment for payment in payments if payment.state in states]
 
 
 def _names(payments: list[PaymentFact]) -> str:

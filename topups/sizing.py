@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from topups.amounts import fingerprinted
+from topups.amounts import fingerprinted, usd
 from topups.policy import Policy
-from topups.reasons import Reason
+from topups.rails import RAILS
+from topups.reasons import Decision, Reason
 from topups.snapshot import Burn, Snapshot
 
 # A burn at which the threshold lasts for longer than this is no leak, whatever the account is used to.
@@ -37,6 +38,23 @@ def sized(snapshot: Snapshot, policy: Policy) -> int:
     if policy.fingerprint:
         return fingerprinted(missing, {other.amount_cents for other in snapshot.payments if other is not waiting})
     return missing
+
+
+def sized_payment(snapshot: Snapshot, policy: Policy, cause: str) -> Decision:
+    """The payment that would be created under the policy; ``cause`` is the text of the rule that calls for it."""
+    assert policy.target_cents is not None
+    amount, waiting = sized(snapshot, policy), snapshot.waiting()
+    approved = waiting.payment_id if waiting and waiting.approved_at else None
+    wallet = RAILS[policy.rail].wallet
+    return Decision(
+        amount_cents=amount,
+        rail=policy.rail,
+        currency=policy.currency if wallet else "",
+        network=policy.network if wallet else "",
+        approval=None if approved else approval_wanted(amount, snapshot, policy),
+        approved_payment_id=approved,
+        why=f"{cause}; up to {usd(policy.target_cents)} it is missing {usd(amount)}",
+    )
 
 
 def approval_wanted(amount: int, snapshot: Snapshot, policy: Policy) -> Reason | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -114,9 +113,3 @@ def arriving(
 def blocking_rows(listing: PaymentList, now: datetime) -> tuple[str, ...]:
     """Ids of the vendor's payments that are payable or confirming, whoever made them."""
     return tuple(row.vendor_id for row in listing.rows if blocks(row.status, row.ends_at, now))
-
-
-def in_states(payments: Iterable[PaymentFact], states: Iterable[State]) -> list[PaymentFact]:
-    """The payments in one of the states."""
-    wanted = frozenset(states)
-    return [payment for payment in payments if payment.state in wanted]

@@ -9,14 +9,15 @@ from topups.context import Context
 from topups.ledger.errors import LedgerUnavailable
 from topups.policy import HOUR
 from topups.reasons import Decision, Refusal
+from topups.snapshot import Burn
 
 # Switched off or paused for weeks, a schedule hears the same "no" every minute.
 SAME_NO_AGAIN = HOUR
 
 
-def write_verdict(context: Context, decision_id: str, verdict: Decision | Refusal, **facts: Any) -> None:
-    """What was decided, and why; with further ``facts`` for who reads it later."""
-    facts = {"decision_id": decision_id, **_plain(verdict), **facts}
+def write_verdict(context: Context, decision_id: str, verdict: Decision | Refusal, burn: Burn | None = None) -> None:
+    """What was decided, and why; with the forecast that it was decided with, which the sensor uses again."""
+    facts = {"decision_id": decision_id, **_plain(verdict), **({"burn": burn._asdict()} if burn else {})}
     context.ledger.saw_decision(context.account_id, facts, context.now())
 
 

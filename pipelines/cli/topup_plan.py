@@ -19,17 +19,13 @@ from pipelines.topup.forecast import Forecaster
 from pipelines.topup.wiring import opened_ledger, policy_of, topup_context
 from topups.advisor import Advice
 from topups.amounts import usd
-from topups.context import Context
+from topups.decide import Evaluation, evaluate
 from topups.forecast.forecasting import Forecast
 from topups.history import snapshot_at
 from topups.ledger import Ledger
-from topups.observe import SHRINK_MEMORY, judged, watched
-from topups.plan import Plan, judge
 from topups.policy import Policy, policy_from
-from topups.ports import VendorUnavailable
-from topups.reasons import Decision, Refusal
-from topups.reconcile import observed
-from topups.reconciled import Reconciled
+from topups.reasons import Refusal
+from topups.reconcile import preview_snapshot
 from topups.snapshot import Snapshot
 
 
@@ -57,30 +53,20 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
         _print(found, policy, outlook)
 
 
-def plan_json(found: Plan, policy: Policy, at: datetime) -> dict[str, Any]:
+def plan_json(found: Evaluation, policy: Policy, at: datetime) -> dict[str, Any]:
     """The plan under the same names as a run's decision: ``planned`` is the payment, where the rules get that far."""
-    verdict, wanted = found.verdict, _wanted(found)
-    refusal = verdict if isinstance(verdict, Refusal) else None
-    return {
-        "account_id": found.account_id,
-        "at": at.isoformat(),
-        "mode": policy.mode,
-        "decision": "refuse" if refusal else "create",
-        "reason": str(refusal.reason) if refusal else None,
-        "facts": refusal.facts if refusal else wanted.why if wanted else "",
-        "planned": wanted.as_json() if wanted else None,
-        "decision_id": found.decision_id,
-        "rules": found.as_json()["rules"],
-    }
+    return {**found.as_json(), "at": at.isoformat(), "mode": policy.mode}
 
 
-def planned(settings: Settings, ledger: Ledger, known: Snapshot, policy: Policy, at: datetime) -> tuple[Plan, Outlook]:
+def planned(
+    settings: Settings, ledger: Ledger, known: Snapshot, policy: Policy, at: datetime
+) -> tuple[Evaluation, Outlook]:
     """The verdict on what is known, with the forecast as of then, and what it rests on."""
     forecaster = Forecaster(settings.warehouse, known.account_id, policy, ledger)
     cents = known.balance.cents if known.balance else None
     forecast = forecaster.forecast(at, cents)
-    found = judge(dataclasses.replace(known, burn=forecast.burn if forecast else None), policy, at)
-    wanted = _wanted(found)
+    found = evaluate(dataclasses.replace(known, burn=forecast.burn if forecast else None), policy, at)
+    wanted = found.payment
     advice = forecaster.advice(forecast, at, cents, wanted.amount_cents if wanted else None)
     return found, Outlook(forecast, forecaster.problem, advice)
 
@@ -91,11 +77,7 @@ def _known(settings: Settings, ledger: Ledger, at: datetime | None) -> tuple[Sna
         return snapshot_at(ledger, settings.account.user_id, at), at
     # The forecast is made for the balance of this look.
     with topup_context(settings, ledger, burn=lambda: None) as context:
-        return looked_at(context), context.now()
-
-
-def _wanted(found: Plan) -> Decision | None:
-    return found.verdict.decision if isinstance(found.verdict, Refusal) else found.verdict
+        return preview_snapshot(context), context.now()
 
 
 def policy_in(file: Path | None, base: Policy) -> Policy:
@@ -109,31 +91,15 @@ def policy_in(file: Path | None, base: Policy) -> Policy:
         raise SettingsError(f"--policy {file}: {reason}") from None
 
 
-def looked_at(context: Context) -> Snapshot:
-    """What a run would decide on: the ledger with fresh answers of the vendor. Writes nothing, moves nothing."""
-    done, gateway = Reconciled(), context.gateway
-    try:
-        done.balance = gateway.balance()
-    except VendorUnavailable as error:
-        done.balance_problem = str(error)
-    try:
-        told = gateway.payments()
-        largest = context.ledger.largest_list(context.account_id, told.at - SHRINK_MEMORY)
-        done.listing = judged(told, watched(context), largest, context.policy)
-    except VendorUnavailable as error:
-        done.list_problem = str(error)
-    return observed(context, context.ledger.snapshot(context.account_id, context.now()), done)
-
-
-def _print(found: Plan, policy: Policy, outlook: Outlook) -> None:
+def _print(found: Evaluation, policy: Policy, outlook: Outlook) -> None:
     rows = [
         [finding.reason, "kept" if finding.passed else "BROKEN", finding.figure, finding.limit]
-        for finding in found.findings
+        for finding in found.results
     ]
     print_table(f"top-up plan (mode {policy.mode})", ["rule", "", "figure", "limit"], rows)
     for line in [*forecast_lines(outlook.forecast, outlook.problem), *advice_lines(outlook.advice)]:
         sys.stdout.write(line + "\n")
-    verdict = found.verdict
+    verdict = found.decision
     if isinstance(verdict, Refusal):
         line = f"no payment would be asked for: {verdict}"
     elif verdict.approval:

@@ -13,14 +13,12 @@ from pipelines.settings import Settings
 from pipelines.topup.wiring import deliver_notices, notifier_of, opened_ledger, topup_context
 from topups.context import Context
 from topups.ledger import Ledger, LedgerUnavailable
-from topups.plan import judge
 from topups.ports import Notifier
 from topups.protocol import Pass, run
 from topups.reasons import Reason, Refusal
 from topups.reconcile import run_reconcile
 from topups.reconciled import Reconciled
 from topups.snapshot import Burn
-from topups.verdicts import write_verdict
 
 Warn = Callable[[str], None]
 # Passes that pay keep their decisions in between.
@@ -59,8 +57,6 @@ def reconcile(settings: Settings, *, warn: Warn) -> Reconciling:
     notifier = notifier_of(settings)
     with opened_ledger(settings) as ledger, topup_context(settings, ledger) as context:
         done = run_reconcile(context)
-        if not done.ledger_problem:
-            _keep_decision(context, done)
         return Reconciling(context.account_id, done, _delivered(context, notifier, warn))
 
 
@@ -72,17 +68,6 @@ def burn_kept(ledger: Ledger, account_id: str, since: datetime) -> Burn | None:
     seen = ledger.observations(account_id, "decision", limit=DECISIONS_LOOKED_AT)
     kept = next((each for each in seen if each.facts.get("burn") and each.at >= since), None)
     return Burn(**kept.facts["burn"]) if kept else None
-
-
-def _keep_decision(context: Context, done: Reconciled) -> None:
-    """Why nothing happens must be seen afterwards, and the sensor decides with the same forecast."""
-    assert done.snapshot
-    burn = done.snapshot.burn
-    try:
-        plan = judge(done.snapshot, context.policy, context.now())
-        write_verdict(context, plan.decision_id, plan.verdict, burn=burn._asdict() if burn else None)
-    except LedgerUnavailable as error:
-        done.ledger_problem = str(error)
 
 
 def _delivered(context: Context, notifier: Notifier | None, warn: Warn) -> int:

@@ -16,8 +16,9 @@ from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
 from pipelines.topup.passes import burn_kept
 from pipelines.topup.policy import kill_environment, policy_of
+from topups.decide import Evaluation, evaluate
 from topups.ledger import LedgerUnavailable, read_ledger
-from topups.plan import Plan, judge, plan
+from topups.plan import plan
 from topups.ports import killed
 from topups.reasons import Reason, Refusal
 from topups.snapshot import Snapshot
@@ -45,12 +46,12 @@ def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRe
         found = planned(load_settings())
     except SettingsError as error:
         return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
-    if isinstance(found.verdict, Refusal):
-        return dg.SkipReason(_said(found.verdict))
+    if isinstance(found.decision, Refusal):
+        return dg.SkipReason(_said(found.decision))
     return dg.RunRequest(
-        run_key=f"{found.account_id}:{found.decision_id}",
-        run_config=asked_for(found.account_id, found.decision_id),
-        tags={**NO_RETRIES, "smsonline/account": found.account_id, "smsonline/decision": found.decision_id},
+        run_key=f"{found.account_id}:{found.facts_fingerprint}",
+        run_config=asked_for(found.account_id, found.facts_fingerprint),
+        tags={**NO_RETRIES, "smsonline/account": found.account_id, "smsonline/decision": found.facts_fingerprint},
     )
 
 
@@ -72,7 +73,7 @@ def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
     return dg.SkipReason(idle) if idle else dg.RunRequest()
 
 
-def planned(settings: Settings) -> Plan:
+def planned(settings: Settings) -> Evaluation:
     """The verdict on what the ledger has written down. Raises ``SettingsError``."""
     account_id, policy, now = settings.account.user_id, policy_of(settings), datetime.now(UTC)
     environment = kill_environment(settings)
@@ -82,9 +83,9 @@ def planned(settings: Settings) -> Plan:
             return plan(ledger, account_id, policy, now, environment=environment, burn=burn)
     except LedgerUnavailable as error:
         # Who is switched off or has no limits needs no ledger to be told so.
-        early = judge(Snapshot(account_id, killed=killed(environment)), policy, now)
-        known = isinstance(early.verdict, Refusal) and early.verdict.reason in SAID_WITHOUT_A_LEDGER
-        return early if known else Plan(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)), (), "")
+        early = evaluate(Snapshot(account_id, killed=killed(environment)), policy, now)
+        known = isinstance(early.decision, Refusal) and early.decision.reason in SAID_WITHOUT_A_LEDGER
+        return early if known else Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
 
 
 def nothing_to_follow(settings: Settings) -> str:

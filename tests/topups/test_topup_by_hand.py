@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, Inbox
 
+from topups.decide import evaluate
 from topups.history import snapshot_at
 from topups.notices import deliver
-from topups.plan import judge
 from topups.reasons import Reason
 
 
@@ -68,7 +68,7 @@ def test_a_past_plan_waits_for_it_as_well(world):
     pay_by_hand(world)
     now = world.clock.now()
     for later, reason in ((timedelta(), Reason.PAID_NOT_CREDITED), (timedelta(minutes=61), Reason.BALANCE_STALE)):
-        verdict = judge(snapshot_at(world.ledger, ACCOUNT, now + later), POLICY, now + later).verdict
+        verdict = evaluate(snapshot_at(world.ledger, ACCOUNT, now + later), POLICY, now + later).decision
         assert verdict.reason == reason
 
 

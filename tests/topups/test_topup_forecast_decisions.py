@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
-from topups.decide import decide, explain
+from topups.decide import decide, evaluate
 from topups.policy import Policy
 from topups.ports import Balance
 from topups.reasons import Decision, Reason, Refusal
@@ -95,7 +95,9 @@ def test_a_forecast_only_ever_asks_earlier_and_with_more_care(snapshot, policy, 
         assert wanted(warned).amount_cents == wanted(plain).amount_cents
         assert wanted(plain).approval is None or wanted(warned).approval is not None
     for before, after in zip(
-        explain(snapshot, policy, START), explain(replace(snapshot, burn=burn), policy, START), strict=True
+        evaluate(snapshot, policy, START).results,
+        evaluate(replace(snapshot, burn=burn), policy, START).results,
+        strict=True,
     ):
         assert before.passed <= after.passed if before.reason == Reason.BALANCE_OK else before.passed == after.passed
 

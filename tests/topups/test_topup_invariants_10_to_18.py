@@ -63,8 +63,8 @@ def test_invariant_12_the_sensors_part_is_pure(world):
 
     before = dump()
     plans = [plan(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
-    assert isinstance(plans[0].verdict, Decision)
-    assert len({found.decision_id for found in plans}) == 1
+    assert isinstance(plans[0].decision, Decision)
+    assert len({found.facts_fingerprint for found in plans}) == 1
     assert dump() == before
     assert world.vendor.created == []
 

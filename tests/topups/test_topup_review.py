@@ -9,9 +9,9 @@ import pytest
 from topup_fakes import ACCOUNT, POLICY, START, Inbox
 
 from topups import people
+from topups.decide import evaluate
 from topups.history import snapshot_at
 from topups.notices import AppriseNotifier, deliver
-from topups.plan import judge
 from topups.policy import Policy, policy_from
 from topups.ports import Balance, Notice
 from topups.reasons import Reason
@@ -207,7 +207,7 @@ def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     now = world.clock.now()
-    verdict = judge(snapshot_at(world.ledger, ACCOUNT, now), POLICY, now).verdict
+    verdict = evaluate(snapshot_at(world.ledger, ACCOUNT, now), POLICY, now).decision
     assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
