@@ -22,12 +22,13 @@ import dagster as dg
 
 from bench.targets import Line
 from pipelines.topup.sensor import low_balance
+from topups.clock import uuid7
+from topups.gateway import Balance
 from topups.ledger import Ledger, open_ledger
-from topups.ledger.reading import planned
-from topups.ledger.rows import Draft
+from topups.ledger.models import Draft
+from topups.ledger.queries import planned
 from topups.ledger.schema import events, observations, payments
-from topups.ports import Balance, uuid7
-from topups.states import State
+from topups.payment_states import State
 
 PAYMENTS = 10_000
 PASSES = 21_600

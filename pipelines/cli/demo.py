@@ -14,11 +14,11 @@ from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.sandbox import Address, Sandbox, serve
-from topups.decide import decide
+from topups.decision.evaluate import decide
+from topups.decision.reasons import Refusal
+from topups.decision.snapshot import Snapshot
+from topups.gateway import Balance
 from topups.policy import Policy
-from topups.ports import Balance
-from topups.reasons import Refusal
-from topups.snapshot import Snapshot
 from warehouse.connection import opened
 
 WAREHOUSE = Path("data/demo.duckdb")

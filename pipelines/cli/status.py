@@ -15,8 +15,8 @@ from pipelines.cli.topup_outlook import runway
 from pipelines.settings import Settings, load_settings
 from pipelines.topup.forecast import Forecaster
 from pipelines.topup.policy import policy_of
-from topups.amounts import usd
 from topups.forecast.forecasting import Forecast
+from topups.money import usd
 from warehouse.overview import overview
 
 if TYPE_CHECKING:

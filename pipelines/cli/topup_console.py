@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.cli.console import FAILED, clear_errors, stop
 from pipelines.settings import SettingsError
 from topups.ledger import Ledger, LedgerUnavailable, Payment
-from topups.people import NotPossible
+from topups.operator_actions import NotPossible
 
 # What nobody has verified is not shown; the rest of these are the ledger's own counters.
 NOT_SHOWN = frozenset({"claim", "slot", "listed_at", "absences", "absent_at", "baseline", "credit", "version"})

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from topups.advisor import ASSUMED, Advice
-from topups.amounts import usd
 from topups.forecast.forecasting import Forecast
 from topups.forecast.lead import LEAST_PAYMENTS, Lead
+from topups.money import usd
 
 
 def forecast_lines(found: Forecast | None, problem: str) -> list[str]:

@@ -9,11 +9,11 @@ from pipelines.cli.console import FAILED, log_beside, print_json, say
 from pipelines.cli.topup_console import clear_topup_errors
 from pipelines.settings import load_settings
 from pipelines.topup.passes import pay, reconcile
-from topups.amounts import usd
+from topups.decision.reasons import Reason
 from topups.ledger import Payment
-from topups.protocol import Pass
-from topups.reasons import Reason
-from topups.reconciled import Reconciled
+from topups.money import usd
+from topups.workflow.reconcile_report import Reconciled
+from topups.workflow.topup_run import Pass
 
 
 def run_topup(*, as_json: bool) -> None:

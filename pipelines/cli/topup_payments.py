@@ -9,8 +9,8 @@ from pipelines.cli.console import print_json, print_table
 from pipelines.cli.topup_console import clear_topup_errors, payment_json, payment_of
 from pipelines.settings import load_settings
 from pipelines.topup.wiring import opened_ledger
-from topups.amounts import usd
 from topups.ledger import Event, Payment
+from topups.money import usd
 
 COLUMNS = ("created (UTC)", "payment", "account", "state", "exception", "amount", "rail", "vendor's id")
 

@@ -10,10 +10,10 @@ from pipelines.cli.console import print_json
 from pipelines.cli.topup_console import clear_topup_errors, payment_json, payment_of
 from pipelines.settings import load_settings
 from pipelines.topup.wiring import opened_ledger, policy_of
-from topups import people
-from topups.amounts import usd
+from topups import operator_actions
 from topups.ledger import Payment
 from topups.ledger.schema import EVERY_ACCOUNT
+from topups.money import usd
 
 LONGEST_NAME = 60
 
@@ -25,28 +25,28 @@ def run_approve(payment_id: str, by: str, *, as_json: bool) -> None:
         policy = policy_of(settings)
         with opened_ledger(settings) as ledger:
             known = payment_of(ledger, payment_id)
-            payment = people.approve(ledger, known.payment_id, _name(by), _now(), policy)
+            payment = operator_actions.approve(ledger, known.payment_id, _name(by), _now(), policy)
     _print(payment, "is approved: the next run asks for it", as_json)
 
 
 def run_refuse(payment_id: str, by: str, *, as_json: bool) -> None:
     """Says no to a waiting payment; exit codes as ``approve``."""
     with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = people.refuse(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
+        payment = operator_actions.refuse(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
     _print(payment, "is refused: it will not be asked for", as_json)
 
 
 def run_finish(payment_id: str, by: str, *, as_json: bool) -> None:
     """Declares a stuck payment finished; exit codes as ``approve``."""
     with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = people.finish(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
+        payment = operator_actions.finish(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
     _print(payment, f"is declared finished ({payment.state}): it blocks no other payment", as_json)
 
 
 def run_pause(why: str, by: str, *, as_json: bool) -> None:
     """The ledger's kill switch, for all its accounts."""
     with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        paused = people.pause(ledger, _name(by), why, _now()).paused
+        paused = operator_actions.pause(ledger, _name(by), why, _now()).paused
     if as_json:
         print_json({"paused": True, "why": paused})
     else:
@@ -60,7 +60,7 @@ def run_resume(by: str, *, as_json: bool) -> None:
         accounts = [EVERY_ACCOUNT, *filter(None, [settings.user_id.strip()])]
         with opened_ledger(settings) as ledger:
             for account in accounts:
-                people.resume(ledger, _name(by), _now(), account)
+                operator_actions.resume(ledger, _name(by), _now(), account)
     if as_json:
         print_json({"paused": False, "why": ""})
     else:

@@ -18,15 +18,15 @@ from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.topup.forecast import Forecaster
 from pipelines.topup.wiring import opened_ledger, policy_of, topup_context
 from topups.advisor import Advice
-from topups.amounts import usd
-from topups.decide import Evaluation, evaluate
+from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.reasons import Refusal
+from topups.decision.replay import snapshot_at
+from topups.decision.snapshot import Snapshot
 from topups.forecast.forecasting import Forecast
-from topups.history import snapshot_at
 from topups.ledger import Ledger
+from topups.money import usd
 from topups.policy import Policy, policy_from
-from topups.reasons import Refusal
-from topups.reconcile import preview_snapshot
-from topups.snapshot import Snapshot
+from topups.workflow.reconcile import preview_snapshot
 
 
 class Outlook(NamedTuple):

@@ -14,8 +14,8 @@ import dagster as dg
 
 from pipelines.topup.mirror import Mirrored
 from pipelines.topup.resource import TopUps
-from topups.amounts import usd
-from topups.reconciled import Reconciled
+from topups.money import usd
+from topups.workflow.reconcile_report import Reconciled
 from warehouse.mirror import TABLES
 from warehouse.tables import Column
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from topups.decision.snapshot import Snapshot
 from topups.ledger import Ledger, Observation, Payment
 from topups.policy import DAY, Policy
-from topups.snapshot import Snapshot
 
 # A pass every two minutes, and as many by hand or by the sensor.
 SEEN_IN_A_DAY = 1440

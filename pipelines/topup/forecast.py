@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.topup.past import Past, past_of
 from topups.advisor import Advice, advise
+from topups.decision.snapshot import Burn
 from topups.forecast.burn import spending
 from topups.forecast.facts import History, Sighting, TopUp
 from topups.forecast.forecasting import LEAST_HOURS, Forecast, forecast
 from topups.forecast.lead import MEMORY, lead_time
+from topups.payment_states import State
 from topups.policy import Policy
-from topups.snapshot import Burn
-from topups.states import State
 
 if TYPE_CHECKING:
     from topups.ledger import Ledger, Payment

@@ -16,11 +16,11 @@ from pipelines.hooks import NO_RETRIES, tell_and_stop
 from pipelines.topup.assets import ASSETS
 from pipelines.topup.checks import CHECKED_EACH_PASS
 from pipelines.topup.resource import TopUps
-from topups.amounts import usd
 from topups.ledger import Payment
-from topups.notices import qr_png
-from topups.protocol import Pass
-from topups.telling import PAYABLE
+from topups.money import usd
+from topups.notifications.messages import qr_png
+from topups.notifications.rules import PAYABLE
+from topups.workflow.topup_run import Pass
 
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
 # Longer than a pass whose every question to the vendor is repeated until its deadline.

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from pipelines.settings import Settings
 from pipelines.topup.wiring import deliver_notices, notifier_of, opened_ledger, topup_context
-from topups.context import Context
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import Burn
 from topups.ledger import Ledger, LedgerUnavailable
-from topups.ports import Notifier
-from topups.protocol import Pass, run
-from topups.reasons import Reason, Refusal
-from topups.reconcile import run_reconcile
-from topups.reconciled import Reconciled
-from topups.snapshot import Burn
+from topups.notifications.delivery import Notifier
+from topups.workflow.context import Context
+from topups.workflow.reconcile import run_reconcile
+from topups.workflow.reconcile_report import Reconciled
+from topups.workflow.topup_run import Pass, run
 
 Warn = Callable[[str], None]
 # Passes that pay keep their decisions in between.

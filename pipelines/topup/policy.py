@@ -7,8 +7,8 @@ from collections import ChainMap
 from collections.abc import Mapping
 
 from pipelines.settings import PREFIX, Settings, SettingsError
+from topups.kill_switch import KILL_VARIABLE
 from topups.policy import Policy, policy_from
-from topups.ports import KILL_VARIABLE
 
 OWN_SETTINGS = (
     *("mode", "threshold_cents", "target_cents", "amount_min_cents", "amount_max_cents"),

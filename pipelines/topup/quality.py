@@ -7,13 +7,12 @@ from datetime import timedelta
 
 from assets.quality import Finding
 from pipelines.topup.facts import TopupFacts
-from topups.advance import ends_at
-from topups.amounts import usd
-from topups.credit import jumps, taken
+from topups.decision.rules import WINDOWS
 from topups.ledger import Payment
-from topups.rules import WINDOWS
-from topups.states import State
-from topups.telling import LEVELS
+from topups.money import usd
+from topups.notifications.rules import LEVELS
+from topups.payment_states import State, ends_at
+from topups.workflow.credit_proof import jumps, taken
 
 # A smaller rise of the balance is the refund of an order.
 SMALLEST_CREDIT_CENTS = 100

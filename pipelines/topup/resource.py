@@ -13,10 +13,10 @@ from pipelines.topup.facts import TopupFacts, facts_of
 from pipelines.topup.mirror import Mirrored, mirrored
 from pipelines.topup.passes import Reconciling, pay, reconcile
 from pipelines.topup.policy import policy_of
+from topups.decision.reasons import Reason
 from topups.ledger import Ledger, LedgerUnavailable, NoLedgerYet, read_ledger
 from topups.ledger.audit import audit
-from topups.protocol import Pass
-from topups.reasons import Reason
+from topups.workflow.topup_run import Pass
 
 Warn = Callable[[str], None]
 

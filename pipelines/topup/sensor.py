@@ -16,12 +16,12 @@ from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
 from pipelines.topup.passes import burn_kept
 from pipelines.topup.policy import kill_environment, policy_of
-from topups.decide import Evaluation, evaluate
+from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.preview import plan
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import Snapshot
+from topups.kill_switch import killed
 from topups.ledger import LedgerUnavailable, read_ledger
-from topups.plan import plan
-from topups.ports import killed
-from topups.reasons import Reason, Refusal
-from topups.snapshot import Snapshot
 
 RECONCILE = "topup_reconcile"
 SECONDS_BETWEEN_LOOKS = 60

@@ -19,12 +19,12 @@ from pipelines.settings import PREFIX, Settings, SettingsError
 from pipelines.topup.forecast import Forecaster
 from pipelines.topup.policy import kill_environment, policy_of
 from smsonline.client import Client
-from topups.context import Checkpoint, Context
+from topups.clock import Clock, SystemClock
+from topups.decision.snapshot import Burn
 from topups.ledger import Ledger, open_ledger
-from topups.notices import AppriseNotifier, deliver
-from topups.ports import Clock, Notifier, SystemClock
-from topups.snapshot import Burn
-from topups.vendor import Units, VendorGateway
+from topups.notifications.delivery import AppriseNotifier, Notifier, deliver
+from topups.vendor_gateway import Units, VendorGateway
+from topups.workflow.context import Checkpoint, Context
 from warehouse.crashpoints import reach
 
 __all__ = ["deliver_notices", "notifier_of", "opened_ledger", "policy_of", "topup_context", "units_of"]

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from topups.decision.reasons import Reason
+from topups.payment_methods import RAILS
 from topups.policy import MODES
-from topups.rails import RAILS
-from topups.reasons import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topups.md").read_text("utf-8")
 

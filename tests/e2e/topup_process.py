@@ -17,14 +17,14 @@ from forked import FORKS
 
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
-from topups.context import Checkpoint, Context
 from topups.ledger import open_ledger
-from topups.notices import deliver
+from topups.notifications.delivery import deliver
+from topups.notifications.messages import Notice
 from topups.policy import Policy
-from topups.ports import Notice
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.vendor import VendorGateway
+from topups.vendor_gateway import VendorGateway
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.reconcile import run_reconcile
+from topups.workflow.topup_run import run
 
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 POLICY = Policy(

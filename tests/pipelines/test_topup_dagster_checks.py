@@ -14,12 +14,12 @@ from pipelines.topup.checks import check_events, check_payments
 from pipelines.topup.facts import TopupFacts
 from pipelines.topup.quality import CHECKS
 from pipelines.topup.resource import TopUps
+from topups.decision.snapshot import PaymentFact, Snapshot
 from topups.ledger import Observation, Payment
-from topups.ledger.reading import planned
-from topups.ledger.rows import Draft
+from topups.ledger.models import Draft
+from topups.ledger.queries import planned
+from topups.payment_states import Oddity, State
 from topups.policy import Policy
-from topups.snapshot import PaymentFact, Snapshot
-from topups.states import Oddity, State
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 POLICY = Policy(mode="auto", cap_day_cents=10_000, cap_week_cents=20_000, cap_month_cents=None)

@@ -17,9 +17,9 @@ from pipelines.settings import load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.topup.sensor import low_balance, topup_reconcile
 from pipelines.topup.wiring import opened_ledger
-from topups import people
-from topups.ports import Balance
-from topups.snapshot import Burn
+from topups import operator_actions
+from topups.decision.snapshot import Burn
+from topups.gateway import Balance
 
 pytest_plugins = ("topup_shop",)
 
@@ -106,7 +106,7 @@ def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, schedule
 def test_what_a_killed_program_left_in_the_log_is_seen_and_left_there(seen, preview, home):
     """Its log is not yet in the ledger's file, and nobody keeps the log's index."""
     with opened_ledger(load_settings()) as ledger:
-        people.pause(ledger, "Ada", "holidays", datetime.now(UTC))
+        operator_actions.pause(ledger, "Ada", "holidays", datetime.now(UTC))
         for name in (LEDGER, Path(f"{LEDGER}-wal")):
             shutil.copyfile(name, home / name.name)
     shutil.rmtree("data")
@@ -182,7 +182,7 @@ def test_a_person_is_asked_once_and_their_word_asks_for_the_payment(seen, previe
     with opened_ledger(load_settings()) as ledger:
         from pipelines.topup.wiring import policy_of
 
-        people.approve(ledger, waiting, "Ada", datetime.now(UTC), policy_of(load_settings()))
+        operator_actions.approve(ledger, waiting, "Ada", datetime.now(UTC), policy_of(load_settings()))
     assert preview().run_key
     assert seen.creates() == 0
 

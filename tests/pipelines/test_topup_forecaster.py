@@ -10,9 +10,9 @@ from topup_afternoon import LEDGER, MINUTE, NOW, STEP
 
 from pipelines.topup.forecast import Forecaster
 from pipelines.topup.past import Past, past_of
+from topups.gateway import Balance
 from topups.ledger import open_ledger
 from topups.policy import Policy
-from topups.ports import Balance
 
 pytest_plugins = ("topup_synced",)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from smsonline.sandbox import Sandbox
 from topups.ledger import open_ledger
-from topups.ledger.rows import Draft
-from topups.states import State
+from topups.ledger.models import Draft
+from topups.payment_states import State
 
 # The sandbox's story depends on the day: always the same one.
 NOW = datetime(2026, 3, 4, 18, tzinfo=UTC)

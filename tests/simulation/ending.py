@@ -8,7 +8,7 @@ from datetime import datetime
 from tests.simulation.truth import Truth, Violation
 from topups.ledger import Ledger, Payment
 from topups.ledger.audit import audit
-from topups.states import Oddity, State
+from topups.payment_states import Oddity, State
 
 PAID_EVENTS = "SELECT payment_id, to_state, at FROM events WHERE to_state IN ('PAID', 'PAID_LATE', 'CREDITED')"
 NOTHING_THERE = frozenset({State.NOT_CREATED, State.REJECTED, State.NOT_SENT, State.RELEASED})

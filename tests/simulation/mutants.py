@@ -9,39 +9,40 @@ from typing import Any
 
 import pytest
 
-from topups import history, matching, protocol, rules, snapshot
-from topups.answering import write_down
-from topups.context import Checkpoint, Context
-from topups.ledger import reading
-from topups.ledger.rows import Payment
-from topups.ledger.writing import Writer
-from topups.ports import Outcome, PaymentList, Unclear
-from topups.snapshot import PaymentFact
-from topups.states import State
+from topups.decision import replay, rules, snapshot
+from topups.decision.snapshot import PaymentFact
+from topups.gateway import Outcome, PaymentList, Unclear
+from topups.ledger import queries
+from topups.ledger.models import Payment
+from topups.ledger.unit_of_work import Writer
+from topups.payment_states import State
+from topups.workflow import matching, topup_run
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.outcome import write_down
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def retry_the_create_on_timeout(patch: pytest.MonkeyPatch) -> None:
-    real = protocol.request
+    real = topup_run.request
 
     def twice(context: Context, payment: Payment) -> Outcome:
         outcome = real(context, payment)
         return real(context, payment) if isinstance(outcome, Unclear) else outcome
 
-    patch.setattr(protocol, "request", twice)
+    patch.setattr(topup_run, "request", twice)
 
 
 def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
-    def send(context: Context, payment: Payment, listing: PaymentList, before: Any) -> protocol.Pass:
-        outcome = protocol.request(context, payment)
+    def send(context: Context, payment: Payment, listing: PaymentList, before: Any) -> topup_run.Pass:
+        outcome = topup_run.request(context, payment)
         context.checkpoint(Checkpoint.REQUESTED)
         sent = context.ledger.move(payment, State.SENDING, context.now(), {"sending_at": context.now()})
         context.checkpoint(Checkpoint.SENDING)
         written = write_down(context, sent or payment, outcome)
-        return protocol.Pass(context.account_id, payment=written)
+        return topup_run.Pass(context.account_id, payment=written)
 
-    patch.setattr(protocol, "_send", send)
+    patch.setattr(topup_run, "_send", send)
 
 
 def no_slot(patch: pytest.MonkeyPatch) -> None:
@@ -93,7 +94,7 @@ def windows_end_by_our_clock_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_persons_money_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
-    for module in (reading, history):
+    for module in (queries, replay):
         patch.setattr(module, "arriving", lambda *_: None)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from topups.context import Checkpoint, Context
+from topups.clock import uuid7
 from topups.ledger import Ledger, open_ledger
-from topups.ports import uuid7
+from topups.workflow.context import Checkpoint, Context
 
 
 class CountedIds:

@@ -19,12 +19,12 @@ from tests.simulation.stage import Stage, stage
 from tests.simulation.truth import PAYABLE
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, Vendor
 from tests.simulation.world import World
-from topups import people
-from topups.context import Checkpoint
-from topups.ports import KILL_VARIABLE
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.states import State
+from topups import operator_actions
+from topups.kill_switch import KILL_VARIABLE
+from topups.payment_states import State
+from topups.workflow.context import Checkpoint
+from topups.workflow.reconcile import run_reconcile
+from topups.workflow.topup_run import run
 
 CREATES = (
     *("ok", "wrong_amount", "garbage", "foreign_link", "broken_before", "lost_and_changed", "timeout_after"),
@@ -96,18 +96,20 @@ class Account(RuleBasedStateMachine):
     def a_person_pauses_or_lets_go_on(self, where):
         self.world.environment.clear()
         if where == "ledger":
-            people.pause(self.world.ledger, "me", "", self.world.clock.at)
+            operator_actions.pause(self.world.ledger, "me", "", self.world.clock.at)
         else:
-            people.resume(self.world.ledger, "me", self.world.clock.at)
+            operator_actions.resume(self.world.ledger, "me", self.world.clock.at)
             self.world.environment |= {KILL_VARIABLE: "1"} if where == "environment" else {}
 
     @rule(agrees=st.booleans())
     def a_person_answers(self, agrees):
         for payment in self.world.ledger.payments(ACCOUNT, [State.AWAITING_APPROVAL]):
             if agrees and self.world.clock.at - payment.state_since <= self.world.policy.approval_life:
-                people.approve(self.world.ledger, payment.payment_id, "me", self.world.clock.at, self.world.policy)
+                operator_actions.approve(
+                    self.world.ledger, payment.payment_id, "me", self.world.clock.at, self.world.policy
+                )
             elif not agrees:
-                people.refuse(self.world.ledger, payment.payment_id, "me", self.world.clock.at)
+                operator_actions.refuse(self.world.ledger, payment.payment_id, "me", self.world.clock.at)
 
     @invariant()
     def no_promise_about_requests_is_broken(self):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from topups.gateway import Order
 from topups.policy import DAY, Policy
-from topups.ports import Order
-from topups.statuses import CONFIRMING, LOCKED, PAID, PART_PAID_WAITING, WAITING
+from topups.vendor_statuses import CONFIRMING, LOCKED, PAID, PART_PAID_WAITING, WAITING
 
 # A look at the list and the request after it may be so far apart: what appears in between cannot be known.
 TOLERANCE = timedelta(seconds=30)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.simulation.payers import Payers
 from tests.simulation.truth import Row, Truth
-from topups.ports import (
+from topups.gateway import (
     Answered,
     Balance,
     Claim,
@@ -61,7 +61,7 @@ NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0)
 
 
 class Vendor:
-    """``topups.ports.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
+    """``topups.gateway.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
 
     account_id = ACCOUNT
 

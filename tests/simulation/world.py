@@ -12,13 +12,13 @@ from tests.simulation.kinds import BASE, Kind, kind_of
 from tests.simulation.stage import CountedIds, Program, Stage
 from tests.simulation.truth import Truth, Violation
 from tests.simulation.vendor import NO_FAULTS, START, Clock, Vendor
-from topups import people
-from topups.context import Context
+from topups import operator_actions
+from topups.decision.snapshot import Burn
+from topups.kill_switch import KILL_VARIABLE
 from topups.policy import Policy
-from topups.ports import KILL_VARIABLE
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.snapshot import Burn
+from topups.workflow.context import Context
+from topups.workflow.reconcile import run_reconcile
+from topups.workflow.topup_run import run
 
 
 class World:
@@ -127,13 +127,13 @@ class World:
         if self._stopped():
             self.note("a person resumes")
             self.environment.clear()
-            people.resume(self.ledger, "sim", now)
+            operator_actions.resume(self.ledger, "sim", now)
         elif self.random.random() < 0.5:
             self.note("the environment's kill switch goes on")
             self.environment[KILL_VARIABLE] = "1"
         else:
             self.note("a person pauses")
-            people.pause(self.ledger, "sim", "", now)
+            operator_actions.pause(self.ledger, "sim", "", now)
 
     def _agree(self) -> None:
         if self.policy.mode != "approve":
@@ -142,7 +142,7 @@ class World:
         for (payment_id,) in waiting:
             self.note(f"a person approves {payment_id[-4:]}")
             with_time = replace(self.policy, approval_life=timedelta(days=99))
-            people.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
+            operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
 
     def rest(self) -> None:
         """Nothing breaks any more and time passes, until nothing is left to be settled."""

@@ -18,9 +18,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from topup_fakes import POLICY, CountingIds, FakeClock, FakeVendor, World
 
-from topups.context import Context
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
+from topups.workflow.context import Context
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 from topup_fakes import POLICY, START, CountingIds, FakeVendor, at_checkpoint
 
-from topups.context import Checkpoint, Context
+from topups.decision.reasons import Reason
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
-from topups.protocol import run
-from topups.reasons import Reason
-from topups.states import State
+from topups.payment_states import State
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.topup_run import run
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, Inbox
 
-from topups.decide import evaluate
-from topups.history import snapshot_at
-from topups.notices import deliver
-from topups.reasons import Reason
+from topups.decision.evaluate import evaluate
+from topups.decision.reasons import Reason
+from topups.decision.replay import snapshot_at
+from topups.notifications.delivery import deliver
 
 
 def pay_by_hand(world, cents=2500):

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from topup_fakes import at_checkpoint
 
-from topups import people
-from topups.context import Checkpoint, Context
+from topups import operator_actions
+from topups.decision.reasons import Reason
 from topups.ledger import open_ledger
-from topups.protocol import run
-from topups.reasons import Reason
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.topup_run import run
 
 LIMITS = "SMSONLINE_TOPUP_CAP_WEEK_CENTS must be set: nothing is paid without these limits"
 
@@ -43,9 +43,9 @@ def test_a_no_before_anybody_was_asked_is_written_down(world, policy, expected):
 
 
 def test_a_kill_switch_is_written_down_with_who_threw_it(world):
-    people.pause(world.ledger, "Ada", "holidays", world.clock.now())
+    operator_actions.pause(world.ledger, "Ada", "holidays", world.clock.now())
     world.run()
-    people.resume(world.ledger, "Ada", world.clock.now())
+    operator_actions.resume(world.ledger, "Ada", world.clock.now())
     run(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"}))
     assert kept(world) == [
         (Reason.KILL_SWITCH, "paused by Ada: holidays"),

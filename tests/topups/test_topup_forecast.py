@@ -16,9 +16,9 @@ from topups.forecast.burn import Spending
 from topups.forecast.forecasting import LEAST_HOURS, forecast, usual
 from topups.forecast.lead import LEAST_PAYMENTS, Lead, lead_time
 from topups.forecast.paths import futures
-from topups.ledger.reading import planned
-from topups.ledger.rows import Draft
-from topups.states import State
+from topups.ledger.models import Draft
+from topups.ledger.queries import planned
+from topups.payment_states import State
 
 LEAD = Lead(timedelta(hours=1), timedelta(hours=2))
 HOURS = st.lists(st.none() | st.floats(0, 500), min_size=1, max_size=200)

@@ -13,11 +13,11 @@ import pytest
 from topup_accounts import hourly_burn, hours_to_empty
 from topup_fakes import POLICY
 
+from topups.decision.sizing import is_anomalous
+from topups.decision.snapshot import Burn
 from topups.forecast.burn import Spending
 from topups.forecast.forecasting import RECENT_HOURS, forecast, usual
 from topups.forecast.lead import Lead
-from topups.sizing import is_anomalous
-from topups.snapshot import Burn
 
 ACCOUNTS = 72
 KNOWN_DAYS = (2, 4, 7, 14, 28)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
-from topups.decide import decide, evaluate
+from topups.decision.evaluate import decide, evaluate
+from topups.decision.reasons import Decision, Reason, Refusal
+from topups.decision.sizing import highest_trigger_cents, is_anomalous, sized, trigger_cents
+from topups.decision.snapshot import Burn, PaymentFact, Snapshot
+from topups.gateway import Balance
+from topups.payment_states import Oddity, State
 from topups.policy import Policy
-from topups.ports import Balance
-from topups.reasons import Decision, Reason, Refusal
-from topups.sizing import highest_trigger_cents, is_anomalous, sized, trigger_cents
-from topups.snapshot import Burn, PaymentFact, Snapshot
-from topups.states import Oddity, State
 
 CENTS = st.integers(0, 10_000_000)
 RATES = st.floats(0, 1e9)

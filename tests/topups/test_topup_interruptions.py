@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from topup_fakes import at_checkpoint, run_killed_at
 
-from topups import people
-from topups.context import Checkpoint
-from topups.protocol import run
-from topups.states import Oddity, State
+from topups import operator_actions
+from topups.payment_states import Oddity, State
+from topups.workflow.context import Checkpoint
+from topups.workflow.topup_run import run
 
 ALL_STEPS = [
     *(Checkpoint.BALANCE_READ, Checkpoint.BALANCE_WRITTEN, Checkpoint.LIST_READ, Checkpoint.LIST_WRITTEN),
@@ -44,14 +44,14 @@ def test_a_kill_switch_thrown_at_any_step_before_the_request_stops_it(world, ste
 
     def throw():
         if switch == "ledger":
-            people.pause(world.ledger, "me", "", world.clock.now())
+            operator_actions.pause(world.ledger, "me", "", world.clock.now())
         else:
             environment["SMSONLINE_TOPUP_KILL"] = "1"
 
     run(at_checkpoint(replace(world.context, environment=environment), step, throw))
     assert world.vendor.created == []
     assert {State.RELEASED, State.NOT_SENT}.issuperset(payment.state for payment in world.ledger.payments())
-    people.resume(world.ledger, "me", world.clock.now())
+    operator_actions.resume(world.ledger, "me", world.clock.now())
     environment.clear()
     assert world.run(cooldown=timedelta()).refusal is None
 

@@ -14,13 +14,13 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, CountingIds, at_checkpoint
 
-from topups import people
-from topups.context import Checkpoint, Context
+from topups import operator_actions
+from topups.decision.reasons import Reason
 from topups.ledger import open_ledger
 from topups.ledger.audit import audit
-from topups.protocol import run
-from topups.reasons import Reason
-from topups.states import State
+from topups.payment_states import State
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.topup_run import run
 
 
 def test_invariant_01_at_most_one_payable_payment_per_account(world):
@@ -133,7 +133,7 @@ def test_invariant_09_no_create_after_the_kill_switch_or_with_an_unreadable_ledg
     environment = {"SMSONLINE_TOPUP_KILL": "1"} if stop == "environment" else {}
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
         if stop in ("ledger", "account"):
-            people.pause(ledger, "me", "", START, "*" if stop == "ledger" else ACCOUNT)
+            operator_actions.pause(ledger, "me", "", START, "*" if stop == "ledger" else ACCOUNT)
         if stop == "unreadable":
             with ledger.engine.connect() as connection, connection.begin():
                 connection.exec_driver_sql("DROP TABLE controls")

@@ -9,15 +9,15 @@ from itertools import cycle
 import pytest
 from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, Inbox
 
-from topups import people
+from topups import operator_actions
+from topups.decision.preview import plan
+from topups.decision.reasons import Decision, Reason
+from topups.decision.snapshot import Burn
+from topups.gateway import Balance
 from topups.ledger import open_ledger
-from topups.notices import deliver
-from topups.plan import plan
-from topups.ports import Balance
-from topups.protocol import run
-from topups.reasons import Decision, Reason
-from topups.snapshot import Burn
-from topups.states import SLOT_HOLDING, Oddity, State
+from topups.notifications.delivery import deliver
+from topups.payment_states import SLOT_HOLDING, Oddity, State
+from topups.workflow.topup_run import run
 
 
 def test_invariant_10_a_dry_run_decides_the_same_and_has_no_effect(world):
@@ -90,7 +90,7 @@ def test_invariant_14_an_expiring_window_never_closes_the_breaker(world):
         world.clock.advance(hours=40)
     assert len(world.vendor.created) == 3
     assert world.run().refusal.reason == Reason.BREAKER_OPEN
-    people.resume(world.ledger, "me", world.clock.now(), ACCOUNT)
+    operator_actions.resume(world.ledger, "me", world.clock.now(), ACCOUNT)
     world.vendor.script = []
     assert world.run().refusal is None, "a person closes it"
 

@@ -14,17 +14,18 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from topup_fakes import ACCOUNT, START, CountingIds
 
-from topups import people
-from topups.history import snapshot_at
+from topups import operator_actions
+from topups.clock import uuid7
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.replay import snapshot_at
+from topups.gateway import Balance, VendorPayment
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
-from topups.ledger.chain import broken_links
 from topups.ledger.engine import MIGRATIONS
-from topups.ledger.rows import Draft, Payment
+from topups.ledger.hash_chain import broken_links
+from topups.ledger.models import Draft, Payment
 from topups.ledger.schema import HEAD, metadata
-from topups.ports import Balance, VendorPayment, uuid7
-from topups.reasons import Reason, Refusal
-from topups.states import SLOT_HOLDING, Oddity, State
+from topups.payment_states import SLOT_HOLDING, Oddity, State
 
 IDS = CountingIds()
 
@@ -143,7 +144,7 @@ def test_invariant_18_reserved_money_is_that_of_the_open_intents(any_ledger):
 
 
 def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
-    people.pause(any_ledger, "me", "", START)
+    operator_actions.pause(any_ledger, "me", "", START)
 
     def check(snapshot):
         return Refusal(Reason.KILL_SWITCH, snapshot.paused) if snapshot.paused else None
@@ -155,11 +156,11 @@ def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
 
 
 def test_a_pause_for_all_stops_every_account_and_resuming_one_does_not_end_it(any_ledger):
-    people.pause(any_ledger, "me", "leak", START)
+    operator_actions.pause(any_ledger, "me", "leak", START)
     assert "leak" in any_ledger.paused(ACCOUNT)
-    people.resume(any_ledger, "me", START, ACCOUNT)
+    operator_actions.resume(any_ledger, "me", START, ACCOUNT)
     assert any_ledger.snapshot(ACCOUNT, START).paused
-    people.resume(any_ledger, "me", START)
+    operator_actions.resume(any_ledger, "me", START)
     assert not any_ledger.snapshot(ACCOUNT, START).paused
 
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from topup_fakes import START
 
+from topups.gateway import Balance
 from topups.ledger import LedgerUnavailable, NoLedgerYet, open_ledger, read_ledger
-from topups.ports import Balance
 
 
 def url_of(ledger) -> str:

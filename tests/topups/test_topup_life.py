@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from topups.reasons import Reason
-from topups.states import Oddity, State
+from topups.decision.reasons import Reason
+from topups.payment_states import Oddity, State
 
 
 def test_a_payment_of_another_amount_than_asked_for_is_opened_without_a_link_and_flagged(world):

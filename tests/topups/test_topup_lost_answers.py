@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from topups.reasons import Reason
-from topups.states import Oddity, State
+from topups.decision.reasons import Reason
+from topups.payment_states import Oddity, State
 
 DAY = timedelta(days=1)
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from topup_fakes import ACCOUNT, Inbox, World
 
-from topups import people
-from topups.context import Checkpoint
-from topups.notices import TITLES, AppriseNotifier, compose, deliver, qr_png
-from topups.ports import Notice
-from topups.snapshot import Burn
-from topups.telling import ON_ENTERING
+from topups import operator_actions
+from topups.decision.snapshot import Burn
+from topups.notifications.delivery import AppriseNotifier, deliver
+from topups.notifications.messages import TITLES, Notice, compose, qr_png
+from topups.notifications.rules import ON_ENTERING
+from topups.workflow.context import Checkpoint
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_paid_payment_that_does_not_arrive_is_told(world, inbox):
 def test_an_open_breaker_and_a_wish_for_approval_are_told(world, inbox):
     world.run(mode="approve")
     assert post(world, inbox) == ["May 25.00 USD be asked for?"]
-    people.refuse(world.ledger, world.only.payment_id, "me", world.clock.now())
+    operator_actions.refuse(world.ledger, world.only.payment_id, "me", world.clock.now())
     world.reconcile(breaker_failures=1)
     assert "Top-ups stopped: several payments failed in a row" in post(world, inbox)
 
@@ -175,7 +175,7 @@ def test_every_kind_of_notice_has_a_title_and_reads_without_a_payment_too(world)
 
 
 def drive_claim(world):
-    from topups.ledger import post as outbox
+    from topups.ledger import outbox
 
     return outbox.claim(world.ledger, ACCOUNT, world.clock.now())[0]
 
@@ -189,7 +189,7 @@ def test_apprise_brings_title_body_and_picture(service):
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
-    script = "from topups.notices import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    script = "from topups.notifications.delivery import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

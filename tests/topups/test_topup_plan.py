@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, START
 
-from topups.decide import evaluate
-from topups.history import snapshot_at
+from topups.decision.evaluate import evaluate
+from topups.decision.preview import plan
+from topups.decision.reasons import Reason
+from topups.decision.replay import snapshot_at
+from topups.gateway import Balance
 from topups.ledger import open_ledger
-from topups.plan import plan
-from topups.ports import Balance
-from topups.reasons import Reason
 
 
 def test_the_plan_and_the_pass_agree(world):

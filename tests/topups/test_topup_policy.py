@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import ACCOUNT, POLICY, START
 
-from topups.decide import decide, evaluate, facts_fingerprint
+from topups.decision.evaluate import decide, evaluate, facts_fingerprint
+from topups.decision.reasons import Decision, Reason, Refusal
+from topups.decision.sizing import trigger_cents
+from topups.decision.snapshot import Burn, ListFact, PaymentFact, Snapshot
+from topups.gateway import Balance
+from topups.payment_states import Oddity, State
 from topups.policy import REQUIRED, Policy, policy_from
-from topups.ports import Balance
-from topups.reasons import Decision, Reason, Refusal
-from topups.sizing import trigger_cents
-from topups.snapshot import Burn, ListFact, PaymentFact, Snapshot
-from topups.states import Oddity, State
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LOW = Snapshot(ACCOUNT, Balance(500, START))

@@ -8,9 +8,10 @@ import pytest
 from topup_fakes import START
 
 from smsonline.sandbox.payments import NETWORKS, new_address
-from topups import rails
-from topups.amounts import as_dollars, cents_of, fingerprinted, usd
-from topups.ports import Claim, Order, Transaction, VendorPayment, killed
+from topups import payment_methods, payment_verification
+from topups.gateway import Claim, Order, Transaction, VendorPayment
+from topups.kill_switch import killed
+from topups.money import as_dollars, cents_of, fingerprinted, usd
 
 HOSTS = frozenset({"pay.cryptomus.com"})
 GOOD = "https://pay.cryptomus.com/pay/991d9a35-e6db-43b7-8922-0000000000"
@@ -39,14 +40,14 @@ BAD_LINKS = [
 
 
 def test_the_documented_link_is_fine():
-    assert rails.url_problem(GOOD, HOSTS) == ""
-    assert rails.last_part(GOOD) == "991d9a35-e6db-43b7-8922-0000000000"
+    assert payment_verification.url_problem(GOOD, HOSTS) == ""
+    assert payment_verification.last_part(GOOD) == "991d9a35-e6db-43b7-8922-0000000000"
 
 
 @pytest.mark.parametrize("url", BAD_LINKS)
 def test_any_other_link_is_refused(url):
-    assert rails.url_problem(url, HOSTS)
-    assert rails.claim_problem(replace(CLAIM, url=url), INVOICE, HOSTS)
+    assert payment_verification.url_problem(url, HOSTS)
+    assert payment_verification.claim_problem(replace(CLAIM, url=url), INVOICE, HOSTS)
 
 
 @pytest.mark.parametrize(
@@ -54,39 +55,41 @@ def test_any_other_link_is_refused(url):
     [{"network": "tron"}, {"currency": "USDC"}, {"amount_cents": 501}, {"address": "T" + "a" * 33}, {"address": ""}],
 )
 def test_a_wallet_of_another_coin_network_amount_or_form_is_refused(change):
-    assert rails.claim_problem(CLAIM, WALLET, HOSTS) == ""
-    assert rails.claim_problem(replace(CLAIM, **change), WALLET, HOSTS)
+    assert payment_verification.claim_problem(CLAIM, WALLET, HOSTS) == ""
+    assert payment_verification.claim_problem(replace(CLAIM, **change), WALLET, HOSTS)
 
 
 @pytest.mark.parametrize("change", [{"address": EVM[:-1] + "0"}, {"network": "eth"}, {"amount_cents": 600}])
 def test_a_read_that_disagrees_with_the_answer_is_refused(change):
-    assert rails.transaction_problem(TOLD, CLAIM, WALLET, HOSTS) == ""
-    assert rails.transaction_problem(replace(TOLD, **change), CLAIM, WALLET, HOSTS)
+    assert payment_verification.transaction_problem(TOLD, CLAIM, WALLET, HOSTS) == ""
+    assert payment_verification.transaction_problem(replace(TOLD, **change), CLAIM, WALLET, HOSTS)
 
 
 def test_a_link_that_changed_between_two_answers_is_refused():
-    assert rails.transaction_problem(replace(TOLD, url=GOOD + "1"), CLAIM, INVOICE, HOSTS)
+    assert payment_verification.transaction_problem(replace(TOLD, url=GOOD + "1"), CLAIM, INVOICE, HOSTS)
     row = VendorPayment("o", "s", "cryptomus", 501, "check", START, START)
-    assert rails.row_problem(row, INVOICE)
+    assert payment_verification.row_problem(row, INVOICE)
 
 
-@pytest.mark.parametrize("network", sorted({n for networks in rails.WALLET_NETWORKS.values() for n in networks}))
+@pytest.mark.parametrize(
+    "network", sorted({n for networks in payment_methods.WALLET_NETWORKS.values() for n in networks})
+)
 def test_every_network_has_a_form_of_address(network):
     import random
 
-    assert rails.address_problem(new_address(network, random.Random(1)), network) == ""
-    assert rails.address_problem("", network)
-    assert rails.address_problem("https://evil.example/?a=" + "a" * 20, network)
+    assert payment_verification.address_problem(new_address(network, random.Random(1)), network) == ""
+    assert payment_verification.address_problem("", network)
+    assert payment_verification.address_problem("https://evil.example/?a=" + "a" * 20, network)
 
 
 def test_the_pairs_are_the_documented_ones():
-    assert dict(rails.WALLET_NETWORKS) == NETWORKS
+    assert dict(payment_methods.WALLET_NETWORKS) == NETWORKS
 
 
 def test_cards_are_listed_and_never_automated():
-    assert "pay4bit" in rails.RAILS
-    assert "pay4bit" not in rails.AUTOMATED
-    assert rails.problems("pay4bit", "", "", "SMSONLINE_TOPUP_")
+    assert "pay4bit" in payment_methods.RAILS
+    assert "pay4bit" not in payment_methods.AUTOMATED
+    assert payment_methods.problems("pay4bit", "", "", "SMSONLINE_TOPUP_")
 
 
 @pytest.mark.parametrize(

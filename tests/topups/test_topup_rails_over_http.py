@@ -17,15 +17,15 @@ from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
 from smsonline.sandbox import Address, Sandbox, serve
 from smsonline.sandbox.world import World
-from topups.context import Checkpoint, Context
+from topups.decision.reasons import Reason
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
+from topups.payment_states import State
 from topups.policy import Policy
-from topups.protocol import Pass, run
-from topups.reasons import Reason
-from topups.reconcile import run_reconcile
-from topups.states import State
-from topups.vendor import VendorGateway
+from topups.vendor_gateway import VendorGateway
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.reconcile import run_reconcile
+from topups.workflow.topup_run import Pass, run
 
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 COMMITTED = (

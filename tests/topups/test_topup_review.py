@@ -8,15 +8,16 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, START, Inbox
 
-from topups import people
-from topups.decide import evaluate
-from topups.history import snapshot_at
-from topups.notices import AppriseNotifier, deliver
+from topups import operator_actions
+from topups.decision.evaluate import evaluate
+from topups.decision.reasons import Reason
+from topups.decision.replay import snapshot_at
+from topups.decision.rules import clock
+from topups.gateway import Balance
+from topups.notifications.delivery import AppriseNotifier, deliver
+from topups.notifications.messages import Notice
+from topups.payment_states import Oddity, State
 from topups.policy import Policy, policy_from
-from topups.ports import Balance, Notice
-from topups.reasons import Reason
-from topups.rules import clock
-from topups.states import Oddity, State
 
 WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
 
@@ -77,7 +78,7 @@ def test_a_person_may_finish_a_payment_that_hangs_for_ever(world, words, state):
         world.vendor.set(word)
         world.reconcile()
     assert world.only.state == state
-    finished = people.finish(world.ledger, world.only.payment_id, "me", world.clock.now())
+    finished = operator_actions.finish(world.ledger, world.only.payment_id, "me", world.clock.now())
     assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, Oddity.MANUAL_MARK)
 
 
@@ -96,7 +97,7 @@ def test_a_clock_that_ran_back_since_the_balance_was_seen_is_suspect_whatever_th
 
 def test_an_approved_payment_that_was_not_needed_any_more_is_no_failure(world):
     asked = world.run(approval_above_cents=1000)
-    people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 5000
     world.clock.advance(hours=25)
     world.reconcile()
@@ -115,7 +116,7 @@ def test_a_limit_of_zero_above_which_a_person_has_to_agree_is_a_limit(world):
 
 def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_now(world):
     asked = world.run(**WALLET, approval_above_cents=1000)
-    people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     now = {**WALLET, "network": "BSC", "networks": frozenset({"BSC"})}
     world.run(**now, approval_above_cents=1000)
     assert [order.network for order in world.vendor.created] == ["BSC"]
@@ -125,7 +126,7 @@ def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_
 def test_an_approved_payment_keeps_unlike_cents_when_less_is_missing_by_now(world):
     policy = {"approval_above_cents": 1000, "fingerprint": True}
     asked = world.run(**policy)
-    people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 600
     world.run(**policy)
     assert [order.amount_cents for order in world.vendor.created] == [2397]
@@ -228,7 +229,7 @@ def test_a_reader_sees_one_state_of_the_ledger_while_others_write(any_ledger):
     count = "SELECT count(*) FROM events"
     with any_ledger.reading() as connection:
         before = connection.exec_driver_sql(count).scalar()
-        people.pause(any_ledger, "me", "", START)
+        operator_actions.pause(any_ledger, "me", "", START)
         assert connection.exec_driver_sql(count).scalar() == before
     with any_ledger.reading() as connection:
         assert connection.exec_driver_sql(count).scalar() == before + 1

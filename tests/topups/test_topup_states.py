@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from topups.advance import AFTER
-from topups.states import (
+from topups.payment_states import (
+    AFTER,
     BY_HAND,
     COUNTS_AS_CREATED,
     FAILURES,

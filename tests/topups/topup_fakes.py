@@ -8,26 +8,26 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from topups.context import Checkpoint, Context
-from topups.ledger import Ledger
-from topups.policy import Policy
-from topups.ports import (
+from topups.clock import uuid7
+from topups.gateway import (
     Answered,
     Balance,
     Claim,
     Declined,
-    Notice,
     Order,
     PaymentList,
     Transaction,
     Unclear,
     VendorPayment,
     VendorUnavailable,
-    uuid7,
 )
-from topups.protocol import Pass, run
-from topups.reconcile import run_reconcile
-from topups.reconciled import Reconciled
+from topups.ledger import Ledger
+from topups.notifications.messages import Notice
+from topups.policy import Policy
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.reconcile import run_reconcile
+from topups.workflow.reconcile_report import Reconciled
+from topups.workflow.topup_run import Pass, run
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ACCOUNT = "acc"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from topups.decision.snapshot import Burn
 from topups.forecast.burn import Spending
 from topups.forecast.lead import Lead
 from topups.forecast.paths import futures
-from topups.snapshot import Burn
 
 # With fewer known hours there is no forecast.
 LEAST_HOURS = 6

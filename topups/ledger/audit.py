@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from topups.ledger.chain import broken_links, replayed
-from topups.ledger.store import Ledger
-from topups.ledger.types import canonical
-from topups.states import SLOT_HOLDING, IllegalTransition
+from topups.ledger.hash_chain import broken_links, replayed
+from topups.ledger.ledger import Ledger
+from topups.ledger.schema import canonical
+from topups.payment_states import SLOT_HOLDING, IllegalTransition
 
 
 def audit(ledger: Ledger) -> list[str]:

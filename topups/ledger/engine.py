@@ -11,10 +11,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
-from topups.ledger.errors import LedgerUnavailable, guarded
+from topups.ledger.ledger import Ledger
 from topups.ledger.schema import HEAD
-from topups.ledger.store import Ledger
-from topups.ledger.transactions import begun
+from topups.ledger.transactions import LedgerUnavailable, begun, guarded
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0

@@ -1,0 +1,35 @@
+"""What would be decided now on what the ledger has recorded: reads the ledger, calls nobody, changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+
+from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import Burn
+from topups.kill_switch import killed
+from topups.ledger.ledger import Ledger
+from topups.ledger.transactions import LedgerUnavailable
+from topups.policy import Policy
+
+
+def plan(
+    ledger: Ledger,
+    account_id: str,
+    policy: Policy,
+    now: datetime,
+    *,
+    environment: Mapping[str, str] | None = None,
+    burn: Burn | None = None,
+) -> Evaluation:
+    """The decision on what the ledger has recorded by ``now``: what the sensor evaluates.
+
+    A ledger that cannot be read is the refusal ``LEDGER_UNAVAILABLE``.
+    """
+    try:
+        recorded = ledger.snapshot(account_id, now)
+    except LedgerUnavailable as error:
+        return Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
+    return evaluate(dataclasses.replace(recorded, killed=killed(environment), burn=burn), policy, now)

@@ -1,0 +1,98 @@
+"""Verification of links, addresses and amounts: what a response has to pass before any person sees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from urllib.parse import urlsplit
+
+from topups.gateway import Claim, Order, Transaction, VendorPayment
+from topups.payment_methods import RAILS
+
+_EVM = r"0x[0-9a-fA-F]{40}"
+_BASE58 = r"[1-9A-HJ-NP-Za-km-z]"
+# Only the form: whether the check digits fit is for the wallet that pays. Loose where a network has several spellings.
+ADDRESSES: Mapping[str, str] = {
+    **dict.fromkeys(("BSC", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE"), _EVM),
+    "TRON": r"T[0-9A-Za-z]{33}",
+    "BTC": rf"(bc1[0-9a-z]{{11,71}}|[13]{_BASE58}{{25,34}})",
+    "LTC": rf"(ltc1[0-9a-z]{{11,71}}|[LM3]{_BASE58}{{25,34}})",
+    "DOGE": r"[DA9][0-9A-Za-z]{24,34}",
+    "TON": r"([UEk0]Q?[0-9A-Za-z_-]{30,48}|-?[0-9]:[0-9a-fA-F]{64})",
+    "BCH": r"((bitcoincash:)?[qp][0-9a-z]{41}|[13]?[0-9A-Za-z]{25,35})",
+    "SOL": r"[0-9A-Za-z]{32,44}",
+    "DASH": r"[0-9A-Za-z]{26,35}",
+    "XMR": r"[0-9A-Za-z]{34,106}",
+}
+LAST_PART = re.compile(r"[0-9A-Za-z_-]{1,128}")
+
+
+def url_problem(url: str, hosts: Container[str]) -> str:
+    """Why a link must not be shown, or an empty text."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "the link is malformed"
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return "the link has characters that a link has not"
+    if parts.scheme != "https" or parts.username is not None or port not in (None, 443):
+        return "the link is not plain https"
+    if host not in hosts:
+        return f"the link leads to {host[:60]!r}, which is not among the allowed hosts"
+    return "" if LAST_PART.fullmatch(last_part(url)) else "the link names no payment"
+
+
+def last_part(url: str) -> str:
+    """The last segment of a link's path: the payment's id at the payment provider."""
+    return urlsplit(url).path.rpartition("/")[2]
+
+
+def address_problem(address: str, network: str) -> str:
+    """Why an address must not be shown, or an empty text. Checks the form only."""
+    form = ADDRESSES.get(network.upper())
+    if form is None or not re.fullmatch(form, address):
+        return f"the address does not look like one of the network {network[:20]}"
+    return ""
+
+
+def claim_problem(claim: Claim, order: Order, hosts: Container[str]) -> str:
+    """What is wrong with an answer by itself, before any read; empty when it may be compared with the vendor's list."""
+    if RAILS[order.rail].wallet:
+        return coin_problem(claim, order) or address_problem(claim.address, order.network) or _amount(claim, order)
+    return url_problem(claim.url, hosts)
+
+
+def coin_problem(told: Claim | Transaction, order: Order) -> str:
+    """Whether currency or network differ from what was asked for. Answers spell networks in lower case."""
+    if told.currency.upper() != order.currency or told.network.upper() != order.network:
+        return f"asked for {order.currency} on {order.network}, told {told.currency[:20]} on {told.network[:20]}"
+    return ""
+
+
+def transaction_problem(found: Transaction, claim: Claim, order: Order, hosts: Container[str]) -> str:
+    """Whether the vendor's read disagrees with what was asked for or with what the create call answered."""
+    if RAILS[order.rail].wallet:
+        differing = claim.address and found.address != claim.address
+        wrong = coin_problem(found, order) or address_problem(found.address, order.network)
+        wrong = wrong or ("the address changed between two answers" if differing else "")
+    else:
+        differing = claim.url and found.url != claim.url
+        wrong = "the link changed between two answers" if differing else url_problem(found.url, hosts)
+    return wrong or _amount(found, order)
+
+
+def row_problem(row: VendorPayment, order: Order) -> str:
+    """Whether the vendor's list tells another amount than was asked for."""
+    return "" if row.amount_cents == order.amount_cents else _differs(row.amount_cents, order)
+
+
+def _amount(told: Claim | Transaction, order: Order) -> str:
+    # An answer may be silent on the amount; the list never is.
+    if told.amount_cents in (None, order.amount_cents):
+        return ""
+    return _differs(told.amount_cents or 0, order)
+
+
+def _differs(cents: int, order: Order) -> str:
+    return f"asked for {order.amount_cents} cents, the vendor says {cents}"

@@ -1,0 +1,229 @@
+"""The vendor as the top-ups see it: answers of ``smsonline.client`` turned into balances, lists and outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smsonline.answers import Answer
+from smsonline.catalogue import ENDPOINTS, Catalogue
+from smsonline.client import Client
+from smsonline.errors import EndpointNotFound, Refused, UnknownOutcome, VendorError
+from topups.clock import Clock, SystemClock
+from topups.gateway import (
+    Answered,
+    Balance,
+    Claim,
+    Declined,
+    Order,
+    Outcome,
+    PaymentList,
+    Transaction,
+    Unclear,
+    VendorPayment,
+    VendorUnavailable,
+)
+from topups.money import as_dollars, cents_of
+from topups.payment_methods import RAILS, Rail
+from topups.payment_verification import last_part
+
+LONGEST_ID = 128
+VENDOR_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+@dataclass(frozen=True)
+class Units:
+    """What the documentation leaves open, as settings: each amount is ``cents`` or ``dollars``, ``zone`` an IANA name.
+
+    Assumed: all in cents and UTC. Documented: the V2 amount in cents; the wallet's decimal amount in dollars (by its
+    example). ``create`` is the unit of the V3 invoice's path.
+    """
+
+    balance: str = "cents"
+    listed: str = "cents"
+    create: str = "cents"
+    zone: str = "UTC"
+
+
+class VendorGateway:
+    """One account's top-up calls over a ``Client``: the reads repeat inside it, ``create`` is its one-shot call."""
+
+    def __init__(
+        self,
+        client: Client,
+        account_id: str,
+        units: Units | None = None,
+        clock: Clock | None = None,
+        catalogue: Catalogue = ENDPOINTS,
+    ) -> None:
+        self._client = client
+        self._account_id = account_id
+        self._units = units or Units()
+        self._clock = clock or SystemClock()
+        self._catalogue = catalogue
+
+    @property
+    def account_id(self) -> str:
+        """Whose account it is."""
+        return self._account_id
+
+    def balance(self) -> Balance:
+        """The balance now. Raises ``VendorUnavailable``."""
+        asked_at = self._clock.now()
+        answer, body = self._read("balance")
+        try:
+            cents = cents_of(body.get("balance"), self._units.balance)
+        except (AttributeError, ValueError) as error:
+            raise VendorUnavailable(f"the balance cannot be read: {error}") from None
+        return Balance(cents, asked_at, answer.server_date)
+
+    def payments(self) -> PaymentList:
+        """All payments of the account. A row that cannot be read makes the list incomplete."""
+        asked_at = self._clock.now()
+        answer, body = self._read("invoices")
+        if not isinstance(body, list):
+            raise VendorUnavailable("the list of payments is no list")
+        rows: dict[str, VendorPayment] = {}
+        problem = ""
+        for record in body:
+            try:
+                row = self._row(record)
+            except (TypeError, ValueError, KeyError) as error:
+                problem = problem or f"a row of the vendor's list cannot be read: {error}"
+                continue
+            if rows.setdefault(row.vendor_id, row) != row:
+                problem = problem or f"the vendor's list tells two stories about {row.vendor_id}"
+        return PaymentList(tuple(rows.values()), not problem, asked_at, problem, answer.server_date)
+
+    def transaction(self, order_id: str) -> Transaction | None:
+        """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""
+        try:
+            _, body = self._read("transaction", {"order_id": order_id})
+        except LookupError:
+            return None
+        if not isinstance(body, Mapping):
+            raise VendorUnavailable("the transaction is no object")
+        return Transaction(
+            order_id=_text(body.get("order_id")),
+            status=_text(body.get("status")),
+            amount_cents=_dollars(body.get("amountInUSD")),
+            currency=_text(body.get("currency")),
+            network=_text(body.get("network")),
+            address=_text(body.get("to_address")),
+            amount_in_crypto=_text(body.get("amountInCrypto")),
+            url=_text(body.get("url")),
+            ends_at=self._instant(body.get("expire_at")),
+        )
+
+    def create(self, order: Order) -> Outcome:
+        """Asks for a payment with one request. What is not certain is ``Unclear``, whatever broke."""
+        rail = RAILS[order.rail]
+        try:
+            answer = self._client.create(rail.endpoint, self._parameters(rail, order))
+        except UnknownOutcome as error:
+            return Unclear(str(error))
+        except (VendorError, ValueError) as error:
+            return Declined(str(error))
+        try:
+            return _claimed(rail, self._records(rail.endpoint, answer))
+        except (TypeError, ValueError, LookupError) as error:
+            return Unclear(f"the answer cannot be read: {error}")
+
+    def _parameters(self, rail: Rail, order: Order) -> dict[str, str]:
+        unit = self._units.create if rail.name == "v3_invoice" else rail.unit
+        amount = as_dollars(order.amount_cents) if unit == "dollars" else str(order.amount_cents)
+        coin = {"currency": order.currency, "network": order.network} if rail.wallet else {}
+        return {"amount": amount, **coin}
+
+    def _read(self, endpoint: str, params: Mapping[str, str] | None = None) -> tuple[Answer, Any]:
+        """An answer and its records. Raises ``LookupError`` when the vendor says it has nothing there."""
+        try:
+            answer = self._client.get(endpoint, params or {})
+            return answer, self._records(endpoint, answer)
+        except (EndpointNotFound, Refused) as error:
+            if params:
+                raise LookupError(str(error)) from None
+            raise VendorUnavailable(str(error)) from None
+        except (VendorError, KeyError, TypeError, ValueError) as error:
+            raise VendorUnavailable(f"{endpoint}: {error}" if isinstance(error, KeyError) else str(error)) from None
+
+    def _records(self, endpoint: str, answer: Answer) -> Any:
+        found = answer.document
+        for step in filter(None, self._catalogue[endpoint].records.split(".")):
+            found = found[step]
+        return found
+
+    def _row(self, record: Mapping[str, Any]) -> VendorPayment:
+        vendor_id, session = _text(record.get("payId")), _text(record.get("sesid"))
+        name = vendor_id or session
+        if not 0 < len(name) <= LONGEST_ID:
+            raise ValueError("it has no usable id")
+        owner = _text(record.get("userId"))
+        if owner and owner != self._account_id:
+            raise ValueError("it belongs to another customer")
+        return VendorPayment(
+            vendor_id=name,
+            session_id=session,
+            method=_text(record.get("method")),
+            amount_cents=cents_of(record["amount"], self._units.listed),
+            status=_text(record["status"]),
+            created_at=self._instant(record.get("created")),
+            ends_at=self._instant(record.get("expires_at")),
+        )
+
+    def _instant(self, value: Any) -> datetime | None:
+        """An instant from the vendor's text or Unix seconds; None when there is none to read."""
+        try:
+            if isinstance(value, int) or str(value).isdecimal():
+                return datetime.fromtimestamp(int(value), UTC)
+            naive = datetime.strptime(str(value), VENDOR_FORMAT)  # noqa: DTZ007 - the next line gives it its zone
+            return naive.replace(tzinfo=ZoneInfo(self._units.zone)).astimezone(UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+
+
+def _claimed(rail: Rail, body: Any) -> Outcome:
+    if not rail.wallet:
+        if not isinstance(body, str) or not body or len(body) > 10 * LONGEST_ID:
+            return Unclear("the answer holds no link")
+        return Answered(Claim(url=body, session_id=_session(body)))
+    url = _text(body.get("url"))
+    claim = Claim(
+        url=url,
+        session_id=_session(url),
+        order_id=_text(body["order_id"]),
+        address=_text(body["to_address"]),
+        currency=_text(body["currency"]),
+        network=_text(body["network"]),
+        amount_cents=_dollars(body.get("amountInUSD")),
+    )
+    return Answered(claim)
+
+
+def _session(url: str) -> str:
+    try:
+        return last_part(url)[:LONGEST_ID]
+    except ValueError:
+        return ""
+
+
+def _dollars(value: Any) -> int | None:
+    try:
+        return cents_of(value, "dollars")
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    """A short text or number as text; empty for nothing. Raises ``ValueError`` for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"{value!r:.40} is no text")
+    text = str(value)
+    if len(text) > 4 * LONGEST_ID or not text.isprintable():
+        raise ValueError("a text is too long or has characters that cannot be printed")
+    return text

@@ -1,0 +1,74 @@
+"""The dependencies of one run of the top-ups, and the checkpoints between its effects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from topups.clock import Clock, Ids, RandomIds, SystemClock
+from topups.decision.snapshot import Burn
+from topups.gateway import Gateway
+from topups.kill_switch import killed
+from topups.ledger.ledger import Ledger
+from topups.policy import Policy
+
+
+class Checkpoint(StrEnum):
+    """What was just finished. Between two checkpoints stands one effect: a vendor call or one ledger transaction."""
+
+    BALANCE_READ = "balance_read"
+    BALANCE_WRITTEN = "balance_written"
+    LIST_READ = "list_read"
+    LIST_WRITTEN = "list_written"
+    TRANSACTION_READ = "transaction_read"
+    MOVED = "moved"
+    ADOPTED = "adopted"
+    RECONCILED = "reconciled"
+    DECIDED = "decided"
+    RESERVED = "reserved"
+    LISTED_IN_SLOT = "listed_in_slot"
+    SENDING = "sending"
+    REQUESTED = "requested"
+    ANSWER_WRITTEN = "answer_written"
+    VERIFIED = "verified"
+    SETTLED = "settled"
+    NOTIFIED = "notified"
+    NOTICE_SETTLED = "notice_settled"
+
+
+def no_checkpoint(_: Checkpoint) -> None:
+    """Does nothing: in production a checkpoint has no effect."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The dependencies of the runs of one account.
+
+    ``environment`` is read again at every check of the kill switch. ``burn`` returns the forecast for a decision, None
+    where there is none. ``checkpoint`` is called after every effect: tests interleave two runs there, or end one.
+    """
+
+    ledger: Ledger
+    gateway: Gateway
+    policy: Policy
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    burn: Callable[[], Burn | None] = lambda: None
+    checkpoint: Callable[[Checkpoint], None] = no_checkpoint
+
+    @property
+    def account_id(self) -> str:
+        """Whose account it is."""
+        return self.gateway.account_id
+
+    def now(self) -> datetime:
+        """The present instant in UTC."""
+        return self.clock.now()
+
+    def killed(self) -> bool:
+        """The environment's kill switch."""
+        return killed(self.environment)

@@ -1,0 +1,97 @@
+"""Whether paid money has arrived: the balance has to show it, not only the vendor's word for the payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from topups import vendor_statuses
+from topups.ledger.models import Observation, Payment
+from topups.payment_states import State
+from topups.workflow.context import Checkpoint, Context
+from topups.workflow.reconcile_report import Reconciled, move_to
+
+
+class Jump(NamedTuple):
+    """The balance went up: between the observation before and ``seq`` by ``cents`` within ``gap``."""
+
+    seq: int
+    cents: int
+    gap: timedelta
+    at: datetime
+
+
+def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> None:
+    """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
+    ledger, now = context.ledger, context.now()
+    waiting = [payment for payment in known if awaits_credit(payment)]
+    if not waiting:
+        return
+    first = min(payment.baseline or 0 for payment in waiting)
+    balances = ledger.observations(context.account_id, "balance", first)[::-1]
+    rises, spending = jumps(balances), spending_per_hour(balances)
+    used = taken(known)
+    for payment in sorted(waiting, key=lambda p: p.state != State.EXTERNAL):
+        seq = proof(payment, rises, used, spending)
+        if seq is None:
+            continue
+        if payment.state == State.EXTERNAL:
+            ledger.note(payment, "credit_seen", now, {"credit": seq})
+            context.checkpoint(Checkpoint.MOVED)
+        else:
+            move_to(context, payment, State.CREDITED, done, payment.detail, credit=seq)
+        used[seq] = used.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
+
+
+def awaits_credit(payment: Payment) -> bool:
+    """Whether the balance still has to show a paid payment, ours or somebody else's that was followed."""
+    if payment.credit is not None or payment.baseline is None:
+        return False
+    foreign = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
+    return foreign or payment.state in (State.PAID, State.PAID_LATE)
+
+
+def jumps(balances: Sequence[Observation]) -> list[Jump]:
+    """The rises between neighbouring observations (oldest first)."""
+    pairs = pairwise(balances)
+    rises = (Jump(b.seq, (b.figure or 0) - (a.figure or 0), b.at - a.at, b.at) for a, b in pairs)
+    return [jump for jump in rises if jump.cents > 0]
+
+
+def spending_per_hour(balances: Sequence[Observation]) -> float:
+    """US cents per hour that the falls between observations (oldest first) amount to."""
+    if len(balances) < 2:
+        return 0.0
+    hours = (balances[-1].at - balances[0].at).total_seconds() / 3600
+    pairs = pairwise(balances)
+    spent = sum(max(0, (a.figure or 0) - (b.figure or 0)) for a, b in pairs)
+    return spent / hours if hours > 0 else 0.0
+
+
+def proof(payment: Payment, found: Iterable[Jump], used: dict[int, int], spending: float) -> int | None:
+    """The observation that shows the payment's arrival, or None.
+
+    A rise after the payment's baseline, as large as the payment but for what may have been spent meanwhile: a tenth of
+    the amount, or twice the usual spending of that time, never more than half. ``used`` are the cents of each rise that
+    other payments have taken.
+    """
+    cents = payment.vendor_amount_cents or payment.amount_cents
+    for jump in found:
+        meanwhile = 2 * spending * jump.gap.total_seconds() / 3600
+        allowed = min(cents // 2, max(cents // 10, int(meanwhile)))
+        left = jump.cents - used.get(jump.seq, 0)
+        if payment.baseline is not None and jump.seq > payment.baseline and left >= cents - allowed:
+            return jump.seq
+    return None
+
+
+def taken(payments: Iterable[Payment]) -> dict[int, int]:
+    """Cents of each rise that proved a payment already."""
+    found: dict[int, int] = {}
+    for payment in payments:
+        if payment.credit is not None:
+            cents = payment.vendor_amount_cents or payment.amount_cents
+            found[payment.credit] = found.get(payment.credit, 0) + cents
+    return found

@@ -1,0 +1,54 @@
+"""What one pass of reconciling saw and did, and the one way in which it moves a payment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from topups.decision.evaluate import Evaluation
+from topups.gateway import Balance, PaymentList
+from topups.ledger.models import Payment
+from topups.notifications import rules
+from topups.payment_states import State
+from topups.workflow.context import Checkpoint, Context
+
+
+@dataclass
+class Reconciled:
+    """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none.
+
+    ``payments`` are those under watch at its end. ``evaluation`` is the decision that it allows, None when it did not
+    get that far.
+    """
+
+    balance: Balance | None = None
+    balance_problem: str = ""
+    listing: PaymentList | None = None
+    list_problem: str = ""
+    moved: list[tuple[str, str, str]] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)
+    ledger_problem: str = ""
+    noted: int = 0  # facts that changed without a step
+    payments: list[Payment] = field(default_factory=list)
+    evaluation: Evaluation | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for ``--json`` and run metadata."""
+        return {
+            "balance_cents": self.balance.cents if self.balance else None,
+            "problems": [p for p in (self.balance_problem, self.list_problem, self.ledger_problem) if p],
+            "moved": [{"payment_id": id_, "from": before, "to": after} for id_, before, after in self.moved],
+            "adopted": self.adopted,
+        }
+
+
+def move_to(
+    context: Context, payment: Payment, to: State, done: Reconciled, detail: str, **changes: Any
+) -> Payment | None:
+    """One step of one payment, with its notices; None when somebody was quicker."""
+    tell = rules.on_entering(payment.payment_id, to)
+    moved = context.ledger.move(payment, to, context.now(), {**changes, "detail": detail}, tell)
+    context.checkpoint(Checkpoint.MOVED)
+    if moved:
+        done.moved.append((payment.payment_id, payment.state, to))
+    return moved
