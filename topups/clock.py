@@ -15,7 +15,7 @@ class Clock(Protocol):
         """The present instant in UTC."""
 
 
-class Ids(Protocol):
+class IdGenerator(Protocol):
     """Makes identifiers."""
 
     def new(self, now: datetime) -> str:
@@ -30,7 +30,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class RandomIds:
+class Uuid7Generator:
     """UUIDs of version 7 (RFC 9562): milliseconds, then chance."""
 
     def new(self, now: datetime) -> str:

@@ -60,7 +60,7 @@ class Transaction:
 
 
 @dataclass(frozen=True)
-class Order:
+class PaymentRequest:
     """What one create call asks for."""
 
     rail: str
@@ -70,7 +70,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Claim:
+class CreateResponse:
     """What a create call answered, before anything of it was verified."""
 
     url: str = ""
@@ -87,27 +87,27 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Accepted:
     """The vendor said yes; nobody may act on the claim before it is verified."""
 
-    claim: Claim
+    claim: CreateResponse
 
 
 @dataclass(frozen=True)
-class Declined:
+class Rejected:
     """Nothing was created, for certain: a documented no, or the request never left this machine."""
 
     detail: str
 
 
 @dataclass(frozen=True)
-class Unclear:
+class Uncertain:
     """A payment may exist."""
 
     detail: str
 
 
-Outcome = Answered | Declined | Unclear
+Outcome = Accepted | Rejected | Uncertain
 
 
 class Gateway(Protocol):
@@ -126,5 +126,5 @@ class Gateway(Protocol):
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none of that id."""
 
-    def create(self, order: Order) -> Outcome:
+    def create(self, order: PaymentRequest) -> Outcome:
         """Asks for a payment. What is not certain is ``Unclear``."""

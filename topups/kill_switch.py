@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 
 KILL_VARIABLE = "SMSONLINE_TOPUP_KILL"
-NOT_KILLED = frozenset({"", "0", "false", "no", "off"})
+OFF_VALUES = frozenset({"", "0", "false", "no", "off"})
 
 
-def killed(environment: Mapping[str, str] | None = None) -> bool:
+def kill_switch_on(environment: Mapping[str, str] | None = None) -> bool:
     """Whether the environment's kill switch is on: any value but an empty one, 0, false, no, off."""
     given = os.environ if environment is None else environment
-    return given.get(KILL_VARIABLE, "").strip().lower() not in NOT_KILLED
+    return given.get(KILL_VARIABLE, "").strip().lower() not in OFF_VALUES

@@ -6,9 +6,9 @@ from collections.abc import Container
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-FINGERPRINTS = range(1, 98)
+UNIQUE_CENTS = range(1, 98)
 # No account holds ten million dollars: a larger figure is a unit gone wrong.
-ABSURD_CENTS = 10**9
+MAX_PLAUSIBLE_CENTS = 10**9
 
 
 def usd(cents: int) -> str:
@@ -17,12 +17,12 @@ def usd(cents: int) -> str:
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d} USD"
 
 
-def as_dollars(cents: int) -> str:
+def format_dollars(cents: int) -> str:
     """``1234.5`` dollars the way a decimal path segment wants them: ``1234.50``."""
     return f"{cents // 100}.{cents % 100:02d}"
 
 
-def cents_of(value: Any, unit: str) -> int:
+def parse_cents(value: Any, unit: str) -> int:
     """US cents of a vendor's number or text, whose ``unit`` is ``cents`` or ``dollars``.
 
     Raises ``ValueError`` for anything that is not a whole number of cents of a sensible size.
@@ -34,12 +34,12 @@ def cents_of(value: Any, unit: str) -> int:
         whole = cents.to_integral_value()
     except InvalidOperation:
         raise ValueError(f"{value!r:.40} is no amount") from None
-    if not cents.is_finite() or cents != whole or abs(whole) > ABSURD_CENTS:
+    if not cents.is_finite() or cents != whole or abs(whole) > MAX_PLAUSIBLE_CENTS:
         raise ValueError(f"{value!r:.40} is no sensible amount in {unit}")
     return int(whole)
 
 
-def fingerprinted(cents: int, taken: Container[int]) -> int:
+def with_unique_cents(cents: int, taken: Container[int]) -> int:
     """The largest amount not above ``cents`` whose odd cents make it differ from all ``taken``.
 
     The amount is all that a create call lets its caller choose, so unlike cents tell one payment from another. Returns
@@ -47,7 +47,7 @@ def fingerprinted(cents: int, taken: Container[int]) -> int:
     """
     dollars = cents // 100 * 100
     for base in (dollars, dollars - 100):
-        for extra in reversed(FINGERPRINTS):
+        for extra in reversed(UNIQUE_CENTS):
             if base > 0 and base + extra <= cents and base + extra not in taken:
                 return base + extra
     return cents

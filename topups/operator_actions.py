@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from topups.ledger.ledger import Ledger
-from topups.ledger.models import Controls, Payment
-from topups.ledger.schema import EVERY_ACCOUNT
-from topups.payment_states import BY_HAND, Oddity, State
+from topups.ledger.models import AccountControls, Payment
+from topups.ledger.schema import ALL_ACCOUNTS
+from topups.payment_states import MANUAL_CLOSE, PaymentException, State
 from topups.policy import Policy
 
 
-class NotPossible(Exception):
+class ActionNotAllowed(Exception):
     """The payment is not in a state for this; ``str()`` is one line for the person."""
 
 
@@ -20,62 +20,64 @@ def approve(ledger: Ledger, payment_id: str, by: str, now: datetime, policy: Pol
 
     Raises ``NotPossible`` when it does not wait, or waited too long.
     """
-    payment = _waiting(ledger, payment_id)
+    payment = _payment_awaiting_approval(ledger, payment_id)
     if payment.approved_at is not None:
         return payment
     if now - payment.state_since > policy.approval_life:
-        raise NotPossible(f"payment {payment_id} waited too long; the next pass asks anew if the balance is still low")
-    agreed = ledger.note(payment, "approved", now, {"approved_at": now, "approved_by": by})
-    return agreed or _waiting(ledger, payment_id)
+        raise ActionNotAllowed(
+            f"payment {payment_id} waited too long; the next pass asks anew if the balance is still low"
+        )
+    agreed = ledger.update_payment(payment, "approved", now, {"approved_at": now, "approved_by": by})
+    return agreed or _payment_awaiting_approval(ledger, payment_id)
 
 
-def refuse(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
+def reject(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     """Says no to a waiting payment. Raises ``NotPossible`` when it does not wait."""
-    payment = _waiting(ledger, payment_id)
-    released = ledger.move(payment, State.RELEASED, now, {"detail": f"refused by {by}"})
+    payment = _payment_awaiting_approval(ledger, payment_id)
+    released = ledger.transition(payment, State.RELEASED, now, {"detail": f"refused by {by}"})
     if released is None:
-        raise NotPossible(f"payment {payment_id} moved meanwhile; look again")
+        raise ActionNotAllowed(f"payment {payment_id} moved meanwhile; look again")
     return released
 
 
-def finish(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
+def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     """Declares a stuck payment finished, after a look at the vendor's site: its slot becomes free.
 
     Raises ``NotPossible`` when it is not stuck.
     """
-    payment = _known(ledger, payment_id)
-    to = BY_HAND.get(payment.state)
+    payment = _existing_payment(ledger, payment_id)
+    to = MANUAL_CLOSE.get(payment.state)
     if to is None:
-        raise NotPossible(f"payment {payment_id} is {payment.state}; there is nothing to declare")
-    changes = {"exception": Oddity.MANUAL_MARK, "detail": f"declared finished by {by}"}
-    finished = ledger.move(payment, to, now, changes)
+        raise ActionNotAllowed(f"payment {payment_id} is {payment.state}; there is nothing to declare")
+    changes = {"exception": PaymentException.MANUAL_MARK, "detail": f"declared finished by {by}"}
+    finished = ledger.transition(payment, to, now, changes)
     if finished is None:
-        raise NotPossible(f"payment {payment_id} moved meanwhile; look again")
+        raise ActionNotAllowed(f"payment {payment_id} moved meanwhile; look again")
     return finished
 
 
-def pause(ledger: Ledger, by: str, why: str, now: datetime, account_id: str = EVERY_ACCOUNT) -> Controls:
+def pause(ledger: Ledger, by: str, why: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
     """The ledger's kill switch: no payment is created any more."""
     word = f"paused by {by}{f': {why}' if why else ''}"
-    return ledger.switch(account_id, "paused", now, by, paused=word)
+    return ledger.update_controls(account_id, "paused", now, by, paused=word)
 
 
-def resume(ledger: Ledger, by: str, now: datetime, account_id: str = EVERY_ACCOUNT) -> Controls:
+def resume(ledger: Ledger, by: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
     """Ends the pause, and closes the breaker of a named account: a person has looked."""
-    if account_id == EVERY_ACCOUNT:
-        return ledger.switch(account_id, "resumed", now, by, paused="")
-    return ledger.switch(account_id, "resumed", now, by, paused="", failures=0)
+    if account_id == ALL_ACCOUNTS:
+        return ledger.update_controls(account_id, "resumed", now, by, paused="")
+    return ledger.update_controls(account_id, "resumed", now, by, paused="", failures=0)
 
 
-def _known(ledger: Ledger, payment_id: str) -> Payment:
+def _existing_payment(ledger: Ledger, payment_id: str) -> Payment:
     payment = ledger.payment(payment_id)
     if payment is None:
-        raise NotPossible(f"there is no payment {payment_id}; see the list for their ids")
+        raise ActionNotAllowed(f"there is no payment {payment_id}; see the list for their ids")
     return payment
 
 
-def _waiting(ledger: Ledger, payment_id: str) -> Payment:
-    payment = _known(ledger, payment_id)
+def _payment_awaiting_approval(ledger: Ledger, payment_id: str) -> Payment:
+    payment = _existing_payment(ledger, payment_id)
     if payment.state != State.AWAITING_APPROVAL:
-        raise NotPossible(f"payment {payment_id} is {payment.state} and does not wait for approval")
+        raise ActionNotAllowed(f"payment {payment_id} is {payment.state} and does not wait for approval")
     return payment

@@ -27,7 +27,7 @@ WALLET_NETWORKS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Rail:
+class PaymentMethod:
     """One way to pay. ``automated=False``: listed for a person, never used from here.
 
     ``wallet``: the answer is an address for one currency and network; otherwise it is a link to a payment page.
@@ -41,24 +41,24 @@ class Rail:
     unit: str = "cents"
 
 
-RAILS: Mapping[str, Rail] = {
+PAYMENT_METHODS: Mapping[str, PaymentMethod] = {
     rail.name: rail
     for rail in (
-        Rail("v3_invoice", "create_invoice"),
-        Rail("v3_wallet", "create_wallet", wallet=True, unit="dollars"),
-        Rail("v2_invoice", "v2_create_invoice"),
+        PaymentMethod("v3_invoice", "create_invoice"),
+        PaymentMethod("v3_wallet", "create_wallet", wallet=True, unit="dollars"),
+        PaymentMethod("v2_invoice", "v2_create_invoice"),
         # A card page: the vendor's answer cannot be verified by any documented read.
-        Rail("pay4bit", "create_card_invoice", automated=False),
+        PaymentMethod("pay4bit", "create_card_invoice", automated=False),
     )
 }
-AUTOMATED = tuple(name for name, rail in RAILS.items() if rail.automated)
+AUTOMATED = tuple(name for name, rail in PAYMENT_METHODS.items() if rail.automated)
 
 
-def problems(rail: str, currency: str, network: str, prefix: str) -> list[str]:
+def method_problems(rail: str, currency: str, network: str, prefix: str) -> list[str]:
     """Why a choice of rail cannot be used, one line each, naming the settings (``prefix`` before their names)."""
     if rail not in AUTOMATED:
         return [f"{prefix}RAIL must be one of {', '.join(AUTOMATED)}, not {rail!r}"]
-    if not RAILS[rail].wallet:
+    if not PAYMENT_METHODS[rail].wallet:
         return []
     if network not in WALLET_NETWORKS.get(currency, ()):
         choices = ", ".join(WALLET_NETWORKS.get(currency, WALLET_NETWORKS))

@@ -48,7 +48,7 @@ class State(StrEnum):
     EXTERNAL = "EXTERNAL"
 
 
-class Oddity(StrEnum):
+class PaymentException(StrEnum):
     """What is unusual about a payment, beside its state (the ledger's column ``exception``)."""
 
     NONE = "none"
@@ -62,32 +62,50 @@ class Oddity(StrEnum):
     DUPLICATE_SUSPECTED = "duplicate_suspected"
 
 
-S = State
-FIRST_STATES = frozenset({S.PLANNED, S.EXTERNAL})
+INITIAL_STATES = frozenset({State.PLANNED, State.EXTERNAL})
 
-LEGAL: dict[State, frozenset[State]] = {
-    S.PLANNED: frozenset({S.SKIPPED, S.AWAITING_APPROVAL, S.RESERVED}),
-    S.AWAITING_APPROVAL: frozenset({S.RESERVED, S.RELEASED}),
-    S.RESERVED: frozenset({S.SENDING, S.RELEASED}),
-    S.SENDING: frozenset({S.OPEN, S.REJECTED, S.NOT_SENT, S.UNKNOWN}),
-    S.UNKNOWN: frozenset({S.OPEN, S.NOT_CREATED, S.NEEDS_HUMAN}),
-    S.NEEDS_HUMAN: frozenset({S.OPEN, S.NOT_CREATED}),
-    S.OPEN: frozenset(
-        {S.CONFIRMING, S.UNDERPAID_WAITING, S.PAID, S.EXPIRED, S.FAILED, S.LOCKED, S.REFUNDING, S.CLOSED}
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.PLANNED: frozenset({State.SKIPPED, State.AWAITING_APPROVAL, State.RESERVED}),
+    State.AWAITING_APPROVAL: frozenset({State.RESERVED, State.RELEASED}),
+    State.RESERVED: frozenset({State.SENDING, State.RELEASED}),
+    State.SENDING: frozenset({State.OPEN, State.REJECTED, State.NOT_SENT, State.UNKNOWN}),
+    State.UNKNOWN: frozenset({State.OPEN, State.NOT_CREATED, State.NEEDS_HUMAN}),
+    State.NEEDS_HUMAN: frozenset({State.OPEN, State.NOT_CREATED}),
+    State.OPEN: frozenset(
+        {
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+            State.PAID,
+            State.EXPIRED,
+            State.FAILED,
+            State.LOCKED,
+            State.REFUNDING,
+            State.CLOSED,
+        }
     ),
-    S.CONFIRMING: frozenset({S.PAID, S.UNDERPAID, S.OPEN, S.CLOSED, S.REFUNDING}),
-    S.UNDERPAID_WAITING: frozenset({S.PAID, S.UNDERPAID, S.OPEN, S.CLOSED, S.REFUNDING}),
-    S.UNDERPAID: frozenset({S.PAID, S.CLOSED, S.REFUNDING}),
-    S.LOCKED: frozenset({S.OPEN, S.PAID, S.FAILED, S.CLOSED, S.REFUNDING}),
-    S.PAID: frozenset({S.CREDITED, S.CLOSED, S.REFUNDING}),
-    S.CREDITED: frozenset({S.REFUNDING}),
-    S.EXPIRED: frozenset({S.LATE_CONFIRMING, S.CLOSED, S.REFUNDING}),
-    S.FAILED: frozenset({S.LATE_CONFIRMING, S.REFUNDING}),
-    S.LATE_CONFIRMING: frozenset({S.PAID_LATE, S.UNDERPAID, S.EXPIRED, S.CLOSED, S.REFUNDING}),
-    S.PAID_LATE: frozenset({S.CREDITED, S.CLOSED, S.REFUNDING}),
-    S.REFUNDING: frozenset({S.REFUNDED, S.CLOSED}),
+    State.CONFIRMING: frozenset({State.PAID, State.UNDERPAID, State.OPEN, State.CLOSED, State.REFUNDING}),
+    State.UNDERPAID_WAITING: frozenset({State.PAID, State.UNDERPAID, State.OPEN, State.CLOSED, State.REFUNDING}),
+    State.UNDERPAID: frozenset({State.PAID, State.CLOSED, State.REFUNDING}),
+    State.LOCKED: frozenset({State.OPEN, State.PAID, State.FAILED, State.CLOSED, State.REFUNDING}),
+    State.PAID: frozenset({State.CREDITED, State.CLOSED, State.REFUNDING}),
+    State.CREDITED: frozenset({State.REFUNDING}),
+    State.EXPIRED: frozenset({State.LATE_CONFIRMING, State.CLOSED, State.REFUNDING}),
+    State.FAILED: frozenset({State.LATE_CONFIRMING, State.REFUNDING}),
+    State.LATE_CONFIRMING: frozenset({State.PAID_LATE, State.UNDERPAID, State.EXPIRED, State.CLOSED, State.REFUNDING}),
+    State.PAID_LATE: frozenset({State.CREDITED, State.CLOSED, State.REFUNDING}),
+    State.REFUNDING: frozenset({State.REFUNDED, State.CLOSED}),
     **dict.fromkeys(
-        (S.SKIPPED, S.RELEASED, S.REJECTED, S.NOT_SENT, S.NOT_CREATED, S.CLOSED, S.REFUNDED, S.EXTERNAL), frozenset()
+        (
+            State.SKIPPED,
+            State.RELEASED,
+            State.REJECTED,
+            State.NOT_SENT,
+            State.NOT_CREATED,
+            State.CLOSED,
+            State.REFUNDED,
+            State.EXTERNAL,
+        ),
+        frozenset(),
     ),
 }
 
@@ -95,43 +113,77 @@ LEGAL: dict[State, frozenset[State]] = {
 # A late payment on an expired intent therefore never collides with the slot of the next.
 SLOT_HOLDING = frozenset(
     {
-        *(S.RESERVED, S.SENDING, S.UNKNOWN, S.NEEDS_HUMAN, S.OPEN, S.CONFIRMING, S.UNDERPAID_WAITING),
-        *(S.UNDERPAID, S.LOCKED, S.PAID, S.REFUNDING),
+        *(
+            State.RESERVED,
+            State.SENDING,
+            State.UNKNOWN,
+            State.NEEDS_HUMAN,
+            State.OPEN,
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+        ),
+        *(State.UNDERPAID, State.LOCKED, State.PAID, State.REFUNDING),
     }
 )
 # A request may be on its way or its outcome is open: rows new in the vendor's list may be this payment's.
-UNRESOLVED = frozenset({S.SENDING, S.UNKNOWN})
+OUTCOME_PENDING = frozenset({State.SENDING, State.UNKNOWN})
 # Asked for, or perhaps asked for, at the vendor: counts against the money caps, paid or not.
 COUNTS_AS_CREATED = frozenset(
-    {*SLOT_HOLDING, S.CREDITED, S.EXPIRED, S.LATE_CONFIRMING, S.PAID_LATE, S.CLOSED, S.FAILED, S.REFUNDED}
+    {
+        *SLOT_HOLDING,
+        State.CREDITED,
+        State.EXPIRED,
+        State.LATE_CONFIRMING,
+        State.PAID_LATE,
+        State.CLOSED,
+        State.FAILED,
+        State.REFUNDED,
+    }
 )
 # Was tried: counts against the number of payments per day.
-COUNTS_AS_TRIED = COUNTS_AS_CREATED | {S.REJECTED, S.NOT_CREATED}
+COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | {State.REJECTED, State.NOT_CREATED}
 # Money that is expected and not yet part of the balance.
-PENDING = frozenset(
+EXPECTED_MONEY = frozenset(
     {
-        *(S.RESERVED, S.SENDING, S.UNKNOWN, S.NEEDS_HUMAN, S.OPEN, S.CONFIRMING, S.UNDERPAID_WAITING),
-        *(S.LOCKED, S.PAID, S.LATE_CONFIRMING, S.PAID_LATE),
+        *(
+            State.RESERVED,
+            State.SENDING,
+            State.UNKNOWN,
+            State.NEEDS_HUMAN,
+            State.OPEN,
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+        ),
+        *(State.LOCKED, State.PAID, State.LATE_CONFIRMING, State.PAID_LATE),
     }
 )
 # Entering one of these is a failure to the breaker; CREDITED makes it forget.
-FAILURES = frozenset({S.REJECTED, S.NOT_CREATED, S.EXPIRED, S.FAILED})
+FAILURES = frozenset({State.REJECTED, State.NOT_CREATED, State.EXPIRED, State.FAILED})
 # Has, or may have, a row at the vendor that is worth watching.
-WATCHED = frozenset(
+TRACKED = frozenset(
     {
-        *(S.OPEN, S.CONFIRMING, S.UNDERPAID_WAITING, S.UNDERPAID, S.LOCKED, S.PAID, S.EXPIRED, S.FAILED),
-        *(S.LATE_CONFIRMING, S.PAID_LATE, S.REFUNDING, S.CREDITED, S.EXTERNAL),
+        *(
+            State.OPEN,
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+            State.UNDERPAID,
+            State.LOCKED,
+            State.PAID,
+            State.EXPIRED,
+            State.FAILED,
+        ),
+        *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING, State.CREDITED, State.EXTERNAL),
     }
 )
 # What a person who has looked at the vendor's site may declare finished, and as what.
-BY_HAND: dict[State, State] = {
-    S.NEEDS_HUMAN: S.NOT_CREATED,
+MANUAL_CLOSE: dict[State, State] = {
+    State.NEEDS_HUMAN: State.NOT_CREATED,
     **dict.fromkeys(
         (
-            *(S.OPEN, S.CONFIRMING, S.UNDERPAID_WAITING, S.UNDERPAID, S.LOCKED, S.PAID),
-            *(S.LATE_CONFIRMING, S.PAID_LATE, S.REFUNDING),
+            *(State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.UNDERPAID, State.LOCKED, State.PAID),
+            *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING),
         ),
-        S.CLOSED,
+        State.CLOSED,
     ),
 }
 
@@ -140,86 +192,90 @@ class IllegalTransition(Exception):
     """The code asked for a step that the graph does not have: a bug, never a condition of the world."""
 
 
-def check_legal(before: State | None, after: State) -> None:
+def assert_transition(before: State | None, after: State) -> None:
     """Raises ``IllegalTransition`` unless ``after`` may follow ``before`` (None: the payment is new)."""
-    allowed = FIRST_STATES if before is None else LEGAL[before]
+    allowed = INITIAL_STATES if before is None else TRANSITIONS[before]
     if after not in allowed:
         raise IllegalTransition(f"{before} -> {after}")
 
 
-AFTER_OPEN = (
-    (vendor_statuses.CONFIRMING, S.CONFIRMING),
-    (vendor_statuses.PART_PAID_WAITING | vendor_statuses.PART_PAID, S.UNDERPAID_WAITING),
-    (vendor_statuses.PAID, S.PAID),
-    (vendor_statuses.FAILED, S.FAILED),
-    (vendor_statuses.LOCKED, S.LOCKED),
+TRANSITIONS_FROM_OPEN = (
+    (vendor_statuses.CONFIRMING, State.CONFIRMING),
+    (vendor_statuses.PART_PAID_WAITING | vendor_statuses.PART_PAID, State.UNDERPAID_WAITING),
+    (vendor_statuses.PAID, State.PAID),
+    (vendor_statuses.FAILED, State.FAILED),
+    (vendor_statuses.LOCKED, State.LOCKED),
 )
 # Back to OPEN is the way to every other state: a reorganised chain, a released lock.
-AFTER: dict[State, tuple[tuple[frozenset[str], State], ...]] = {
-    S.OPEN: AFTER_OPEN,
-    S.CONFIRMING: (
-        (vendor_statuses.PAID, S.PAID),
-        (vendor_statuses.PART_PAID, S.UNDERPAID),
-        (vendor_statuses.KNOWN - vendor_statuses.CONFIRMING, S.OPEN),
+STATUS_TRANSITIONS: dict[State, tuple[tuple[frozenset[str], State], ...]] = {
+    State.OPEN: TRANSITIONS_FROM_OPEN,
+    State.CONFIRMING: (
+        (vendor_statuses.PAID, State.PAID),
+        (vendor_statuses.PART_PAID, State.UNDERPAID),
+        (vendor_statuses.ALL_STATUSES - vendor_statuses.CONFIRMING, State.OPEN),
     ),
-    S.UNDERPAID_WAITING: (
-        (vendor_statuses.PAID, S.PAID),
-        (vendor_statuses.PART_PAID, S.UNDERPAID),
-        (vendor_statuses.KNOWN - vendor_statuses.PART_PAID_WAITING, S.OPEN),
+    State.UNDERPAID_WAITING: (
+        (vendor_statuses.PAID, State.PAID),
+        (vendor_statuses.PART_PAID, State.UNDERPAID),
+        (vendor_statuses.ALL_STATUSES - vendor_statuses.PART_PAID_WAITING, State.OPEN),
     ),
-    S.LOCKED: (
-        (vendor_statuses.PAID, S.PAID),
-        (vendor_statuses.FAILED, S.FAILED),
-        (vendor_statuses.KNOWN - vendor_statuses.LOCKED, S.OPEN),
+    State.LOCKED: (
+        (vendor_statuses.PAID, State.PAID),
+        (vendor_statuses.FAILED, State.FAILED),
+        (vendor_statuses.ALL_STATUSES - vendor_statuses.LOCKED, State.OPEN),
     ),
-    S.UNDERPAID: ((vendor_statuses.PAID, S.PAID),),
-    S.EXPIRED: ((vendor_statuses.MOVING | vendor_statuses.PAID | vendor_statuses.PART_PAID, S.LATE_CONFIRMING),),
-    S.FAILED: ((vendor_statuses.MOVING | vendor_statuses.PAID | vendor_statuses.PART_PAID, S.LATE_CONFIRMING),),
-    S.LATE_CONFIRMING: (
-        (vendor_statuses.PAID, S.PAID_LATE),
-        (vendor_statuses.PART_PAID, S.UNDERPAID),
-        (vendor_statuses.NOT_PAID | vendor_statuses.FAILED, S.EXPIRED),
+    State.UNDERPAID: ((vendor_statuses.PAID, State.PAID),),
+    State.EXPIRED: (
+        (vendor_statuses.IN_PROGRESS | vendor_statuses.PAID | vendor_statuses.PART_PAID, State.LATE_CONFIRMING),
     ),
-    S.REFUNDING: ((frozenset({"refund_paid"}), S.REFUNDED),),
+    State.FAILED: (
+        (vendor_statuses.IN_PROGRESS | vendor_statuses.PAID | vendor_statuses.PART_PAID, State.LATE_CONFIRMING),
+    ),
+    State.LATE_CONFIRMING: (
+        (vendor_statuses.PAID, State.PAID_LATE),
+        (vendor_statuses.PART_PAID, State.UNDERPAID),
+        (vendor_statuses.CANCELLED | vendor_statuses.FAILED, State.EXPIRED),
+    ),
+    State.REFUNDING: ((frozenset({"refund_paid"}), State.REFUNDED),),
 }
-ODDITIES = {
-    S.UNDERPAID_WAITING: Oddity.PAID_PARTIAL,
-    S.UNDERPAID: Oddity.PAID_PARTIAL,
-    S.LATE_CONFIRMING: Oddity.PAID_LATE,
+EXCEPTION_ON_ENTER = {
+    State.UNDERPAID_WAITING: PaymentException.PAID_PARTIAL,
+    State.UNDERPAID: PaymentException.PAID_PARTIAL,
+    State.LATE_CONFIRMING: PaymentException.PAID_LATE,
 }
 
 
 def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> State | None:
     """The next step under the vendor's word ``status``, or None when the payment stays."""
     state = payment.state
-    if status in vendor_statuses.REFUND and S.REFUNDING in LEGAL[state]:
-        return S.REFUNDING
-    if state == S.OPEN and _unpaid_for_good(status, ends_at(payment, policy), now, policy):
-        return S.EXPIRED
-    following = next((after for words, after in AFTER.get(state, ()) if status in words), None)
-    if following is None and state == S.EXPIRED and now >= ends_at(payment, policy) + policy.late_watch:
-        return S.CLOSED
+    if status in vendor_statuses.REFUND and State.REFUNDING in TRANSITIONS[state]:
+        return State.REFUNDING
+    if state == State.OPEN and _expired_unpaid(status, expires_at(payment, policy), now, policy):
+        return State.EXPIRED
+    following = next((after for words, after in STATUS_TRANSITIONS.get(state, ()) if status in words), None)
+    if following is None and state == State.EXPIRED and now >= expires_at(payment, policy) + policy.late_watch:
+        return State.CLOSED
     return following
 
 
-def _unpaid_for_good(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
+def _expired_unpaid(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
     """The vendor says so and the grace is over, or the vendor never says anything and nobody can pay it any more."""
-    if status in vendor_statuses.NOT_PAID:
+    if status in vendor_statuses.CANCELLED:
         return now >= end + policy.expiry_grace
-    return status not in vendor_statuses.FINAL and not vendor_statuses.blocks(status, end, now)
+    return status not in vendor_statuses.FINAL and not vendor_statuses.is_payable_or_pending(status, end, now)
 
 
-def ends_at(payment: Payment, policy: Policy) -> datetime:
+def expires_at(payment: Payment, policy: Policy) -> datetime:
     """When the payment page closes: the vendor's word, or the assumed life after sending (UTC)."""
     return payment.ends_at or (payment.sending_at or payment.created_at) + policy.invoice_life
 
 
-def oddity(payment: Payment, to: State, status: str) -> Oddity:
+def payment_exception(payment: Payment, to: State, status: str) -> PaymentException:
     """What is unusual once the payment is in ``to``; what was unusual before stays so."""
-    if payment.exception not in (Oddity.NONE, Oddity.ADOPTED, Oddity.PAID_PARTIAL):
+    if payment.exception not in (PaymentException.NONE, PaymentException.ADOPTED, PaymentException.PAID_PARTIAL):
         return payment.exception
-    if to == S.PAID and status == "paid_over":
-        return Oddity.PAID_OVER
-    if to == S.PAID and payment.exception == Oddity.PAID_PARTIAL:
-        return Oddity.NONE
-    return ODDITIES.get(to, payment.exception)
+    if to == State.PAID and status == "paid_over":
+        return PaymentException.PAID_OVER
+    if to == State.PAID and payment.exception == PaymentException.PAID_PARTIAL:
+        return PaymentException.NONE
+    return EXCEPTION_ON_ENTER.get(to, payment.exception)

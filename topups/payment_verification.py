@@ -6,13 +6,13 @@ import re
 from collections.abc import Container, Mapping
 from urllib.parse import urlsplit
 
-from topups.gateway import Claim, Order, Transaction, VendorPayment
-from topups.payment_methods import RAILS
+from topups.gateway import CreateResponse, PaymentRequest, Transaction, VendorPayment
+from topups.payment_methods import PAYMENT_METHODS
 
 _EVM = r"0x[0-9a-fA-F]{40}"
 _BASE58 = r"[1-9A-HJ-NP-Za-km-z]"
 # Only the form: whether the check digits fit is for the wallet that pays. Loose where a network has several spellings.
-ADDRESSES: Mapping[str, str] = {
+ADDRESS_FORMS: Mapping[str, str] = {
     **dict.fromkeys(("BSC", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE"), _EVM),
     "TRON": r"T[0-9A-Za-z]{33}",
     "BTC": rf"(bc1[0-9a-z]{{11,71}}|[13]{_BASE58}{{25,34}})",
@@ -24,7 +24,7 @@ ADDRESSES: Mapping[str, str] = {
     "DASH": r"[0-9A-Za-z]{26,35}",
     "XMR": r"[0-9A-Za-z]{34,106}",
 }
-LAST_PART = re.compile(r"[0-9A-Za-z_-]{1,128}")
+PATH_SEGMENT = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
 def url_problem(url: str, hosts: Container[str]) -> str:
@@ -40,59 +40,61 @@ def url_problem(url: str, hosts: Container[str]) -> str:
         return "the link is not plain https"
     if host not in hosts:
         return f"the link leads to {host[:60]!r}, which is not among the allowed hosts"
-    return "" if LAST_PART.fullmatch(last_part(url)) else "the link names no payment"
+    return "" if PATH_SEGMENT.fullmatch(last_path_segment(url)) else "the link names no payment"
 
 
-def last_part(url: str) -> str:
+def last_path_segment(url: str) -> str:
     """The last segment of a link's path: the payment's id at the payment provider."""
     return urlsplit(url).path.rpartition("/")[2]
 
 
 def address_problem(address: str, network: str) -> str:
     """Why an address must not be shown, or an empty text. Checks the form only."""
-    form = ADDRESSES.get(network.upper())
+    form = ADDRESS_FORMS.get(network.upper())
     if form is None or not re.fullmatch(form, address):
         return f"the address does not look like one of the network {network[:20]}"
     return ""
 
 
-def claim_problem(claim: Claim, order: Order, hosts: Container[str]) -> str:
+def response_problem(claim: CreateResponse, order: PaymentRequest, hosts: Container[str]) -> str:
     """What is wrong with an answer by itself, before any read; empty when it may be compared with the vendor's list."""
-    if RAILS[order.rail].wallet:
-        return coin_problem(claim, order) or address_problem(claim.address, order.network) or _amount(claim, order)
+    if PAYMENT_METHODS[order.rail].wallet:
+        return (
+            coin_problem(claim, order) or address_problem(claim.address, order.network) or _amount_problem(claim, order)
+        )
     return url_problem(claim.url, hosts)
 
 
-def coin_problem(told: Claim | Transaction, order: Order) -> str:
+def coin_problem(told: CreateResponse | Transaction, order: PaymentRequest) -> str:
     """Whether currency or network differ from what was asked for. Answers spell networks in lower case."""
     if told.currency.upper() != order.currency or told.network.upper() != order.network:
         return f"asked for {order.currency} on {order.network}, told {told.currency[:20]} on {told.network[:20]}"
     return ""
 
 
-def transaction_problem(found: Transaction, claim: Claim, order: Order, hosts: Container[str]) -> str:
+def transaction_problem(found: Transaction, claim: CreateResponse, order: PaymentRequest, hosts: Container[str]) -> str:
     """Whether the vendor's read disagrees with what was asked for or with what the create call answered."""
-    if RAILS[order.rail].wallet:
+    if PAYMENT_METHODS[order.rail].wallet:
         differing = claim.address and found.address != claim.address
         wrong = coin_problem(found, order) or address_problem(found.address, order.network)
         wrong = wrong or ("the address changed between two answers" if differing else "")
     else:
         differing = claim.url and found.url != claim.url
         wrong = "the link changed between two answers" if differing else url_problem(found.url, hosts)
-    return wrong or _amount(found, order)
+    return wrong or _amount_problem(found, order)
 
 
-def row_problem(row: VendorPayment, order: Order) -> str:
+def row_problem(row: VendorPayment, order: PaymentRequest) -> str:
     """Whether the vendor's list tells another amount than was asked for."""
-    return "" if row.amount_cents == order.amount_cents else _differs(row.amount_cents, order)
+    return "" if row.amount_cents == order.amount_cents else _amount_difference(row.amount_cents, order)
 
 
-def _amount(told: Claim | Transaction, order: Order) -> str:
+def _amount_problem(told: CreateResponse | Transaction, order: PaymentRequest) -> str:
     # An answer may be silent on the amount; the list never is.
     if told.amount_cents in (None, order.amount_cents):
         return ""
-    return _differs(told.amount_cents or 0, order)
+    return _amount_difference(told.amount_cents or 0, order)
 
 
-def _differs(cents: int, order: Order) -> str:
+def _amount_difference(cents: int, order: PaymentRequest) -> str:
     return f"asked for {order.amount_cents} cents, the vendor says {cents}"

@@ -83,7 +83,10 @@ class Policy:
             return [f"{PREFIX}MODE must be one of {', '.join(MODES)}, not {self.mode!r}"]
         if unset:
             return [f"{', '.join(unset)} must be set: nothing is paid without these limits"]
-        return [*self._contradictions(), *payment_methods.problems(self.rail, self.currency, self.network, PREFIX)]
+        return [
+            *self._contradictions(),
+            *payment_methods.method_problems(self.rail, self.currency, self.network, PREFIX),
+        ]
 
     def _contradictions(self) -> list[str]:
         given = {name: getattr(self, name) for name in REQUIRED}

@@ -14,24 +14,24 @@ from smsonline.client import Client
 from smsonline.errors import EndpointNotFound, Refused, UnknownOutcome, VendorError
 from topups.clock import Clock, SystemClock
 from topups.gateway import (
-    Answered,
+    Accepted,
     Balance,
-    Claim,
-    Declined,
-    Order,
+    CreateResponse,
     Outcome,
     PaymentList,
+    PaymentRequest,
+    Rejected,
     Transaction,
-    Unclear,
+    Uncertain,
     VendorPayment,
     VendorUnavailable,
 )
-from topups.money import as_dollars, cents_of
-from topups.payment_methods import RAILS, Rail
-from topups.payment_verification import last_part
+from topups.money import format_dollars, parse_cents
+from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
+from topups.payment_verification import last_path_segment
 
-LONGEST_ID = 128
-VENDOR_FORMAT = "%Y-%m-%d %H:%M:%S"
+MAX_ID_LENGTH = 128
+VENDOR_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class VendorGateway:
         asked_at = self._clock.now()
         answer, body = self._read("balance")
         try:
-            cents = cents_of(body.get("balance"), self._units.balance)
+            cents = parse_cents(body.get("balance"), self._units.balance)
         except (AttributeError, ValueError) as error:
             raise VendorUnavailable(f"the balance cannot be read: {error}") from None
         return Balance(cents, asked_at, answer.server_date)
@@ -118,23 +118,23 @@ class VendorGateway:
             ends_at=self._instant(body.get("expire_at")),
         )
 
-    def create(self, order: Order) -> Outcome:
+    def create(self, order: PaymentRequest) -> Outcome:
         """Asks for a payment with one request. What is not certain is ``Unclear``, whatever broke."""
-        rail = RAILS[order.rail]
+        rail = PAYMENT_METHODS[order.rail]
         try:
             answer = self._client.create(rail.endpoint, self._parameters(rail, order))
         except UnknownOutcome as error:
-            return Unclear(str(error))
+            return Uncertain(str(error))
         except (VendorError, ValueError) as error:
-            return Declined(str(error))
+            return Rejected(str(error))
         try:
-            return _claimed(rail, self._records(rail.endpoint, answer))
+            return _parse_create_response(rail, self._records(rail.endpoint, answer))
         except (TypeError, ValueError, LookupError) as error:
-            return Unclear(f"the answer cannot be read: {error}")
+            return Uncertain(f"the answer cannot be read: {error}")
 
-    def _parameters(self, rail: Rail, order: Order) -> dict[str, str]:
+    def _parameters(self, rail: PaymentMethod, order: PaymentRequest) -> dict[str, str]:
         unit = self._units.create if rail.name == "v3_invoice" else rail.unit
-        amount = as_dollars(order.amount_cents) if unit == "dollars" else str(order.amount_cents)
+        amount = format_dollars(order.amount_cents) if unit == "dollars" else str(order.amount_cents)
         coin = {"currency": order.currency, "network": order.network} if rail.wallet else {}
         return {"amount": amount, **coin}
 
@@ -159,7 +159,7 @@ class VendorGateway:
     def _row(self, record: Mapping[str, Any]) -> VendorPayment:
         vendor_id, session = _text(record.get("payId")), _text(record.get("sesid"))
         name = vendor_id or session
-        if not 0 < len(name) <= LONGEST_ID:
+        if not 0 < len(name) <= MAX_ID_LENGTH:
             raise ValueError("it has no usable id")
         owner = _text(record.get("userId"))
         if owner and owner != self._account_id:
@@ -168,7 +168,7 @@ class VendorGateway:
             vendor_id=name,
             session_id=session,
             method=_text(record.get("method")),
-            amount_cents=cents_of(record["amount"], self._units.listed),
+            amount_cents=parse_cents(record["amount"], self._units.listed),
             status=_text(record["status"]),
             created_at=self._instant(record.get("created")),
             ends_at=self._instant(record.get("expires_at")),
@@ -179,40 +179,40 @@ class VendorGateway:
         try:
             if isinstance(value, int) or str(value).isdecimal():
                 return datetime.fromtimestamp(int(value), UTC)
-            naive = datetime.strptime(str(value), VENDOR_FORMAT)  # noqa: DTZ007 - the next line gives it its zone
+            naive = datetime.strptime(str(value), VENDOR_TIME_FORMAT)  # noqa: DTZ007 - the next line gives it its zone
             return naive.replace(tzinfo=ZoneInfo(self._units.zone)).astimezone(UTC)
         except (ValueError, OverflowError, OSError):
             return None
 
 
-def _claimed(rail: Rail, body: Any) -> Outcome:
+def _parse_create_response(rail: PaymentMethod, body: Any) -> Outcome:
     if not rail.wallet:
-        if not isinstance(body, str) or not body or len(body) > 10 * LONGEST_ID:
-            return Unclear("the answer holds no link")
-        return Answered(Claim(url=body, session_id=_session(body)))
+        if not isinstance(body, str) or not body or len(body) > 10 * MAX_ID_LENGTH:
+            return Uncertain("the answer holds no link")
+        return Accepted(CreateResponse(url=body, session_id=_session_id(body)))
     url = _text(body.get("url"))
-    claim = Claim(
+    claim = CreateResponse(
         url=url,
-        session_id=_session(url),
+        session_id=_session_id(url),
         order_id=_text(body["order_id"]),
         address=_text(body["to_address"]),
         currency=_text(body["currency"]),
         network=_text(body["network"]),
         amount_cents=_dollars(body.get("amountInUSD")),
     )
-    return Answered(claim)
+    return Accepted(claim)
 
 
-def _session(url: str) -> str:
+def _session_id(url: str) -> str:
     try:
-        return last_part(url)[:LONGEST_ID]
+        return last_path_segment(url)[:MAX_ID_LENGTH]
     except ValueError:
         return ""
 
 
 def _dollars(value: Any) -> int | None:
     try:
-        return cents_of(value, "dollars")
+        return parse_cents(value, "dollars")
     except ValueError:
         return None
 
@@ -224,6 +224,6 @@ def _text(value: Any) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(f"{value!r:.40} is no text")
     text = str(value)
-    if len(text) > 4 * LONGEST_ID or not text.isprintable():
+    if len(text) > 4 * MAX_ID_LENGTH or not text.isprintable():
         raise ValueError("a text is too long or has characters that cannot be printed")
     return text

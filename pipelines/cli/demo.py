@@ -16,7 +16,7 @@ from pipelines.wiring import data_path
 from smsonline.sandbox import Address, Sandbox, serve
 from topups.decision.evaluate import decide
 from topups.decision.reasons import Refusal
-from topups.decision.snapshot import Snapshot
+from topups.decision.snapshot import AccountSnapshot
 from topups.gateway import Balance
 from topups.policy import Policy
 from warehouse.connection import opened
@@ -94,11 +94,11 @@ def _print_findings(warehouse: Path) -> None:
         balance_cents, seen_us = connection.execute(BALANCE).fetchall()[0]
         rates = connection.execute(RATES).fetchall()
     seen_at = datetime.fromtimestamp(seen_us / 1e6, UTC)
-    found = decide(Snapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
+    found = decide(AccountSnapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
     assert isinstance(found, Refusal), "a dry run never creates a payment"
     print_table("where a delivered message costs least", COLUMNS, rates, right=COLUMNS[3:])
     lines = [
         f"history: {current:,} current statistics rows in {versions:,} versions",
-        f"top-up plan ({POLICY.mode}): {found.reason}: {found.facts}",
+        f"top-up plan ({POLICY.mode}): {found.reason}: {found.explanation}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -81,10 +81,10 @@ def _ledger(settings: Settings) -> Iterator[Ledger | None]:
     if settings.topup_mode == "off":
         yield None
         return
-    from topups.ledger import LedgerUnavailable, read_ledger
+    from topups.ledger import LedgerUnavailable, open_ledger_readonly
 
     try:
-        ledger = read_ledger(settings.ledger.get_secret_value(), busy_seconds=1)
+        ledger = open_ledger_readonly(settings.ledger.get_secret_value(), busy_seconds=1)
     except LedgerUnavailable:
         yield None
         return

@@ -48,13 +48,13 @@ def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
         return []  # before SQLAlchemy is imported, which takes a fifth of a small sync
 
     from pipelines.topup.mirror import refresh_mirror
-    from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger
+    from topups.ledger import LedgerNotFound, LedgerUnavailable, open_ledger_readonly
 
     try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
+        with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
             tables = [dataset.table for dataset in path.datasets.values()]
             path.unpublished |= refresh_mirror(ledger, settings.warehouse, tables) is not None
-    except NoLedgerYet:
+    except LedgerNotFound:
         return []
     except (LedgerUnavailable, WarehouseError) as error:
         return [str(error)]

@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.cli.console import FAILED, clear_errors, stop
 from pipelines.settings import SettingsError
 from topups.ledger import Ledger, LedgerUnavailable, Payment
-from topups.operator_actions import NotPossible
+from topups.operator_actions import ActionNotAllowed
 
 # What nobody has verified is not shown; the rest of these are the ledger's own counters.
 NOT_SHOWN = frozenset({"claim", "slot", "listed_at", "absences", "absent_at", "baseline", "credit", "version"})
@@ -23,7 +23,7 @@ def clear_topup_errors(*, as_json: bool) -> Iterator[None]:
     with clear_errors(as_json=as_json):
         try:
             yield
-        except (LedgerUnavailable, NotPossible) as error:
+        except (LedgerUnavailable, ActionNotAllowed) as error:
             stop(str(error), FAILED, as_json=as_json)
         except KeyboardInterrupt:
             stop("interrupted; the ledger knows what was sent: run smsonline topup reconcile", 130, as_json=as_json)

@@ -12,8 +12,8 @@ from pipelines.topup.passes import pay, reconcile
 from topups.decision.reasons import Reason
 from topups.ledger import Payment
 from topups.money import usd
-from topups.workflow.reconcile_report import Reconciled
-from topups.workflow.topup_run import Pass
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.topup_run import TopUpRunResult
 
 
 def run_topup(*, as_json: bool) -> None:
@@ -23,7 +23,7 @@ def run_topup(*, as_json: bool) -> None:
         log_beside(settings.warehouse)
         done, delivered = pay(settings, warn=_warn)
     broken = done.refusal is not None and done.refusal.reason == Reason.LEDGER_UNAVAILABLE
-    line = done.refusal.facts if broken and done.refusal else ""
+    line = done.refusal.explanation if broken and done.refusal else ""
     if as_json:
         error = {"error": line} if broken else {}
         print_json({**done.as_json(), "notices_delivered": delivered, **error})
@@ -52,7 +52,7 @@ def _warn(line: str) -> None:
     say(f"warning: {line}")
 
 
-def _told(done: Pass) -> list[str]:
+def _told(done: TopUpRunResult) -> list[str]:
     if done.refusal is not None:
         return [f"no payment is asked for: {done.refusal}"]
     payment = done.payment
@@ -77,7 +77,7 @@ def _summary(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _end(done: Reconciled) -> None:
+def _end(done: ReconcileReport) -> None:
     for problem in done.as_json()["problems"]:
         say(f"error: {problem}")
     if done.ledger_problem or done.balance is None or done.listing is None:

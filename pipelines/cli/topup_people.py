@@ -12,7 +12,7 @@ from pipelines.settings import load_settings
 from pipelines.topup.wiring import opened_ledger, policy_of
 from topups import operator_actions
 from topups.ledger import Payment
-from topups.ledger.schema import EVERY_ACCOUNT
+from topups.ledger.schema import ALL_ACCOUNTS
 from topups.money import usd
 
 LONGEST_NAME = 60
@@ -32,14 +32,14 @@ def run_approve(payment_id: str, by: str, *, as_json: bool) -> None:
 def run_refuse(payment_id: str, by: str, *, as_json: bool) -> None:
     """Says no to a waiting payment; exit codes as ``approve``."""
     with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = operator_actions.refuse(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
+        payment = operator_actions.reject(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
     _print(payment, "is refused: it will not be asked for", as_json)
 
 
 def run_finish(payment_id: str, by: str, *, as_json: bool) -> None:
     """Declares a stuck payment finished; exit codes as ``approve``."""
     with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = operator_actions.finish(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
+        payment = operator_actions.close(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
     _print(payment, f"is declared finished ({payment.state}): it blocks no other payment", as_json)
 
 
@@ -57,7 +57,7 @@ def run_resume(by: str, *, as_json: bool) -> None:
     """Ends the pause of all accounts; for the account of the settings also its own pause and its breaker."""
     with clear_topup_errors(as_json=as_json):
         settings = load_settings()
-        accounts = [EVERY_ACCOUNT, *filter(None, [settings.user_id.strip()])]
+        accounts = [ALL_ACCOUNTS, *filter(None, [settings.user_id.strip()])]
         with opened_ledger(settings) as ledger:
             for account in accounts:
                 operator_actions.resume(ledger, _name(by), _now(), account)

@@ -20,8 +20,8 @@ from pipelines.topup.wiring import opened_ledger, policy_of, topup_context
 from topups.advisor import Advice
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.reasons import Refusal
-from topups.decision.replay import snapshot_at
-from topups.decision.snapshot import Snapshot
+from topups.decision.replay import replay_snapshot
+from topups.decision.snapshot import AccountSnapshot
 from topups.forecast.forecasting import Forecast
 from topups.ledger import Ledger
 from topups.money import usd
@@ -59,22 +59,22 @@ def plan_json(found: Evaluation, policy: Policy, at: datetime) -> dict[str, Any]
 
 
 def planned(
-    settings: Settings, ledger: Ledger, known: Snapshot, policy: Policy, at: datetime
+    settings: Settings, ledger: Ledger, known: AccountSnapshot, policy: Policy, at: datetime
 ) -> tuple[Evaluation, Outlook]:
     """The verdict on what is known, with the forecast as of then, and what it rests on."""
     forecaster = Forecaster(settings.warehouse, known.account_id, policy, ledger)
     cents = known.balance.cents if known.balance else None
     forecast = forecaster.forecast(at, cents)
     found = evaluate(dataclasses.replace(known, burn=forecast.burn if forecast else None), policy, at)
-    wanted = found.payment
+    wanted = found.plan
     advice = forecaster.advice(forecast, at, cents, wanted.amount_cents if wanted else None)
     return found, Outlook(forecast, forecaster.problem, advice)
 
 
-def _known(settings: Settings, ledger: Ledger, at: datetime | None) -> tuple[Snapshot, datetime]:
+def _known(settings: Settings, ledger: Ledger, at: datetime | None) -> tuple[AccountSnapshot, datetime]:
     """What is known now, after a look at the vendor, or was known at a past instant."""
     if at is not None:
-        return snapshot_at(ledger, settings.account.user_id, at), at
+        return replay_snapshot(ledger, settings.account.user_id, at), at
     # The forecast is made for the balance of this look.
     with topup_context(settings, ledger, burn=lambda: None) as context:
         return preview_snapshot(context), context.now()
@@ -103,7 +103,8 @@ def _print(found: Evaluation, policy: Policy, outlook: Outlook) -> None:
     if isinstance(verdict, Refusal):
         line = f"no payment would be asked for: {verdict}"
     elif verdict.approval:
-        line = f"a person would be asked to agree to {usd(verdict.amount_cents)} ({verdict.approval}): {verdict.why}"
+        amount = usd(verdict.amount_cents)
+        line = f"a person would be asked to agree to {amount} ({verdict.approval}): {verdict.explanation}"
     else:
-        line = f"{usd(verdict.amount_cents)} would be asked for by {verdict.rail}: {verdict.why}"
+        line = f"{usd(verdict.amount_cents)} would be asked for by {verdict.rail}: {verdict.explanation}"
     sys.stdout.write(line + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from topups.decision.snapshot import Snapshot
+from topups.decision.snapshot import AccountSnapshot
 from topups.ledger import Ledger, Observation, Payment
 from topups.policy import DAY, Policy
 
@@ -21,7 +21,7 @@ class TopupFacts:
 
     now: datetime
     policy: Policy
-    snapshot: Snapshot
+    snapshot: AccountSnapshot
     payments: Sequence[Payment] = ()
     balances: Sequence[Observation] = ()
     listed_at: datetime | None = None
@@ -35,7 +35,7 @@ def facts_of(ledger: Ledger, account_id: str, policy: Policy, now: datetime) -> 
         now,
         policy,
         ledger.snapshot(account_id, now),
-        ledger.under_watch(account_id, now - max(policy.list_memory, policy.late_watch) - DAY),
+        ledger.tracked_payments(account_id, now - max(policy.list_memory, policy.late_watch) - DAY),
         [seen for seen in reversed(balances) if now - seen.at <= DAY],
         next((seen.at for seen in lists if seen.complete), None),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.topup.past import Past, past_of
 from topups.advisor import Advice, advise
-from topups.decision.snapshot import Burn
+from topups.decision.snapshot import BurnForecast
 from topups.forecast.burn import spending
 from topups.forecast.facts import History, Sighting, TopUp
 from topups.forecast.forecasting import LEAST_HOURS, Forecast, forecast
@@ -56,7 +56,7 @@ class Forecaster:
         self.problem = "" if found else past.problem or f"the spending of fewer than {LEAST_HOURS} hours is known"
         return found
 
-    def burn(self, at: datetime) -> Burn | None:
+    def burn(self, at: datetime) -> BurnForecast | None:
         """What a decision looks at."""
         found = self.forecast(at)
         return found.burn if found else None

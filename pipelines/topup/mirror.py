@@ -80,7 +80,7 @@ def changes_since(ledger: Ledger, mark: Mark) -> Delta | None:
     A ledger whose event of that number has another hash is not the one that was mirrored: a backup came back, or a new
     one was begun. The mirror then begins anew.
     """
-    with ledger.reading() as connection:
+    with ledger.read_transaction() as connection:
         found = connection.execute(LAST).one_or_none()
         last = Mark(*found) if found else Mark()
         if last == mark:

@@ -10,9 +10,9 @@ from pipelines.topup.facts import TopupFacts
 from topups.decision.rules import WINDOWS
 from topups.ledger import Payment
 from topups.money import usd
-from topups.notifications.rules import LEVELS
-from topups.payment_states import State, ends_at
-from topups.workflow.credit_proof import jumps, taken
+from topups.notifications.rules import CAP_LEVELS
+from topups.payment_states import State, expires_at
+from topups.workflow.credit_proof import balance_increases, matched_amounts
 
 # A smaller rise of the balance is the refund of an order.
 SMALLEST_CREDIT_CENTS = 100
@@ -50,8 +50,8 @@ def money_arrived(facts: TopupFacts) -> Finding:
 
 def credits_explained(facts: TopupFacts) -> Finding:
     """Each larger rise of the balance in the last day comes from a payment that the ledger knows."""
-    used = taken(list(facts.payments))
-    left = {jump: jump.cents - used.get(jump.seq, 0) for jump in jumps(facts.balances)}
+    used = matched_amounts(list(facts.payments))
+    left = {jump: jump.cents - used.get(jump.seq, 0) for jump in balance_increases(facts.balances)}
     unexplained = {jump: cents for jump, cents in left.items() if cents >= SMALLEST_CREDIT_CENTS}
     said = "; ".join(f"{usd(cents)} at {jump.at:%Y-%m-%d %H:%M} UTC" for jump, cents in unexplained.items())
     numbers = {"unexplained_cents": sum(unexplained.values()), "limit_cents": SMALLEST_CREDIT_CENTS}
@@ -62,10 +62,10 @@ def caps_left(facts: TopupFacts) -> Finding:
     """The limits on what is asked for per day, week and month: a warning at 80 and 90 %, an error at 100 %."""
     used = {str(reason): _used(facts, name, window) for reason, name, window in WINDOWS}
     known = {cap: percent for cap, percent in used.items() if percent is not None}
-    reached = {cap: max(level for level in LEVELS if level <= p) for cap, p in known.items() if p >= LEVELS[0]}
+    reached = {cap: max(level for level in CAP_LEVELS if level <= p) for cap, p in known.items() if p >= CAP_LEVELS[0]}
     said = ", ".join(f"{cap}: at least {level} % used" for cap, level in reached.items())
-    severe = LEVELS[-1] in reached.values()
-    return Finding(not reached, said or "all limits have room", severe, {**known, "limit_percent": LEVELS[0]})
+    severe = CAP_LEVELS[-1] in reached.values()
+    return Finding(not reached, said or "all limits have room", severe, {**known, "limit_percent": CAP_LEVELS[0]})
 
 
 def looked_lately(facts: TopupFacts) -> Finding:
@@ -87,7 +87,7 @@ CHECKS: dict[str, Check] = {
 
 
 def _part_over(payment: Payment, facts: TopupFacts) -> float:
-    begin, end = payment.sending_at or payment.created_at, ends_at(payment, facts.policy)
+    begin, end = payment.sending_at or payment.created_at, expires_at(payment, facts.policy)
     return (facts.now - begin) / (end - begin) if end > begin else 1.0
 
 

@@ -14,9 +14,9 @@ from pipelines.topup.mirror import Mirrored, mirrored
 from pipelines.topup.passes import Reconciling, pay, reconcile
 from pipelines.topup.policy import policy_of
 from topups.decision.reasons import Reason
-from topups.ledger import Ledger, LedgerUnavailable, NoLedgerYet, read_ledger
+from topups.ledger import Ledger, LedgerNotFound, LedgerUnavailable, open_ledger_readonly
 from topups.ledger.audit import audit
-from topups.workflow.topup_run import Pass
+from topups.workflow.topup_run import TopUpRunResult
 
 Warn = Callable[[str], None]
 
@@ -27,7 +27,7 @@ class TopUps:
     A plain object, not a configurable resource: it has no configuration that a secret could end up in.
     """
 
-    def pay(self, account_id: str, decision_id: str, warn: Warn) -> Pass:
+    def pay(self, account_id: str, decision_id: str, warn: Warn) -> TopUpRunResult:
         """One pass that may ask for one payment. Fails for another account than that of the settings."""
         with clear_failures():
             settings = load_settings()
@@ -36,7 +36,7 @@ class TopUps:
                 raise SettingsError(f"asked to fill the account {account_id!r}, but the settings are those of {ours!r}")
             done, _ = pay(settings, decision_id, warn=warn)
             if done.refusal and done.refusal.reason == Reason.LEDGER_UNAVAILABLE:
-                raise LedgerUnavailable(done.refusal.facts)
+                raise LedgerUnavailable(done.refusal.explanation)
             return done
 
     def reconcile(self, warn: Warn) -> Reconciling:
@@ -52,7 +52,7 @@ class TopUps:
         with clear_failures():
             settings = load_settings()
             tables = [dataset.table for dataset in declared(settings).values()]
-            with read_ledger(settings.ledger.get_secret_value()) as ledger:
+            with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
                 return mirrored(ledger, settings.warehouse, tables)
 
     def facts(self) -> TopupFacts | None:
@@ -73,8 +73,8 @@ class TopUps:
 def _looking() -> Iterator[Ledger | None]:
     with clear_failures():
         try:
-            ledger = read_ledger(load_settings().ledger.get_secret_value())
-        except NoLedgerYet:
+            ledger = open_ledger_readonly(load_settings().ledger.get_secret_value())
+        except LedgerNotFound:
             yield None
             return
         with ledger:

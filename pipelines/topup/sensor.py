@@ -17,11 +17,11 @@ from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
 from pipelines.topup.passes import burn_kept
 from pipelines.topup.policy import kill_environment, policy_of
 from topups.decision.evaluate import Evaluation, evaluate
-from topups.decision.preview import plan
+from topups.decision.preview import preview_from_ledger
 from topups.decision.reasons import Reason, Refusal
-from topups.decision.snapshot import Snapshot
-from topups.kill_switch import killed
-from topups.ledger import LedgerUnavailable, read_ledger
+from topups.decision.snapshot import AccountSnapshot
+from topups.kill_switch import kill_switch_on
+from topups.ledger import LedgerUnavailable, open_ledger_readonly
 
 RECONCILE = "topup_reconcile"
 SECONDS_BETWEEN_LOOKS = 60
@@ -78,12 +78,12 @@ def planned(settings: Settings) -> Evaluation:
     account_id, policy, now = settings.account.user_id, policy_of(settings), datetime.now(UTC)
     environment = kill_environment(settings)
     try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
+        with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
             burn = burn_kept(ledger, account_id, now - policy.balance_max_age)
-            return plan(ledger, account_id, policy, now, environment=environment, burn=burn)
+            return preview_from_ledger(ledger, account_id, policy, now, environment=environment, burn=burn)
     except LedgerUnavailable as error:
         # Who is switched off or has no limits needs no ledger to be told so.
-        early = evaluate(Snapshot(account_id, killed=killed(environment)), policy, now)
+        early = evaluate(AccountSnapshot(account_id, killed=kill_switch_on(environment)), policy, now)
         known = isinstance(early.decision, Refusal) and early.decision.reason in SAID_WITHOUT_A_LEDGER
         return early if known else Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
 
@@ -93,7 +93,7 @@ def nothing_to_follow(settings: Settings) -> str:
     if policy_of(settings).mode != "off":
         return ""
     try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
+        with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
             known = ledger.snapshot(settings.account.user_id, datetime.now(UTC)).payments
     except LedgerUnavailable as error:
         return f"{Reason.DISABLED}: mode is off; {error}"

@@ -20,11 +20,11 @@ from pipelines.topup.forecast import Forecaster
 from pipelines.topup.policy import kill_environment, policy_of
 from smsonline.client import Client
 from topups.clock import Clock, SystemClock
-from topups.decision.snapshot import Burn
+from topups.decision.snapshot import BurnForecast
 from topups.ledger import Ledger, open_ledger
-from topups.notifications.delivery import AppriseNotifier, Notifier, deliver
+from topups.notifications.delivery import AppriseNotifier, Notifier, deliver_outbox
 from topups.vendor_gateway import Units, VendorGateway
-from topups.workflow.context import Checkpoint, Context
+from topups.workflow.context import Checkpoint, TopUpContext
 from warehouse.crashpoints import reach
 
 __all__ = ["deliver_notices", "notifier_of", "opened_ledger", "policy_of", "topup_context", "units_of"]
@@ -81,8 +81,8 @@ def topup_context(
     ledger: Ledger,
     *,
     clock: Clock | None = None,
-    burn: Callable[[], Burn | None] | None = None,
-) -> Iterator[Context]:
+    burn: Callable[[], BurnForecast | None] | None = None,
+) -> Iterator[TopUpContext]:
     """Everything a pass needs for the account of ``settings``; the connections to the vendor are closed at the end.
 
     ``burn`` replaces the forecast from warehouse and ledger. The environment's kill switch is read anew at each look,
@@ -97,14 +97,14 @@ def topup_context(
     with Client(account, catalogue=endpoints, policy=calls, now=time.now) as client:
         gateway = VendorGateway(client, account.user_id, units, time, endpoints)
         asked = burn or (lambda: forecaster.burn(time.now()))
-        yield Context(ledger, gateway, policy, time, environment=environment, burn=asked, checkpoint=_reach)
+        yield TopUpContext(ledger, gateway, policy, time, environment=environment, burn=asked, checkpoint=_reach)
 
 
-def deliver_notices(context: Context, notifier: Notifier | None) -> int:
+def deliver_notices(context: TopUpContext, notifier: Notifier | None) -> int:
     """Sends what waits in the outbox; how many were taken. Raises ``LedgerUnavailable``."""
     if notifier is None:
         return 0
-    return deliver(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
+    return deliver_outbox(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
 
 
 def _reach(checkpoint: Checkpoint) -> None:

@@ -18,13 +18,13 @@ from forked import FORKS
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
 from topups.ledger import open_ledger
-from topups.notifications.delivery import deliver
+from topups.notifications.delivery import deliver_outbox
 from topups.notifications.messages import Notice
 from topups.policy import Policy
 from topups.vendor_gateway import VendorGateway
-from topups.workflow.context import Checkpoint, Context
-from topups.workflow.reconcile import run_reconcile
-from topups.workflow.topup_run import run
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.topup_run import run_topup
 
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 POLICY = Policy(
@@ -107,12 +107,12 @@ def work(job: Job) -> None:
         Client(job.account, policy=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)
-        context = Context(ledger, gateway, job.policy, clock, environment={}, checkpoint=kill)
+        context = TopUpContext(ledger, gateway, job.policy, clock, environment={}, checkpoint=kill)
         for minutes in job.waits:
             clock.at += timedelta(minutes=minutes)
             _let_pass(job.account, minutes)
-            run_reconcile(context) if job.reconcile else run(context)
-            deliver(ledger, Listener(), job.account.user_id, clock, kill)
+            reconcile_account(context) if job.reconcile else run_topup(context)
+            deliver_outbox(ledger, Listener(), job.account.user_id, clock, kill)
 
 
 def _let_pass(account: Account, minutes: float) -> None:

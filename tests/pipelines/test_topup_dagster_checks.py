@@ -14,11 +14,11 @@ from pipelines.topup.checks import check_events, check_payments
 from pipelines.topup.facts import TopupFacts
 from pipelines.topup.quality import CHECKS
 from pipelines.topup.resource import TopUps
-from topups.decision.snapshot import PaymentFact, Snapshot
+from topups.decision.snapshot import AccountSnapshot, PaymentView
 from topups.ledger import Observation, Payment
-from topups.ledger.models import Draft
-from topups.ledger.queries import planned
-from topups.payment_states import Oddity, State
+from topups.ledger.models import NewPayment
+from topups.ledger.queries import new_payment
+from topups.payment_states import PaymentException, State
 from topups.policy import Policy
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -31,8 +31,8 @@ def ago(minutes: float) -> datetime:
 
 def payment(state: State, minutes: float, **changed: Any) -> Payment:
     """One that was sent, and came into its state, so many minutes ago."""
-    draft = Draft("p1", "7", "d1", "v3_invoice", 5000)
-    return planned(draft, ago(minutes), state=state, sending_at=ago(minutes), **changed)
+    draft = NewPayment("p1", "7", "d1", "v3_invoice", 5000)
+    return new_payment(draft, ago(minutes), state=state, sending_at=ago(minutes), **changed)
 
 
 def balance(seq: int, minutes: float, cents: int) -> Observation:
@@ -41,13 +41,13 @@ def balance(seq: int, minutes: float, cents: int) -> Observation:
 
 def facts(*payments: Payment, **changed: Any) -> TopupFacts:
     balances = [balance(1, 60, 1000), balance(2, 1, 900)]
-    known = TopupFacts(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
+    known = TopupFacts(NOW, POLICY, AccountSnapshot("7"), payments, balances, ago(1))
     return replace(known, **changed)
 
 
 def spent(*cents: int) -> TopupFacts:
-    made = [PaymentFact(str(n), State.OPEN, Oddity.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
-    return facts(snapshot=Snapshot("7", payments=tuple(made)))
+    made = [PaymentView(str(n), State.OPEN, PaymentException.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
+    return facts(snapshot=AccountSnapshot("7", payments=tuple(made)))
 
 
 CASES = [

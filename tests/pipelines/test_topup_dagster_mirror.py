@@ -116,7 +116,7 @@ def test_a_pass_needs_no_limits_and_creates_nothing_whatever_the_mode(shop, set_
         look_at_the_vendor()
         with opened_ledger(load_settings()) as ledger:
             kept = ledger.observations(shop.user_id, "decision", limit=1)[0]
-        assert kept.facts["reason"] == {"off": "DISABLED", "auto": "NO_POLICY"}[mode]
+        assert kept.payload["reason"] == {"off": "DISABLED", "auto": "NO_POLICY"}[mode]
     assert shop.creates() == 0
 
 

@@ -18,7 +18,7 @@ from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.topup.sensor import low_balance, topup_reconcile
 from pipelines.topup.wiring import opened_ledger
 from topups import operator_actions
-from topups.decision.snapshot import Burn
+from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance
 
 pytest_plugins = ("topup_shop",)
@@ -148,7 +148,7 @@ def test_a_missing_account_is_a_reason_too(seen, preview, scheduled, monkeypatch
 def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, preview):
     old = datetime.now(UTC) - timedelta(minutes=11)
     with opened_ledger(load_settings()) as ledger:
-        ledger.saw_balance(shop.user_id, Balance(100, old), old)
+        ledger.record_balance(shop.user_id, Balance(100, old), old)
     said = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
     assert preview() == said
 
@@ -163,7 +163,7 @@ def test_a_forecast_asks_before_the_threshold_is_reached(shop, preview, set_topu
     set_topup(THRESHOLD_CENTS="100", TARGET_CENTS="20000")
     look_at_the_vendor()
     assert preview().startswith("BALANCE_OK: ")
-    burn = Burn(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
+    burn = BurnForecast(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
     monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", lambda *_: burn)
     look_at_the_vendor()
     monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", fails)

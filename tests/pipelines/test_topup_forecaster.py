@@ -34,7 +34,7 @@ def test_the_ledgers_own_looks_at_the_balance_are_enough_for_a_forecast(home):
     with open_ledger(LEDGER) as ledger:
         for hour in range(10):
             at = now - timedelta(hours=9 - hour)
-            ledger.saw_balance("acc", Balance(5000 - 100 * hour, at), at)
+            ledger.record_balance("acc", Balance(5000 - 100 * hour, at), at)
         forecaster = Forecaster(home / "none.duckdb", "acc", Policy(), ledger)
         assert forecaster.forecast(now).mean == pytest.approx(100)
         assert forecaster.burn(now).hours_to_empty == pytest.approx(41, rel=0.01)
@@ -49,7 +49,7 @@ def test_the_ledgers_looks_go_on_where_the_warehouse_ends(synced, warehouse):
         last = past_of(warehouse, account, now).sightings[-1].cents
         for minutes, cents in ((0, last), (60, last - 300), (120, last - 600)):
             at = NOW + timedelta(minutes=minutes)
-            ledger.saw_balance(account, Balance(cents, at), at)
+            ledger.record_balance(account, Balance(cents, at), at)
         found = Forecaster(warehouse, account, Policy(), ledger).forecast(now)
     assert found.spending.hours[:2] == pytest.approx([300, 300])
 

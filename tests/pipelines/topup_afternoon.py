@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from smsonline.sandbox import Sandbox
 from topups.ledger import open_ledger
-from topups.ledger.models import Draft
+from topups.ledger.models import NewPayment
 from topups.payment_states import State
 
 # The sandbox's story depends on the day: always the same one.
@@ -32,9 +32,9 @@ def pay_in(home: Path, account: str, lead: timedelta, payments: int = 5) -> None
     now, drive = datetime.now(UTC), (State.SENDING, State.OPEN, State.PAID, State.CREDITED)
     with open_ledger(LEDGER) as ledger:
         for number in range(payments):
-            draft = Draft(f"payment-{number}", account, f"decision-{number}", "v3_invoice", 2000)
+            draft = NewPayment(f"payment-{number}", account, f"decision-{number}", "v3_invoice", 2000)
             # Long ago enough for the caps to have forgotten them.
             asked = now - timedelta(days=60) + number * timedelta(days=3)
-            payment = ledger.enter(draft, State.RESERVED, lambda _: None, asked)
+            payment = ledger.insert_intent(draft, State.RESERVED, lambda _: None, asked)
             for state in drive:
-                payment = ledger.move(payment, state, asked + lead)
+                payment = ledger.transition(payment, state, asked + lead)

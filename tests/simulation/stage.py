@@ -12,7 +12,7 @@ from greenlet import getcurrent, greenlet
 
 from topups.clock import uuid7
 from topups.ledger import Ledger, open_ledger
-from topups.workflow.context import Checkpoint, Context
+from topups.workflow.context import Checkpoint, TopUpContext
 
 
 class CountedIds:
@@ -27,7 +27,7 @@ class CountedIds:
 class Program:
     """One of the programs that share the ledger: it runs in a greenlet and stops at every checkpoint."""
 
-    def __init__(self, name: str, context: Context) -> None:
+    def __init__(self, name: str, context: TopUpContext) -> None:
         self.name, self.context = name, replace(context, checkpoint=_stop)
         self._running: greenlet | None = None
 
@@ -35,7 +35,7 @@ class Program:
     def is_running(self) -> bool:
         return self._running is not None
 
-    def start(self, entry: Callable[[Context], Any]) -> None:
+    def start(self, entry: Callable[[TopUpContext], Any]) -> None:
         self._running = greenlet(lambda: entry(self.context))
 
     def run_to_next_checkpoint(self) -> str:

@@ -16,8 +16,8 @@ from topups.forecast.burn import Spending
 from topups.forecast.forecasting import LEAST_HOURS, forecast, usual
 from topups.forecast.lead import LEAST_PAYMENTS, Lead, lead_time
 from topups.forecast.paths import futures
-from topups.ledger.models import Draft
-from topups.ledger.queries import planned
+from topups.ledger.models import NewPayment
+from topups.ledger.queries import new_payment
 from topups.payment_states import State
 
 LEAD = Lead(timedelta(hours=1), timedelta(hours=2))
@@ -116,8 +116,8 @@ def test_an_unknown_present_is_neither_usual_nor_unusual():
 
 
 def paid(hours: float, state=State.CREDITED, ended=START):
-    draft = Draft("id", "acc", "decision", "v3_invoice", 2000)
-    return planned(draft, ended - timedelta(hours=hours), state=state, state_since=ended)
+    draft = NewPayment("id", "acc", "decision", "v3_invoice", 2000)
+    return new_payment(draft, ended - timedelta(hours=hours), state=state, state_since=ended)
 
 
 def test_the_lead_time_is_measured_from_the_decision_to_the_credit():

@@ -14,7 +14,7 @@ from topup_accounts import hourly_burn, hours_to_empty
 from topup_fakes import POLICY
 
 from topups.decision.sizing import is_anomalous
-from topups.decision.snapshot import Burn
+from topups.decision.snapshot import BurnForecast
 from topups.forecast.burn import Spending
 from topups.forecast.forecasting import RECENT_HOURS, forecast, usual
 from topups.forecast.lead import Lead
@@ -84,7 +84,7 @@ def alarms(accounts: int) -> dict[str, float]:
 
 
 def _alarm(past: list[float], policy) -> bool:
-    return is_anomalous(Burn(fmean(past[:RECENT_HOURS]), usual(past)), policy)
+    return is_anomalous(BurnForecast(fmean(past[:RECENT_HOURS]), usual(past)), policy)
 
 
 @pytest.mark.parametrize(("accounts", "known_days"), [(ACCOUNTS, None), (ACCOUNTS // 2, 2)])

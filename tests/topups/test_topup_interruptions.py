@@ -9,9 +9,9 @@ import pytest
 from topup_fakes import at_checkpoint, run_killed_at
 
 from topups import operator_actions
-from topups.payment_states import Oddity, State
+from topups.payment_states import PaymentException, State
 from topups.workflow.context import Checkpoint
-from topups.workflow.topup_run import run
+from topups.workflow.topup_run import run_topup
 
 ALL_STEPS = [
     *(Checkpoint.BALANCE_READ, Checkpoint.BALANCE_WRITTEN, Checkpoint.LIST_READ, Checkpoint.LIST_WRITTEN),
@@ -21,7 +21,7 @@ ALL_STEPS = [
 
 
 def give_up(world):
-    world.ledger.move(world.only, State.UNKNOWN, world.clock.now())
+    world.ledger.transition(world.only, State.UNKNOWN, world.clock.now())
 
 
 @pytest.mark.parametrize("step", ALL_STEPS)
@@ -48,7 +48,7 @@ def test_a_kill_switch_thrown_at_any_step_before_the_request_stops_it(world, ste
         else:
             environment["SMSONLINE_TOPUP_KILL"] = "1"
 
-    run(at_checkpoint(replace(world.context, environment=environment), step, throw))
+    run_topup(at_checkpoint(replace(world.context, environment=environment), step, throw))
     assert world.vendor.created == []
     assert {State.RELEASED, State.NOT_SENT}.issuperset(payment.state for payment in world.ledger.payments())
     operator_actions.resume(world.ledger, "me", world.clock.now())
@@ -62,30 +62,30 @@ def test_two_passes_interleaved_at_every_step_ask_for_one_payment(world):
     def run_another(checkpoint):
         if checkpoint == Checkpoint.SENDING:
             world.clock.advance(seconds=1)
-        run(world.context)
+        run_topup(world.context)
 
-    run(replace(world.context, checkpoint=run_another))
+    run_topup(replace(world.context, checkpoint=run_another))
     assert len(world.vendor.created) == 1
     assert len([row for row in world.vendor.rows if row.status == "check"]) == 1
 
 
 def test_a_process_that_stalls_before_the_request_does_not_send_it(world):
-    run(at_checkpoint(world.context, Checkpoint.SENDING, lambda: world.clock.advance(minutes=61)))
+    run_topup(at_checkpoint(world.context, Checkpoint.SENDING, lambda: world.clock.advance(minutes=61)))
     assert world.vendor.created == []
     assert world.only.state == State.NOT_SENT
 
 
 def test_a_payment_that_another_program_gave_up_on_is_not_sent(world):
-    run(at_checkpoint(world.context, Checkpoint.SENDING, lambda: give_up(world)))
+    run_topup(at_checkpoint(world.context, Checkpoint.SENDING, lambda: give_up(world)))
     assert world.vendor.created == []
     assert world.only.state == State.UNKNOWN
 
 
 def test_an_answer_that_comes_after_the_payment_was_given_up_on_still_counts(world):
     world.vendor.hidden = {"order-1"}  # the list lags
-    run(at_checkpoint(world.context, Checkpoint.REQUESTED, lambda: give_up(world)))
+    run_topup(at_checkpoint(world.context, Checkpoint.REQUESTED, lambda: give_up(world)))
     assert world.only.claim["session_id"] == "session-1"
     world.vendor.hidden = set()
     world.reconcile()
     assert world.only.state == State.OPEN
-    assert world.only.exception == Oddity.NONE
+    assert world.only.exception == PaymentException.NONE

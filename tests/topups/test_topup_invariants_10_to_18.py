@@ -10,14 +10,14 @@ import pytest
 from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, Inbox
 
 from topups import operator_actions
-from topups.decision.preview import plan
-from topups.decision.reasons import Decision, Reason
-from topups.decision.snapshot import Burn
+from topups.decision.preview import preview_from_ledger
+from topups.decision.reasons import PaymentPlan, Reason
+from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance
 from topups.ledger import open_ledger
-from topups.notifications.delivery import deliver
-from topups.payment_states import SLOT_HOLDING, Oddity, State
-from topups.workflow.topup_run import run
+from topups.notifications.delivery import deliver_outbox
+from topups.payment_states import SLOT_HOLDING, PaymentException, State
+from topups.workflow.topup_run import run_topup
 
 
 def test_invariant_10_a_dry_run_decides_the_same_and_has_no_effect(world):
@@ -26,7 +26,7 @@ def test_invariant_10_a_dry_run_decides_the_same_and_has_no_effect(world):
     assert world.vendor.created == []
     assert (world.only.state, world.only.slot) == (State.SKIPPED, None)
     assert world.ledger.controls(ACCOUNT).reserved_cents == 0
-    assert world.run().decision == dry.refusal.decision
+    assert world.run().plan == dry.refusal.plan
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_invariant_11_a_bad_balance_list_or_clock_creates_nothing(world, trouble
 
 def test_invariant_12_the_sensors_part_is_pure(world):
     """The sensor itself is evaluated in ``tests/pipelines``; this is all that it calls."""
-    world.ledger.saw_balance(ACCOUNT, Balance(500, START), START)
+    world.ledger.record_balance(ACCOUNT, Balance(500, START), START)
 
     def dump() -> list[str]:
         with world.ledger.engine.connect() as connection:
             return list(connection.connection.driver_connection.iterdump())
 
     before = dump()
-    plans = [plan(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
-    assert isinstance(plans[0].decision, Decision)
+    plans = [preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
+    assert isinstance(plans[0].decision, PaymentPlan)
     assert len({found.facts_fingerprint for found in plans}) == 1
     assert dump() == before
     assert world.vendor.created == []
@@ -75,7 +75,7 @@ def test_invariant_13_notices_are_told_once_and_never_carry_what_is_not_verified
     world.run()
     for _ in range(25):
         world.reconcile()
-        deliver(world.ledger, inbox, ACCOUNT, world.clock)
+        deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
         world.clock.advance(minutes=1)
     unknown = ["It is unknown whether the vendor made a payment of 25.00 USD"] * (host == "evil.example")
     assert sorted(inbox.titles) == [*unknown, "Please pay 25.00 USD"]
@@ -121,15 +121,17 @@ def test_invariant_16_losing_the_ledger_never_causes_a_second_payable_payment(wo
     with open_ledger(f"sqlite:///{tmp_path / 'fresh.db'}") as fresh:
         lost = replace(world.context, ledger=fresh)
         for _ in range(5):
-            assert run(lost).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+            assert run_topup(lost).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
             world.clock.advance(minutes=5)
-        assert [payment.exception for payment in fresh.payments()] == [Oddity.EXTERNAL]
+        assert [payment.exception for payment in fresh.payments()] == [PaymentException.EXTERNAL]
     assert world.vendor.payable() == len(world.vendor.created) == 1
 
 
 def test_invariant_17_a_forecast_never_exceeds_the_caps(world):
     """The wildest forecast there can be, over two days in which nobody pays."""
-    world.context = replace(world.context, burn=lambda: Burn(10**6, None, reorder_cents=10**9, hours_to_empty=0.001))
+    world.context = replace(
+        world.context, burn=lambda: BurnForecast(10**6, None, reorder_cents=10**9, hours_to_empty=0.001)
+    )
     world.vendor.cents = 2000
     assert world.run().refusal.reason == Reason.BALANCE_OK, "never above two thirds of the target"
     world.vendor.cents = 1999
@@ -154,7 +156,7 @@ def test_invariant_18_reserved_is_the_sum_of_the_open_intents_at_every_step(worl
 
     for pass_number in range(60):
         world.vendor.script = [next(outcomes)]
-        run(replace(world.with_policy(**LOOSE, **RICH), checkpoint=compare))
+        run_topup(replace(world.with_policy(**LOOSE, **RICH), checkpoint=compare))
         world.clock.advance(minutes=10)
         if pass_number % 20 == 5 and world.vendor.rows:
             world.vendor.set("paid")

@@ -10,10 +10,10 @@ import pytest
 from topup_fakes import ACCOUNT, Inbox, World
 
 from topups import operator_actions
-from topups.decision.snapshot import Burn
-from topups.notifications.delivery import AppriseNotifier, deliver
-from topups.notifications.messages import TITLES, Notice, compose, qr_png
-from topups.notifications.rules import ON_ENTERING
+from topups.decision.snapshot import BurnForecast
+from topups.notifications.delivery import AppriseNotifier, deliver_outbox
+from topups.notifications.messages import TITLES, Notice, qr_png, render
+from topups.notifications.rules import NOTICE_BY_STATE
 from topups.workflow.context import Checkpoint
 
 
@@ -25,12 +25,12 @@ def inbox() -> Inbox:
 def post(world: World, inbox: Inbox) -> list[str]:
     """Delivers what waits; the titles of what arrived just now."""
     before = len(inbox.notices)
-    deliver(world.ledger, inbox, ACCOUNT, world.clock)
+    deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
     return inbox.titles[before:]
 
 
 def test_an_open_payment_is_told_with_all_that_is_needed_to_pay(world, inbox):
-    world.context = replace(world.context, burn=lambda: Burn(40, 40, 0, hours_to_empty=12.5))
+    world.context = replace(world.context, burn=lambda: BurnForecast(40, 40, 0, hours_to_empty=12.5))
     world.run()
     assert post(world, inbox) == ["Please pay 25.00 USD"]
     notice = inbox.notices[0]
@@ -61,9 +61,9 @@ def test_two_programs_deliver_a_notice_once(world, inbox):
 
     def deliver_meanwhile(checkpoint):
         if checkpoint == Checkpoint.NOTIFIED:
-            others.append(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+            others.append(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
 
-    deliver(world.ledger, inbox, ACCOUNT, world.clock, deliver_meanwhile)
+    deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock, deliver_meanwhile)
     assert others == [0]
     assert len(inbox.notices) == 1
 
@@ -160,24 +160,24 @@ def test_a_paid_payment_that_does_not_arrive_is_told(world, inbox):
 def test_an_open_breaker_and_a_wish_for_approval_are_told(world, inbox):
     world.run(mode="approve")
     assert post(world, inbox) == ["May 25.00 USD be asked for?"]
-    operator_actions.refuse(world.ledger, world.only.payment_id, "me", world.clock.now())
+    operator_actions.reject(world.ledger, world.only.payment_id, "me", world.clock.now())
     world.reconcile(breaker_failures=1)
     assert "Top-ups stopped: several payments failed in a row" in post(world, inbox)
 
 
 def test_every_kind_of_notice_has_a_title_and_reads_without_a_payment_too(world):
-    kinds = {*ON_ENTERING.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
+    kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
     assert kinds | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
     row = drive_claim(world)
     for kind in (*TITLES, "cap_day_90"):
-        assert compose(replace(row, kind=kind), world.only, world.clock.now()).title
+        assert render(replace(row, kind=kind), world.only, world.clock.now()).title
 
 
 def drive_claim(world):
     from topups.ledger import outbox
 
-    return outbox.claim(world.ledger, ACCOUNT, world.clock.now())[0]
+    return outbox.lease_batch(world.ledger, ACCOUNT, world.clock.now())[0]
 
 
 def test_apprise_brings_title_body_and_picture(service):

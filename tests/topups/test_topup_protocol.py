@@ -7,9 +7,9 @@ from topup_fakes import at_checkpoint
 
 from topups import operator_actions
 from topups.decision.reasons import Reason
-from topups.payment_states import Oddity, State
+from topups.payment_states import PaymentException, State
 from topups.workflow.context import Checkpoint
-from topups.workflow.topup_run import run
+from topups.workflow.topup_run import run_topup
 
 
 def test_a_low_balance_becomes_one_verified_open_payment(world):
@@ -18,7 +18,7 @@ def test_a_low_balance_becomes_one_verified_open_payment(world):
     assert world.only.state == State.OPEN
     assert world.only.amount_cents == 2500
     assert world.only.url == "https://pay.cryptomus.com/pay/session-1"
-    assert world.vendor.created == [done.payment.order]
+    assert world.vendor.created == [done.payment.request]
 
 
 def test_a_decision_leads_to_one_payment_however_often_its_run_is_executed(world):
@@ -42,13 +42,13 @@ def test_an_intent_is_sent_at_most_once_whatever_comes_back(world, how):
 
 
 def test_a_payment_that_appears_while_the_slot_is_held_stops_the_request(world):
-    run(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: world.vendor.bill(700)))
+    run_topup(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: world.vendor.bill(700)))
     assert world.vendor.created == []
     assert State.RELEASED in {payment.state for payment in world.ledger.payments()}
 
 
 def test_a_list_that_breaks_inside_the_slot_releases_it(world):
-    run(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: setattr(world.vendor, "list_down", True)))
+    run_topup(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: setattr(world.vendor, "list_down", True)))
     assert world.vendor.created == []
     assert world.only.state == State.RELEASED
     assert world.only.slot is None
@@ -81,13 +81,13 @@ def test_an_approval_that_nobody_gave_expires_and_backs_off(world):
     world.clock.advance(hours=25)
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
     assert world.only.state == State.RELEASED
-    with pytest.raises(operator_actions.NotPossible):
+    with pytest.raises(operator_actions.ActionNotAllowed):
         operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), world.context.policy)
 
 
 def test_a_refused_approval_creates_nothing(world):
     asked = world.run(mode="approve")
-    operator_actions.refuse(world.ledger, asked.payment.payment_id, "me", world.clock.now())
+    operator_actions.reject(world.ledger, asked.payment.payment_id, "me", world.clock.now())
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
     assert world.vendor.created == []
 
@@ -96,5 +96,5 @@ def test_a_stuck_payment_can_be_declared_finished_by_a_person(world):
     world.run()
     world.vendor.set("paid")
     world.reconcile()
-    done = operator_actions.finish(world.ledger, world.only.payment_id, "me", world.clock.now())
-    assert (done.state, done.exception, done.slot) == (State.CLOSED, Oddity.MANUAL_MARK, None)
+    done = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
+    assert (done.state, done.exception, done.slot) == (State.CLOSED, PaymentException.MANUAL_MARK, None)

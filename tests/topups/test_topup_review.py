@@ -11,12 +11,12 @@ from topup_fakes import ACCOUNT, POLICY, START, Inbox
 from topups import operator_actions
 from topups.decision.evaluate import evaluate
 from topups.decision.reasons import Reason
-from topups.decision.replay import snapshot_at
-from topups.decision.rules import clock
+from topups.decision.replay import replay_snapshot
+from topups.decision.rules import clock_in_sync
 from topups.gateway import Balance
-from topups.notifications.delivery import AppriseNotifier, deliver
+from topups.notifications.delivery import AppriseNotifier, deliver_outbox
 from topups.notifications.messages import Notice
-from topups.payment_states import Oddity, State
+from topups.payment_states import PaymentException, State
 from topups.policy import Policy, policy_from
 
 WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
@@ -26,7 +26,7 @@ def told(world, **policy) -> list[str]:
     """The bodies of the notices that are due, with their titles."""
     world.reconcile(**policy)
     inbox = Inbox()
-    deliver(world.ledger, inbox, ACCOUNT, world.clock)
+    deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
     return [f"{notice.title}\n{notice.body}" for notice in inbox.notices]
 
 
@@ -78,12 +78,12 @@ def test_a_person_may_finish_a_payment_that_hangs_for_ever(world, words, state):
         world.vendor.set(word)
         world.reconcile()
     assert world.only.state == state
-    finished = operator_actions.finish(world.ledger, world.only.payment_id, "me", world.clock.now())
-    assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, Oddity.MANUAL_MARK)
+    finished = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
+    assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, PaymentException.MANUAL_MARK)
 
 
 def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_confirms_the_present_one(world):
-    world.ledger.saw_balance(ACCOUNT, Balance(500, START + timedelta(days=400)), START + timedelta(days=400))
+    world.ledger.record_balance(ACCOUNT, Balance(500, START + timedelta(days=400)), START + timedelta(days=400))
     assert world.run().refusal.reason == Reason.CLOCK_SUSPECT
     honest = world.vendor.balance
     world.vendor.balance = lambda: replace(honest(), vendor_at=world.clock.now())
@@ -92,7 +92,7 @@ def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_co
 
 def test_a_clock_that_ran_back_since_the_balance_was_seen_is_suspect_whatever_the_vendor_said_then(world):
     seen = replace(world.ledger.snapshot(ACCOUNT, START), balance=Balance(500, START, START))
-    assert not clock(seen, POLICY, START - timedelta(minutes=3)).passed
+    assert not clock_in_sync(seen, POLICY, START - timedelta(minutes=3)).passed
 
 
 def test_an_approved_payment_that_was_not_needed_any_more_is_no_failure(world):
@@ -208,7 +208,7 @@ def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     now = world.clock.now()
-    verdict = evaluate(snapshot_at(world.ledger, ACCOUNT, now), POLICY, now).decision
+    verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).decision
     assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
@@ -220,18 +220,18 @@ def test_a_suspected_duplicate_counts_from_when_it_was_seen_whatever_zone_the_ve
     world.vendor.rows[0] = replace(world.vendor.rows[0], created_at=world.clock.now() - timedelta(hours=8))
     world.reconcile()
     suspected = world.ledger.payments(states=[State.EXTERNAL])[0]
-    assert suspected.exception == Oddity.DUPLICATE_SUSPECTED
+    assert suspected.exception == PaymentException.DUPLICATE_SUSPECTED
     assert suspected.counted_at == world.clock.now()
 
 
 def test_a_reader_sees_one_state_of_the_ledger_while_others_write(any_ledger):
     """The mirror reads the last event first and then all of them: an event in between would be mirrored twice."""
     count = "SELECT count(*) FROM events"
-    with any_ledger.reading() as connection:
+    with any_ledger.read_transaction() as connection:
         before = connection.exec_driver_sql(count).scalar()
         operator_actions.pause(any_ledger, "me", "", START)
         assert connection.exec_driver_sql(count).scalar() == before
-    with any_ledger.reading() as connection:
+    with any_ledger.read_transaction() as connection:
         assert connection.exec_driver_sql(count).scalar() == before + 1
 
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from topups.decision import rules
-from topups.decision.reasons import Decision, Finding, Reason, Refusal, decision_json, refused
-from topups.decision.snapshot import Snapshot
+from topups.decision.reasons import PaymentPlan, Reason, Refusal, RuleResult, decision_json, refusal_from
+from topups.decision.snapshot import AccountSnapshot
 from topups.policy import Policy
 
 
@@ -26,8 +26,8 @@ class Evaluation:
     """
 
     account_id: str
-    decision: Decision | Refusal
-    results: tuple[Finding, ...] = ()
+    decision: PaymentPlan | Refusal
+    results: tuple[RuleResult, ...] = ()
     facts_fingerprint: str = ""
 
     @property
@@ -36,41 +36,41 @@ class Evaluation:
         return self.decision if isinstance(self.decision, Refusal) else None
 
     @property
-    def payment(self) -> Decision | None:
+    def plan(self) -> PaymentPlan | None:
         """The payment that is created, or would be where the rules get that far (dry run)."""
-        return self.decision.decision if isinstance(self.decision, Refusal) else self.decision
+        return self.decision.plan if isinstance(self.decision, Refusal) else self.decision
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``: the shape of every decision, and the rules."""
         return {
             "account_id": self.account_id,
-            **decision_json(self.refusal, self.payment),
+            **decision_json(self.refusal, self.plan),
             "decision_id": self.facts_fingerprint,
             "rules": [result.as_json() for result in self.results],
         }
 
 
-def evaluate(snapshot: Snapshot, policy: Policy, now: datetime) -> Evaluation:
+def evaluate(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> Evaluation:
     """The payment to create at ``now``, or the first rule that says no with its figure and limit."""
     results, payment = rules.evaluate_rules(snapshot, policy, now)
     broken = next((result for result in results if not result.passed), None)
-    decision: Decision | Refusal
+    decision: PaymentPlan | Refusal
     if broken is None:
         assert payment is not None
         decision = payment
     elif broken.reason == Reason.DRY_RUN_WOULD_CREATE:
         decision = Refusal(broken.reason, broken.figure, broken.limit, payment)
     else:
-        decision = refused(broken)
+        decision = refusal_from(broken)
     return Evaluation(snapshot.account_id, decision, tuple(results), facts_fingerprint(snapshot))
 
 
-def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision | Refusal:
+def decide(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> PaymentPlan | Refusal:
     """The decision alone."""
     return evaluate(snapshot, policy, now).decision
 
 
-def facts_fingerprint(snapshot: Snapshot) -> str:
+def facts_fingerprint(snapshot: AccountSnapshot) -> str:
     """A hash of what a decision is based on: the ledger's latest change and the balance."""
     balance = snapshot.balance and (snapshot.balance.at, snapshot.balance.cents)
     facts = (snapshot.account_id, snapshot.ledger_at, balance)

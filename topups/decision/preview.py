@@ -8,21 +8,21 @@ from datetime import datetime
 
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.reasons import Reason, Refusal
-from topups.decision.snapshot import Burn
-from topups.kill_switch import killed
+from topups.decision.snapshot import BurnForecast
+from topups.kill_switch import kill_switch_on
 from topups.ledger.ledger import Ledger
 from topups.ledger.transactions import LedgerUnavailable
 from topups.policy import Policy
 
 
-def plan(
+def preview_from_ledger(
     ledger: Ledger,
     account_id: str,
     policy: Policy,
     now: datetime,
     *,
     environment: Mapping[str, str] | None = None,
-    burn: Burn | None = None,
+    burn: BurnForecast | None = None,
 ) -> Evaluation:
     """The decision on what the ledger has recorded by ``now``: what the sensor evaluates.
 
@@ -32,4 +32,4 @@ def plan(
         recorded = ledger.snapshot(account_id, now)
     except LedgerUnavailable as error:
         return Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
-    return evaluate(dataclasses.replace(recorded, killed=killed(environment), burn=burn), policy, now)
+    return evaluate(dataclasses.replace(recorded, killed=kill_switch_on(environment), burn=burn), policy, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -44,7 +44,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleResult:
     """One rule at one instant: its figure, its limit, and whether the figure keeps it.
 
     ``reason`` is the one given when the rule says no. Both texts carry their units.
@@ -61,7 +61,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Decision:
+class PaymentPlan:
     """A payment to create. ``amount_cents`` in US cents; ``currency`` and ``network`` are empty for an invoice.
 
     ``approval`` is why a person has to agree first (``AWAITING_APPROVAL`` by amount or mode, ``ANOMALOUS_BURN``), None
@@ -74,7 +74,7 @@ class Decision:
     network: str = ""
     approval: Reason | None = None
     approved_payment_id: str | None = None
-    why: str = ""
+    explanation: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""
@@ -84,7 +84,7 @@ class Decision:
             "currency": self.currency,
             "network": self.network,
             "approval": self.approval,
-            "why": self.why,
+            "why": self.explanation,
         }
 
 
@@ -98,33 +98,33 @@ class Refusal:
     reason: Reason
     figure: str = ""
     limit: str = ""
-    decision: Decision | None = field(default=None)
+    plan: PaymentPlan | None = None
 
     @property
-    def facts(self) -> str:
+    def explanation(self) -> str:
         """Figure and limit in one line."""
         return f"{self.figure} (limit: {self.limit})" if self.limit else self.figure
 
     def __str__(self) -> str:
         """What a skip reason shows: ``CODE: facts``."""
-        return f"{self.reason}: {self.facts}"
+        return f"{self.reason}: {self.explanation}"
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""
-        planned = self.decision.as_json() if self.decision else None
+        planned = self.plan.as_json() if self.plan else None
         return {"reason": str(self.reason), "figure": self.figure, "limit": self.limit, "decision": planned}
 
 
-def decision_json(refusal: Refusal | None, payment: Decision | None) -> dict[str, Any]:
+def decision_json(refusal: Refusal | None, plan: PaymentPlan | None) -> dict[str, Any]:
     """The one JSON shape of a decision, of a run and of a preview alike."""
     return {
         "decision": "refuse" if refusal else "create",
         "reason": str(refusal.reason) if refusal else None,
-        "facts": refusal.facts if refusal else payment.why if payment else "",
-        "planned": payment.as_json() if payment else None,
+        "facts": refusal.explanation if refusal else plan.explanation if plan else "",
+        "planned": plan.as_json() if plan else None,
     }
 
 
-def refused(finding: Finding) -> Refusal:
+def refusal_from(finding: RuleResult) -> Refusal:
     """The refusal of a rule that was not kept."""
     return Refusal(finding.reason, finding.figure, finding.limit)

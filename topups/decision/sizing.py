@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from topups.decision.reasons import Decision, Reason
-from topups.decision.snapshot import Burn, Snapshot
-from topups.money import fingerprinted, usd
-from topups.payment_methods import RAILS
+from topups.decision.reasons import PaymentPlan, Reason
+from topups.decision.snapshot import AccountSnapshot, BurnForecast
+from topups.money import usd, with_unique_cents
+from topups.payment_methods import PAYMENT_METHODS
 from topups.policy import Policy
 
 # A burn at which the threshold lasts for longer than this is no leak, whatever the account is used to.
-CALM_HOURS = 24
+LEAK_HORIZON_HOURS = 24
 
 
-def trigger_cents(snapshot: Snapshot, policy: Policy) -> int:
+def reorder_point_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
     """The balance below which to act: the threshold, or the forecast's earlier point."""
     assert policy.threshold_cents is not None
-    forecast = min(snapshot.burn.reorder_cents, highest_trigger_cents(policy)) if snapshot.burn else 0
+    forecast = min(snapshot.burn.reorder_cents, max_reorder_point_cents(policy)) if snapshot.burn else 0
     return max(policy.threshold_cents, forecast)
 
 
-def highest_trigger_cents(policy: Policy) -> int:
+def max_reorder_point_cents(policy: Policy) -> int:
     """No forecast acts above this balance, so only below it one is needed to decide.
 
     A payment then is at least a third of the target, and never smaller than the smallest one allowed.
@@ -28,36 +28,36 @@ def highest_trigger_cents(policy: Policy) -> int:
     return min(policy.target_cents * 2 // 3, policy.target_cents - policy.amount_min_cents)
 
 
-def sized(snapshot: Snapshot, policy: Policy) -> int:
+def topup_amount_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
     """What is missing up to the target, in US cents; an approved amount is never exceeded."""
     assert snapshot.balance and policy.target_cents is not None
     missing = policy.target_cents - snapshot.balance.cents - snapshot.pending_cents()
-    waiting = snapshot.waiting()
+    waiting = snapshot.pending_approval()
     if waiting and waiting.approved_at:
         missing = min(missing, waiting.amount_cents)
     if policy.fingerprint:
-        return fingerprinted(missing, {other.amount_cents for other in snapshot.payments if other is not waiting})
+        return with_unique_cents(missing, {other.amount_cents for other in snapshot.payments if other is not waiting})
     return missing
 
 
-def sized_payment(snapshot: Snapshot, policy: Policy, cause: str) -> Decision:
+def plan_payment(snapshot: AccountSnapshot, policy: Policy, cause: str) -> PaymentPlan:
     """The payment that would be created under the policy; ``cause`` is the text of the rule that calls for it."""
     assert policy.target_cents is not None
-    amount, waiting = sized(snapshot, policy), snapshot.waiting()
+    amount, waiting = topup_amount_cents(snapshot, policy), snapshot.pending_approval()
     approved = waiting.payment_id if waiting and waiting.approved_at else None
-    wallet = RAILS[policy.rail].wallet
-    return Decision(
+    wallet = PAYMENT_METHODS[policy.rail].wallet
+    return PaymentPlan(
         amount_cents=amount,
         rail=policy.rail,
         currency=policy.currency if wallet else "",
         network=policy.network if wallet else "",
-        approval=None if approved else approval_wanted(amount, snapshot, policy),
+        approval=None if approved else approval_reason(amount, snapshot, policy),
         approved_payment_id=approved,
-        why=f"{cause}; up to {usd(policy.target_cents)} it is missing {usd(amount)}",
+        explanation=f"{cause}; up to {usd(policy.target_cents)} it is missing {usd(amount)}",
     )
 
 
-def approval_wanted(amount: int, snapshot: Snapshot, policy: Policy) -> Reason | None:
+def approval_reason(amount: int, snapshot: AccountSnapshot, policy: Policy) -> Reason | None:
     """Why a person has to agree to a payment, or None."""
     if snapshot.burn and is_anomalous(snapshot.burn, policy):
         return Reason.ANOMALOUS_BURN
@@ -65,7 +65,7 @@ def approval_wanted(amount: int, snapshot: Snapshot, policy: Policy) -> Reason |
     return Reason.AWAITING_APPROVAL if large or policy.mode == "approve" else None
 
 
-def is_anomalous(burn: Burn, policy: Policy) -> bool:
+def is_anomalous(burn: BurnForecast, policy: Policy) -> bool:
     """Whether money leaves the account so much faster than usual that somebody may be stealing it.
 
     Without a usual burn nothing is unusual. Where the usual burn is nearly nothing only the pace counts: it has to use
@@ -73,5 +73,5 @@ def is_anomalous(burn: Burn, policy: Policy) -> bool:
     """
     if burn.normal_cents_per_hour is None:
         return False
-    calm = (policy.threshold_cents or 0) / CALM_HOURS
+    calm = (policy.threshold_cents or 0) / LEAK_HORIZON_HOURS
     return burn.cents_per_hour > max(policy.anomaly_factor * burn.normal_cents_per_hour, calm)

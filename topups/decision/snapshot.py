@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from topups.gateway import Balance, PaymentList
-from topups.payment_states import COUNTS_AS_CREATED, COUNTS_AS_TRIED, PENDING, Oddity, State
-from topups.vendor_statuses import PAID, blocks
+from topups.payment_states import COUNTS_AS_ATTEMPT, COUNTS_AS_CREATED, EXPECTED_MONEY, PaymentException, State
+from topups.vendor_statuses import PAID, is_payable_or_pending
 
 
-class PaymentFact(NamedTuple):
+class PaymentView(NamedTuple):
     """One payment of the ledger, as far as decisions go. Instants in UTC, amounts in US cents.
 
     ``amount_cents`` is the larger of what was asked for and what the vendor made of it. ``counted_at`` is when it took
@@ -21,7 +21,7 @@ class PaymentFact(NamedTuple):
 
     payment_id: str
     state: State
-    oddity: Oddity
+    exception: PaymentException
     amount_cents: int
     counted_at: datetime
     holds_slot: bool
@@ -32,7 +32,7 @@ class PaymentFact(NamedTuple):
     arriving_since: datetime | None = None
 
 
-class ListFact(NamedTuple):
+class VendorListView(NamedTuple):
     """The latest look at the vendor's list: ``at`` None when it could not be read. ``blocking`` are payment ids."""
 
     at: datetime | None
@@ -41,7 +41,7 @@ class ListFact(NamedTuple):
     blocking: tuple[str, ...] = ()
 
 
-class Burn(NamedTuple):
+class BurnForecast(NamedTuple):
     """What the forecast knows: US cents per hour net of refunds, and when the balance runs out at that pace.
 
     ``reorder_cents`` is the balance at which a payment should be asked for so that it arrives in time.
@@ -55,7 +55,7 @@ class Burn(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class AccountSnapshot:
     """What is known of one account.
 
     ``listing`` is None where nobody looked (sensor, plan): the operation that pays always looks. ``failures`` counts
@@ -66,42 +66,42 @@ class Snapshot:
     account_id: str
     balance: Balance | None = None
     balance_problem: str = ""
-    payments: tuple[PaymentFact, ...] = ()
-    listing: ListFact | None = None
+    payments: tuple[PaymentView, ...] = ()
+    listing: VendorListView | None = None
     failures: int = 0
     last_failure_at: datetime | None = None
     paused: str = ""
     killed: bool = False
     ledger_at: datetime | None = None
-    burn: Burn | None = None
+    burn: BurnForecast | None = None
 
-    def waiting(self) -> PaymentFact | None:
+    def pending_approval(self) -> PaymentView | None:
         """The payment that waits for a person's word, if any."""
         return next((payment for payment in self.payments if payment.state == State.AWAITING_APPROVAL), None)
 
     def pending_cents(self) -> int:
         """Money that is on its way: counts as balance when a payment is sized, and as prepaid money."""
-        return sum(payment.amount_cents for payment in self.payments if payment.state in PENDING)
+        return sum(payment.amount_cents for payment in self.payments if payment.state in EXPECTED_MONEY)
 
     def created_cents(self, since: datetime) -> int:
         """What this program asked for since then, paid or not."""
-        return sum(payment.amount_cents for payment in self.payments if is_counted(payment, since))
+        return sum(payment.amount_cents for payment in self.payments if counts_towards_caps(payment, since))
 
-    def tries(self, since: datetime) -> int:
+    def attempts(self, since: datetime) -> int:
         """How often it asked since then."""
-        return sum(p.counted_at > since and p.state in COUNTS_AS_TRIED for p in self.payments)
+        return sum(p.counted_at > since and p.state in COUNTS_AS_ATTEMPT for p in self.payments)
 
 
-def is_counted(payment: PaymentFact, since: datetime) -> bool:
+def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
     """Whether a payment fills the caps of a window that began at ``since``.
 
     An external row counts only when it may be the lost outcome of a request of ours.
     """
-    suspected = payment.state == State.EXTERNAL and payment.oddity == Oddity.DUPLICATE_SUSPECTED
+    suspected = payment.state == State.EXTERNAL and payment.exception == PaymentException.DUPLICATE_SUSPECTED
     return payment.counted_at > since and (payment.state in COUNTS_AS_CREATED or suspected)
 
 
-def arriving(
+def external_arriving_since(
     state: State, vendor_status: str, baseline: int | None, credit: int | None, since: datetime
 ) -> datetime | None:
     """``since``, when that is the instant from which a person's money is on the way: paid, followed since before it was
@@ -110,6 +110,6 @@ def arriving(
     return since if followed and credit is None else None
 
 
-def blocking_rows(listing: PaymentList, now: datetime) -> tuple[str, ...]:
+def payable_ids(listing: PaymentList, now: datetime) -> tuple[str, ...]:
     """Ids of the vendor's payments that are payable or confirming, whoever made them."""
-    return tuple(row.vendor_id for row in listing.rows if blocks(row.status, row.ends_at, now))
+    return tuple(row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from topups.decision.snapshot import Burn
+from topups.decision.snapshot import BurnForecast
 from topups.forecast.burn import Spending
 from topups.forecast.lead import Lead
 from topups.forecast.paths import futures
@@ -46,9 +46,9 @@ class Forecast:
     spending: Spending
 
     @property
-    def burn(self) -> Burn:
+    def burn(self) -> BurnForecast:
         """The part that decisions and notices look at."""
-        return Burn(self.recent, self.usual, self.reorder_cents, self.hours_p50, self.hours_p10)
+        return BurnForecast(self.recent, self.usual, self.reorder_cents, self.hours_p50, self.hours_p10)
 
     @property
     def a_month(self) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from topups.ledger.hash_chain import broken_links, replayed
+from topups.ledger.hash_chain import broken_links, replay_events
 from topups.ledger.ledger import Ledger
-from topups.ledger.schema import canonical
+from topups.ledger.schema import canonical_json
 from topups.payment_states import SLOT_HOLDING, IllegalTransition
 
 
@@ -17,10 +17,10 @@ def audit(ledger: Ledger) -> list[str]:
     events, payments = ledger.events(), ledger.payments()
     found = broken_links(events)
     try:
-        told = replayed(events)
+        told = replay_events(events)
     except IllegalTransition as error:
         return [*found, f"the events make an illegal step: {error}"]
-    stored = {payment.payment_id: json.loads(canonical(dataclasses.asdict(payment))) for payment in payments}
+    stored = {payment.payment_id: json.loads(canonical_json(dataclasses.asdict(payment))) for payment in payments}
     found += [f"payment {id_} differs from its events" for id_ in stored if told.get(id_) != stored[id_]]
     found += [f"payment {id_} is missing" for id_ in told if id_ not in stored]
     reserved: dict[str, int] = {}

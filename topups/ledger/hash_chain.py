@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from topups.ledger.models import Event
-from topups.ledger.schema import canonical, stamp
-from topups.payment_states import LEGAL, State, check_legal
+from topups.ledger.schema import canonical_json, format_timestamp
+from topups.payment_states import TRANSITIONS, State, assert_transition
 
 FIRST_HASH = "0" * 64
 
 
-def hash_of(event: Event) -> str:
+def event_hash(event: Event) -> str:
     """SHA-256 over everything the event says and the hash of the one before it."""
     said = [
         event.seq,
-        stamp(event.at),
+        format_timestamp(event.at),
         event.account_id,
         event.payment_id,
         event.kind,
@@ -26,7 +26,7 @@ def hash_of(event: Event) -> str:
         event.changes,
         event.previous_hash,
     ]
-    return hashlib.sha256(canonical(said).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(said).encode()).hexdigest()
 
 
 def broken_links(events: Iterable[Event]) -> list[str]:
@@ -42,13 +42,13 @@ def broken_links(events: Iterable[Event]) -> list[str]:
             found.append(f"event {seq + 1} is missing")
         if event.previous_hash != previous:
             found.append(f"event {event.seq} does not follow event {seq}")
-        if hash_of(event) != event.hash:
+        if event_hash(event) != event.hash:
             found.append(f"event {event.seq} was changed")
         previous, seq = event.hash, event.seq
     return found
 
 
-def replayed(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
+def replay_events(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
     """The payments that the events tell of: column values as plain JSON, by payment id.
 
     Raises ``IllegalTransition`` when an event makes a step that the graph does not have.
@@ -58,9 +58,9 @@ def replayed(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
         if event.payment_id is None:
             continue
         if event.to_state is not None:
-            check_legal(State(event.from_state) if event.from_state else None, State(event.to_state))
+            assert_transition(State(event.from_state) if event.from_state else None, State(event.to_state))
         rows.setdefault(event.payment_id, {}).update(event.changes)
     return rows
 
 
-assert set(LEGAL) == set(State), "every state has its line in the graph"
+assert set(TRANSITIONS) == set(State), "every state has its line in the graph"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from topups.gateway import Claim, Order
-from topups.payment_states import Oddity, State
+from topups.gateway import CreateResponse, PaymentRequest
+from topups.payment_states import PaymentException, State
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Payment:
     account_id: str
     decision_id: str
     state: State
-    exception: Oddity
+    exception: PaymentException
     slot: str | None
     rail: str
     amount_cents: int
@@ -55,18 +55,18 @@ class Payment:
     version: int
 
     @property
-    def order(self) -> Order:
+    def request(self) -> PaymentRequest:
         """What the create call asks for."""
-        return Order(self.rail, self.amount_cents, self.currency, self.network)
+        return PaymentRequest(self.rail, self.amount_cents, self.currency, self.network)
 
     @property
-    def claimed(self) -> Claim:
+    def create_response(self) -> CreateResponse:
         """What the create call answered, unverified; empty when it answered nothing usable."""
-        return Claim(**(self.claim or {}))
+        return CreateResponse(**(self.claim or {}))
 
 
 @dataclass(frozen=True)
-class Draft:
+class NewPayment:
     """A new payment before it is in the ledger. ``payment_id`` is made before anything else."""
 
     payment_id: str
@@ -107,16 +107,16 @@ class Observation:
     at: datetime
     complete: bool
     figure: int | None
-    facts: dict[str, Any]
+    payload: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Announcement:
+class OutboxMessage:
     """A notice to write with a change. ``key`` is its identity over all time."""
 
     kind: str
     key: str
-    facts: dict[str, Any]
+    payload: dict[str, Any]
     payment_id: str | None = None
 
 
@@ -128,7 +128,7 @@ class OutboxRow:
     account_id: str
     payment_id: str | None
     kind: str
-    facts: dict[str, Any]
+    payload: dict[str, Any]
     created_at: datetime
     claimed_until: datetime | None
     attempts: int
@@ -137,7 +137,7 @@ class OutboxRow:
 
 
 @dataclass(frozen=True)
-class Controls:
+class AccountControls:
     """The switches of one account (or of all, ``*``)."""
 
     account_id: str

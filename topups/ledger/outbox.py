@@ -12,56 +12,58 @@ from topups.ledger.models import OutboxRow
 
 OUTBOX = schema.outbox
 # Longer than any delivery takes: a second program must not send what the first is sending.
-CLAIM = timedelta(minutes=10)
+LEASE = timedelta(minutes=10)
 
 
-LAST_TOLD_AT = select(func.max(OUTBOX.c.created_at)).where(
+LAST_NOTICE_AT = select(func.max(OUTBOX.c.created_at)).where(
     OUTBOX.c.account_id == bindparam("account"), OUTBOX.c.kind == bindparam("kind")
 )
-SEEN = schema.observations.c
-LAST_HIGH = select(func.max(SEEN.seq)).where(
-    SEEN.account_id == bindparam("account"), SEEN.kind == "balance", SEEN.figure >= bindparam("cents")
+OBSERVATIONS = schema.observations.c
+LAST_BALANCE_ABOVE = select(func.max(OBSERVATIONS.seq)).where(
+    OBSERVATIONS.account_id == bindparam("account"),
+    OBSERVATIONS.kind == "balance",
+    OBSERVATIONS.figure >= bindparam("cents"),
 )
 
 
-def claim(ledger: Ledger, account_id: str, now: datetime, limit: int = 50) -> list[OutboxRow]:
+def lease_batch(ledger: Ledger, account_id: str, now: datetime, limit: int = 50) -> list[OutboxRow]:
     """Takes the waiting notices of an account, oldest first: nobody else gets them for ten minutes."""
     free = or_(OUTBOX.c.claimed_until.is_(None), OUTBOX.c.claimed_until < now)
     waiting = (OUTBOX.c.account_id == account_id, OUTBOX.c.done_at.is_(None))
-    with ledger.reading() as connection:  # most passes find none: no lock for them
+    with ledger.read_transaction() as connection:  # most passes find none: no lock for them
         if connection.execute(select(OUTBOX.c.key).where(*waiting, free).limit(1)).first() is None:
             return []
-    with ledger.writing(now) as writer:
+    with ledger.write_transaction(now) as unit:
         query = select(OUTBOX).where(*waiting, free).order_by(OUTBOX.c.created_at, OUTBOX.c.key).limit(limit)
-        rows = [OutboxRow(**row._mapping) for row in writer.connection.execute(query)]
+        rows = [OutboxRow(*row) for row in unit.connection.execute(query)]
         keys = [row.key for row in rows]
-        taken = {"claimed_until": now + CLAIM, "attempts": OUTBOX.c.attempts + 1}
-        writer.connection.execute(update(OUTBOX).where(OUTBOX.c.key.in_(keys)).values(taken))
+        taken = {"claimed_until": now + LEASE, "attempts": OUTBOX.c.attempts + 1}
+        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key.in_(keys)).values(taken))
         return rows
 
 
-def finish(ledger: Ledger, key: str, now: datetime, outcome: str) -> None:
+def mark_done(ledger: Ledger, key: str, now: datetime, outcome: str) -> None:
     """The notice was delivered, or is not worth delivering any more; ``outcome`` says which."""
-    with ledger.writing(now) as writer:
+    with ledger.write_transaction(now) as unit:
         done = {"done_at": now, "claimed_until": None, "outcome": outcome}
-        writer.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(done))
+        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(done))
 
 
-def put_back(ledger: Ledger, key: str, now: datetime, outcome: str, again_at: datetime) -> None:
+def reschedule(ledger: Ledger, key: str, now: datetime, outcome: str, again_at: datetime) -> None:
     """Nobody took the notice; it waits until ``again_at``."""
-    with ledger.writing(now) as writer:
+    with ledger.write_transaction(now) as unit:
         again = {"claimed_until": again_at, "outcome": outcome}
-        writer.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(again))
+        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(again))
 
 
-def last_told_at(ledger: Ledger, account_id: str, kind: str) -> datetime | None:
+def last_notice_at(ledger: Ledger, account_id: str, kind: str) -> datetime | None:
     """When a notice of this kind was last written for an account."""
-    with ledger.reading() as connection:
-        found: datetime | None = connection.execute(LAST_TOLD_AT, {"account": account_id, "kind": kind}).scalar()
+    with ledger.read_transaction() as connection:
+        found: datetime | None = connection.execute(LAST_NOTICE_AT, {"account": account_id, "kind": kind}).scalar()
         return found
 
 
-def dip(ledger: Ledger, account_id: str, trigger_cents: int) -> int:
+def low_balance_episode(ledger: Ledger, account_id: str, trigger_cents: int) -> int:
     """Numbers the present fall of the balance: the last observation that was not below ``trigger_cents``."""
-    with ledger.reading() as connection:
-        return connection.execute(LAST_HIGH, {"account": account_id, "cents": trigger_cents}).scalar() or 0
+    with ledger.read_transaction() as connection:
+        return connection.execute(LAST_BALANCE_ABOVE, {"account": account_id, "cents": trigger_cents}).scalar() or 0

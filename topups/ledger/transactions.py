@@ -26,7 +26,7 @@ class LedgerUnavailable(Exception):
     """The ledger cannot be read or written. ``str()`` is one line with the next step; no payment is created."""
 
 
-def unavailable(error: BaseException) -> LedgerUnavailable:
+def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
     """The error for the user. Holds no statement, parameter or URL."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())[:160] or type(cause).__name__
@@ -35,21 +35,21 @@ def unavailable(error: BaseException) -> LedgerUnavailable:
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def map_database_errors() -> Iterator[None]:
     """Turns what a database throws into ``LedgerUnavailable``; a broken constraint passes through as it is."""
     try:
         yield
     except IntegrityError:
         raise
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise unavailable(error) from None
+        raise ledger_unavailable(error) from None
 
 
 # Any number, the same for every program that writes to the ledger.
 WRITER_LOCK = 0x70_60_50
 
 
-def begun(connection: Connection, *, writes: bool = False) -> RootTransaction:
+def begin_transaction(connection: Connection, *, writes: bool = False) -> RootTransaction:
     """A transaction, which for a writer waits for the other writers first. Ends as a context manager.
 
     SQLite's driver leaves beginning to us (``isolation_level`` is None). Its own ``execute``: an event handler of

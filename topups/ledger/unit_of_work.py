@@ -12,80 +12,82 @@ from sqlalchemy import Connection, Insert, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from topups.ledger import schema
-from topups.ledger.hash_chain import FIRST_HASH, hash_of
-from topups.ledger.models import Announcement, Controls, Event, Payment
-from topups.ledger.queries import read_switches
-from topups.ledger.schema import canonical
-from topups.payment_states import FAILURES, SLOT_HOLDING, State, check_legal
+from topups.ledger.hash_chain import FIRST_HASH, event_hash
+from topups.ledger.models import AccountControls, Event, OutboxMessage, Payment
+from topups.ledger.queries import read_controls
+from topups.ledger.schema import canonical_json
+from topups.payment_states import FAILURES, SLOT_HOLDING, State, assert_transition
 
-EVENTS, PAYMENTS, CONTROLS, SEEN = schema.events, schema.payments, schema.controls, schema.observations
-LAST_LINK = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
-ADD_EVENT, ADD_PAYMENT = EVENTS.insert(), PAYMENTS.insert()
-ADD_SEEN = SEEN.insert().values(seq=select(func.coalesce(func.max(SEEN.c.seq), 0) + 1).scalar_subquery())
+EVENTS, PAYMENTS, CONTROLS, OBSERVATIONS = schema.events, schema.payments, schema.controls, schema.observations
+LAST_EVENT = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
+INSERT_EVENT, INSERT_PAYMENT = EVENTS.insert(), PAYMENTS.insert()
+INSERT_OBSERVATION = OBSERVATIONS.insert().values(
+    seq=select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0) + 1).scalar_subquery()
+)
 # What is to be set comes with the parameters.
-SWAP = update(PAYMENTS).where(
+CAS_UPDATE = update(PAYMENTS).where(
     PAYMENTS.c.payment_id == bindparam("of_payment"),
     PAYMENTS.c.state == bindparam("of_state"),
     PAYMENTS.c.version == bindparam("of_version"),
 )
 # SQLite and PostgreSQL spell these alike, but SQLAlchemy has a statement for each.
 _LITE, _POSTGRES = sqlite.insert(CONTROLS), postgresql.insert(CONTROLS)
-SET_SWITCHES: dict[str, Insert] = {
+UPSERT_CONTROLS: dict[str, Insert] = {
     "sqlite": _LITE.on_conflict_do_update(index_elements=["account_id"], set_=dict(_LITE.excluded)),
     "postgresql": _POSTGRES.on_conflict_do_update(index_elements=["account_id"], set_=dict(_POSTGRES.excluded)),
 }
-ADD_NOTICE: dict[str, Insert] = {
+INSERT_NOTICE: dict[str, Insert] = {
     "sqlite": sqlite.insert(schema.outbox).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(schema.outbox).on_conflict_do_nothing(),
 }
 
 
-class Writer:
+class UnitOfWork:
     """One transaction at one instant. Whoever opened it commits or rolls back all of it."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
-        self._link: tuple[int, str] | None = None
+        self._latest: tuple[int, str] | None = None
 
     def insert(self, payment: Payment, kind: str) -> None:
         """A new row and its first event, which holds every column."""
-        check_legal(None, payment.state)
+        assert_transition(None, payment.state)
         row = dict(payment.__dict__)
-        self.connection.execute(ADD_PAYMENT, row)
-        self._event(payment, kind, None, payment.state, row)
+        self.connection.execute(INSERT_PAYMENT, row)
+        self._append_payment_event(payment, kind, None, payment.state, row)
 
-    def move(self, payment: Payment, to: State, changes: Mapping[str, Any]) -> Payment | None:
+    def transition(self, payment: Payment, to: State, changes: Mapping[str, Any]) -> Payment | None:
         """The payment in its next state; None when it is no longer as ``payment`` says (somebody was quicker)."""
-        check_legal(payment.state, to)
-        wanted = {**changes, "state": to, "state_since": self.now, **self._slot(payment, to)}
-        moved = self._swap(payment, wanted)
+        assert_transition(payment.state, to)
+        wanted = {**changes, "state": to, "state_since": self.now, **self._slot_columns(payment, to)}
+        moved = self._compare_and_swap(payment, wanted)
         if moved:
-            self._event(payment, "moved", payment.state, to, {**wanted, "version": moved.version})
-            self._count(payment, moved)
+            self._append_payment_event(payment, "moved", payment.state, to, {**wanted, "version": moved.version})
+            self._update_counters(payment, moved)
         return moved
 
-    def note(self, payment: Payment, kind: str, changes: Mapping[str, Any]) -> Payment | None:
+    def update(self, payment: Payment, kind: str, changes: Mapping[str, Any]) -> Payment | None:
         """The payment with other facts in the same state; None when somebody was quicker."""
-        noted = self._swap(payment, changes)
+        noted = self._compare_and_swap(payment, changes)
         if noted:
-            self._event(payment, kind, None, None, {**changes, "version": noted.version})
+            self._append_payment_event(payment, kind, None, None, {**changes, "version": noted.version})
         return noted
 
-    def switch(self, account_id: str, kind: str, by: str = "", **changes: Any) -> Controls:
+    def update_controls(self, account_id: str, kind: str, by: str = "", **changes: Any) -> AccountControls:
         """The account's switches with changes, and an event that names who did it."""
-        return self._switch(read_switches(self.connection, account_id)[0], kind, by, changes)
+        return self._write_controls(read_controls(self.connection, account_id)[0], kind, by, changes)
 
-    def announce(self, account_id: str, notices: Iterable[Announcement]) -> None:
+    def enqueue_notices(self, account_id: str, notices: Iterable[OutboxMessage]) -> None:
         """Notices for the outbox; one that was written before is not written again."""
         for notice in notices:
             values = {
                 **{"key": notice.key, "account_id": account_id, "payment_id": notice.payment_id, "kind": notice.kind},
-                **{"facts": notice.facts, "created_at": self.now, "attempts": 0, "outcome": ""},
+                **{"payload": notice.payload, "created_at": self.now, "attempts": 0, "outcome": ""},
             }
-            self.connection.execute(ADD_NOTICE[self.connection.dialect.name], values)
+            self.connection.execute(INSERT_NOTICE[self.connection.dialect.name], values)
 
-    def append(
+    def append_event(
         self,
         account_id: str,
         kind: str,
@@ -96,42 +98,42 @@ class Writer:
         """One event at the end of the chain."""
         seq, previous = self._last_link()
         before, after = (str(state) if state else None for state in states)
-        plain = json.loads(canonical(dict(changes)))
+        plain = json.loads(canonical_json(dict(changes)))
         event = Event(seq + 1, self.now, account_id, payment_id, kind, before, after, plain, previous, "")
-        event = dataclasses.replace(event, hash=hash_of(event))
-        self.connection.execute(ADD_EVENT, dict(event.__dict__))
-        self._link = event.seq, event.hash
+        event = dataclasses.replace(event, hash=event_hash(event))
+        self.connection.execute(INSERT_EVENT, dict(event.__dict__))
+        self._latest = event.seq, event.hash
 
-    def observe(self, account_id: str, kind: str, at: datetime, **seen: Any) -> None:
+    def record_observation(self, account_id: str, kind: str, at: datetime, **seen: Any) -> None:
         """Writes an observation down, under the next number."""
-        self.connection.execute(ADD_SEEN, {"account_id": account_id, "kind": kind, "at": at, **seen})
+        self.connection.execute(INSERT_OBSERVATION, {"account_id": account_id, "kind": kind, "at": at, **seen})
 
     def _last_link(self) -> tuple[int, str]:
         """Number and hash of the latest event; nobody else adds one while this transaction lasts."""
-        if self._link is None:
-            last = self.connection.execute(LAST_LINK).one_or_none()
-            self._link = (last.seq, last.hash) if last else (0, FIRST_HASH)
-        return self._link
+        if self._latest is None:
+            last = self.connection.execute(LAST_EVENT).one_or_none()
+            self._latest = (last.seq, last.hash) if last else (0, FIRST_HASH)
+        return self._latest
 
-    def _event(
+    def _append_payment_event(
         self, payment: Payment, kind: str, before: State | None, after: State | None, changes: Mapping[str, Any]
     ) -> None:
-        self.append(payment.account_id, kind, changes, payment.payment_id, (before, after))
+        self.append_event(payment.account_id, kind, changes, payment.payment_id, (before, after))
 
-    def _swap(self, payment: Payment, changes: Mapping[str, Any]) -> Payment | None:
+    def _compare_and_swap(self, payment: Payment, changes: Mapping[str, Any]) -> Payment | None:
         known = {"of_payment": payment.payment_id, "of_state": payment.state, "of_version": payment.version}
         wanted = {**changes, "version": payment.version + 1}
-        done = self.connection.execute(SWAP, known | wanted)
+        done = self.connection.execute(CAS_UPDATE, known | wanted)
         return dataclasses.replace(payment, **wanted) if done.rowcount == 1 else None
 
-    def _slot(self, payment: Payment, to: State) -> dict[str, Any]:
+    def _slot_columns(self, payment: Payment, to: State) -> dict[str, Any]:
         if to == State.RESERVED:
             return {"slot": payment.account_id, "counted_at": self.now}
         if payment.slot and to not in SLOT_HOLDING:
             return {"slot": None, "slot_freed_at": self.now}
         return {}
 
-    def _count(self, before: Payment, after: Payment) -> None:
+    def _update_counters(self, before: Payment, after: Payment) -> None:
         """Reserved money and failures in a row, kept with the change that makes them."""
         held = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
         # A person who refuses, or does not answer, is a failure too: asking again at once would not help.
@@ -140,16 +142,18 @@ class Writer:
         failed = unanswered or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
         if not (held or failed or after.state == State.CREDITED):
             return
-        known = read_switches(self.connection, after.account_id)[0]
+        known = read_controls(self.connection, after.account_id)[0]
         changes: dict[str, Any] = {"reserved_cents": known.reserved_cents + held} if held else {}
         if failed:
             changes |= {"failures": known.failures + 1, "last_failure_at": self.now}
         if after.state == State.CREDITED:
             changes["failures"] = 0
-        self._switch(known, "counted", "", changes)
+        self._write_controls(known, "counted", "", changes)
 
-    def _switch(self, known: Controls, kind: str, by: str, changes: Mapping[str, Any]) -> Controls:
+    def _write_controls(
+        self, known: AccountControls, kind: str, by: str, changes: Mapping[str, Any]
+    ) -> AccountControls:
         switched = dataclasses.replace(known, **changes)
-        self.connection.execute(SET_SWITCHES[self.connection.dialect.name], dict(switched.__dict__))
-        self.append(known.account_id, kind, {**changes, "by": by} if by else changes)
+        self.connection.execute(UPSERT_CONTROLS[self.connection.dialect.name], dict(switched.__dict__))
+        self.append_event(known.account_id, kind, {**changes, "by": by} if by else changes)
         return switched

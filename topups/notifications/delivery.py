@@ -10,11 +10,11 @@ from typing import Protocol
 from topups.clock import Clock
 from topups.ledger import outbox
 from topups.ledger.ledger import Ledger
-from topups.notifications.messages import Notice, compose, why_outdated
+from topups.notifications.messages import Notice, render, stale_reason
 from topups.workflow.context import Checkpoint, no_checkpoint
 
 # Another try after this, doubled each time up to the cap.
-FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+MIN_RETRY_DELAY, MAX_RETRY_DELAY = timedelta(minutes=1), timedelta(hours=1)
 
 
 class Notifier(Protocol):
@@ -24,7 +24,7 @@ class Notifier(Protocol):
         """Whether at least one service took it. May raise; that counts as no."""
 
 
-def deliver(
+def deliver_outbox(
     ledger: Ledger,
     notifier: Notifier,
     account_id: str,
@@ -33,22 +33,22 @@ def deliver(
 ) -> int:
     """Sends what waits for an account; how many were taken. A notice nobody took waits and is tried again."""
     taken = 0
-    for row in outbox.claim(ledger, account_id, clock.now()):
+    for row in outbox.lease_batch(ledger, account_id, clock.now()):
         payment = ledger.payment(row.payment_id) if row.payment_id else None
-        outdated = why_outdated(row, payment, clock.now())
-        sent = not outdated and _sent(notifier, compose(row, payment, clock.now()))
+        outdated = stale_reason(row, payment, clock.now())
+        sent = not outdated and _send(notifier, render(row, payment, clock.now()))
         checkpoint(Checkpoint.NOTIFIED)
         if sent or outdated:
-            outbox.finish(ledger, row.key, clock.now(), outdated or "delivered")
+            outbox.mark_done(ledger, row.key, clock.now(), outdated or "delivered")
             taken += sent
         else:
-            wait = min(FIRST_WAIT * 2 ** min(row.attempts - 1, 10), LONGEST_WAIT)
-            outbox.put_back(ledger, row.key, clock.now(), "nobody took it", clock.now() + wait)
+            wait = min(MIN_RETRY_DELAY * 2 ** min(row.attempts - 1, 10), MAX_RETRY_DELAY)
+            outbox.reschedule(ledger, row.key, clock.now(), "nobody took it", clock.now() + wait)
         checkpoint(Checkpoint.NOTICE_SETTLED)
     return taken
 
 
-def _sent(notifier: Notifier, notice: Notice) -> bool:
+def _send(notifier: Notifier, notice: Notice) -> bool:
     try:
         return notifier.send(notice)
     except Exception:  # a service that breaks must not stop the others, and its text may hold its address

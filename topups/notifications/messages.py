@@ -16,7 +16,7 @@ from topups.notifications.rules import PAYABLE
 from topups.payment_states import State
 
 # What asks a person to pay or to agree is worthless once it can no longer be done.
-NEEDS_STATE = {
+ACTIONABLE_STATES = {
     **dict.fromkeys(("pay", "pay_link", "half_life", "last_tenth", "underpaid"), PAYABLE),
     "approval": frozenset({State.AWAITING_APPROVAL}),
 }
@@ -47,7 +47,7 @@ TITLES = {
     "low_balance": "The balance is low and no payment is created",
 }
 # The vendor's own words may hold a link or an address that nobody has verified.
-UNVERIFIED = re.compile(r"\S+://\S+|\S+\.[^\s/]+/\S+|[0-9A-Za-z_]{25,}")
+UNVERIFIED_TEXT = re.compile(r"\S+://\S+|\S+\.[^\s/]+/\S+|[0-9A-Za-z_]{25,}")
 CAP_TITLE = "{percent} % of a top-up limit is used"
 URGENT = frozenset({"needs_human", "mismatch", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"})
 
@@ -62,25 +62,25 @@ class Notice:
     qr: bytes = field(default=b"", repr=False)
 
 
-def why_outdated(row: OutboxRow, payment: Payment | None, now: datetime) -> str:
+def stale_reason(row: OutboxRow, payment: Payment | None, now: datetime) -> str:
     """Why a notice would mislead by now, or an empty text."""
-    wanted = NEEDS_STATE.get(row.kind)
+    wanted = ACTIONABLE_STATES.get(row.kind)
     if wanted is None or payment is None:
         return ""
     if payment.state not in wanted:
         return f"not sent: the payment is {payment.state}"
-    if row.kind != "approval" and not rules.is_to_be_paid(payment):
+    if row.kind != "approval" and not rules.may_request_payment(payment):
         return f"not sent: it is not to be paid, the vendor says {payment.vendor_status}"
     over = payment.ends_at is not None and now >= payment.ends_at and row.kind != "approval"
     return "not sent: its time is over" if over else ""
 
 
-def compose(row: OutboxRow, payment: Payment | None, now: datetime) -> Notice:
+def render(row: OutboxRow, payment: Payment | None, now: datetime) -> Notice:
     """The message. Links and addresses come from verified columns only."""
     amount = usd(payment.amount_cents) if payment else ""
-    title = TITLES.get(row.kind, CAP_TITLE).format(amount=amount, percent=row.facts.get("percent", ""))
-    lines = [*_facts(row), *(_about(payment, row, now) if payment else [])]
-    asks = row.kind in NEEDS_STATE and payment is not None
+    title = TITLES.get(row.kind, CAP_TITLE).format(amount=amount, percent=row.payload.get("percent", ""))
+    lines = [*_payload_lines(row), *(_payment_lines(payment, row, now) if payment else [])]
+    asks = row.kind in ACTIONABLE_STATES and payment is not None
     target = (payment.address or payment.url or "") if asks and payment else ""
     return Notice(title, "\n".join(filter(None, lines)), row.kind in URGENT, qr_png(target) if target else b"")
 
@@ -92,13 +92,13 @@ def qr_png(text: str) -> bytes:
     return picture.getvalue()
 
 
-def _about(payment: Payment, row: OutboxRow, now: datetime) -> list[str]:
+def _payment_lines(payment: Payment, row: OutboxRow, now: datetime) -> list[str]:
     lines = [f"Payment {payment.payment_id} of account {payment.account_id}: {payment.state}", payment.why]
     if payment.hours_to_empty:
         lines.append(f"The balance lasts about {payment.hours_to_empty} hours")
-    if row.kind in NEEDS_STATE and payment.state in PAYABLE:
+    if row.kind in ACTIONABLE_STATES and payment.state in PAYABLE:
         lines += _how_to_pay(payment, now)
-    return [*lines, UNVERIFIED.sub("(not shown)", payment.detail)]
+    return [*lines, UNVERIFIED_TEXT.sub("(not shown)", payment.detail)]
 
 
 def _how_to_pay(payment: Payment, now: datetime) -> list[str]:
@@ -114,14 +114,14 @@ def _how_to_pay(payment: Payment, now: datetime) -> list[str]:
     return ["Its link could not be verified yet: open the payment on the vendor's site", left]
 
 
-def _facts(row: OutboxRow) -> list[str]:
-    facts = row.facts
-    spent, limit, balance = (facts.get(name) for name in ("spent_cents", "limit_cents", "balance_cents"))
-    hours = facts.get("hours_to_empty")
+def _payload_lines(row: OutboxRow) -> list[str]:
+    payload = row.payload
+    spent, limit, balance = (payload.get(name) for name in ("spent_cents", "limit_cents", "balance_cents"))
+    hours = payload.get("hours_to_empty")
     return [
-        f"{facts['cap']}: {usd(spent)} of {usd(limit)}" if spent is not None and limit is not None else "",
+        f"{payload['cap']}: {usd(spent)} of {usd(limit)}" if spent is not None and limit is not None else "",
         f"Balance: {usd(balance)}" if balance is not None else "",
         f"The balance lasts about {hours:.1f} hours" if isinstance(hours, float) else "",
-        f"{facts['reason']}: {UNVERIFIED.sub('(not shown)', facts.get('facts', ''))}" if "reason" in facts else "",
-        f"{facts['failures']} payments failed in a row; resume when the cause is known" if "failures" in facts else "",
+        f"{payload['reason']}: {UNVERIFIED_TEXT.sub('(not shown)', payload.get('facts', ''))}" if "reason" in payload else "",
+        f"{payload['failures']} payments failed in a row; resume when the cause is known" if "failures" in payload else "",
     ]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from topups.decision.reasons import Decision, Reason, Refusal
-from topups.decision.sizing import trigger_cents
-from topups.decision.snapshot import Snapshot
+from topups.decision.reasons import PaymentPlan, Reason, Refusal
+from topups.decision.sizing import reorder_point_cents
+from topups.decision.snapshot import AccountSnapshot
 from topups.ledger import outbox
-from topups.ledger.models import Announcement, Payment
+from topups.ledger.models import OutboxMessage, Payment
 from topups.notifications import rules
 from topups.payment_states import State
 from topups.policy import DAY
-from topups.vendor_statuses import blocks
-from topups.workflow.context import Context
+from topups.vendor_statuses import is_payable_or_pending
+from topups.workflow.context import TopUpContext
 from topups.workflow.credit_proof import awaits_credit
 
 # The rest of the reasons leave a low balance to a person.
@@ -24,47 +24,49 @@ NO_LOW_BALANCE_NOTICE = frozenset(
     }
 )
 # A payment under way has notices of its own. One that hangs for a day cures nothing any more.
-UNDER_WAY = frozenset(
+IN_PROGRESS_REASONS = frozenset(
     {
         *(Reason.IN_FLIGHT, Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN),
         Reason.AWAITING_APPROVAL,
     }
 )
-WITHOUT_A_SLOT = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_LATE)
+SLOTLESS_BLOCKERS = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_LATE)
 
 
-def tell_what_is_due(context: Context, snapshot: Snapshot, known: list[Payment], decision: Decision | Refusal) -> None:
+def queue_scheduled_notices(
+    context: TopUpContext, snapshot: AccountSnapshot, known: list[Payment], decision: PaymentPlan | Refusal
+) -> None:
     """Writes the notices that are due at this instant into the outbox; each is told once."""
     ledger, policy, now = context.ledger, context.policy, context.now()
-    due: list[Announcement] = rules.breaker(snapshot, policy)
+    due: list[OutboxMessage] = rules.breaker_notices(snapshot, policy)
     for payment in known:
-        due += rules.countdown(payment, now, policy) + rules.credit_late(payment, now, policy)
-    if isinstance(decision, Refusal) and snapshot.balance and not _is_quiet(decision.reason, known, now):
-        due += _low_balance(context, snapshot, decision)
+        due += rules.payment_reminders(payment, now, policy) + rules.overdue_credit_notices(payment, now, policy)
+    if isinstance(decision, Refusal) and snapshot.balance and not _suppresses_low_balance(decision.reason, known, now):
+        due += _low_balance_notices(context, snapshot, decision)
     if due:
-        ledger.announce(context.account_id, due, now)
+        ledger.enqueue_notices(context.account_id, due, now)
 
 
-def _is_quiet(reason: Reason, known: list[Payment], now: datetime) -> bool:
-    if reason not in UNDER_WAY:
+def _suppresses_low_balance(reason: Reason, known: list[Payment], now: datetime) -> bool:
+    if reason not in IN_PROGRESS_REASONS:
         return reason in NO_LOW_BALANCE_NOTICE
-    return any(now - payment.state_since < DAY for payment in known if _is_in_the_way(payment, now))
+    return any(now - payment.state_since < DAY for payment in known if _blocks_topup(payment, now))
 
 
-def _is_in_the_way(payment: Payment, now: datetime) -> bool:
+def _blocks_topup(payment: Payment, now: datetime) -> bool:
     foreign = payment.state == State.EXTERNAL and (
-        blocks(payment.vendor_status, payment.ends_at, now) or awaits_credit(payment)
+        is_payable_or_pending(payment.vendor_status, payment.ends_at, now) or awaits_credit(payment)
     )
-    return payment.slot is not None or payment.state in WITHOUT_A_SLOT or foreign
+    return payment.slot is not None or payment.state in SLOTLESS_BLOCKERS or foreign
 
 
-def _low_balance(context: Context, snapshot: Snapshot, verdict: Refusal) -> list[Announcement]:
+def _low_balance_notices(context: TopUpContext, snapshot: AccountSnapshot, verdict: Refusal) -> list[OutboxMessage]:
     policy, ledger = context.policy, context.ledger
     if policy.problems() or snapshot.balance is None:
         return []
-    trigger = trigger_cents(snapshot, policy)
-    last = outbox.last_told_at(ledger, context.account_id, "low_balance")
-    if snapshot.balance.cents >= trigger or (last and context.now() - last < rules.LOW_BALANCE_AT_MOST):
+    trigger = reorder_point_cents(snapshot, policy)
+    last = outbox.last_notice_at(ledger, context.account_id, "low_balance")
+    if snapshot.balance.cents >= trigger or (last and context.now() - last < rules.LOW_BALANCE_INTERVAL):
         return []
-    dip = outbox.dip(ledger, context.account_id, trigger)
-    return [rules.low_balance(snapshot, dip, str(verdict.reason), verdict.facts)]
+    dip = outbox.low_balance_episode(ledger, context.account_id, trigger)
+    return [rules.low_balance_notice(snapshot, dip, str(verdict.reason), verdict.explanation)]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from topups.clock import Clock, Ids, RandomIds, SystemClock
-from topups.decision.snapshot import Burn
+from topups.clock import Clock, IdGenerator, SystemClock, Uuid7Generator
+from topups.decision.snapshot import BurnForecast
 from topups.gateway import Gateway
-from topups.kill_switch import killed
+from topups.kill_switch import kill_switch_on
 from topups.ledger.ledger import Ledger
 from topups.policy import Policy
 
@@ -44,7 +44,7 @@ def no_checkpoint(_: Checkpoint) -> None:
 
 
 @dataclass(frozen=True)
-class Context:
+class TopUpContext:
     """The dependencies of the runs of one account.
 
     ``environment`` is read again at every check of the kill switch. ``burn`` returns the forecast for a decision, None
@@ -55,9 +55,9 @@ class Context:
     gateway: Gateway
     policy: Policy
     clock: Clock = field(default_factory=SystemClock)
-    ids: Ids = field(default_factory=RandomIds)
+    ids: IdGenerator = field(default_factory=Uuid7Generator)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    burn: Callable[[], Burn | None] = lambda: None
+    burn: Callable[[], BurnForecast | None] = lambda: None
     checkpoint: Callable[[Checkpoint], None] = no_checkpoint
 
     @property
@@ -71,4 +71,4 @@ class Context:
 
     def killed(self) -> bool:
         """The environment's kill switch."""
-        return killed(self.environment)
+        return kill_switch_on(self.environment)

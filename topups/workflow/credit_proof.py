@@ -10,11 +10,11 @@ from typing import NamedTuple
 from topups import vendor_statuses
 from topups.ledger.models import Observation, Payment
 from topups.payment_states import State
-from topups.workflow.context import Checkpoint, Context
-from topups.workflow.reconcile_report import Reconciled, move_to
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.reconcile_report import ReconcileReport, transition
 
 
-class Jump(NamedTuple):
+class BalanceIncrease(NamedTuple):
     """The balance went up: between the observation before and ``seq`` by ``cents`` within ``gap``."""
 
     seq: int
@@ -23,7 +23,7 @@ class Jump(NamedTuple):
     at: datetime
 
 
-def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> None:
+def credit_paid_payments(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> None:
     """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
     ledger, now = context.ledger, context.now()
     waiting = [payment for payment in known if awaits_credit(payment)]
@@ -31,17 +31,17 @@ def prove_credits(context: Context, known: list[Payment], done: Reconciled) -> N
         return
     first = min(payment.baseline or 0 for payment in waiting)
     balances = ledger.observations(context.account_id, "balance", first)[::-1]
-    rises, spending = jumps(balances), spending_per_hour(balances)
-    used = taken(known)
+    rises, spending = balance_increases(balances), spending_per_hour(balances)
+    used = matched_amounts(known)
     for payment in sorted(waiting, key=lambda p: p.state != State.EXTERNAL):
-        seq = proof(payment, rises, used, spending)
+        seq = find_matching_increase(payment, rises, used, spending)
         if seq is None:
             continue
         if payment.state == State.EXTERNAL:
-            ledger.note(payment, "credit_seen", now, {"credit": seq})
+            ledger.update_payment(payment, "credit_seen", now, {"credit": seq})
             context.checkpoint(Checkpoint.MOVED)
         else:
-            move_to(context, payment, State.CREDITED, done, payment.detail, credit=seq)
+            transition(context, payment, State.CREDITED, done, payment.detail, credit=seq)
         used[seq] = used.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
 
 
@@ -53,10 +53,10 @@ def awaits_credit(payment: Payment) -> bool:
     return foreign or payment.state in (State.PAID, State.PAID_LATE)
 
 
-def jumps(balances: Sequence[Observation]) -> list[Jump]:
+def balance_increases(balances: Sequence[Observation]) -> list[BalanceIncrease]:
     """The rises between neighbouring observations (oldest first)."""
     pairs = pairwise(balances)
-    rises = (Jump(b.seq, (b.figure or 0) - (a.figure or 0), b.at - a.at, b.at) for a, b in pairs)
+    rises = (BalanceIncrease(b.seq, (b.figure or 0) - (a.figure or 0), b.at - a.at, b.at) for a, b in pairs)
     return [jump for jump in rises if jump.cents > 0]
 
 
@@ -70,7 +70,9 @@ def spending_per_hour(balances: Sequence[Observation]) -> float:
     return spent / hours if hours > 0 else 0.0
 
 
-def proof(payment: Payment, found: Iterable[Jump], used: dict[int, int], spending: float) -> int | None:
+def find_matching_increase(
+    payment: Payment, found: Iterable[BalanceIncrease], used: dict[int, int], spending: float
+) -> int | None:
     """The observation that shows the payment's arrival, or None.
 
     A rise after the payment's baseline, as large as the payment but for what may have been spent meanwhile: a tenth of
@@ -87,7 +89,7 @@ def proof(payment: Payment, found: Iterable[Jump], used: dict[int, int], spendin
     return None
 
 
-def taken(payments: Iterable[Payment]) -> dict[int, int]:
+def matched_amounts(payments: Iterable[Payment]) -> dict[int, int]:
     """Cents of each rise that proved a payment already."""
     found: dict[int, int] = {}
     for payment in payments:

@@ -5,35 +5,37 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from topups.decision.reasons import Decision, Refusal
-from topups.decision.snapshot import Burn
+from topups.decision.reasons import PaymentPlan, Refusal
+from topups.decision.snapshot import BurnForecast
 from topups.ledger.transactions import LedgerUnavailable
 from topups.policy import HOUR
-from topups.workflow.context import Context
+from topups.workflow.context import TopUpContext
 
 # Switched off or paused for weeks, a schedule hears the same "no" every minute.
-SAME_NO_AGAIN = HOUR
+REPEAT_REFUSAL_AFTER = HOUR
 
 
-def write_verdict(context: Context, decision_id: str, verdict: Decision | Refusal, burn: Burn | None = None) -> None:
+def record_decision(
+    context: TopUpContext, decision_id: str, verdict: PaymentPlan | Refusal, burn: BurnForecast | None = None
+) -> None:
     """What was decided, and why; with the forecast that it was decided with, which the sensor uses again."""
-    facts = {"decision_id": decision_id, **_plain(verdict), **({"burn": burn._asdict()} if burn else {})}
-    context.ledger.saw_decision(context.account_id, facts, context.now())
+    payload = {"decision_id": decision_id, **_decision_payload(verdict), **({"burn": burn._asdict()} if burn else {})}
+    context.ledger.record_decision(context.account_id, payload, context.now())
 
 
-def write_early_no(context: Context, decision_id: str, refusal: Refusal) -> None:
+def record_preflight_refusal(context: TopUpContext, decision_id: str, refusal: Refusal) -> None:
     """A "no" for which nobody was asked, unless it was the last word already within the hour.
 
     A ledger that cannot be written does not change it.
     """
     last = context.ledger.observations(context.account_id, "decision", limit=1)
-    if last and context.now() - last[0].at < SAME_NO_AGAIN:
-        told = last[0].facts
+    if last and context.now() - last[0].at < REPEAT_REFUSAL_AFTER:
+        told = last[0].payload
         if all(told.get(name) == value for name, value in refusal.as_json().items()):
             return
     with suppress(LedgerUnavailable):
-        write_verdict(context, decision_id, refusal)
+        record_decision(context, decision_id, refusal)
 
 
-def _plain(verdict: Decision | Refusal) -> dict[str, Any]:
+def _decision_payload(verdict: PaymentPlan | Refusal) -> dict[str, Any]:
     return verdict.as_json() if isinstance(verdict, Refusal) else {"reason": None, "decision": verdict.as_json()}

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from topups.gateway import Claim, PaymentList, VendorPayment
+from topups.gateway import CreateResponse, PaymentList, VendorPayment
 from topups.ledger.models import Payment
 from topups.payment_states import State
 from topups.policy import Policy
 
 
-def named(claim: Claim, rows: Iterable[VendorPayment]) -> VendorPayment | None:
+def find_by_id(claim: CreateResponse, rows: Iterable[VendorPayment]) -> VendorPayment | None:
     """The row that the create call's answer names: by the link's last part or by the order id."""
     names = {claim.session_id, claim.order_id} - {""}
     return next((row for row in rows if names & {row.vendor_id, row.session_id}), None)
 
 
-def candidates(payment: Payment, rows: Iterable[VendorPayment]) -> list[VendorPayment]:
+def same_amount_rows(payment: Payment, rows: Iterable[VendorPayment]) -> list[VendorPayment]:
     """Rows that may be the payment: new in the list since it was asked for, and of its amount.
 
     ``rows`` are the unclaimed ones. The vendor's own times are not compared: their zone is not documented.
@@ -29,21 +29,21 @@ def candidates(payment: Payment, rows: Iterable[VendorPayment]) -> list[VendorPa
     return [row for row in rows if row.amount_cents == payment.amount_cents]
 
 
-def exact(payment: Payment, rows: list[VendorPayment], policy: Policy) -> VendorPayment | None:
+def exact_match(payment: Payment, rows: list[VendorPayment], policy: Policy) -> VendorPayment | None:
     """The row that is the payment for certain."""
-    row = named(payment.claimed, rows)
+    row = find_by_id(payment.create_response, rows)
     if row is None and policy.fingerprint:
-        alike = candidates(payment, rows)
+        alike = same_amount_rows(payment, rows)
         return alike[0] if len(alike) == 1 else None
     return row
 
 
-def is_quiet(payment: Payment, listing: PaymentList, policy: Policy) -> bool:
+def is_after_quiescence(payment: Payment, listing: PaymentList, policy: Policy) -> bool:
     """Whether the list was taken after everything that was on its way must have arrived."""
     return listing.at >= payment.state_since + policy.unknown_quiescence
 
 
-def absences(payment: Payment, listing: PaymentList, alike: int, policy: Policy) -> int:
+def count_missing_lists(payment: Payment, listing: PaymentList, alike: int, policy: Policy) -> int:
     """In how many complete lists, far enough apart, the payment was missing, this one included."""
     if alike:
         return 0
@@ -52,7 +52,7 @@ def absences(payment: Payment, listing: PaymentList, alike: int, policy: Policy)
     return payment.absences + (listing.complete and apart)
 
 
-def fate(
+def resolve_state(
     payment: Payment, listing: PaymentList, alike: int, others: int, missed: int, now: datetime, policy: Policy
 ) -> State | None:
     """What becomes of an UNKNOWN payment without an exact row; None: keep looking.
@@ -61,15 +61,15 @@ def fate(
     the others may be the payment too, with an amount that the vendor changed. A payment whose answer arrived exists, so
     it is never declared not created.
     """
-    if listing.complete and is_quiet(payment, listing, policy):
+    if listing.complete and is_after_quiescence(payment, listing, policy):
         if alike:
             return State.OPEN if alike + others == 1 else State.NEEDS_HUMAN
         if missed >= policy.absent_lists and not payment.claim:
             return State.NEEDS_HUMAN if others else State.NOT_CREATED
-    return too_old(payment, now, policy)
+    return state_after_max_age(payment, now, policy)
 
 
-def too_old(payment: Payment, now: datetime, policy: Policy) -> State | None:
+def state_after_max_age(payment: Payment, now: datetime, policy: Policy) -> State | None:
     """NEEDS_HUMAN for an UNKNOWN payment that nobody could explain in time."""
     late = payment.state == State.UNKNOWN and now >= payment.state_since + policy.unknown_max_age
     return State.NEEDS_HUMAN if late else None

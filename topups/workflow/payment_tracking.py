@@ -9,18 +9,18 @@ from topups import payment_verification, vendor_statuses
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger.models import Payment
 from topups.notifications import rules
-from topups.payment_states import UNRESOLVED, Oddity, State, next_state, oddity
+from topups.payment_states import OUTCOME_PENDING, PaymentException, State, next_state, payment_exception
 from topups.policy import DAY
 from topups.workflow import matching
-from topups.workflow.context import Checkpoint, Context
-from topups.workflow.outcome import unclaimed, verified
-from topups.workflow.reconcile_report import Reconciled, move_to
-from topups.workflow.vendor_snapshots import look_at_transaction
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.outcome import unmatched_rows, verified_instructions
+from topups.workflow.reconcile_report import ReconcileReport, transition
+from topups.workflow.vendor_snapshots import fetch_transaction
 
-MOST_STEPS = 6
+MAX_TRANSITIONS_PER_RUN = 6
 
 
-def follow(context: Context, known: list[Payment], done: Reconciled) -> None:
+def apply_vendor_statuses(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> None:
     """Moves each known payment to where the vendor's word leads."""
     rows = {row.vendor_id: row for row in done.listing.rows} if done.listing else {}
     for payment in known:
@@ -28,56 +28,56 @@ def follow(context: Context, known: list[Payment], done: Reconciled) -> None:
             continue
         row = rows.get(payment.vendor_payment_id)
         if row is None and payment.slot and done.listing and payment.state != State.PAID:
-            _follow_transaction(context, payment, done)
+            _apply_transaction(context, payment, done)
         elif row is not None:
-            _follow_row(context, payment, row, done)
+            _apply_row(context, payment, row, done)
 
 
-def _follow_row(context: Context, payment: Payment, row: VendorPayment, done: Reconciled) -> None:
+def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, done: ReconcileReport) -> None:
     current: Payment | None = payment
-    news = _news(payment, row, context.now())
+    news = _changed_columns(payment, row, context.now())
     if any(getattr(payment, name) != value for name, value in news.items()):
-        current = context.ledger.note(payment, "seen", context.now(), news)
+        current = context.ledger.update_payment(payment, "seen", context.now(), news)
         done.noted += 1
         context.checkpoint(Checkpoint.MOVED)
     if current and current.state == State.OPEN and not (current.url or current.address):
-        current = _describe(context, current, row)
+        current = _verify_instructions(context, current, row)
     if current and current.state != State.EXTERNAL:
-        _advance(context, current, row.status, done)
+        _apply_transitions(context, current, row.status, done)
 
 
-def _describe(context: Context, payment: Payment, row: VendorPayment) -> Payment | None:
+def _verify_instructions(context: TopUpContext, payment: Payment, row: VendorPayment) -> Payment | None:
     """Asks again for the link or address of an open payment that nobody could verify yet."""
-    if payment_verification.row_problem(row, payment.order):
+    if payment_verification.row_problem(row, payment.request):
         return payment
-    told = look_at_transaction(context, row.vendor_id)
-    guessed = payment.exception == Oddity.ADOPTED
-    shown = verified(context, payment, row, told, guessed=guessed)
+    told = fetch_transaction(context, row.vendor_id)
+    guessed = payment.exception == PaymentException.ADOPTED
+    shown = verified_instructions(context, payment, row, told, guessed=guessed)
     if not shown:
         return payment
-    tell = [rules.about(payment.payment_id, "pay_link")]
-    described = context.ledger.note(payment, "verified", context.now(), shown, tell)
+    tell = [rules.payment_notice(payment.payment_id, "pay_link")]
+    described = context.ledger.update_payment(payment, "verified", context.now(), shown, tell)
     context.checkpoint(Checkpoint.MOVED)
     return described
 
 
-def _follow_transaction(context: Context, payment: Payment, done: Reconciled) -> None:
-    told = look_at_transaction(context, payment.vendor_payment_id or "")
+def _apply_transaction(context: TopUpContext, payment: Payment, done: ReconcileReport) -> None:
+    told = fetch_transaction(context, payment.vendor_payment_id or "")
     if told and told.status:
-        _advance(context, payment, told.status, done)
+        _apply_transitions(context, payment, told.status, done)
 
 
-def _advance(context: Context, payment: Payment, status: str, done: Reconciled) -> None:
+def _apply_transitions(context: TopUpContext, payment: Payment, status: str, done: ReconcileReport) -> None:
     current: Payment | None = payment
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_TRANSITIONS_PER_RUN):
         to = next_state(current, status, context.now(), context.policy) if current else None
         if current is None or to is None:
             return
-        changes = {"exception": oddity(current, to, status), "vendor_status": status}
-        current = move_to(context, current, to, done, current.detail, **changes)
+        changes = {"exception": payment_exception(current, to, status), "vendor_status": status}
+        current = transition(context, current, to, done, current.detail, **changes)
 
 
-def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
+def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
     """What the row says of the payment. The first amount stays: a list that changes it is not to be trusted.
 
     Somebody else's payment has one state only; since when it is paid is what one may want to know of it.
@@ -93,7 +93,9 @@ def _news(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]
     }
 
 
-def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Reconciled) -> None:
+def adopt_external_payments(
+    context: TopUpContext, listing: PaymentList, known: list[Payment], done: ReconcileReport
+) -> None:
     """Every row that nobody here knows becomes an EXTERNAL payment.
 
     Not while a request of ours is unresolved: the row may be its outcome. ``known`` was read after the list, so a
@@ -103,32 +105,32 @@ def adopt(context: Context, listing: PaymentList, known: list[Payment], done: Re
     ours = {payment.vendor_payment_id for payment in known}
     if all(row.vendor_id in ours for row in listing.rows):
         return
-    if any(payment.state in UNRESOLVED for payment in known):
+    if any(payment.state in OUTCOME_PENDING for payment in known):
         return
-    strays = unclaimed(context, listing)
+    strays = unmatched_rows(context, listing)
     if not strays:
         return
     lost = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
     balances = ledger.observations(account, "balance", limit=1)
     baseline = balances[0].seq if balances else None
     for row in strays:
-        suspected = any(_may_be(payment, row, context) for payment in lost)
-        kind = Oddity.DUPLICATE_SUSPECTED if suspected else Oddity.EXTERNAL
+        suspected = any(_may_be_duplicate(payment, row, context) for payment in lost)
+        kind = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
         final = row.status in vendor_statuses.FINAL
         now = context.now()
-        adopted = ledger.adopt(account, context.ids.new(now), row, kind, now, None if final else baseline)
+        adopted = ledger.insert_external(account, context.ids.new(now), row, kind, now, None if final else baseline)
         context.checkpoint(Checkpoint.ADOPTED)
         if adopted:
             done.adopted.append(adopted.payment_id)
-            if suspected or vendor_statuses.blocks(row.status, row.ends_at, now):
+            if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now):
                 kind_of_notice = "duplicate" if suspected else "external"
-                ledger.announce(account, [rules.about(adopted.payment_id, kind_of_notice)], now)
+                ledger.enqueue_notices(account, [rules.payment_notice(adopted.payment_id, kind_of_notice)], now)
 
 
-def _may_be(lost: Payment, row: VendorPayment, context: Context) -> bool:
+def _may_be_duplicate(lost: Payment, row: VendorPayment, context: TopUpContext) -> bool:
     """Whether a stray row may be the late outcome of a request that was given up.
 
     Its amount says nothing: the vendor may have changed it.
     """
     recent = lost.sending_at is not None and context.now() - lost.sending_at < DAY
-    return recent or matching.named(lost.claimed, [row]) is not None
+    return recent or matching.find_by_id(lost.create_response, [row]) is not None

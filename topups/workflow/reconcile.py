@@ -9,91 +9,97 @@ from __future__ import annotations
 import dataclasses
 
 from topups.decision.evaluate import evaluate
-from topups.decision.snapshot import ListFact, Snapshot, blocking_rows
+from topups.decision.snapshot import AccountSnapshot, VendorListView, payable_ids
 from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
 from topups.ledger.transactions import LedgerUnavailable
-from topups.notifications.scheduled import tell_what_is_due
-from topups.workflow.context import Checkpoint, Context
-from topups.workflow.credit_proof import prove_credits
-from topups.workflow.decision_log import write_verdict
-from topups.workflow.payment_tracking import adopt, follow
-from topups.workflow.reconcile_report import Reconciled
-from topups.workflow.recovery import recover, resolve_unknown
-from topups.workflow.vendor_snapshots import SHRINK_MEMORY, judged, look_at_balance, look_at_payments, watched
+from topups.notifications.scheduled import queue_scheduled_notices
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.credit_proof import credit_paid_payments
+from topups.workflow.decision_log import record_decision
+from topups.workflow.payment_tracking import adopt_external_payments, apply_vendor_statuses
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.recovery import expire_stale_intents, resolve_unknown_outcomes
+from topups.workflow.vendor_snapshots import (
+    SHRINK_WINDOW,
+    assess_completeness,
+    fetch_balance,
+    fetch_payment_list,
+    tracked_payments,
+)
 
 
-def run_reconcile(context: Context) -> Reconciled:
+def reconcile_account(context: TopUpContext) -> ReconcileReport:
     """One run for one account that requests nothing, with the decision that its facts allow.
 
     A ledger that cannot be used is reported in ``ledger_problem``.
     """
-    done = Reconciled()
+    done = ReconcileReport()
     try:
-        reconcile(context, done)
+        update_from_vendor(context, done)
         evaluate_account(context, done)
     except LedgerUnavailable as error:
         done.ledger_problem = str(error)
     return done
 
 
-def reconcile(context: Context, done: Reconciled) -> None:
+def update_from_vendor(context: TopUpContext, done: ReconcileReport) -> None:
     """Brings the ledger to what the vendor says, and reports it in ``done``. Raises ``LedgerUnavailable``."""
-    done.balance, done.balance_problem = look_at_balance(context)
-    done.listing, done.list_problem, known = look_at_payments(context)
-    recover(context, known, done)
-    resolve_unknown(context, _present(context, known, done), done)
-    follow(context, _present(context, known, done), done)
-    known = _present(context, known, done)
+    done.balance, done.balance_problem = fetch_balance(context)
+    done.listing, done.list_problem, known = fetch_payment_list(context)
+    expire_stale_intents(context, known, done)
+    resolve_unknown_outcomes(context, _refreshed(context, known, done), done)
+    apply_vendor_statuses(context, _refreshed(context, known, done), done)
+    known = _refreshed(context, known, done)
     if done.listing:
-        adopt(context, done.listing, known, done)
-    prove_credits(context, known, done)
-    done.payments = _present(context, known, done)
+        adopt_external_payments(context, done.listing, known, done)
+    credit_paid_payments(context, known, done)
+    done.payments = _refreshed(context, known, done)
     context.checkpoint(Checkpoint.RECONCILED)
 
 
-def evaluate_account(context: Context, done: Reconciled, decision_id: str = "") -> Snapshot:
+def evaluate_account(context: TopUpContext, done: ReconcileReport, decision_id: str = "") -> AccountSnapshot:
     """Decides once on what ledger and vendor say by now, records the decision, and queues the notices that are due.
 
     The decision is in ``done.evaluation``, recorded under ``decision_id`` or else under the fingerprint of its facts.
     Returns the facts. Raises ``LedgerUnavailable``.
     """
     now = context.now()
-    snapshot = observed(context, context.ledger.snapshot(context.account_id, now), done)
+    snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), done)
     done.evaluation = evaluate(snapshot, context.policy, now)
     decision = done.evaluation.decision
-    write_verdict(context, decision_id or done.evaluation.facts_fingerprint, decision, snapshot.burn)
-    tell_what_is_due(context, snapshot, done.payments, decision)
+    record_decision(context, decision_id or done.evaluation.facts_fingerprint, decision, snapshot.burn)
+    queue_scheduled_notices(context, snapshot, done.payments, decision)
     return snapshot
 
 
-def preview_snapshot(context: Context) -> Snapshot:
+def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """What a run would decide on: the ledger with the vendor's present responses. Records and changes nothing."""
-    seen, gateway = Reconciled(), context.gateway
+    seen, gateway = ReconcileReport(), context.gateway
     try:
         seen.balance = gateway.balance()
     except VendorUnavailable as error:
         seen.balance_problem = str(error)
     try:
         listing = gateway.payments()
-        largest = context.ledger.largest_list(context.account_id, listing.at - SHRINK_MEMORY)
-        seen.listing = judged(listing, watched(context), largest, context.policy)
+        largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
+        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
-    return observed(context, context.ledger.snapshot(context.account_id, context.now()), seen)
+    return merge_observations(context, context.ledger.snapshot(context.account_id, context.now()), seen)
 
 
-def _present(context: Context, known: list[Payment], done: Reconciled) -> list[Payment]:
+def _refreshed(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> list[Payment]:
     """The payments as they are by now; read again only if this pass changed one."""
-    return watched(context) if done.moved or done.noted or done.adopted else known
+    return tracked_payments(context) if done.moved or done.noted or done.adopted else known
 
 
-def observed(context: Context, snapshot: Snapshot, done: Reconciled) -> Snapshot:
+def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, done: ReconcileReport) -> AccountSnapshot:
     """What the ledger knows, with what this pass saw at the vendor."""
     listing = done.listing
-    fact = ListFact(None, False, done.list_problem)
+    fact = VendorListView(None, False, done.list_problem)
     if listing:
-        fact = ListFact(listing.at, listing.complete, listing.problem, blocking_rows(listing, context.now()))
+        fact = VendorListView(listing.at, listing.complete, listing.problem, payable_ids(listing, context.now()))
     return dataclasses.replace(
         snapshot,
         balance=done.balance or (None if done.balance_problem else snapshot.balance),

@@ -10,11 +10,11 @@ from topups.gateway import Balance, PaymentList
 from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import State
-from topups.workflow.context import Checkpoint, Context
+from topups.workflow.context import Checkpoint, TopUpContext
 
 
 @dataclass
-class Reconciled:
+class ReconcileReport:
     """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none.
 
     ``payments`` are those under watch at its end. ``evaluation`` is the decision that it allows, None when it did not
@@ -42,12 +42,12 @@ class Reconciled:
         }
 
 
-def move_to(
-    context: Context, payment: Payment, to: State, done: Reconciled, detail: str, **changes: Any
+def transition(
+    context: TopUpContext, payment: Payment, to: State, done: ReconcileReport, detail: str, **changes: Any
 ) -> Payment | None:
     """One step of one payment, with its notices; None when somebody was quicker."""
-    tell = rules.on_entering(payment.payment_id, to)
-    moved = context.ledger.move(payment, to, context.now(), {**changes, "detail": detail}, tell)
+    tell = rules.notices_for_state(payment.payment_id, to)
+    moved = context.ledger.transition(payment, to, context.now(), {**changes, "detail": detail}, tell)
     context.checkpoint(Checkpoint.MOVED)
     if moved:
         done.moved.append((payment.payment_id, payment.state, to))

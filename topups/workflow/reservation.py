@@ -6,58 +6,64 @@ import dataclasses
 from datetime import datetime
 
 from topups.decision.evaluate import decide
-from topups.decision.reasons import Decision, Reason, Refusal
-from topups.decision.snapshot import Snapshot
-from topups.ledger.models import Draft, Payment
+from topups.decision.reasons import PaymentPlan, Reason, Refusal
+from topups.decision.snapshot import AccountSnapshot
+from topups.ledger.models import NewPayment, Payment
 from topups.notifications import rules
 from topups.payment_states import State
-from topups.workflow.context import Context
+from topups.workflow.context import TopUpContext
 
 
-def reserve(context: Context, snapshot: Snapshot, decision: Decision, decision_id: str) -> Payment | Refusal:
+def reserve_payment(
+    context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str
+) -> Payment | Refusal:
     """Slot and budget in one transaction, which decides once more on the ledger as it is by then."""
     now = context.now()
 
-    def check(inside: Snapshot) -> Refusal | None:
-        return _decided_otherwise(context, snapshot, inside, decision, now)
+    def check(inside: AccountSnapshot) -> Refusal | None:
+        return _revalidate(context, snapshot, inside, decision, now)
 
     if decision.approved_payment_id:
         waiting = context.ledger.payment(decision.approved_payment_id)
         # A person agreed to a sum; how it is asked for is what the policy allows by now.
         wanted = {name: getattr(decision, name) for name in ("amount_cents", "rail", "currency", "network")}
-        changes = wanted | {"baseline": _baseline(context)}
-        moved = waiting and context.ledger.move(waiting, State.RESERVED, now, changes, check=check)
+        changes = wanted | {"baseline": _latest_balance_seq(context)}
+        moved = waiting and context.ledger.transition(waiting, State.RESERVED, now, changes, check=check)
         return moved or Refusal(Reason.LOST_RACE, "the approved payment is no longer waiting")
-    return context.ledger.enter(_draft(context, decision, decision_id, _hours(snapshot)), State.RESERVED, check, now)
+    return context.ledger.insert_intent(
+        _new_payment(context, decision, decision_id, _hours_to_empty(snapshot)), State.RESERVED, check, now
+    )
 
 
-def ask_a_person(context: Context, snapshot: Snapshot, decision: Decision, decision_id: str) -> Payment | Refusal:
+def request_approval(
+    context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str
+) -> Payment | Refusal:
     """A payment that waits for a person's word. It holds no slot and no budget yet."""
-    now, draft = context.now(), _draft(context, decision, decision_id, _hours(snapshot))
+    now, draft = context.now(), _new_payment(context, decision, decision_id, _hours_to_empty(snapshot))
     reason = decision.approval or Reason.AWAITING_APPROVAL
 
-    def check(inside: Snapshot) -> Refusal | None:
-        return _decided_otherwise(context, snapshot, inside, decision, now)
+    def check(inside: AccountSnapshot) -> Refusal | None:
+        return _revalidate(context, snapshot, inside, decision, now)
 
-    tell = [rules.about(draft.payment_id, "approval", reason=str(reason))]
-    return context.ledger.enter(draft, State.AWAITING_APPROVAL, check, now, tell)
+    tell = [rules.payment_notice(draft.payment_id, "approval", reason=str(reason))]
+    return context.ledger.insert_intent(draft, State.AWAITING_APPROVAL, check, now, tell)
 
 
-def leave_a_trace(context: Context, refusal: Refusal, decision_id: str) -> Payment | None:
+def record_dry_run(context: TopUpContext, refusal: Refusal, decision_id: str) -> Payment | None:
     """A dry run leaves a SKIPPED payment, at most one per cooldown: it holds no slot and counts nowhere."""
-    if refusal.reason != Reason.DRY_RUN_WOULD_CREATE or refusal.decision is None:
+    if refusal.reason != Reason.DRY_RUN_WOULD_CREATE or refusal.plan is None:
         return None
     now = context.now()
     last = context.ledger.payments(context.account_id, (State.SKIPPED,), 1)
     if last and now - last[0].created_at < context.policy.cooldown:
         return None
-    draft = _draft(context, refusal.decision, decision_id, hours_to_empty=None)
-    skipped = context.ledger.enter(draft, State.SKIPPED, lambda _: None, now)
+    draft = _new_payment(context, refusal.plan, decision_id, hours_to_empty=None)
+    skipped = context.ledger.insert_intent(draft, State.SKIPPED, lambda _: None, now)
     return skipped if isinstance(skipped, Payment) else None
 
 
-def _decided_otherwise(
-    context: Context, seen: Snapshot, inside: Snapshot, decision: Decision, now: datetime
+def _revalidate(
+    context: TopUpContext, seen: AccountSnapshot, inside: AccountSnapshot, decision: PaymentPlan, now: datetime
 ) -> Refusal | None:
     """The ledger as it is inside the transaction, with what was seen at the vendor, still leads to this decision."""
     whole = dataclasses.replace(
@@ -69,8 +75,10 @@ def _decided_otherwise(
     return None if verdict == decision else Refusal(Reason.LOST_RACE, "the facts changed while deciding")
 
 
-def _draft(context: Context, decision: Decision, decision_id: str, hours_to_empty: float | None) -> Draft:
-    return Draft(
+def _new_payment(
+    context: TopUpContext, decision: PaymentPlan, decision_id: str, hours_to_empty: float | None
+) -> NewPayment:
+    return NewPayment(
         payment_id=context.ids.new(context.now()),
         account_id=context.account_id,
         decision_id=decision_id,
@@ -78,17 +86,17 @@ def _draft(context: Context, decision: Decision, decision_id: str, hours_to_empt
         amount_cents=decision.amount_cents,
         currency=decision.currency,
         network=decision.network,
-        why=decision.why,
+        why=decision.explanation,
         hours_to_empty=None if hours_to_empty is None else f"{hours_to_empty:.1f}",
-        baseline=_baseline(context),
+        baseline=_latest_balance_seq(context),
     )
 
 
-def _baseline(context: Context) -> int | None:
+def _latest_balance_seq(context: TopUpContext) -> int | None:
     """The last balance before the money could come."""
     found = context.ledger.observations(context.account_id, "balance", limit=1)
     return found[0].seq if found else None
 
 
-def _hours(snapshot: Snapshot) -> float | None:
+def _hours_to_empty(snapshot: AccountSnapshot) -> float | None:
     return snapshot.burn.hours_to_empty if snapshot.burn else None

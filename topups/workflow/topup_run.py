@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from topups.decision import rules
-from topups.decision.reasons import Decision, Reason, Refusal, decision_json, refused
-from topups.decision.snapshot import Snapshot, blocking_rows
-from topups.gateway import Outcome, PaymentList, Unclear
+from topups.decision.reasons import PaymentPlan, Reason, Refusal, decision_json, refusal_from
+from topups.decision.snapshot import AccountSnapshot, payable_ids
+from topups.gateway import Outcome, PaymentList, Uncertain
 from topups.ledger.models import Payment
 from topups.ledger.transactions import LedgerUnavailable
 from topups.notifications import rules as notice_rules
 from topups.payment_states import COUNTS_AS_CREATED, State
-from topups.workflow.context import Checkpoint, Context
-from topups.workflow.decision_log import write_early_no, write_verdict
-from topups.workflow.outcome import write_down
-from topups.workflow.payment_tracking import adopt
-from topups.workflow.reconcile import evaluate_account, reconcile
-from topups.workflow.reconcile_report import Reconciled
-from topups.workflow.reservation import ask_a_person, leave_a_trace, reserve
-from topups.workflow.vendor_snapshots import look_at_balance, look_at_payments
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.decision_log import record_decision, record_preflight_refusal
+from topups.workflow.outcome import record_outcome
+from topups.workflow.payment_tracking import adopt_external_payments
+from topups.workflow.reconcile import evaluate_account, update_from_vendor
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.reservation import record_dry_run, request_approval, reserve_payment
+from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
 
 
 @dataclass(frozen=True)
-class Pass:
+class TopUpRunResult:
     """What came of one pass: a refusal, or a payment that was asked for (then ``refusal`` is None).
 
     ``payment`` may come with a refusal too: one that waits for approval, was released, or was not sent.
@@ -38,23 +38,23 @@ class Pass:
 
     account_id: str
     refusal: Refusal | None = None
-    decision: Decision | None = None
+    plan: PaymentPlan | None = None
     payment: Payment | None = None
-    reconciled: Reconciled | None = None
+    report: ReconcileReport | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""
         payment = self.payment
         return {
             "account_id": self.account_id,
-            **decision_json(self.refusal, self.decision),
+            **decision_json(self.refusal, self.plan),
             "payment_id": payment.payment_id if payment else None,
             "state": str(payment.state) if payment else None,
-            "reconciled": self.reconciled.as_json() if self.reconciled else None,
+            "reconciled": self.report.as_json() if self.report else None,
         }
 
 
-def run(context: Context, decision_id: str = "") -> Pass:
+def run_topup(context: TopUpContext, decision_id: str = "") -> TopUpRunResult:
     """One pass for one account. Raises nothing the ledger or the vendor can cause.
 
     ``decision_id`` names the decision that asked for this pass: it can lead to one payment only, however often it is
@@ -63,65 +63,73 @@ def run(context: Context, decision_id: str = "") -> Pass:
     try:
         return _run(context, decision_id or context.ids.new(context.now()))
     except LedgerUnavailable as error:
-        return Pass(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
+        return TopUpRunResult(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
 
 
-def _run(context: Context, decision_id: str) -> Pass:
-    early = _without_a_look(context)
+def _run(context: TopUpContext, decision_id: str) -> TopUpRunResult:
+    early = _preflight_refusal(context)
     if early:
-        write_early_no(context, decision_id, early)
+        record_preflight_refusal(context, decision_id, early)
         context.checkpoint(Checkpoint.DECIDED)
-        return Pass(context.account_id, early)
-    done = Reconciled()
-    reconcile(context, done)
+        return TopUpRunResult(context.account_id, early)
+    done = ReconcileReport()
+    update_from_vendor(context, done)
     if done.balance is None or context.now() - done.balance.at > context.policy.list_max_age:
-        done.balance, done.balance_problem = look_at_balance(context)
+        done.balance, done.balance_problem = fetch_balance(context)
     snapshot = evaluate_account(context, done, decision_id)
     assert done.evaluation
     verdict = done.evaluation.decision
     context.checkpoint(Checkpoint.DECIDED)
     if isinstance(verdict, Refusal):
-        payment = leave_a_trace(context, verdict, decision_id)
-        return Pass(context.account_id, verdict, verdict.decision, payment, done)
-    result = _carry_out(context, snapshot, verdict, decision_id, done)
+        payment = record_dry_run(context, verdict, decision_id)
+        return TopUpRunResult(context.account_id, verdict, verdict.plan, payment, done)
+    result = _execute(context, snapshot, verdict, decision_id, done)
     if result.refusal:
-        write_verdict(context, decision_id, result.refusal)
-    return dataclasses.replace(result, decision=verdict, reconciled=done)
+        record_decision(context, decision_id, result.refusal)
+    return dataclasses.replace(result, plan=verdict, report=done)
 
 
-def _without_a_look(context: Context) -> Refusal | None:
+def _preflight_refusal(context: TopUpContext) -> Refusal | None:
     """What needs no vendor to be known: switched off, without limits, or stopped."""
-    stopped = Snapshot(context.account_id, paused=context.ledger.paused(context.account_id), killed=context.killed())
-    results = rules.preflight(stopped, context.policy)
-    return next((refused(result) for result in results if not result.passed), None)
+    stopped = AccountSnapshot(
+        context.account_id, paused=context.ledger.pause_reason(context.account_id), killed=context.killed()
+    )
+    results = rules.preflight_rules(stopped, context.policy)
+    return next((refusal_from(result) for result in results if not result.passed), None)
 
 
-def _carry_out(context: Context, snapshot: Snapshot, decision: Decision, decision_id: str, done: Reconciled) -> Pass:
+def _execute(
+    context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str, done: ReconcileReport
+) -> TopUpRunResult:
     if decision.approval:
-        waiting = ask_a_person(context, snapshot, decision, decision_id)
+        waiting = request_approval(context, snapshot, decision, decision_id)
         context.checkpoint(Checkpoint.RESERVED)
         if isinstance(waiting, Refusal):
-            return Pass(context.account_id, waiting)
-        refusal = Refusal(decision.approval, f"{waiting.payment_id} waits for a person: {decision.why}", "", decision)
-        return Pass(context.account_id, refusal, payment=waiting)
-    reserved = reserve(context, snapshot, decision, decision_id)
+            return TopUpRunResult(context.account_id, waiting)
+        refusal = Refusal(
+            decision.approval, f"{waiting.payment_id} waits for a person: {decision.explanation}", "", decision
+        )
+        return TopUpRunResult(context.account_id, refusal, payment=waiting)
+    reserved = reserve_payment(context, snapshot, decision, decision_id)
     context.checkpoint(Checkpoint.RESERVED)
     if isinstance(reserved, Refusal):
-        return Pass(context.account_id, reserved)
-    listing, problem, known = look_at_payments(context)
+        return TopUpRunResult(context.account_id, reserved)
+    listing, problem, known = fetch_payment_list(context)
     if listing:
-        adopt(context, listing, known, done)
-    unclean = _unclean(context, listing, problem)
+        adopt_external_payments(context, listing, known, done)
+    unclean = _list_refusal(context, listing, problem)
     if unclean or listing is None:
-        released = context.ledger.move(reserved, State.RELEASED, context.now(), {"detail": str(unclean)})
-        return Pass(context.account_id, unclean, payment=released or reserved)
+        released = context.ledger.transition(reserved, State.RELEASED, context.now(), {"detail": str(unclean)})
+        return TopUpRunResult(context.account_id, unclean, payment=released or reserved)
     context.checkpoint(Checkpoint.LISTED_IN_SLOT)
-    return _send(context, reserved, listing, snapshot)
+    return _send_reserved(context, reserved, listing, snapshot)
 
 
-def _send(context: Context, payment: Payment, listing: PaymentList, before: Snapshot) -> Pass:
+def _send_reserved(
+    context: TopUpContext, payment: Payment, listing: PaymentList, before: AccountSnapshot
+) -> TopUpRunResult:
     now = context.now()
-    sending = context.ledger.move(
+    sending = context.ledger.transition(
         payment,
         State.SENDING,
         now,
@@ -130,27 +138,33 @@ def _send(context: Context, payment: Payment, listing: PaymentList, before: Snap
     )
     context.checkpoint(Checkpoint.SENDING)
     if sending is None:
-        return _give_back(context, payment)
-    refusal = last_look(context, sending, listing)
+        return _release_unsent(context, payment)
+    refusal = check_before_send(context, sending, listing)
     if refusal:
         lost = refusal.reason == Reason.LOST_RACE
-        kept = None if lost else context.ledger.move(sending, State.NOT_SENT, context.now(), {"detail": str(refusal)})
-        return Pass(context.account_id, refusal, payment=kept or sending)
-    outcome = request(context, sending)
+        kept = (
+            None
+            if lost
+            else context.ledger.transition(sending, State.NOT_SENT, context.now(), {"detail": str(refusal)})
+        )
+        return TopUpRunResult(context.account_id, refusal, payment=kept or sending)
+    outcome = send_create_request(context, sending)
     context.checkpoint(Checkpoint.REQUESTED)
-    written = write_down(context, sending, outcome)
+    written = record_outcome(context, sending, outcome)
     if written.state in COUNTS_AS_CREATED:
         now = context.now()
-        context.ledger.announce(context.account_id, notice_rules.caps(written, before, context.policy, now), now)
-    return Pass(context.account_id, payment=written)
+        context.ledger.enqueue_notices(
+            context.account_id, notice_rules.cap_notices(written, before, context.policy, now), now
+        )
+    return TopUpRunResult(context.account_id, payment=written)
 
 
-def last_look(context: Context, sending: Payment, listing: PaymentList) -> Refusal | None:
+def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentList) -> Refusal | None:
     """Immediately before the request: still ours, not stopped, in time, and on a list that is still fresh."""
     known = context.ledger.payment(sending.payment_id)
     if known is None or known.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
-    paused = context.ledger.paused(context.account_id)
+    paused = context.ledger.pause_reason(context.account_id)
     if paused or context.killed():
         return Refusal(Reason.KILL_SWITCH, paused or "the environment's kill switch is on")
     now, policy = context.now(), context.policy
@@ -161,31 +175,31 @@ def last_look(context: Context, sending: Payment, listing: PaymentList) -> Refus
     return None
 
 
-def request(context: Context, payment: Payment) -> Outcome:
+def send_create_request(context: TopUpContext, payment: Payment) -> Outcome:
     """The only request of this payment. Whatever breaks, it may have been sent."""
     try:
-        return context.gateway.create(payment.order)
+        return context.gateway.create(payment.request)
     except Exception as error:
-        return Unclear(f"{type(error).__name__} while asking for the payment")
+        return Uncertain(f"{type(error).__name__} while asking for the payment")
 
 
-def _give_back(context: Context, payment: Payment) -> Pass:
+def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
     """SENDING was not entered: stopped by the kill switch, or another program was quicker."""
-    paused = context.ledger.paused(context.account_id)
+    paused = context.ledger.pause_reason(context.account_id)
     if not paused:
-        return Pass(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
+        return TopUpRunResult(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
     refusal = Refusal(Reason.KILL_SWITCH, paused)
-    released = context.ledger.move(payment, State.RELEASED, context.now(), {"detail": str(refusal)})
-    return Pass(context.account_id, refusal, payment=released)
+    released = context.ledger.transition(payment, State.RELEASED, context.now(), {"detail": str(refusal)})
+    return TopUpRunResult(context.account_id, refusal, payment=released)
 
 
-def _unclean(context: Context, listing: PaymentList | None, problem: str) -> Refusal | None:
+def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: str) -> Refusal | None:
     """Why the list inside the slot forbids to send."""
     if listing is None:
         return Refusal(Reason.VENDOR_LIST_UNAVAILABLE, problem)
     if not listing.complete:
         return Refusal(Reason.VENDOR_LIST_INCOMPLETE, listing.problem)
-    blocking = blocking_rows(listing, context.now())
+    blocking = payable_ids(listing, context.now())
     if blocking:
         return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
     if context.killed():

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
 from topups.ledger.models import Payment
 from topups.policy import DAY, Policy
-from topups.workflow.context import Checkpoint, Context
+from topups.workflow.context import Checkpoint, TopUpContext
 
 # A list that lost half of its rows within this time is a part of a list.
-SHRINK_MEMORY = timedelta(days=1)
+SHRINK_WINDOW = timedelta(days=1)
 
 
-def look_at_balance(context: Context) -> tuple[Balance | None, str]:
+def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
     """The balance now and what was wrong, one of them empty."""
     try:
         balance = context.gateway.balance()
@@ -25,12 +25,12 @@ def look_at_balance(context: Context) -> tuple[Balance | None, str]:
         context.checkpoint(Checkpoint.BALANCE_READ)
         return None, str(error)
     context.checkpoint(Checkpoint.BALANCE_READ)
-    context.ledger.saw_balance(context.account_id, balance, context.now())
+    context.ledger.record_balance(context.account_id, balance, context.now())
     context.checkpoint(Checkpoint.BALANCE_WRITTEN)
     return balance, ""
 
 
-class Look(NamedTuple):
+class ListResult(NamedTuple):
     """The vendor's list (None when it could not be read), what was wrong, and what the ledger knew just after it.
 
     The ledger is read after the list: a row of a request that went out meanwhile finds its payment in ``known``.
@@ -41,7 +41,7 @@ class Look(NamedTuple):
     known: list[Payment]
 
 
-def look_at_payments(context: Context) -> Look:
+def fetch_payment_list(context: TopUpContext) -> ListResult:
     """The vendor's payments, judged against what the ledger knows must be among them."""
     try:
         told: PaymentList | VendorUnavailable = context.gateway.payments()
@@ -49,26 +49,26 @@ def look_at_payments(context: Context) -> Look:
         told = error
     context.checkpoint(Checkpoint.LIST_READ)
     if isinstance(told, VendorUnavailable):
-        return Look(None, str(told), watched(context))
-    judge = partial(judged, told, policy=context.policy)
-    listing, known = context.ledger.saw_payments(
-        context.account_id, _since(context), told.at - SHRINK_MEMORY, judge, context.now()
+        return ListResult(None, str(told), tracked_payments(context))
+    judge = partial(assess_completeness, told, policy=context.policy)
+    listing, known = context.ledger.record_payment_list(
+        context.account_id, _tracking_start(context), told.at - SHRINK_WINDOW, judge, context.now()
     )
     context.checkpoint(Checkpoint.LIST_WRITTEN)
-    return Look(listing, listing.problem, known)
+    return ListResult(listing, listing.problem, known)
 
 
-def watched(context: Context) -> list[Payment]:
+def tracked_payments(context: TopUpContext) -> list[Payment]:
     """The payments of the account that may still change, or that the vendor's list still has to show."""
-    return context.ledger.under_watch(context.account_id, _since(context))
+    return context.ledger.tracked_payments(context.account_id, _tracking_start(context))
 
 
-def _since(context: Context) -> datetime:
+def _tracking_start(context: TopUpContext) -> datetime:
     policy = context.policy
     return context.now() - max(policy.list_memory, policy.late_watch + DAY)
 
 
-def look_at_transaction(context: Context, order_id: str) -> Transaction | None:
+def fetch_transaction(context: TopUpContext, order_id: str) -> Transaction | None:
     """One payment at the vendor; None when there is none or the vendor does not tell."""
     try:
         found = context.gateway.transaction(order_id) if order_id else None
@@ -78,30 +78,30 @@ def look_at_transaction(context: Context, order_id: str) -> Transaction | None:
     return found
 
 
-def judged(listing: PaymentList, known: Iterable[Payment], largest: int, policy: Policy) -> PaymentList:
+def assess_completeness(listing: PaymentList, known: Iterable[Payment], largest: int, policy: Policy) -> PaymentList:
     """The list, complete only if nothing speaks against it.
 
     ``known`` are the ledger's payments; those that were in a list before and are young must be in this one, with the
     same amount. ``largest`` is the number of rows of the largest complete list of the last day.
     """
-    problem = listing.problem or _missing(listing, known, policy)
+    problem = listing.problem or _inconsistency(listing, known, policy)
     if not problem and len(listing.rows) * 2 < largest:
         problem = f"the vendor's list shrank from {largest} to {len(listing.rows)} payments"
     return dataclasses.replace(listing, complete=listing.complete and not problem, problem=problem)
 
 
-def _missing(listing: PaymentList, known: Iterable[Payment], policy: Policy) -> str:
+def _inconsistency(listing: PaymentList, known: Iterable[Payment], policy: Policy) -> str:
     rows = {row.vendor_id: row for row in listing.rows}
     for payment in known:
         row = rows.get(payment.vendor_payment_id or "")
-        if row is None and _must_be_listed(payment, listing.at, policy):
+        if row is None and _expected_in_list(payment, listing.at, policy):
             return f"the vendor's list lacks the payment {payment.vendor_payment_id}"
         if row is not None and payment.vendor_amount_cents not in (None, row.amount_cents):
             return f"the vendor's list changed the amount of {row.vendor_id}"
     return ""
 
 
-def _must_be_listed(payment: Payment, at: datetime, policy: Policy) -> bool:
+def _expected_in_list(payment: Payment, at: datetime, policy: Policy) -> bool:
     if payment.listed_at is None or payment.listed_at > at:
         return False
     return payment.slot is not None or payment.counted_at > at - policy.list_memory
