@@ -12,7 +12,7 @@ from assets.sync import Result
 from pipelines.settings import SettingsError, load_settings
 from pipelines.wiring import data_path
 from smsonline.errors import VendorError
-from topups.ledger.transactions import LedgerUnavailable
+from topups.ledger.unit_of_work import LedgerUnavailable
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError, WarehouseLocked
 

@@ -113,9 +113,7 @@ Outcome = Accepted | Rejected | Uncertain
 class Gateway(Protocol):
     """One account's way to the vendor. The reads raise ``VendorUnavailable``; ``create`` sends one request, once."""
 
-    @property
-    def account_id(self) -> str:
-        """Whose account it is."""
+    account_id: str
 
     def balance(self) -> Balance:
         """The balance now."""

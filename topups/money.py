@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from decimal import Decimal, InvalidOperation
-from typing import Any
 
 UNIQUE_CENTS = range(1, 98)
 # No account holds ten million dollars: a larger figure is a unit gone wrong.
@@ -15,28 +13,6 @@ def usd(cents: int) -> str:
     """``1,234.50 USD``."""
     sign = "-" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d} USD"
-
-
-def format_dollars(cents: int) -> str:
-    """``1234.5`` dollars the way a decimal path segment wants them: ``1234.50``."""
-    return f"{cents // 100}.{cents % 100:02d}"
-
-
-def parse_cents(value: Any, unit: str) -> int:
-    """US cents of a vendor's number or text, whose ``unit`` is ``cents`` or ``dollars``.
-
-    Raises ``ValueError`` for anything that is not a whole number of cents of a sensible size.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise ValueError(f"{value!r:.40} is no amount")
-    try:
-        cents = Decimal(value) * (100 if unit == "dollars" else 1)
-        whole = cents.to_integral_value()
-    except InvalidOperation:
-        raise ValueError(f"{value!r:.40} is no amount") from None
-    if not cents.is_finite() or cents != whole or abs(whole) > MAX_PLAUSIBLE_CENTS:
-        raise ValueError(f"{value!r:.40} is no sensible amount in {unit}")
-    return int(whole)
 
 
 def with_unique_cents(cents: int, taken: Container[int]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,7 @@ from topups.gateway import (
     VendorPayment,
     VendorUnavailable,
 )
-from topups.money import format_dollars, parse_cents
+from topups.money import MAX_PLAUSIBLE_CENTS
 from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
 from topups.payment_verification import last_path_segment
 
@@ -60,15 +61,10 @@ class VendorGateway:
         catalogue: Catalogue = ENDPOINTS,
     ) -> None:
         self._client = client
-        self._account_id = account_id
+        self.account_id = account_id
         self._units = units or Units()
         self._clock = clock or SystemClock()
         self._catalogue = catalogue
-
-    @property
-    def account_id(self) -> str:
-        """Whose account it is."""
-        return self._account_id
 
     def balance(self) -> Balance:
         """The balance now. Raises ``VendorUnavailable``."""
@@ -162,7 +158,7 @@ class VendorGateway:
         if not 0 < len(name) <= MAX_ID_LENGTH:
             raise ValueError("it has no usable id")
         owner = _text(record.get("userId"))
-        if owner and owner != self._account_id:
+        if owner and owner != self.account_id:
             raise ValueError("it belongs to another customer")
         return VendorPayment(
             vendor_id=name,
@@ -227,3 +223,25 @@ def _text(value: Any) -> str:
     if len(text) > 4 * MAX_ID_LENGTH or not text.isprintable():
         raise ValueError("a text is too long or has characters that cannot be printed")
     return text
+
+
+def parse_cents(value: Any, unit: str) -> int:
+    """US cents of a vendor's number or text, whose ``unit`` is ``cents`` or ``dollars``.
+
+    Raises ``ValueError`` for anything that is not a whole number of cents of a sensible size.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise ValueError(f"{value!r:.40} is no amount")
+    try:
+        cents = Decimal(value) * (100 if unit == "dollars" else 1)
+        whole = cents.to_integral_value()
+    except InvalidOperation:
+        raise ValueError(f"{value!r:.40} is no amount") from None
+    if not cents.is_finite() or cents != whole or abs(whole) > MAX_PLAUSIBLE_CENTS:
+        raise ValueError(f"{value!r:.40} is no sensible amount in {unit}")
+    return int(whole)
+
+
+def format_dollars(cents: int) -> str:
+    """``1234.5`` dollars the way a decimal path segment wants them: ``1234.50``."""
+    return f"{cents // 100}.{cents % 100:02d}"

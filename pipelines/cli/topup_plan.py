@@ -77,7 +77,7 @@ def _known(settings: Settings, ledger: Ledger, at: datetime | None) -> tuple[Acc
         return replay_snapshot(ledger, settings.account.user_id, at), at
     # The forecast is made for the balance of this look.
     with topup_context(settings, ledger, burn=lambda: None) as context:
-        return preview_snapshot(context), context.now()
+        return preview_snapshot(context), context.clock.now()
 
 
 def policy_in(file: Path | None, base: Policy) -> Policy:

@@ -37,7 +37,9 @@ def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
     def send(context: TopUpContext, payment: Payment, listing: PaymentList, before: Any) -> topup_run.TopUpRunResult:
         outcome = topup_run.send_create_request(context, payment)
         context.checkpoint(Checkpoint.REQUESTED)
-        sent = context.ledger.transition(payment, State.SENDING, context.now(), {"sending_at": context.now()})
+        sent = context.ledger.transition(
+            payment, State.SENDING, context.clock.now(), {"sending_at": context.clock.now()}
+        )
         context.checkpoint(Checkpoint.SENDING)
         written = record_outcome(context, sent or payment, outcome)
         return topup_run.TopUpRunResult(context.account_id, payment=written)

@@ -11,7 +11,8 @@ from smsonline.sandbox.payments import NETWORKS, new_address
 from topups import payment_methods, payment_verification
 from topups.gateway import CreateResponse, PaymentRequest, Transaction, VendorPayment
 from topups.kill_switch import kill_switch_on
-from topups.money import format_dollars, parse_cents, usd, with_unique_cents
+from topups.money import usd, with_unique_cents
+from topups.vendor_gateway import format_dollars, parse_cents
 
 HOSTS = frozenset({"pay.cryptomus.com"})
 GOOD = "https://pay.cryptomus.com/pay/991d9a35-e6db-43b7-8922-0000000000"

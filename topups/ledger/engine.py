@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from topups.ledger.ledger import Ledger
 from topups.ledger.schema import HEAD
-from topups.ledger.transactions import LedgerUnavailable, begin_transaction, map_database_errors
+from topups.ledger.unit_of_work import LedgerUnavailable, begin_transaction, map_database_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0

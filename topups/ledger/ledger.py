@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +25,7 @@ from topups.ledger.queries import (
     read_observations,
     read_snapshot,
 )
-from topups.ledger.transactions import begin_transaction, map_database_errors
-from topups.ledger.unit_of_work import EVENTS, PAYMENTS, UnitOfWork
+from topups.ledger.unit_of_work import EVENTS, PAYMENTS, UnitOfWork, transaction, unit_of_work
 from topups.payment_states import PaymentException, State
 
 Precondition = Callable[[AccountSnapshot], Refusal | None]
@@ -49,17 +48,13 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def read_transaction(self) -> Iterator[Connection]:
+    def read_transaction(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of the ledger."""
-        with map_database_errors(), self.engine.connect() as connection, begin_transaction(connection):
-            yield connection
+        return transaction(self.engine)
 
-    @contextmanager
-    def write_transaction(self, now: datetime) -> Iterator[UnitOfWork]:
+    def write_transaction(self, now: datetime) -> AbstractContextManager[UnitOfWork]:
         """The only writing transaction at this time, over all programs."""
-        with map_database_errors(), self.engine.connect() as connection, begin_transaction(connection, writes=True):
-            yield UnitOfWork(connection, now)
+        return unit_of_work(self.engine, now)
 
     # Reading
 
@@ -211,7 +206,9 @@ class Ledger:
         """Writes a balance down."""
         payload = {"vendor_at": balance.vendor_at} if balance.vendor_at else {}
         with self.write_transaction(now) as unit:
-            unit.record_observation(account_id, "balance", balance.at, complete=True, figure=balance.cents, payload=payload)
+            unit.record_observation(
+                account_id, "balance", balance.at, complete=True, figure=balance.cents, payload=payload
+            )
 
     def record_payment_list(
         self, account_id: str, since: datetime, lists_since: datetime, judged: CompletenessCheck, now: datetime
@@ -245,4 +242,4 @@ class Ledger:
 
     def _payments(self, query: Select[Any], **given: Any) -> list[Payment]:
         with self.read_transaction() as connection:
-            return [Payment(*row) for row in connection.execute(query, given)]
+            return [Payment(*row) for row in connection.execute(query, given).all()]

@@ -72,7 +72,7 @@ LATEST_TIMESTAMPS = select(
 
 def read_snapshot(connection: Connection, account_id: str, now: datetime) -> AccountSnapshot:
     """What the ledger knows of an account. The latest balance comes with it, the vendor's list does not."""
-    rows = connection.execute(RECENT_PAYMENTS, {"account": account_id, "since": now - MEMORY})
+    rows = connection.execute(RECENT_PAYMENTS, {"account": account_id, "since": now - MEMORY}).all()
     payments = tuple(
         PaymentView(
             *(id_, state, oddity, max(asked, made or 0), at, slot is not None, freed, status, ends, agreed),

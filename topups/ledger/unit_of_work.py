@@ -1,15 +1,18 @@
-"""What happens inside one writing transaction: the row, its event, the switches and the notices change together."""
+"""Transactions of the ledger. In a unit of work a row, its event, the controls and the notices change together."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, Insert, RootTransaction, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from topups.ledger import schema
 from topups.ledger.hash_chain import FIRST_HASH, event_hash
@@ -157,3 +160,76 @@ class UnitOfWork:
         self.connection.execute(UPSERT_CONTROLS[self.connection.dialect.name], dict(switched.__dict__))
         self.append_event(known.account_id, kind, {**changes, "by": by} if by else changes)
         return switched
+
+
+NEXT_STEPS = (
+    ("locked", "another program holds it: wait, or stop that program"),
+    ("readonly", "make the file and its folder writable"),
+    ("read-only", "make it writable"),
+    ("malformed", "restore it from a backup; the next pass learns the rest from the vendor's own list"),
+    ("not a database", "restore it from a backup; the next pass learns the rest from the vendor's own list"),
+    ("disk is full", "free some disk space"),
+    ("unable to open", "check SMSONLINE_LEDGER and that its folder can be written"),
+    ("no such table", "the file is no ledger: check SMSONLINE_LEDGER"),
+    ("append-only", "something tried to change the past; look at the program that did"),
+)
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written. ``str()`` is one line with the next step; no payment is created."""
+
+
+def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
+    """The error for the user. Holds no statement, parameter or URL."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    text = " ".join(str(cause).split())[:160] or type(cause).__name__
+    step = next((step for word, step in NEXT_STEPS if word in text.lower()), "check SMSONLINE_LEDGER")
+    return LedgerUnavailable(f"the ledger cannot be used ({text}); nothing is paid; {step}")
+
+
+@contextmanager
+def map_database_errors() -> Iterator[None]:
+    """Turns what a database throws into ``LedgerUnavailable``; a broken constraint passes through as it is."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise ledger_unavailable(error) from None
+
+
+# Any number, the same for every program that writes to the ledger.
+WRITER_LOCK = 0x70_60_50
+
+
+@contextmanager
+def transaction(engine: Engine, *, writes: bool = False) -> Iterator[Connection]:
+    """One transaction: a reader sees one state of the ledger, a writer is the only one over all programs."""
+    with map_database_errors(), engine.connect() as connection, begin_transaction(connection, writes=writes):
+        yield connection
+
+
+@contextmanager
+def unit_of_work(engine: Engine, now: datetime) -> Iterator[UnitOfWork]:
+    """A writing transaction at ``now``; commits at its end, or rolls everything back."""
+    with transaction(engine, writes=True) as connection:
+        yield UnitOfWork(connection, now)
+
+
+def begin_transaction(connection: Connection, *, writes: bool = False) -> RootTransaction:
+    """A transaction, which for a writer waits for the other writers first. Ends as a context manager.
+
+    SQLite's driver leaves beginning to us (``isolation_level`` is None). Its own ``execute``: an event handler of
+    SQLAlchemy's in this place makes each statement a tenth slower.
+    """
+    transaction = connection.begin()
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN").close()
+    elif writes:
+        # Each statement after the lock sees what the writer before committed.
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    return transaction

@@ -11,7 +11,7 @@ from topups.clock import Clock
 from topups.ledger import outbox
 from topups.ledger.ledger import Ledger
 from topups.notifications.messages import Notice, render, stale_reason
-from topups.workflow.context import Checkpoint, no_checkpoint
+from topups.workflow.context import Checkpoint
 
 # Another try after this, doubled each time up to the cap.
 MIN_RETRY_DELAY, MAX_RETRY_DELAY = timedelta(minutes=1), timedelta(hours=1)
@@ -29,7 +29,7 @@ def deliver_outbox(
     notifier: Notifier,
     account_id: str,
     clock: Clock,
-    checkpoint: Callable[[Checkpoint], None] = no_checkpoint,
+    checkpoint: Callable[[Checkpoint], None] = lambda _: None,
 ) -> int:
     """Sends what waits for an account; how many were taken. A notice nobody took waits and is tried again."""
     taken = 0

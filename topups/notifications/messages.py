@@ -122,6 +122,10 @@ def _payload_lines(row: OutboxRow) -> list[str]:
         f"{payload['cap']}: {usd(spent)} of {usd(limit)}" if spent is not None and limit is not None else "",
         f"Balance: {usd(balance)}" if balance is not None else "",
         f"The balance lasts about {hours:.1f} hours" if isinstance(hours, float) else "",
-        f"{payload['reason']}: {UNVERIFIED_TEXT.sub('(not shown)', payload.get('facts', ''))}" if "reason" in payload else "",
-        f"{payload['failures']} payments failed in a row; resume when the cause is known" if "failures" in payload else "",
+        f"{payload['reason']}: {UNVERIFIED_TEXT.sub('(not shown)', payload.get('facts', ''))}"
+        if "reason" in payload
+        else "",
+        f"{payload['failures']} payments failed in a row; resume when the cause is known"
+        if "failures" in payload
+        else "",
     ]

@@ -37,7 +37,7 @@ def queue_scheduled_notices(
     context: TopUpContext, snapshot: AccountSnapshot, known: list[Payment], decision: PaymentPlan | Refusal
 ) -> None:
     """Writes the notices that are due at this instant into the outbox; each is told once."""
-    ledger, policy, now = context.ledger, context.policy, context.now()
+    ledger, policy, now = context.ledger, context.policy, context.clock.now()
     due: list[OutboxMessage] = rules.breaker_notices(snapshot, policy)
     for payment in known:
         due += rules.payment_reminders(payment, now, policy) + rules.overdue_credit_notices(payment, now, policy)
@@ -66,7 +66,7 @@ def _low_balance_notices(context: TopUpContext, snapshot: AccountSnapshot, verdi
         return []
     trigger = reorder_point_cents(snapshot, policy)
     last = outbox.last_notice_at(ledger, context.account_id, "low_balance")
-    if snapshot.balance.cents >= trigger or (last and context.now() - last < rules.LOW_BALANCE_INTERVAL):
+    if snapshot.balance.cents >= trigger or (last and context.clock.now() - last < rules.LOW_BALANCE_INTERVAL):
         return []
     dip = outbox.low_balance_episode(ledger, context.account_id, trigger)
     return [rules.low_balance_notice(snapshot, dip, str(verdict.reason), verdict.explanation)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from topups.clock import Clock, IdGenerator, SystemClock, Uuid7Generator
 from topups.decision.snapshot import BurnForecast
@@ -39,10 +39,6 @@ class Checkpoint(StrEnum):
     NOTICE_SETTLED = "notice_settled"
 
 
-def no_checkpoint(_: Checkpoint) -> None:
-    """Does nothing: in production a checkpoint has no effect."""
-
-
 @dataclass(frozen=True)
 class TopUpContext:
     """The dependencies of the runs of one account.
@@ -58,16 +54,12 @@ class TopUpContext:
     ids: IdGenerator = field(default_factory=Uuid7Generator)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     burn: Callable[[], BurnForecast | None] = lambda: None
-    checkpoint: Callable[[Checkpoint], None] = no_checkpoint
+    checkpoint: Callable[[Checkpoint], None] = lambda _: None
 
-    @property
+    @cached_property
     def account_id(self) -> str:
         """Whose account it is."""
         return self.gateway.account_id
-
-    def now(self) -> datetime:
-        """The present instant in UTC."""
-        return self.clock.now()
 
     def killed(self) -> bool:
         """The environment's kill switch."""

@@ -25,7 +25,7 @@ class BalanceIncrease(NamedTuple):
 
 def credit_paid_payments(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> None:
     """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
-    ledger, now = context.ledger, context.now()
+    ledger, now = context.ledger, context.clock.now()
     waiting = [payment for payment in known if awaits_credit(payment)]
     if not waiting:
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 from topups.decision.reasons import PaymentPlan, Refusal
 from topups.decision.snapshot import BurnForecast
-from topups.ledger.transactions import LedgerUnavailable
+from topups.ledger.unit_of_work import LedgerUnavailable
 from topups.policy import HOUR
 from topups.workflow.context import TopUpContext
 
@@ -20,7 +20,7 @@ def record_decision(
 ) -> None:
     """What was decided, and why; with the forecast that it was decided with, which the sensor uses again."""
     payload = {"decision_id": decision_id, **_decision_payload(verdict), **({"burn": burn._asdict()} if burn else {})}
-    context.ledger.record_decision(context.account_id, payload, context.now())
+    context.ledger.record_decision(context.account_id, payload, context.clock.now())
 
 
 def record_preflight_refusal(context: TopUpContext, decision_id: str, refusal: Refusal) -> None:
@@ -29,7 +29,7 @@ def record_preflight_refusal(context: TopUpContext, decision_id: str, refusal: R
     A ledger that cannot be written does not change it.
     """
     last = context.ledger.observations(context.account_id, "decision", limit=1)
-    if last and context.now() - last[0].at < REPEAT_REFUSAL_AFTER:
+    if last and context.clock.now() - last[0].at < REPEAT_REFUSAL_AFTER:
         told = last[0].payload
         if all(told.get(name) == value for name, value in refusal.as_json().items()):
             return

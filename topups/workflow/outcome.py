@@ -37,7 +37,7 @@ def record_outcome(context: TopUpContext, sent: Payment, outcome: Outcome) -> Pa
 
 def _verify_response(context: TopUpContext, payment: Payment, outcome: Accepted) -> Payment:
     claim = outcome.claim
-    noted = context.ledger.update_payment(payment, "answered", context.now(), {"claim": claim.as_json()})
+    noted = context.ledger.update_payment(payment, "answered", context.clock.now(), {"claim": claim.as_json()})
     context.checkpoint(Checkpoint.ANSWER_WRITTEN)
     payment = noted or payment
     if payment.state not in OUTCOME_PENDING:
@@ -58,7 +58,7 @@ def _verify_response(context: TopUpContext, payment: Payment, outcome: Accepted)
 
 def _transition(context: TopUpContext, payment: Payment, to: State, detail: str) -> Payment:
     tell = rules.notices_for_state(payment.payment_id, to)
-    moved = context.ledger.transition(payment, to, context.now(), {"detail": detail}, tell)
+    moved = context.ledger.transition(payment, to, context.clock.now(), {"detail": detail}, tell)
     return moved or context.ledger.payment(payment.payment_id) or payment
 
 
@@ -99,7 +99,7 @@ def mark_open(
         changes["exception"] = PaymentException.AMOUNT_MISMATCH
     elif guessed:
         changes["exception"] = PaymentException.ADOPTED
-    now = context.now()
+    now = context.clock.now()
     tell = rules.notices_for_state(payment.payment_id, State.OPEN)
     if mismatch:
         tell = [rules.payment_notice(payment.payment_id, "mismatch")]
@@ -143,7 +143,7 @@ def _columns_from_vendor(
         changes |= {"vendor_payment_id": told.order_id, "vendor_status": told.status, "ends_at": told.ends_at}
         changes["vendor_amount_cents"] = told.amount_cents
     if row:
-        changes |= {"vendor_payment_id": row.vendor_id, "vendor_status": row.status, "listed_at": context.now()}
+        changes |= {"vendor_payment_id": row.vendor_id, "vendor_status": row.status, "listed_at": context.clock.now()}
         changes |= {"session_id": row.session_id or None, "vendor_amount_cents": row.amount_cents}
         changes["ends_at"] = row.ends_at or changes.get("ends_at")
     return changes | verified_instructions(context, payment, row, told, guessed=guessed)

@@ -35,9 +35,9 @@ def apply_vendor_statuses(context: TopUpContext, known: list[Payment], done: Rec
 
 def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, done: ReconcileReport) -> None:
     current: Payment | None = payment
-    news = _changed_columns(payment, row, context.now())
+    news = _changed_columns(payment, row, context.clock.now())
     if any(getattr(payment, name) != value for name, value in news.items()):
-        current = context.ledger.update_payment(payment, "seen", context.now(), news)
+        current = context.ledger.update_payment(payment, "seen", context.clock.now(), news)
         done.noted += 1
         context.checkpoint(Checkpoint.MOVED)
     if current and current.state == State.OPEN and not (current.url or current.address):
@@ -56,7 +56,7 @@ def _verify_instructions(context: TopUpContext, payment: Payment, row: VendorPay
     if not shown:
         return payment
     tell = [rules.payment_notice(payment.payment_id, "pay_link")]
-    described = context.ledger.update_payment(payment, "verified", context.now(), shown, tell)
+    described = context.ledger.update_payment(payment, "verified", context.clock.now(), shown, tell)
     context.checkpoint(Checkpoint.MOVED)
     return described
 
@@ -70,7 +70,7 @@ def _apply_transaction(context: TopUpContext, payment: Payment, done: ReconcileR
 def _apply_transitions(context: TopUpContext, payment: Payment, status: str, done: ReconcileReport) -> None:
     current: Payment | None = payment
     for _ in range(MAX_TRANSITIONS_PER_RUN):
-        to = next_state(current, status, context.now(), context.policy) if current else None
+        to = next_state(current, status, context.clock.now(), context.policy) if current else None
         if current is None or to is None:
             return
         changes = {"exception": payment_exception(current, to, status), "vendor_status": status}
@@ -117,7 +117,7 @@ def adopt_external_payments(
         suspected = any(_may_be_duplicate(payment, row, context) for payment in lost)
         kind = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
         final = row.status in vendor_statuses.FINAL
-        now = context.now()
+        now = context.clock.now()
         adopted = ledger.insert_external(account, context.ids.new(now), row, kind, now, None if final else baseline)
         context.checkpoint(Checkpoint.ADOPTED)
         if adopted:
@@ -132,5 +132,5 @@ def _may_be_duplicate(lost: Payment, row: VendorPayment, context: TopUpContext) 
 
     Its amount says nothing: the vendor may have changed it.
     """
-    recent = lost.sending_at is not None and context.now() - lost.sending_at < DAY
+    recent = lost.sending_at is not None and context.clock.now() - lost.sending_at < DAY
     return recent or matching.find_by_id(lost.create_response, [row]) is not None

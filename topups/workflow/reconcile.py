@@ -12,7 +12,7 @@ from topups.decision.evaluate import evaluate
 from topups.decision.snapshot import AccountSnapshot, VendorListView, payable_ids
 from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
-from topups.ledger.transactions import LedgerUnavailable
+from topups.ledger.unit_of_work import LedgerUnavailable
 from topups.notifications.scheduled import queue_scheduled_notices
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.credit_proof import credit_paid_payments
@@ -64,7 +64,7 @@ def evaluate_account(context: TopUpContext, done: ReconcileReport, decision_id: 
     The decision is in ``done.evaluation``, recorded under ``decision_id`` or else under the fingerprint of its facts.
     Returns the facts. Raises ``LedgerUnavailable``.
     """
-    now = context.now()
+    now = context.clock.now()
     snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), done)
     done.evaluation = evaluate(snapshot, context.policy, now)
     decision = done.evaluation.decision
@@ -86,7 +86,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
         seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
-    return merge_observations(context, context.ledger.snapshot(context.account_id, context.now()), seen)
+    return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
 
 
 def _refreshed(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> list[Payment]:
@@ -99,7 +99,7 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, done: R
     listing = done.listing
     fact = VendorListView(None, False, done.list_problem)
     if listing:
-        fact = VendorListView(listing.at, listing.complete, listing.problem, payable_ids(listing, context.now()))
+        fact = VendorListView(listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now()))
     return dataclasses.replace(
         snapshot,
         balance=done.balance or (None if done.balance_problem else snapshot.balance),

@@ -47,7 +47,7 @@ def transition(
 ) -> Payment | None:
     """One step of one payment, with its notices; None when somebody was quicker."""
     tell = rules.notices_for_state(payment.payment_id, to)
-    moved = context.ledger.transition(payment, to, context.now(), {**changes, "detail": detail}, tell)
+    moved = context.ledger.transition(payment, to, context.clock.now(), {**changes, "detail": detail}, tell)
     context.checkpoint(Checkpoint.MOVED)
     if moved:
         done.moved.append((payment.payment_id, payment.state, to))

@@ -13,7 +13,7 @@ from topups.workflow.vendor_snapshots import fetch_transaction
 
 def expire_stale_intents(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> None:
     """What a dead process left behind. Nothing is ever sent again."""
-    policy, now = context.policy, context.now()
+    policy, now = context.policy, context.clock.now()
     for payment in known:
         age = now - payment.state_since
         if payment.state == State.SENDING:
@@ -42,14 +42,14 @@ def resolve_unknown_outcomes(context: TopUpContext, known: list[Payment], done: 
 def _search_again(context: TopUpContext, payment: Payment, done: ReconcileReport) -> None:
     policy, listing = context.policy, done.listing
     if listing is None:
-        if matching.state_after_max_age(payment, context.now(), policy):
+        if matching.state_after_max_age(payment, context.clock.now(), policy):
             transition(context, payment, State.NEEDS_HUMAN, done, "the vendor's list could not be read in time")
         return
     rows = unmatched_rows(context, listing)
     alike = matching.same_amount_rows(payment, rows)
     others = len(rows) - len(alike)
     missed = matching.count_missing_lists(payment, listing, len(alike), policy)
-    to = matching.resolve_state(payment, listing, len(alike), others, missed, context.now(), policy)
+    to = matching.resolve_state(payment, listing, len(alike), others, missed, context.clock.now(), policy)
     if to == State.OPEN:
         told = fetch_transaction(context, alike[0].vendor_id)
         opened = mark_open(context, payment, alike[0], told, guessed=True)
@@ -59,6 +59,6 @@ def _search_again(context: TopUpContext, payment: Payment, done: ReconcileReport
         transition(context, payment, to, done, found)
     elif missed != payment.absences:
         changes = {"absences": missed, "absent_at": listing.at if missed else None}
-        context.ledger.update_payment(payment, "looked_for", context.now(), changes)
+        context.ledger.update_payment(payment, "looked_for", context.clock.now(), changes)
         done.noted += 1
         context.checkpoint(Checkpoint.MOVED)

@@ -18,7 +18,7 @@ def reserve_payment(
     context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str
 ) -> Payment | Refusal:
     """Slot and budget in one transaction, which decides once more on the ledger as it is by then."""
-    now = context.now()
+    now = context.clock.now()
 
     def check(inside: AccountSnapshot) -> Refusal | None:
         return _revalidate(context, snapshot, inside, decision, now)
@@ -39,7 +39,7 @@ def request_approval(
     context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str
 ) -> Payment | Refusal:
     """A payment that waits for a person's word. It holds no slot and no budget yet."""
-    now, draft = context.now(), _new_payment(context, decision, decision_id, _hours_to_empty(snapshot))
+    now, draft = context.clock.now(), _new_payment(context, decision, decision_id, _hours_to_empty(snapshot))
     reason = decision.approval or Reason.AWAITING_APPROVAL
 
     def check(inside: AccountSnapshot) -> Refusal | None:
@@ -53,7 +53,7 @@ def record_dry_run(context: TopUpContext, refusal: Refusal, decision_id: str) ->
     """A dry run leaves a SKIPPED payment, at most one per cooldown: it holds no slot and counts nowhere."""
     if refusal.reason != Reason.DRY_RUN_WOULD_CREATE or refusal.plan is None:
         return None
-    now = context.now()
+    now = context.clock.now()
     last = context.ledger.payments(context.account_id, (State.SKIPPED,), 1)
     if last and now - last[0].created_at < context.policy.cooldown:
         return None
@@ -79,7 +79,7 @@ def _new_payment(
     context: TopUpContext, decision: PaymentPlan, decision_id: str, hours_to_empty: float | None
 ) -> NewPayment:
     return NewPayment(
-        payment_id=context.ids.new(context.now()),
+        payment_id=context.ids.new(context.clock.now()),
         account_id=context.account_id,
         decision_id=decision_id,
         rail=decision.rail,

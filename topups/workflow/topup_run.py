@@ -16,7 +16,7 @@ from topups.decision.reasons import PaymentPlan, Reason, Refusal, decision_json,
 from topups.decision.snapshot import AccountSnapshot, payable_ids
 from topups.gateway import Outcome, PaymentList, Uncertain
 from topups.ledger.models import Payment
-from topups.ledger.transactions import LedgerUnavailable
+from topups.ledger.unit_of_work import LedgerUnavailable
 from topups.notifications import rules as notice_rules
 from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.workflow.context import Checkpoint, TopUpContext
@@ -61,7 +61,7 @@ def run_topup(context: TopUpContext, decision_id: str = "") -> TopUpRunResult:
     run. Without one, each pass is a decision of its own.
     """
     try:
-        return _run(context, decision_id or context.ids.new(context.now()))
+        return _run(context, decision_id or context.ids.new(context.clock.now()))
     except LedgerUnavailable as error:
         return TopUpRunResult(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
 
@@ -74,7 +74,7 @@ def _run(context: TopUpContext, decision_id: str) -> TopUpRunResult:
         return TopUpRunResult(context.account_id, early)
     done = ReconcileReport()
     update_from_vendor(context, done)
-    if done.balance is None or context.now() - done.balance.at > context.policy.list_max_age:
+    if done.balance is None or context.clock.now() - done.balance.at > context.policy.list_max_age:
         done.balance, done.balance_problem = fetch_balance(context)
     snapshot = evaluate_account(context, done, decision_id)
     assert done.evaluation
@@ -119,7 +119,7 @@ def _execute(
         adopt_external_payments(context, listing, known, done)
     unclean = _list_refusal(context, listing, problem)
     if unclean or listing is None:
-        released = context.ledger.transition(reserved, State.RELEASED, context.now(), {"detail": str(unclean)})
+        released = context.ledger.transition(reserved, State.RELEASED, context.clock.now(), {"detail": str(unclean)})
         return TopUpRunResult(context.account_id, unclean, payment=released or reserved)
     context.checkpoint(Checkpoint.LISTED_IN_SLOT)
     return _send_reserved(context, reserved, listing, snapshot)
@@ -128,7 +128,7 @@ def _execute(
 def _send_reserved(
     context: TopUpContext, payment: Payment, listing: PaymentList, before: AccountSnapshot
 ) -> TopUpRunResult:
-    now = context.now()
+    now = context.clock.now()
     sending = context.ledger.transition(
         payment,
         State.SENDING,
@@ -145,14 +145,14 @@ def _send_reserved(
         kept = (
             None
             if lost
-            else context.ledger.transition(sending, State.NOT_SENT, context.now(), {"detail": str(refusal)})
+            else context.ledger.transition(sending, State.NOT_SENT, context.clock.now(), {"detail": str(refusal)})
         )
         return TopUpRunResult(context.account_id, refusal, payment=kept or sending)
     outcome = send_create_request(context, sending)
     context.checkpoint(Checkpoint.REQUESTED)
     written = record_outcome(context, sending, outcome)
     if written.state in COUNTS_AS_CREATED:
-        now = context.now()
+        now = context.clock.now()
         context.ledger.enqueue_notices(
             context.account_id, notice_rules.cap_notices(written, before, context.policy, now), now
         )
@@ -167,7 +167,7 @@ def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentL
     paused = context.ledger.pause_reason(context.account_id)
     if paused or context.killed():
         return Refusal(Reason.KILL_SWITCH, paused or "the environment's kill switch is on")
-    now, policy = context.now(), context.policy
+    now, policy = context.clock.now(), context.policy
     deadline = sending.deadline_at or now
     age = now - listing.at
     if now > deadline or age > policy.list_max_age or now < sending.state_since - policy.clock_skew:
@@ -189,7 +189,7 @@ def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
     if not paused:
         return TopUpRunResult(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
     refusal = Refusal(Reason.KILL_SWITCH, paused)
-    released = context.ledger.transition(payment, State.RELEASED, context.now(), {"detail": str(refusal)})
+    released = context.ledger.transition(payment, State.RELEASED, context.clock.now(), {"detail": str(refusal)})
     return TopUpRunResult(context.account_id, refusal, payment=released)
 
 
@@ -199,7 +199,7 @@ def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: s
         return Refusal(Reason.VENDOR_LIST_UNAVAILABLE, problem)
     if not listing.complete:
         return Refusal(Reason.VENDOR_LIST_INCOMPLETE, listing.problem)
-    blocking = payable_ids(listing, context.now())
+    blocking = payable_ids(listing, context.clock.now())
     if blocking:
         return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
     if context.killed():

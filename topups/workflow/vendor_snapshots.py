@@ -25,7 +25,7 @@ def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
         context.checkpoint(Checkpoint.BALANCE_READ)
         return None, str(error)
     context.checkpoint(Checkpoint.BALANCE_READ)
-    context.ledger.record_balance(context.account_id, balance, context.now())
+    context.ledger.record_balance(context.account_id, balance, context.clock.now())
     context.checkpoint(Checkpoint.BALANCE_WRITTEN)
     return balance, ""
 
@@ -52,7 +52,7 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
         return ListResult(None, str(told), tracked_payments(context))
     judge = partial(assess_completeness, told, policy=context.policy)
     listing, known = context.ledger.record_payment_list(
-        context.account_id, _tracking_start(context), told.at - SHRINK_WINDOW, judge, context.now()
+        context.account_id, _tracking_start(context), told.at - SHRINK_WINDOW, judge, context.clock.now()
     )
     context.checkpoint(Checkpoint.LIST_WRITTEN)
     return ListResult(listing, listing.problem, known)
@@ -65,7 +65,7 @@ def tracked_payments(context: TopUpContext) -> list[Payment]:
 
 def _tracking_start(context: TopUpContext) -> datetime:
     policy = context.policy
-    return context.now() - max(policy.list_memory, policy.late_watch + DAY)
+    return context.clock.now() - max(policy.list_memory, policy.late_watch + DAY)
 
 
 def fetch_transaction(context: TopUpContext, order_id: str) -> Transaction | None:
