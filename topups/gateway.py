@@ -124,5 +124,5 @@ class Gateway(Protocol):
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none of that id."""
 
-    def create(self, order: PaymentRequest) -> Outcome:
+    def create(self, request: PaymentRequest) -> Outcome:
         """Asks for a payment. What is not certain is ``Unclear``."""

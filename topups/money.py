@@ -11,8 +11,8 @@ MAX_PLAUSIBLE_CENTS = 10**9
 
 def usd(cents: int) -> str:
     """``1,234.50 USD``."""
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100:,}.{abs(cents) % 100:02d} USD"
+    minus = "-" if cents < 0 else ""
+    return f"{minus}{abs(cents) // 100:,}.{abs(cents) % 100:02d} USD"
 
 
 def with_unique_cents(cents: int, taken: Container[int]) -> int:

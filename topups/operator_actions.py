@@ -27,8 +27,8 @@ def approve(ledger: Ledger, payment_id: str, by: str, now: datetime, policy: Pol
         raise ActionNotAllowed(
             f"payment {payment_id} waited too long; the next pass asks anew if the balance is still low"
         )
-    agreed = ledger.update_payment(payment, "approved", now, {"approved_at": now, "approved_by": by})
-    return agreed or _payment_awaiting_approval(ledger, payment_id)
+    approved = ledger.update_payment(payment, "approved", now, {"approved_at": now, "approved_by": by})
+    return approved or _payment_awaiting_approval(ledger, payment_id)
 
 
 def reject(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
@@ -50,16 +50,16 @@ def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     if to is None:
         raise ActionNotAllowed(f"payment {payment_id} is {payment.state}; there is nothing to declare")
     changes = {"exception": PaymentException.MANUAL_MARK, "detail": f"declared finished by {by}"}
-    finished = ledger.transition(payment, to, now, changes)
-    if finished is None:
+    closed = ledger.transition(payment, to, now, changes)
+    if closed is None:
         raise ActionNotAllowed(f"payment {payment_id} moved meanwhile; look again")
-    return finished
+    return closed
 
 
-def pause(ledger: Ledger, by: str, why: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
+def pause(ledger: Ledger, by: str, explanation: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
     """The ledger's kill switch: no payment is created any more."""
-    word = f"paused by {by}{f': {why}' if why else ''}"
-    return ledger.update_controls(account_id, "paused", now, by, paused=word)
+    reason = f"paused by {by}{f': {explanation}' if explanation else ''}"
+    return ledger.update_controls(account_id, "paused", now, by, paused=reason)
 
 
 def resume(ledger: Ledger, by: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:

@@ -252,7 +252,7 @@ def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> 
         return State.REFUNDING
     if state == State.OPEN and _expired_unpaid(status, expires_at(payment, policy), now, policy):
         return State.EXPIRED
-    following = next((after for words, after in STATUS_TRANSITIONS.get(state, ()) if status in words), None)
+    following = next((after for statuses, after in STATUS_TRANSITIONS.get(state, ()) if status in statuses), None)
     if following is None and state == State.EXPIRED and now >= expires_at(payment, policy) + policy.late_watch:
         return State.CLOSED
     return following
@@ -270,12 +270,12 @@ def expires_at(payment: Payment, policy: Policy) -> datetime:
     return payment.ends_at or (payment.sending_at or payment.created_at) + policy.invoice_life
 
 
-def payment_exception(payment: Payment, to: State, status: str) -> PaymentException:
+def payment_exception(payment: Payment, state: State, status: str) -> PaymentException:
     """What is unusual once the payment is in ``to``; what was unusual before stays so."""
     if payment.exception not in (PaymentException.NONE, PaymentException.ADOPTED, PaymentException.PAID_PARTIAL):
         return payment.exception
-    if to == State.PAID and status == "paid_over":
+    if state == State.PAID and status == "paid_over":
         return PaymentException.PAID_OVER
-    if to == State.PAID and payment.exception == PaymentException.PAID_PARTIAL:
+    if state == State.PAID and payment.exception == PaymentException.PAID_PARTIAL:
         return PaymentException.NONE
-    return EXCEPTION_ON_ENTER.get(to, payment.exception)
+    return EXCEPTION_ON_ENTER.get(state, payment.exception)

@@ -30,13 +30,13 @@ PATH_SEGMENT = re.compile(r"[0-9A-Za-z_-]{1,128}")
 def url_problem(url: str, hosts: Container[str]) -> str:
     """Why a link must not be shown, or an empty text."""
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        url_parts = urlsplit(url)
+        host, port = url_parts.hostname or "", url_parts.port
     except ValueError:
         return "the link is malformed"
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return "the link has characters that a link has not"
-    if parts.scheme != "https" or parts.username is not None or port not in (None, 443):
+    if url_parts.scheme != "https" or url_parts.username is not None or port not in (None, 443):
         return "the link is not plain https"
     if host not in hosts:
         return f"the link leads to {host[:60]!r}, which is not among the allowed hosts"
@@ -56,45 +56,50 @@ def address_problem(address: str, network: str) -> str:
     return ""
 
 
-def response_problem(claim: CreateResponse, order: PaymentRequest, hosts: Container[str]) -> str:
+def response_problem(response: CreateResponse, request: PaymentRequest, hosts: Container[str]) -> str:
     """What is wrong with an answer by itself, before any read; empty when it may be compared with the vendor's list."""
-    if PAYMENT_METHODS[order.rail].wallet:
+    if PAYMENT_METHODS[request.rail].wallet:
         return (
-            coin_problem(claim, order) or address_problem(claim.address, order.network) or _amount_problem(claim, order)
+            coin_problem(response, request)
+            or address_problem(response.address, request.network)
+            or _amount_problem(response, request)
         )
-    return url_problem(claim.url, hosts)
+    return url_problem(response.url, hosts)
 
 
-def coin_problem(told: CreateResponse | Transaction, order: PaymentRequest) -> str:
+def coin_problem(response: CreateResponse | Transaction, request: PaymentRequest) -> str:
     """Whether currency or network differ from what was asked for. Answers spell networks in lower case."""
-    if told.currency.upper() != order.currency or told.network.upper() != order.network:
-        return f"asked for {order.currency} on {order.network}, told {told.currency[:20]} on {told.network[:20]}"
+    if response.currency.upper() != request.currency or response.network.upper() != request.network:
+        received = f"{response.currency[:20]} on {response.network[:20]}"
+        return f"asked for {request.currency} on {request.network}, the vendor says {received}"
     return ""
 
 
-def transaction_problem(found: Transaction, claim: CreateResponse, order: PaymentRequest, hosts: Container[str]) -> str:
+def transaction_problem(
+    transaction: Transaction, response: CreateResponse, request: PaymentRequest, hosts: Container[str]
+) -> str:
     """Whether the vendor's read disagrees with what was asked for or with what the create call answered."""
-    if PAYMENT_METHODS[order.rail].wallet:
-        differing = claim.address and found.address != claim.address
-        wrong = coin_problem(found, order) or address_problem(found.address, order.network)
+    if PAYMENT_METHODS[request.rail].wallet:
+        differing = response.address and transaction.address != response.address
+        wrong = coin_problem(transaction, request) or address_problem(transaction.address, request.network)
         wrong = wrong or ("the address changed between two answers" if differing else "")
     else:
-        differing = claim.url and found.url != claim.url
-        wrong = "the link changed between two answers" if differing else url_problem(found.url, hosts)
-    return wrong or _amount_problem(found, order)
+        differing = response.url and transaction.url != response.url
+        wrong = "the link changed between two answers" if differing else url_problem(transaction.url, hosts)
+    return wrong or _amount_problem(transaction, request)
 
 
-def row_problem(row: VendorPayment, order: PaymentRequest) -> str:
+def row_problem(row: VendorPayment, request: PaymentRequest) -> str:
     """Whether the vendor's list tells another amount than was asked for."""
-    return "" if row.amount_cents == order.amount_cents else _amount_difference(row.amount_cents, order)
+    return "" if row.amount_cents == request.amount_cents else _amount_difference(row.amount_cents, request)
 
 
-def _amount_problem(told: CreateResponse | Transaction, order: PaymentRequest) -> str:
+def _amount_problem(response: CreateResponse | Transaction, request: PaymentRequest) -> str:
     # An answer may be silent on the amount; the list never is.
-    if told.amount_cents in (None, order.amount_cents):
+    if response.amount_cents in (None, request.amount_cents):
         return ""
-    return _amount_difference(told.amount_cents or 0, order)
+    return _amount_difference(response.amount_cents or 0, request)
 
 
-def _amount_difference(cents: int, order: PaymentRequest) -> str:
-    return f"asked for {order.amount_cents} cents, the vendor says {cents}"
+def _amount_difference(cents: int, request: PaymentRequest) -> str:
+    return f"asked for {request.amount_cents} cents, the vendor says {cents}"

@@ -48,7 +48,7 @@ class Policy:
     send_deadline: timedelta = 60 * SECOND
     list_max_age: timedelta = 30 * SECOND
     # The client gives up on an answer after 120 s; until then its process may still bring one.
-    answer_wait: timedelta = 150 * SECOND
+    response_wait: timedelta = 150 * SECOND
     reserve_max_age: timedelta = 5 * MINUTE
     unknown_quiescence: timedelta = 15 * MINUTE
     unknown_max_age: timedelta = 2 * HOUR

@@ -68,18 +68,18 @@ class VendorGateway:
 
     def balance(self) -> Balance:
         """The balance now. Raises ``VendorUnavailable``."""
-        asked_at = self._clock.now()
-        answer, body = self._read("balance")
+        requested_at = self._clock.now()
+        response, body = self._read("balance")
         try:
             cents = parse_cents(body.get("balance"), self._units.balance)
         except (AttributeError, ValueError) as error:
             raise VendorUnavailable(f"the balance cannot be read: {error}") from None
-        return Balance(cents, asked_at, answer.server_date)
+        return Balance(cents, requested_at, response.server_date)
 
     def payments(self) -> PaymentList:
         """All payments of the account. A row that cannot be read makes the list incomplete."""
-        asked_at = self._clock.now()
-        answer, body = self._read("invoices")
+        requested_at = self._clock.now()
+        response, body = self._read("invoices")
         if not isinstance(body, list):
             raise VendorUnavailable("the list of payments is no list")
         rows: dict[str, VendorPayment] = {}
@@ -92,7 +92,7 @@ class VendorGateway:
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
                 problem = problem or f"the vendor's list tells two stories about {row.vendor_id}"
-        return PaymentList(tuple(rows.values()), not problem, asked_at, problem, answer.server_date)
+        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date)
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""
@@ -114,31 +114,31 @@ class VendorGateway:
             ends_at=self._instant(body.get("expire_at")),
         )
 
-    def create(self, order: PaymentRequest) -> Outcome:
+    def create(self, request: PaymentRequest) -> Outcome:
         """Asks for a payment with one request. What is not certain is ``Unclear``, whatever broke."""
-        rail = PAYMENT_METHODS[order.rail]
+        rail = PAYMENT_METHODS[request.rail]
         try:
-            answer = self._client.create(rail.endpoint, self._parameters(rail, order))
+            response = self._client.create(rail.endpoint, self._parameters(rail, request))
         except UnknownOutcome as error:
             return Uncertain(str(error))
         except (VendorError, ValueError) as error:
             return Rejected(str(error))
         try:
-            return _parse_create_response(rail, self._records(rail.endpoint, answer))
+            return _parse_create_response(rail, self._records(rail.endpoint, response))
         except (TypeError, ValueError, LookupError) as error:
             return Uncertain(f"the answer cannot be read: {error}")
 
-    def _parameters(self, rail: PaymentMethod, order: PaymentRequest) -> dict[str, str]:
+    def _parameters(self, rail: PaymentMethod, request: PaymentRequest) -> dict[str, str]:
         unit = self._units.create if rail.name == "v3_invoice" else rail.unit
-        amount = format_dollars(order.amount_cents) if unit == "dollars" else str(order.amount_cents)
-        coin = {"currency": order.currency, "network": order.network} if rail.wallet else {}
+        amount = format_dollars(request.amount_cents) if unit == "dollars" else str(request.amount_cents)
+        coin = {"currency": request.currency, "network": request.network} if rail.wallet else {}
         return {"amount": amount, **coin}
 
     def _read(self, endpoint: str, params: Mapping[str, str] | None = None) -> tuple[Answer, Any]:
         """An answer and its records. Raises ``LookupError`` when the vendor says it has nothing there."""
         try:
-            answer = self._client.get(endpoint, params or {})
-            return answer, self._records(endpoint, answer)
+            response = self._client.get(endpoint, params or {})
+            return response, self._records(endpoint, response)
         except (EndpointNotFound, Refused) as error:
             if params:
                 raise LookupError(str(error)) from None
@@ -146,11 +146,11 @@ class VendorGateway:
         except (VendorError, KeyError, TypeError, ValueError) as error:
             raise VendorUnavailable(f"{endpoint}: {error}" if isinstance(error, KeyError) else str(error)) from None
 
-    def _records(self, endpoint: str, answer: Answer) -> Any:
-        found = answer.document
+    def _records(self, endpoint: str, response: Answer) -> Any:
+        records = response.document
         for step in filter(None, self._catalogue[endpoint].records.split(".")):
-            found = found[step]
-        return found
+            records = records[step]
+        return records
 
     def _row(self, record: Mapping[str, Any]) -> VendorPayment:
         vendor_id, session = _text(record.get("payId")), _text(record.get("sesid"))
@@ -187,7 +187,7 @@ def _parse_create_response(rail: PaymentMethod, body: Any) -> Outcome:
             return Uncertain("the answer holds no link")
         return Accepted(CreateResponse(url=body, session_id=_session_id(body)))
     url = _text(body.get("url"))
-    claim = CreateResponse(
+    create_response = CreateResponse(
         url=url,
         session_id=_session_id(url),
         order_id=_text(body["order_id"]),
@@ -196,7 +196,7 @@ def _parse_create_response(rail: PaymentMethod, body: Any) -> Outcome:
         network=_text(body["network"]),
         amount_cents=_dollars(body.get("amountInUSD")),
     )
-    return Accepted(claim)
+    return Accepted(create_response)
 
 
 def _session_id(url: str) -> str:

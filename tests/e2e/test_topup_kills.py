@@ -14,13 +14,13 @@ pytest_plugins = ("topup_till",)
 
 MONEY = (
     *(Checkpoint.RESERVED, Checkpoint.LISTED_IN_SLOT, Checkpoint.SENDING, Checkpoint.REQUESTED),
-    *(Checkpoint.ANSWER_WRITTEN, Checkpoint.VERIFIED),
+    *(Checkpoint.RESPONSE_RECORDED, Checkpoint.VERIFIED),
 )
 # A pass meets these only when the answer to the create call was lost; MOVED comes with reconciling, further down.
-AFTER_A_LOST_ANSWER = (Checkpoint.TRANSACTION_READ, Checkpoint.SETTLED)
+AFTER_A_LOST_ANSWER = (Checkpoint.TRANSACTION_READ, Checkpoint.OUTCOME_RECORDED)
 CASES = [("v3_invoice", step) for step in Checkpoint if step != Checkpoint.MOVED]
 CASES += [(rail, step) for rail in ("v3_wallet", "v2_invoice") for step in MONEY]
-SENT = (*MONEY[3:], *AFTER_A_LOST_ANSWER, Checkpoint.NOTIFIED, Checkpoint.NOTICE_SETTLED)
+SENT = (*MONEY[3:], *AFTER_A_LOST_ANSWER, Checkpoint.NOTIFIED, Checkpoint.NOTICE_RECORDED)
 # Longer than everything that was on its way, at the pace of a schedule.
 RECOVERY = (4, 8, 8, 2)
 
@@ -40,7 +40,7 @@ def test_a_kill_at_any_step_leaves_one_request_and_a_ledger_that_knows_the_payme
     assert len(till.payments(State.OPEN)) == till.creates()
 
 
-@pytest.mark.parametrize("step", [Checkpoint.LIST_WRITTEN, Checkpoint.ADOPTED, Checkpoint.MOVED])
+@pytest.mark.parametrize("step", [Checkpoint.LIST_RECORDED, Checkpoint.ADOPTED, Checkpoint.MOVED])
 def test_a_kill_while_reconciling_loses_nothing(till, step):
     till.job().run()
     paid = till.payments(State.OPEN)[0]

@@ -14,9 +14,9 @@ from topups.workflow.context import Checkpoint
 from topups.workflow.topup_run import run_topup
 
 ALL_STEPS = [
-    *(Checkpoint.BALANCE_READ, Checkpoint.BALANCE_WRITTEN, Checkpoint.LIST_READ, Checkpoint.LIST_WRITTEN),
+    *(Checkpoint.BALANCE_READ, Checkpoint.BALANCE_RECORDED, Checkpoint.LIST_READ, Checkpoint.LIST_RECORDED),
     *(Checkpoint.RECONCILED, Checkpoint.DECIDED, Checkpoint.RESERVED, Checkpoint.LISTED_IN_SLOT, Checkpoint.SENDING),
-    *(Checkpoint.REQUESTED, Checkpoint.ANSWER_WRITTEN, Checkpoint.VERIFIED),
+    *(Checkpoint.REQUESTED, Checkpoint.RESPONSE_RECORDED, Checkpoint.VERIFIED),
 ]
 
 

@@ -52,14 +52,14 @@ class Evaluation:
 
 def evaluate(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> Evaluation:
     """The payment to create at ``now``, or the first rule that says no with its figure and limit."""
-    results, payment = rules.evaluate_rules(snapshot, policy, now)
+    results, plan = rules.evaluate_rules(snapshot, policy, now)
     broken = next((result for result in results if not result.passed), None)
     decision: PaymentPlan | Refusal
     if broken is None:
-        assert payment is not None
-        decision = payment
+        assert plan is not None
+        decision = plan
     elif broken.reason == Reason.DRY_RUN_WOULD_CREATE:
-        decision = Refusal(broken.reason, broken.figure, broken.limit, payment)
+        decision = Refusal(broken.reason, broken.figure, broken.limit, plan)
     else:
         decision = refusal_from(broken)
     return Evaluation(snapshot.account_id, decision, tuple(results), facts_fingerprint(snapshot))
@@ -73,5 +73,5 @@ def decide(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> PaymentP
 def facts_fingerprint(snapshot: AccountSnapshot) -> str:
     """A hash of what a decision is based on: the ledger's latest change and the balance."""
     balance = snapshot.balance and (snapshot.balance.at, snapshot.balance.cents)
-    facts = (snapshot.account_id, snapshot.ledger_at, balance)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+    inputs = (snapshot.account_id, snapshot.ledger_at, balance)
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()[:24]

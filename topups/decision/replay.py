@@ -21,12 +21,12 @@ def replay_snapshot(ledger: Ledger, account_id: str, at: datetime) -> AccountSna
     The kill switch, the failures in a row and the latest balance and list are those of that instant. Reads all events.
     """
     events = [event for event in ledger.events() if event.at <= at]
-    mine = [event for event in events if event.account_id in (account_id, "*")]
-    payments = tuple(_payment_view(row) for row in replay_events(mine).values())
-    switches = _controls(mine, account_id)
+    relevant = [event for event in events if event.account_id in (account_id, "*")]
+    payments = tuple(_payment_view(row) for row in replay_events(relevant).values())
+    switches = _controls(relevant, account_id)
     balance = next((o for o in ledger.observations(account_id, "balance") if o.at <= at), None)
     listing = next((o for o in ledger.observations(account_id, "payments") if o.at <= at), None)
-    instants = [event.at for event in mine[-1:]] + [o.at for o in (balance, listing) if o]
+    instants = [event.at for event in relevant[-1:]] + [o.at for o in (balance, listing) if o]
     return AccountSnapshot(
         account_id,
         balance=Balance(balance.figure, balance.at) if balance and balance.figure is not None else None,
@@ -39,22 +39,24 @@ def replay_snapshot(ledger: Ledger, account_id: str, at: datetime) -> AccountSna
 
 def _vendor_list_view(listing: Observation, payments: tuple[PaymentView, ...], at: datetime) -> VendorListView:
     """The rows of a list are not kept; those of other people are in the ledger as payments."""
-    foreign = [fact for fact in payments if fact.state == State.EXTERNAL]
-    blocking = tuple(fact.payment_id for fact in foreign if is_payable_or_pending(fact.vendor_status, fact.ends_at, at))
+    external = [fact for fact in payments if fact.state == State.EXTERNAL]
+    blocking = tuple(
+        fact.payment_id for fact in external if is_payable_or_pending(fact.vendor_status, fact.ends_at, at)
+    )
     return VendorListView(listing.at, listing.complete, listing.payload.get("problem", ""), blocking)
 
 
 def _controls(events: list[Event], account_id: str) -> dict[str, Any]:
-    own: dict[str, Any] = {}
-    everybody: dict[str, Any] = {}
+    account_controls: dict[str, Any] = {}
+    common_controls: dict[str, Any] = {}
     for event in events:
         if event.payment_id is None:
-            (own if event.account_id == account_id else everybody).update(event.changes)
-    failed = own.get("last_failure_at")
+            (account_controls if event.account_id == account_id else common_controls).update(event.changes)
+    failed = account_controls.get("last_failure_at")
     return {
-        "failures": own.get("failures", 0),
+        "failures": account_controls.get("failures", 0),
         "last_failure_at": datetime.fromisoformat(failed) if failed else None,
-        "paused": own.get("paused") or everybody.get("paused") or "",
+        "paused": account_controls.get("paused") or common_controls.get("paused") or "",
     }
 
 

@@ -40,8 +40,8 @@ def evaluate_rules(
     if snapshot.balance is None:
         return results, None
     low = balance_low(snapshot, policy)
-    payment = plan_payment(snapshot, policy, low.figure)
-    amount = payment.amount_cents
+    plan = plan_payment(snapshot, policy, low.figure)
+    amount = plan.amount_cents
     results += [
         balance_fresh(snapshot, policy, now),
         low,
@@ -61,9 +61,9 @@ def evaluate_rules(
         exposure_below_cap(amount, snapshot, policy),
         *spend_below_caps(amount, snapshot, policy, now),
         approval_given(snapshot, policy, now),
-        RuleResult(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", payment.explanation, ""),
+        RuleResult(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", plan.explanation, ""),
     ]
-    return results, payment
+    return results, plan
 
 
 def preflight_rules(snapshot: AccountSnapshot, policy: Policy) -> list[RuleResult]:
@@ -95,8 +95,8 @@ def clock_in_sync(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
     """
     balance = snapshot.balance
     confirmed = balance is not None and balance.vendor_at is not None
-    known = [at for at in (None if confirmed else snapshot.ledger_at, balance and balance.at) if at]
-    behind = max((at - now for at in known), default=timedelta())
+    timestamps = [at for at in (None if confirmed else snapshot.ledger_at, balance and balance.at) if at]
+    behind = max((at - now for at in timestamps), default=timedelta())
     skew = abs(balance.vendor_at - balance.at) if balance and balance.vendor_at else timedelta()
     worst = max(behind, skew)
     return RuleResult(
@@ -123,15 +123,16 @@ def balance_fresh(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
 def balance_low(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
     """Passes when the balance calls for a payment."""
     assert snapshot.balance
-    at = reorder_point_cents(snapshot, policy)
-    figure = f"{usd(snapshot.balance.cents)} is {'' if snapshot.balance.cents < at else 'not '}below {usd(at)}"
-    return RuleResult(Reason.BALANCE_OK, snapshot.balance.cents < at, figure, "")
+    reorder_point = reorder_point_cents(snapshot, policy)
+    low = snapshot.balance.cents < reorder_point
+    figure = f"{usd(snapshot.balance.cents)} is {'' if low else 'not '}below {usd(reorder_point)}"
+    return RuleResult(Reason.BALANCE_OK, low, figure, "")
 
 
 def outcome_known(snapshot: AccountSnapshot) -> RuleResult:
     """A payment may exist that nobody has found yet."""
-    found = _in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
-    return RuleResult(Reason.OUTCOME_UNKNOWN, not found, _payment_names(found), "none")
+    unresolved = _in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
+    return RuleResult(Reason.OUTCOME_UNKNOWN, not unresolved, _payment_names(unresolved), "none")
 
 
 def paid_is_credited(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
@@ -139,26 +140,26 @@ def paid_is_credited(snapshot: AccountSnapshot, policy: Policy, now: datetime) -
 
     Ours holds its slot until it has. A person's, which spending may hide, is waited for only for a while.
     """
-    theirs = [p for p in snapshot.payments if p.arriving_since and now - p.arriving_since < policy.credit_wait]
-    found = [*_in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *theirs]
-    return RuleResult(Reason.PAID_NOT_CREDITED, not found, _payment_names(found), "none")
+    external = [p for p in snapshot.payments if p.arriving_since and now - p.arriving_since < policy.credit_wait]
+    not_credited = [*_in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *external]
+    return RuleResult(Reason.PAID_NOT_CREDITED, not not_credited, _payment_names(not_credited), "none")
 
 
 def nothing_payable(snapshot: AccountSnapshot, now: datetime) -> RuleResult:
     """Nothing payable or confirming at the vendor, whoever made it."""
-    ours = {payment.payment_id for payment in _in_states(snapshot.payments, OPEN_AT_VENDOR)}
+    own_ids = {payment.payment_id for payment in _in_states(snapshot.payments, OPEN_AT_VENDOR)}
     if snapshot.listing is None:
-        ours |= {p.payment_id for p in _in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
-    theirs = snapshot.listing.blocking if snapshot.listing else ()
-    passed = not ours and not theirs
-    figure = f"payable or confirming: {', '.join([*sorted(ours), *theirs][:3]) or 'none'}"
+        own_ids |= {p.payment_id for p in _in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
+    vendor_ids = snapshot.listing.blocking if snapshot.listing else ()
+    passed = not own_ids and not vendor_ids
+    figure = f"payable or confirming: {', '.join([*sorted(own_ids), *vendor_ids][:3]) or 'none'}"
     return RuleResult(Reason.PAYMENT_OPEN_AT_VENDOR, passed, figure, "none")
 
 
 def slot_free(snapshot: AccountSnapshot) -> RuleResult:
     """One payment at a time: the slot is free."""
-    held = [payment for payment in snapshot.payments if payment.holds_slot]
-    return RuleResult(Reason.IN_FLIGHT, not held, _payment_names(held), "none")
+    holders = [payment for payment in snapshot.payments if payment.holds_slot]
+    return RuleResult(Reason.IN_FLIGHT, not holders, _payment_names(holders), "none")
 
 
 def list_available(snapshot: AccountSnapshot) -> RuleResult:
@@ -172,9 +173,9 @@ def list_available(snapshot: AccountSnapshot) -> RuleResult:
 def list_complete(snapshot: AccountSnapshot) -> RuleResult:
     """A part of a list proves no absence."""
     listing = snapshot.listing
-    whole = listing is None or listing.complete
-    figure = listing.problem if listing and not whole else "complete" if listing else "not asked for"
-    return RuleResult(Reason.VENDOR_LIST_INCOMPLETE, whole, figure, "")
+    complete = listing is None or listing.complete
+    figure = listing.problem if listing and not complete else "complete" if listing else "not asked for"
+    return RuleResult(Reason.VENDOR_LIST_INCOMPLETE, complete, figure, "")
 
 
 def breaker_closed(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
@@ -246,13 +247,13 @@ def exposure_below_cap(amount: int, snapshot: AccountSnapshot, policy: Policy) -
 
 def spend_below_caps(amount: int, snapshot: AccountSnapshot, policy: Policy, now: datetime) -> list[RuleResult]:
     """Rolling windows over what was created, not over what was paid."""
-    found = []
+    results = []
     for reason, name, days in WINDOWS:
         window, limit = _with_quiescence(days, policy), getattr(policy, name)
         spent = snapshot.created_cents(now - window)
         figure = f"{usd(spent)} in {_duration(window)} and {usd(amount)} more"
-        found.append(RuleResult(reason, spent + amount <= limit, figure, usd(limit)))
-    return found
+        results.append(RuleResult(reason, spent + amount <= limit, figure, usd(limit)))
+    return results
 
 
 def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
@@ -264,9 +265,9 @@ def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> 
     if age > limit:
         figure = f"{waiting.payment_id} waited {_duration(age)}"
         return RuleResult(Reason.APPROVAL_EXPIRED, False, figure, _duration(limit))
-    agreed = waiting.approved_at is not None
-    word = "is approved" if agreed else f"over {usd(waiting.amount_cents)} waits since {_duration(age)}"
-    return RuleResult(Reason.AWAITING_APPROVAL, agreed, f"{waiting.payment_id} {word}", _duration(limit))
+    approved = waiting.approved_at is not None
+    status = "is approved" if approved else f"over {usd(waiting.amount_cents)} waits since {_duration(age)}"
+    return RuleResult(Reason.AWAITING_APPROVAL, approved, f"{waiting.payment_id} {status}", _duration(limit))
 
 
 def _with_quiescence(window: timedelta, policy: Policy) -> timedelta:

@@ -15,8 +15,8 @@ LEAK_HORIZON_HOURS = 24
 def reorder_point_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
     """The balance below which to act: the threshold, or the forecast's earlier point."""
     assert policy.threshold_cents is not None
-    forecast = min(snapshot.burn.reorder_cents, max_reorder_point_cents(policy)) if snapshot.burn else 0
-    return max(policy.threshold_cents, forecast)
+    forecast_point = min(snapshot.burn.reorder_cents, max_reorder_point_cents(policy)) if snapshot.burn else 0
+    return max(policy.threshold_cents, forecast_point)
 
 
 def max_reorder_point_cents(policy: Policy) -> int:
@@ -36,7 +36,9 @@ def topup_amount_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
     if waiting and waiting.approved_at:
         missing = min(missing, waiting.amount_cents)
     if policy.fingerprint:
-        return with_unique_cents(missing, {other.amount_cents for other in snapshot.payments if other is not waiting})
+        return with_unique_cents(
+            missing, {payment.amount_cents for payment in snapshot.payments if payment is not waiting}
+        )
     return missing
 
 

@@ -56,11 +56,11 @@ def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Led
     engine = _engine(url, busy_seconds, read_only=True)
     try:
         with map_database_errors(), engine.connect() as connection:
-            found = _version(connection)
-        if found is None:
+            version = _version(connection)
+        if version is None:
             raise LedgerNotFound
-        if found != HEAD:
-            raise LedgerUnavailable(SCHEMA_MISMATCH.format(found, HEAD))
+        if version != HEAD:
+            raise LedgerUnavailable(SCHEMA_MISMATCH.format(version, HEAD))
     except BaseException:
         engine.dispose()
         raise
@@ -119,8 +119,8 @@ def _integrity_check(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         return
     with engine.connect() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
+        result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if result != "ok":
         raise LedgerUnavailable(
             "the ledger is malformed; nothing is paid; restore it from a backup; the next pass learns the rest from "
             "the vendor's own list"
@@ -132,19 +132,19 @@ def _migrate_if_needed(engine: Engine) -> None:
         if _version(connection) == HEAD:
             return
     with engine.connect() as connection, begin_transaction(connection, writes=True):
-        found = _version(connection)  # another program may have been quicker
-        if found != HEAD:
-            _migrate(connection, found)
+        version = _version(connection)  # another program may have been quicker
+        if version != HEAD:
+            _migrate(connection, version)
 
 
 def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
 
 
-def _migrate(connection: Connection, found: str | None) -> None:
+def _migrate(connection: Connection, version: str | None) -> None:
     # Costly to import, and needed once in the life of a ledger.
     from alembic import command
     from alembic.config import Config
@@ -153,10 +153,10 @@ def _migrate(connection: Connection, found: str | None) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    known_revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known_revisions:
         raise LedgerUnavailable(
-            f"the ledger was written by a newer version of this program (schema {found}, known is {HEAD}); nothing is "
-            "paid; update this program"
+            f"the ledger was written by a newer version of this program (schema {version}, known is {HEAD}); "
+            "nothing is paid; update this program"
         )
     command.upgrade(config, HEAD)

@@ -15,7 +15,7 @@ FIRST_HASH = "0" * 64
 
 def event_hash(event: Event) -> str:
     """SHA-256 over everything the event says and the hash of the one before it."""
-    said = [
+    content = [
         event.seq,
         format_timestamp(event.at),
         event.account_id,
@@ -26,7 +26,7 @@ def event_hash(event: Event) -> str:
         event.changes,
         event.previous_hash,
     ]
-    return hashlib.sha256(canonical_json(said).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
 def broken_links(events: Iterable[Event]) -> list[str]:
@@ -35,17 +35,17 @@ def broken_links(events: Iterable[Event]) -> list[str]:
     ``events`` in order of ``seq``, from the first one. An empty list means that nothing was changed, removed, inserted
     or put in another order; the last events of a restored backup are missing without a trace here.
     """
-    found: list[str] = []
+    problems: list[str] = []
     previous, seq = FIRST_HASH, 0
     for event in events:
         if event.seq != seq + 1:
-            found.append(f"event {seq + 1} is missing")
+            problems.append(f"event {seq + 1} is missing")
         if event.previous_hash != previous:
-            found.append(f"event {event.seq} does not follow event {seq}")
+            problems.append(f"event {event.seq} does not follow event {seq}")
         if event_hash(event) != event.hash:
-            found.append(f"event {event.seq} was changed")
+            problems.append(f"event {event.seq} was changed")
         previous, seq = event.hash, event.seq
-    return found
+    return problems
 
 
 def replay_events(events: Iterable[Event]) -> dict[str, dict[str, Any]]:

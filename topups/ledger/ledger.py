@@ -65,8 +65,8 @@ class Ledger:
 
     def payment(self, payment_id: str) -> Payment | None:
         """One payment, by its id or the vendor's."""
-        found = self._payments(PAYMENT_BY_ID, id=payment_id)
-        return found[0] if found else None
+        payments = self._payments(PAYMENT_BY_ID, id=payment_id)
+        return payments[0] if payments else None
 
     def payments(
         self, account_id: str | None = None, states: Iterable[State] | None = None, limit: int | None = None
@@ -86,8 +86,8 @@ class Ledger:
     def existing_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
         """Those of the vendor's ids that a payment of the account in the ledger has."""
         with self.read_transaction() as connection:
-            found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
-            return frozenset(found.scalars())
+            vendor_ids_found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
+            return frozenset(vendor_ids_found.scalars())
 
     def max_list_size(self, account_id: str, since: datetime) -> int:
         """Rows of the largest complete list since then."""
@@ -115,13 +115,18 @@ class Ledger:
     def pause_reason(self, account_id: str) -> str:
         """Who stopped the account or all accounts and why; empty when nobody did."""
         with self.read_transaction() as connection:
-            own, everybody = read_controls(connection, account_id)
-            return own.paused or everybody.paused
+            account_controls, common_controls = read_controls(connection, account_id)
+            return account_controls.paused or common_controls.paused
 
     # Writing
 
     def insert_intent(
-        self, draft: NewPayment, to: State, check: Precondition, now: datetime, tell: Iterable[OutboxMessage] = ()
+        self,
+        draft: NewPayment,
+        to: State,
+        precondition: Precondition,
+        now: datetime,
+        notices: Iterable[OutboxMessage] = (),
     ) -> Payment | Refusal:
         """A new payment in its second state (``RESERVED``, ``AWAITING_APPROVAL`` or ``SKIPPED``).
 
@@ -130,13 +135,13 @@ class Ledger:
         """
         try:
             with self.write_transaction(now) as unit:
-                refusal = check(read_snapshot(unit.connection, draft.account_id, now))
+                refusal = precondition(read_snapshot(unit.connection, draft.account_id, now))
                 if refusal:
                     return refusal
                 payment = new_payment(draft, now)
                 unit.insert(payment, "planned")
                 entered = unit.transition(payment, to, {})
-                unit.enqueue_notices(draft.account_id, tell)
+                unit.enqueue_notices(draft.account_id, notices)
                 assert entered
                 return entered
         except IntegrityError:
@@ -148,8 +153,8 @@ class Ledger:
         to: State,
         now: datetime,
         changes: Mapping[str, Any] | None = None,
-        tell: Iterable[OutboxMessage] = (),
-        check: Precondition | None = None,
+        notices: Iterable[OutboxMessage] = (),
+        precondition: Precondition | None = None,
         unless_paused: bool = False,
     ) -> Payment | None:
         """One step along the graph with its event and notices; None when somebody was quicker: then do nothing.
@@ -160,36 +165,41 @@ class Ledger:
             with self.write_transaction(now) as unit:
                 if unless_paused and any(c.paused for c in read_controls(unit.connection, payment.account_id)):
                     return None
-                if check and check(read_snapshot(unit.connection, payment.account_id, now)):
+                if precondition and precondition(read_snapshot(unit.connection, payment.account_id, now)):
                     return None
                 moved = unit.transition(payment, to, changes or {})
                 if moved:
-                    unit.enqueue_notices(payment.account_id, tell)
+                    unit.enqueue_notices(payment.account_id, notices)
                 return moved
         except IntegrityError:
             return None
 
     def update_payment(
-        self, payment: Payment, kind: str, now: datetime, changes: Mapping[str, Any], tell: Iterable[OutboxMessage] = ()
+        self,
+        payment: Payment,
+        kind: str,
+        now: datetime,
+        changes: Mapping[str, Any],
+        notices: Iterable[OutboxMessage] = (),
     ) -> Payment | None:
         """Other payload in the same state; None when somebody was quicker."""
         with self.write_transaction(now) as unit:
-            noted = unit.update(payment, kind, changes)
-            if noted:
-                unit.enqueue_notices(payment.account_id, tell)
-            return noted
+            updated = unit.update(payment, kind, changes)
+            if updated:
+                unit.enqueue_notices(payment.account_id, notices)
+            return updated
 
     def insert_external(
         self,
         account_id: str,
         payment_id: str,
         row: VendorPayment,
-        oddity: PaymentException,
+        exception: PaymentException,
         now: datetime,
         baseline: int | None,
     ) -> Payment | None:
         """A vendor's payment that nobody here asked for, as ``EXTERNAL``; None when it is already known."""
-        adopted = external_payment(account_id, payment_id, row, oddity, now, baseline)
+        adopted = external_payment(account_id, payment_id, row, exception, now, baseline)
         try:
             with self.write_transaction(now) as unit:
                 unit.insert(adopted, "adopted")
@@ -211,7 +221,7 @@ class Ledger:
             )
 
     def record_payment_list(
-        self, account_id: str, since: datetime, lists_since: datetime, judged: CompletenessCheck, now: datetime
+        self, account_id: str, since: datetime, lists_since: datetime, assess: CompletenessCheck, now: datetime
     ) -> tuple[PaymentList, list[Payment]]:
         """Writes down that the vendor's list was seen and whether it was complete; the list, and what is under watch.
 
@@ -220,13 +230,13 @@ class Ledger:
         """
         with self.write_transaction(now) as unit:
             rows = unit.connection.execute(TRACKED_PAYMENTS, {"account": account_id, "since": since})
-            known = [Payment(*row) for row in rows]
-            seen = judged(known, read_max_list_size(unit.connection, account_id, lists_since))
-            payload = {"problem": seen.problem} if seen.problem else {}
+            payments = [Payment(*row) for row in rows]
+            listing = assess(payments, read_max_list_size(unit.connection, account_id, lists_since))
+            payload = {"problem": listing.problem} if listing.problem else {}
             unit.record_observation(
-                account_id, "payments", seen.at, complete=seen.complete, figure=len(seen.rows), payload=payload
+                account_id, "payments", listing.at, complete=listing.complete, figure=len(listing.rows), payload=payload
             )
-            return seen, known
+            return listing, payments
 
     def record_decision(self, account_id: str, payload: Mapping[str, Any], now: datetime) -> None:
         """Writes down what was decided and why."""

@@ -37,30 +37,30 @@ def lease_batch(ledger: Ledger, account_id: str, now: datetime, limit: int = 50)
         query = select(OUTBOX).where(*waiting, free).order_by(OUTBOX.c.created_at, OUTBOX.c.key).limit(limit)
         rows = [OutboxRow(*row) for row in unit.connection.execute(query)]
         keys = [row.key for row in rows]
-        taken = {"claimed_until": now + LEASE, "attempts": OUTBOX.c.attempts + 1}
-        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key.in_(keys)).values(taken))
+        columns = {"claimed_until": now + LEASE, "attempts": OUTBOX.c.attempts + 1}
+        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key.in_(keys)).values(columns))
         return rows
 
 
 def mark_done(ledger: Ledger, key: str, now: datetime, outcome: str) -> None:
     """The notice was delivered, or is not worth delivering any more; ``outcome`` says which."""
     with ledger.write_transaction(now) as unit:
-        done = {"done_at": now, "claimed_until": None, "outcome": outcome}
-        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(done))
+        columns = {"done_at": now, "claimed_until": None, "outcome": outcome}
+        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(columns))
 
 
-def reschedule(ledger: Ledger, key: str, now: datetime, outcome: str, again_at: datetime) -> None:
+def reschedule(ledger: Ledger, key: str, now: datetime, outcome: str, retry_at: datetime) -> None:
     """Nobody took the notice; it waits until ``again_at``."""
     with ledger.write_transaction(now) as unit:
-        again = {"claimed_until": again_at, "outcome": outcome}
-        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(again))
+        columns = {"claimed_until": retry_at, "outcome": outcome}
+        unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(columns))
 
 
 def last_notice_at(ledger: Ledger, account_id: str, kind: str) -> datetime | None:
     """When a notice of this kind was last written for an account."""
     with ledger.read_transaction() as connection:
-        found: datetime | None = connection.execute(LAST_NOTICE_AT, {"account": account_id, "kind": kind}).scalar()
-        return found
+        created_at: datetime | None = connection.execute(LAST_NOTICE_AT, {"account": account_id, "kind": kind}).scalar()
+        return created_at
 
 
 def low_balance_episode(ledger: Ledger, account_id: str, trigger_cents: int) -> int:

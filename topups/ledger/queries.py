@@ -75,20 +75,20 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
     rows = connection.execute(RECENT_PAYMENTS, {"account": account_id, "since": now - MEMORY}).all()
     payments = tuple(
         PaymentView(
-            *(id_, state, oddity, max(asked, made or 0), at, slot is not None, freed, status, ends, agreed),
+            *(id_, state, exception, max(requested, created or 0), at, slot is not None, freed, status, ends, approved),
             external_arriving_since(state, status, *since),
         )
-        for id_, state, oddity, asked, made, at, slot, freed, status, ends, agreed, *since in rows
+        for id_, state, exception, requested, created, at, slot, freed, status, ends, approved, *since in rows
     )
-    own, everybody = read_controls(connection, account_id)
+    account_controls, common_controls = read_controls(connection, account_id)
     instants = connection.execute(LATEST_TIMESTAMPS, {"account": account_id}).one()
     return AccountSnapshot(
         account_id,
         balance=_latest_balance(connection, account_id),
         payments=payments,
-        failures=own.failures,
-        last_failure_at=own.last_failure_at,
-        paused=own.paused or everybody.paused,
+        failures=account_controls.failures,
+        last_failure_at=account_controls.last_failure_at,
+        paused=account_controls.paused or common_controls.paused,
         ledger_at=max(filter(None, instants), default=None),
     )
 
@@ -98,8 +98,8 @@ def read_observations(
 ) -> list[Observation]:
     """Observations numbered ``since`` and later, newest first."""
     query = LATEST_OBSERVATION if limit == 1 else LATEST_OBSERVATIONS.limit(limit)
-    found = connection.execute(query, {"account": account_id, "kind": kind, "since": since})
-    return [Observation(*row) for row in found]
+    rows = connection.execute(query, {"account": account_id, "kind": kind, "since": since})
+    return [Observation(*row) for row in rows]
 
 
 def read_max_list_size(connection: Connection, account_id: str, since: datetime) -> int:
@@ -109,10 +109,12 @@ def read_max_list_size(connection: Connection, account_id: str, since: datetime)
 
 def read_controls(connection: Connection, account_id: str) -> tuple[AccountControls, AccountControls]:
     """The switches of an account, and those of all accounts."""
-    found = connection.execute(CONTROLS, {"account": account_id, "everybody": schema.ALL_ACCOUNTS})
-    rows = {row.account_id: AccountControls(**row._mapping) for row in found}
-    own, everybody = (rows.get(name, AccountControls(name)) for name in (account_id, schema.ALL_ACCOUNTS))
-    return own, everybody
+    rows = connection.execute(CONTROLS, {"account": account_id, "everybody": schema.ALL_ACCOUNTS})
+    by_account = {row.account_id: AccountControls(**row._mapping) for row in rows}
+    account_controls, common_controls = (
+        by_account.get(name, AccountControls(name)) for name in (account_id, schema.ALL_ACCOUNTS)
+    )
+    return account_controls, common_controls
 
 
 def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
@@ -125,7 +127,12 @@ def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
 
 
 def external_payment(
-    account_id: str, payment_id: str, row: VendorPayment, oddity: PaymentException, now: datetime, baseline: int | None
+    account_id: str,
+    payment_id: str,
+    row: VendorPayment,
+    exception: PaymentException,
+    now: datetime,
+    baseline: int | None,
 ) -> Payment:
     """A vendor's payment that nobody here asked for, as a row."""
     draft = NewPayment(payment_id, account_id, f"external:{row.vendor_id}", row.method[:32], row.amount_cents)
@@ -133,22 +140,22 @@ def external_payment(
         draft,
         now,
         state=State.EXTERNAL,
-        exception=oddity,
+        exception=exception,
         vendor_payment_id=row.vendor_id,
         session_id=row.session_id or None,
         vendor_status=row.status,
         vendor_amount_cents=row.amount_cents,
         ends_at=row.ends_at,
         # What may be ours counts from now: the vendor's own time has no documented zone.
-        counted_at=min(row.created_at or now, now) if oddity != PaymentException.DUPLICATE_SUSPECTED else now,
+        counted_at=min(row.created_at or now, now) if exception != PaymentException.DUPLICATE_SUSPECTED else now,
         listed_at=now,
         baseline=baseline,
     )
 
 
 def _latest_balance(connection: Connection, account_id: str) -> Balance | None:
-    found = read_observations(connection, account_id, "balance", 0, 1)
-    if not found or found[0].figure is None:
+    latest = read_observations(connection, account_id, "balance", 0, 1)
+    if not latest or latest[0].figure is None:
         return None
-    told = found[0].payload.get("vendor_at")
-    return Balance(found[0].figure, found[0].at, datetime.fromisoformat(told) if told else None)
+    vendor_at = latest[0].payload.get("vendor_at")
+    return Balance(latest[0].figure, latest[0].at, datetime.fromisoformat(vendor_at) if vendor_at else None)

@@ -74,9 +74,9 @@ class EnumText(TypeDecorator[StrEnum]):
     impl = String(TEXT_LENGTH)
     cache_ok = True
 
-    def __init__(self, words: type[StrEnum]) -> None:
+    def __init__(self, values: type[StrEnum]) -> None:
         super().__init__()
-        self.words = words
+        self.values = values
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """To text."""
@@ -84,7 +84,7 @@ class EnumText(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
         """From text."""
-        return None if value is None else self.words(value)
+        return None if value is None else self.values(value)
 
 
 HEAD = "0001"  # the newest migration

@@ -124,10 +124,10 @@ class UnitOfWork:
         self.append_event(payment.account_id, kind, changes, payment.payment_id, (before, after))
 
     def _compare_and_swap(self, payment: Payment, changes: Mapping[str, Any]) -> Payment | None:
-        known = {"of_payment": payment.payment_id, "of_state": payment.state, "of_version": payment.version}
-        wanted = {**changes, "version": payment.version + 1}
-        done = self.connection.execute(CAS_UPDATE, known | wanted)
-        return dataclasses.replace(payment, **wanted) if done.rowcount == 1 else None
+        identity = {"of_payment": payment.payment_id, "of_state": payment.state, "of_version": payment.version}
+        values = {**changes, "version": payment.version + 1}
+        result = self.connection.execute(CAS_UPDATE, identity | values)
+        return dataclasses.replace(payment, **values) if result.rowcount == 1 else None
 
     def _slot_columns(self, payment: Payment, to: State) -> dict[str, Any]:
         if to == State.RESERVED:
@@ -138,28 +138,28 @@ class UnitOfWork:
 
     def _update_counters(self, before: Payment, after: Payment) -> None:
         """Reserved money and failures in a row, kept with the change that makes them."""
-        held = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
+        reserved = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
         # A person who refuses, or does not answer, is a failure too: asking again at once would not help.
-        waited = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
-        unanswered = waited and before.approved_at is None
+        was_waiting = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
+        unanswered = was_waiting and before.approved_at is None
         failed = unanswered or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
-        if not (held or failed or after.state == State.CREDITED):
+        if not (reserved or failed or after.state == State.CREDITED):
             return
-        known = read_controls(self.connection, after.account_id)[0]
-        changes: dict[str, Any] = {"reserved_cents": known.reserved_cents + held} if held else {}
+        current = read_controls(self.connection, after.account_id)[0]
+        changes: dict[str, Any] = {"reserved_cents": current.reserved_cents + reserved} if reserved else {}
         if failed:
-            changes |= {"failures": known.failures + 1, "last_failure_at": self.now}
+            changes |= {"failures": current.failures + 1, "last_failure_at": self.now}
         if after.state == State.CREDITED:
             changes["failures"] = 0
-        self._write_controls(known, "counted", "", changes)
+        self._write_controls(current, "counted", "", changes)
 
     def _write_controls(
-        self, known: AccountControls, kind: str, by: str, changes: Mapping[str, Any]
+        self, current: AccountControls, kind: str, by: str, changes: Mapping[str, Any]
     ) -> AccountControls:
-        switched = dataclasses.replace(known, **changes)
-        self.connection.execute(UPSERT_CONTROLS[self.connection.dialect.name], dict(switched.__dict__))
-        self.append_event(known.account_id, kind, {**changes, "by": by} if by else changes)
-        return switched
+        updated = dataclasses.replace(current, **changes)
+        self.connection.execute(UPSERT_CONTROLS[self.connection.dialect.name], dict(updated.__dict__))
+        self.append_event(current.account_id, kind, {**changes, "by": by} if by else changes)
+        return updated
 
 
 NEXT_STEPS = (
@@ -183,7 +183,7 @@ def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
     """The error for the user. Holds no statement, parameter or URL."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())[:160] or type(cause).__name__
-    step = next((step for word, step in NEXT_STEPS if word in text.lower()), "check SMSONLINE_LEDGER")
+    step = next((step for fragment, step in NEXT_STEPS if fragment in text.lower()), "check SMSONLINE_LEDGER")
     return LedgerUnavailable(f"the ledger cannot be used ({text}); nothing is paid; {step}")
 
 

@@ -32,20 +32,20 @@ def deliver_outbox(
     checkpoint: Callable[[Checkpoint], None] = lambda _: None,
 ) -> int:
     """Sends what waits for an account; how many were taken. A notice nobody took waits and is tried again."""
-    taken = 0
+    delivered = 0
     for row in outbox.lease_batch(ledger, account_id, clock.now()):
         payment = ledger.payment(row.payment_id) if row.payment_id else None
-        outdated = stale_reason(row, payment, clock.now())
-        sent = not outdated and _send(notifier, render(row, payment, clock.now()))
+        stale = stale_reason(row, payment, clock.now())
+        sent = not stale and _send(notifier, render(row, payment, clock.now()))
         checkpoint(Checkpoint.NOTIFIED)
-        if sent or outdated:
-            outbox.mark_done(ledger, row.key, clock.now(), outdated or "delivered")
-            taken += sent
+        if sent or stale:
+            outbox.mark_done(ledger, row.key, clock.now(), stale or "delivered")
+            delivered += sent
         else:
             wait = min(MIN_RETRY_DELAY * 2 ** min(row.attempts - 1, 10), MAX_RETRY_DELAY)
             outbox.reschedule(ledger, row.key, clock.now(), "nobody took it", clock.now() + wait)
-        checkpoint(Checkpoint.NOTICE_SETTLED)
-    return taken
+        checkpoint(Checkpoint.NOTICE_RECORDED)
+    return delivered
 
 
 def _send(notifier: Notifier, notice: Notice) -> bool:
@@ -76,11 +76,11 @@ class AppriseNotifier:
         from apprise.attachment.memory import AttachMemory
 
         kind = apprise.NotifyType.WARNING if notice.urgent else apprise.NotifyType.INFO
-        picture = None
+        attachment = None
         if notice.qr:
-            picture = [AttachMemory(content=notice.qr, name="payment.png", mimetype="image/png")]  # type: ignore[no-untyped-call]
-        taken = [
-            service.notify(body=notice.body, title=notice.title, notify_type=kind, attach=picture)
+            attachment = [AttachMemory(content=notice.qr, name="payment.png", mimetype="image/png")]  # type: ignore[no-untyped-call]
+        results = [
+            service.notify(body=notice.body, title=notice.title, notify_type=kind, attach=attachment)
             for service in self._services
         ]
-        return any(taken)
+        return any(results)

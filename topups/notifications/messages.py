@@ -64,15 +64,15 @@ class Notice:
 
 def stale_reason(row: OutboxRow, payment: Payment | None, now: datetime) -> str:
     """Why a notice would mislead by now, or an empty text."""
-    wanted = ACTIONABLE_STATES.get(row.kind)
-    if wanted is None or payment is None:
+    states = ACTIONABLE_STATES.get(row.kind)
+    if states is None or payment is None:
         return ""
-    if payment.state not in wanted:
+    if payment.state not in states:
         return f"not sent: the payment is {payment.state}"
     if row.kind != "approval" and not rules.may_request_payment(payment):
         return f"not sent: it is not to be paid, the vendor says {payment.vendor_status}"
-    over = payment.ends_at is not None and now >= payment.ends_at and row.kind != "approval"
-    return "not sent: its time is over" if over else ""
+    expired = payment.ends_at is not None and now >= payment.ends_at and row.kind != "approval"
+    return "not sent: its time is over" if expired else ""
 
 
 def render(row: OutboxRow, payment: Payment | None, now: datetime) -> Notice:
@@ -80,16 +80,16 @@ def render(row: OutboxRow, payment: Payment | None, now: datetime) -> Notice:
     amount = usd(payment.amount_cents) if payment else ""
     title = TITLES.get(row.kind, CAP_TITLE).format(amount=amount, percent=row.payload.get("percent", ""))
     lines = [*_payload_lines(row), *(_payment_lines(payment, row, now) if payment else [])]
-    asks = row.kind in ACTIONABLE_STATES and payment is not None
-    target = (payment.address or payment.url or "") if asks and payment else ""
+    is_actionable = row.kind in ACTIONABLE_STATES and payment is not None
+    target = (payment.address or payment.url or "") if is_actionable and payment else ""
     return Notice(title, "\n".join(filter(None, lines)), row.kind in URGENT, qr_png(target) if target else b"")
 
 
 def qr_png(text: str) -> bytes:
     """A PNG to scan."""
-    picture = io.BytesIO()
-    segno.make(text, micro=False, error="m").save(picture, kind="png", scale=6, border=4)
-    return picture.getvalue()
+    image = io.BytesIO()
+    segno.make(text, micro=False, error="m").save(image, kind="png", scale=6, border=4)
+    return image.getvalue()
 
 
 def _payment_lines(payment: Payment, row: OutboxRow, now: datetime) -> list[str]:

@@ -58,8 +58,10 @@ def payment_reminders(payment: Payment, now: datetime, policy: Policy) -> list[O
     begin, end = payment.sending_at or payment.created_at, expires_at(payment, policy)
     if now >= end or end <= begin:
         return []
-    part = (now - begin) / (end - begin)
-    return [payment_notice(payment.payment_id, "last_tenth" if part >= 0.9 else "half_life")] if part >= 0.5 else []
+    elapsed = (now - begin) / (end - begin)
+    return (
+        [payment_notice(payment.payment_id, "last_tenth" if elapsed >= 0.9 else "half_life")] if elapsed >= 0.5 else []
+    )
 
 
 def overdue_credit_notices(payment: Payment, now: datetime, policy: Policy) -> list[OutboxMessage]:
@@ -73,15 +75,15 @@ def cap_notices(payment: Payment, snapshot: AccountSnapshot, policy: Policy, now
 
     ``snapshot`` is from before the payment.
     """
-    told = []
+    notices = []
     for reason, name, window in WINDOWS:
         limit, before = getattr(policy, name), snapshot.created_cents(now - window - policy.unknown_quiescence)
         after = before + payment.amount_cents
         crossed = [level for level in CAP_LEVELS if before * 100 < level * limit <= after * 100]
         if crossed:
             payload = {"spent_cents": after, "limit_cents": limit, "percent": crossed[-1], "cap": str(reason)}
-            told.append(payment_notice(payment.payment_id, f"{reason.lower()}_{crossed[-1]}", **payload))
-    return told
+            notices.append(payment_notice(payment.payment_id, f"{reason.lower()}_{crossed[-1]}", **payload))
+    return notices
 
 
 def breaker_notices(snapshot: AccountSnapshot, policy: Policy) -> list[OutboxMessage]:
@@ -92,9 +94,11 @@ def breaker_notices(snapshot: AccountSnapshot, policy: Policy) -> list[OutboxMes
     return [OutboxMessage("breaker", f"{snapshot.account_id}:breaker:{at}", {"failures": snapshot.failures})]
 
 
-def low_balance_notice(snapshot: AccountSnapshot, dip: int, reason: str, explanation: str) -> OutboxMessage:
+def low_balance_notice(snapshot: AccountSnapshot, episode: int, reason: str, explanation: str) -> OutboxMessage:
     """The balance is low and nothing will be created; ``dip`` numbers the fall below the threshold."""
     assert snapshot.balance
-    told = {"balance_cents": snapshot.balance.cents, "reason": reason, "facts": explanation}
+    payload = {"balance_cents": snapshot.balance.cents, "reason": reason, "facts": explanation}
     hours = snapshot.burn.hours_to_empty if snapshot.burn else None
-    return OutboxMessage("low_balance", f"{snapshot.account_id}:low_balance:{dip}", {**told, "hours_to_empty": hours})
+    return OutboxMessage(
+        "low_balance", f"{snapshot.account_id}:low_balance:{episode}", {**payload, "hours_to_empty": hours}
+    )

@@ -34,39 +34,43 @@ SLOTLESS_BLOCKERS = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_
 
 
 def queue_scheduled_notices(
-    context: TopUpContext, snapshot: AccountSnapshot, known: list[Payment], decision: PaymentPlan | Refusal
+    context: TopUpContext, snapshot: AccountSnapshot, payments: list[Payment], decision: PaymentPlan | Refusal
 ) -> None:
     """Writes the notices that are due at this instant into the outbox; each is told once."""
     ledger, policy, now = context.ledger, context.policy, context.clock.now()
     due: list[OutboxMessage] = rules.breaker_notices(snapshot, policy)
-    for payment in known:
+    for payment in payments:
         due += rules.payment_reminders(payment, now, policy) + rules.overdue_credit_notices(payment, now, policy)
-    if isinstance(decision, Refusal) and snapshot.balance and not _suppresses_low_balance(decision.reason, known, now):
+    if (
+        isinstance(decision, Refusal)
+        and snapshot.balance
+        and not _suppresses_low_balance(decision.reason, payments, now)
+    ):
         due += _low_balance_notices(context, snapshot, decision)
     if due:
         ledger.enqueue_notices(context.account_id, due, now)
 
 
-def _suppresses_low_balance(reason: Reason, known: list[Payment], now: datetime) -> bool:
+def _suppresses_low_balance(reason: Reason, payments: list[Payment], now: datetime) -> bool:
     if reason not in IN_PROGRESS_REASONS:
         return reason in NO_LOW_BALANCE_NOTICE
-    return any(now - payment.state_since < DAY for payment in known if _blocks_topup(payment, now))
+    return any(now - payment.state_since < DAY for payment in payments if _blocks_topup(payment, now))
 
 
 def _blocks_topup(payment: Payment, now: datetime) -> bool:
-    foreign = payment.state == State.EXTERNAL and (
+    external = payment.state == State.EXTERNAL and (
         is_payable_or_pending(payment.vendor_status, payment.ends_at, now) or awaits_credit(payment)
     )
-    return payment.slot is not None or payment.state in SLOTLESS_BLOCKERS or foreign
+    return payment.slot is not None or payment.state in SLOTLESS_BLOCKERS or external
 
 
-def _low_balance_notices(context: TopUpContext, snapshot: AccountSnapshot, verdict: Refusal) -> list[OutboxMessage]:
+def _low_balance_notices(context: TopUpContext, snapshot: AccountSnapshot, refusal: Refusal) -> list[OutboxMessage]:
     policy, ledger = context.policy, context.ledger
     if policy.problems() or snapshot.balance is None:
         return []
-    trigger = reorder_point_cents(snapshot, policy)
+    reorder_point = reorder_point_cents(snapshot, policy)
     last = outbox.last_notice_at(ledger, context.account_id, "low_balance")
-    if snapshot.balance.cents >= trigger or (last and context.clock.now() - last < rules.LOW_BALANCE_INTERVAL):
+    if snapshot.balance.cents >= reorder_point or (last and context.clock.now() - last < rules.LOW_BALANCE_INTERVAL):
         return []
-    dip = outbox.low_balance_episode(ledger, context.account_id, trigger)
-    return [rules.low_balance_notice(snapshot, dip, str(verdict.reason), verdict.explanation)]
+    episode = outbox.low_balance_episode(ledger, context.account_id, reorder_point)
+    return [rules.low_balance_notice(snapshot, episode, str(refusal.reason), refusal.explanation)]

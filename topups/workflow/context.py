@@ -20,9 +20,9 @@ class Checkpoint(StrEnum):
     """What was just finished. Between two checkpoints stands one effect: a vendor call or one ledger transaction."""
 
     BALANCE_READ = "balance_read"
-    BALANCE_WRITTEN = "balance_written"
+    BALANCE_RECORDED = "balance_recorded"
     LIST_READ = "list_read"
-    LIST_WRITTEN = "list_written"
+    LIST_RECORDED = "list_recorded"
     TRANSACTION_READ = "transaction_read"
     MOVED = "moved"
     ADOPTED = "adopted"
@@ -32,11 +32,11 @@ class Checkpoint(StrEnum):
     LISTED_IN_SLOT = "listed_in_slot"
     SENDING = "sending"
     REQUESTED = "requested"
-    ANSWER_WRITTEN = "answer_written"
+    RESPONSE_RECORDED = "response_recorded"
     VERIFIED = "verified"
-    SETTLED = "settled"
+    OUTCOME_RECORDED = "outcome_recorded"
     NOTIFIED = "notified"
-    NOTICE_SETTLED = "notice_settled"
+    NOTICE_RECORDED = "notice_recorded"
 
 
 @dataclass(frozen=True)

@@ -23,41 +23,41 @@ class BalanceIncrease(NamedTuple):
     at: datetime
 
 
-def credit_paid_payments(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> None:
+def credit_paid_payments(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
     """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
     ledger, now = context.ledger, context.clock.now()
-    waiting = [payment for payment in known if awaits_credit(payment)]
+    waiting = [payment for payment in payments if awaits_credit(payment)]
     if not waiting:
         return
     first = min(payment.baseline or 0 for payment in waiting)
     balances = ledger.observations(context.account_id, "balance", first)[::-1]
-    rises, spending = balance_increases(balances), spending_per_hour(balances)
-    used = matched_amounts(known)
+    increases, spending = balance_increases(balances), spending_per_hour(balances)
+    matched = matched_amounts(payments)
     for payment in sorted(waiting, key=lambda p: p.state != State.EXTERNAL):
-        seq = find_matching_increase(payment, rises, used, spending)
+        seq = find_matching_increase(payment, increases, matched, spending)
         if seq is None:
             continue
         if payment.state == State.EXTERNAL:
             ledger.update_payment(payment, "credit_seen", now, {"credit": seq})
             context.checkpoint(Checkpoint.MOVED)
         else:
-            transition(context, payment, State.CREDITED, done, payment.detail, credit=seq)
-        used[seq] = used.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
+            transition(context, payment, State.CREDITED, report, payment.detail, credit=seq)
+        matched[seq] = matched.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
 
 
 def awaits_credit(payment: Payment) -> bool:
     """Whether the balance still has to show a paid payment, ours or somebody else's that was followed."""
     if payment.credit is not None or payment.baseline is None:
         return False
-    foreign = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
-    return foreign or payment.state in (State.PAID, State.PAID_LATE)
+    external = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
+    return external or payment.state in (State.PAID, State.PAID_LATE)
 
 
 def balance_increases(balances: Sequence[Observation]) -> list[BalanceIncrease]:
     """The rises between neighbouring observations (oldest first)."""
     pairs = pairwise(balances)
-    rises = (BalanceIncrease(b.seq, (b.figure or 0) - (a.figure or 0), b.at - a.at, b.at) for a, b in pairs)
-    return [jump for jump in rises if jump.cents > 0]
+    increases = (BalanceIncrease(b.seq, (b.figure or 0) - (a.figure or 0), b.at - a.at, b.at) for a, b in pairs)
+    return [increase for increase in increases if increase.cents > 0]
 
 
 def spending_per_hour(balances: Sequence[Observation]) -> float:
@@ -71,7 +71,7 @@ def spending_per_hour(balances: Sequence[Observation]) -> float:
 
 
 def find_matching_increase(
-    payment: Payment, found: Iterable[BalanceIncrease], used: dict[int, int], spending: float
+    payment: Payment, increases: Iterable[BalanceIncrease], matched: dict[int, int], spending: float
 ) -> int | None:
     """The observation that shows the payment's arrival, or None.
 
@@ -80,20 +80,20 @@ def find_matching_increase(
     other payments have taken.
     """
     cents = payment.vendor_amount_cents or payment.amount_cents
-    for jump in found:
-        meanwhile = 2 * spending * jump.gap.total_seconds() / 3600
+    for increase in increases:
+        meanwhile = 2 * spending * increase.gap.total_seconds() / 3600
         allowed = min(cents // 2, max(cents // 10, int(meanwhile)))
-        left = jump.cents - used.get(jump.seq, 0)
-        if payment.baseline is not None and jump.seq > payment.baseline and left >= cents - allowed:
-            return jump.seq
+        left = increase.cents - matched.get(increase.seq, 0)
+        if payment.baseline is not None and increase.seq > payment.baseline and left >= cents - allowed:
+            return increase.seq
     return None
 
 
 def matched_amounts(payments: Iterable[Payment]) -> dict[int, int]:
     """Cents of each rise that proved a payment already."""
-    found: dict[int, int] = {}
+    matched: dict[int, int] = {}
     for payment in payments:
         if payment.credit is not None:
             cents = payment.vendor_amount_cents or payment.amount_cents
-            found[payment.credit] = found.get(payment.credit, 0) + cents
-    return found
+            matched[payment.credit] = matched.get(payment.credit, 0) + cents
+    return matched

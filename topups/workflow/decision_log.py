@@ -16,26 +16,30 @@ REPEAT_REFUSAL_AFTER = HOUR
 
 
 def record_decision(
-    context: TopUpContext, decision_id: str, verdict: PaymentPlan | Refusal, burn: BurnForecast | None = None
+    context: TopUpContext, idempotency_key: str, decision: PaymentPlan | Refusal, burn: BurnForecast | None = None
 ) -> None:
     """What was decided, and why; with the forecast that it was decided with, which the sensor uses again."""
-    payload = {"decision_id": decision_id, **_decision_payload(verdict), **({"burn": burn._asdict()} if burn else {})}
+    payload = {
+        "decision_id": idempotency_key,
+        **_decision_payload(decision),
+        **({"burn": burn._asdict()} if burn else {}),
+    }
     context.ledger.record_decision(context.account_id, payload, context.clock.now())
 
 
-def record_preflight_refusal(context: TopUpContext, decision_id: str, refusal: Refusal) -> None:
+def record_preflight_refusal(context: TopUpContext, idempotency_key: str, refusal: Refusal) -> None:
     """A "no" for which nobody was asked, unless it was the last word already within the hour.
 
     A ledger that cannot be written does not change it.
     """
-    last = context.ledger.observations(context.account_id, "decision", limit=1)
-    if last and context.clock.now() - last[0].at < REPEAT_REFUSAL_AFTER:
-        told = last[0].payload
-        if all(told.get(name) == value for name, value in refusal.as_json().items()):
+    recorded = context.ledger.observations(context.account_id, "decision", limit=1)
+    if recorded and context.clock.now() - recorded[0].at < REPEAT_REFUSAL_AFTER:
+        latest = recorded[0].payload
+        if all(latest.get(name) == value for name, value in refusal.as_json().items()):
             return
     with suppress(LedgerUnavailable):
-        record_decision(context, decision_id, refusal)
+        record_decision(context, idempotency_key, refusal)
 
 
-def _decision_payload(verdict: PaymentPlan | Refusal) -> dict[str, Any]:
-    return verdict.as_json() if isinstance(verdict, Refusal) else {"reason": None, "decision": verdict.as_json()}
+def _decision_payload(decision: PaymentPlan | Refusal) -> dict[str, Any]:
+    return decision.as_json() if isinstance(decision, Refusal) else {"reason": None, "decision": decision.as_json()}

@@ -33,8 +33,8 @@ def exact_match(payment: Payment, rows: list[VendorPayment], policy: Policy) -> 
     """The row that is the payment for certain."""
     row = find_by_id(payment.create_response, rows)
     if row is None and policy.fingerprint:
-        alike = same_amount_rows(payment, rows)
-        return alike[0] if len(alike) == 1 else None
+        same_amount = same_amount_rows(payment, rows)
+        return same_amount[0] if len(same_amount) == 1 else None
     return row
 
 
@@ -43,9 +43,9 @@ def is_after_quiescence(payment: Payment, listing: PaymentList, policy: Policy) 
     return listing.at >= payment.state_since + policy.unknown_quiescence
 
 
-def count_missing_lists(payment: Payment, listing: PaymentList, alike: int, policy: Policy) -> int:
+def count_missing_lists(payment: Payment, listing: PaymentList, same_amount_count: int, policy: Policy) -> int:
     """In how many complete lists, far enough apart, the payment was missing, this one included."""
-    if alike:
+    if same_amount_count:
         return 0
     last = payment.absent_at or payment.state_since
     apart = listing.at >= last + policy.absent_spacing
@@ -53,7 +53,13 @@ def count_missing_lists(payment: Payment, listing: PaymentList, alike: int, poli
 
 
 def resolve_state(
-    payment: Payment, listing: PaymentList, alike: int, others: int, missed: int, now: datetime, policy: Policy
+    payment: Payment,
+    listing: PaymentList,
+    same_amount_count: int,
+    other_amount_count: int,
+    missing_count: int,
+    now: datetime,
+    policy: Policy,
 ) -> State | None:
     """What becomes of an UNKNOWN payment without an exact row; None: keep looking.
 
@@ -62,10 +68,10 @@ def resolve_state(
     it is never declared not created.
     """
     if listing.complete and is_after_quiescence(payment, listing, policy):
-        if alike:
-            return State.OPEN if alike + others == 1 else State.NEEDS_HUMAN
-        if missed >= policy.absent_lists and not payment.claim:
-            return State.NEEDS_HUMAN if others else State.NOT_CREATED
+        if same_amount_count:
+            return State.OPEN if same_amount_count + other_amount_count == 1 else State.NEEDS_HUMAN
+        if missing_count >= policy.absent_lists and not payment.claim:
+            return State.NEEDS_HUMAN if other_amount_count else State.NOT_CREATED
     return state_after_max_age(payment, now, policy)
 
 

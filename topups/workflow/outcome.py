@@ -27,38 +27,38 @@ def record_outcome(context: TopUpContext, sent: Payment, outcome: Outcome) -> Pa
     payment = context.ledger.payment(sent.payment_id) or sent
     if isinstance(outcome, Accepted):
         return _verify_response(context, payment, outcome)
-    to = REJECTED_STATE_FROM.get(payment.state) if isinstance(outcome, Rejected) else State.UNKNOWN
-    if to is None or to == payment.state or payment.state not in OUTCOME_PENDING:
+    state = REJECTED_STATE_FROM.get(payment.state) if isinstance(outcome, Rejected) else State.UNKNOWN
+    if state is None or state == payment.state or payment.state not in OUTCOME_PENDING:
         return payment
-    moved = _transition(context, payment, to, outcome.detail)
-    context.checkpoint(Checkpoint.SETTLED)
+    moved = _transition(context, payment, state, outcome.detail)
+    context.checkpoint(Checkpoint.OUTCOME_RECORDED)
     return moved
 
 
 def _verify_response(context: TopUpContext, payment: Payment, outcome: Accepted) -> Payment:
-    claim = outcome.claim
-    noted = context.ledger.update_payment(payment, "answered", context.clock.now(), {"claim": claim.as_json()})
-    context.checkpoint(Checkpoint.ANSWER_WRITTEN)
-    payment = noted or payment
+    response = outcome.claim
+    updated = context.ledger.update_payment(payment, "answered", context.clock.now(), {"claim": response.as_json()})
+    context.checkpoint(Checkpoint.RESPONSE_RECORDED)
+    payment = updated or payment
     if payment.state not in OUTCOME_PENDING:
         return payment
-    problem = payment_verification.response_problem(claim, payment.request, context.policy.url_hosts)
+    problem = payment_verification.response_problem(response, payment.request, context.policy.url_hosts)
     if not problem:
-        look = fetch_payment_list(context)
-        problem = look.problem
-        opened = locate_and_open(context, payment, look.listing)
+        result = fetch_payment_list(context)
+        problem = result.problem
+        opened = locate_and_open(context, payment, result.listing)
         if opened:
             return opened
     payment = context.ledger.payment(payment.payment_id) or payment
     if payment.state == State.SENDING:
         payment = _transition(context, payment, State.UNKNOWN, problem or "the answer could not be verified yet")
-        context.checkpoint(Checkpoint.SETTLED)
+        context.checkpoint(Checkpoint.OUTCOME_RECORDED)
     return payment
 
 
-def _transition(context: TopUpContext, payment: Payment, to: State, detail: str) -> Payment:
-    tell = rules.notices_for_state(payment.payment_id, to)
-    moved = context.ledger.transition(payment, to, context.clock.now(), {"detail": detail}, tell)
+def _transition(context: TopUpContext, payment: Payment, state: State, detail: str) -> Payment:
+    notices = rules.notices_for_state(payment.payment_id, state)
+    moved = context.ledger.transition(payment, state, context.clock.now(), {"detail": detail}, notices)
     return moved or context.ledger.payment(payment.payment_id) or payment
 
 
@@ -66,66 +66,66 @@ def locate_and_open(context: TopUpContext, payment: Payment, listing: PaymentLis
     """The payment as OPEN when the vendor's own reads show it for certain, else None."""
     rows = unmatched_rows(context, listing) if listing else []
     row = matching.exact_match(payment, rows, context.policy)
-    told = None
+    transaction = None
     if row is not None:
-        told = _fetch_detail(context, payment, row)
+        transaction = _fetch_detail(context, payment, row)
     elif payment.claim:
-        row, told = _probe_transactions(context, payment, rows)
-    if row is None and told is None:
+        row, transaction = _probe_transactions(context, payment, rows)
+    if row is None and transaction is None:
         return None
-    opened = mark_open(context, payment, row, told)
+    opened = mark_open(context, payment, row, transaction)
     context.checkpoint(Checkpoint.VERIFIED)
     return opened
 
 
 def unmatched_rows(context: TopUpContext, listing: PaymentList) -> list[VendorPayment]:
     """The rows that no payment of the ledger stands for."""
-    known = context.ledger.existing_vendor_ids(context.account_id, (row.vendor_id for row in listing.rows))
-    return [row for row in listing.rows if row.vendor_id not in known]
+    existing = context.ledger.existing_vendor_ids(context.account_id, (row.vendor_id for row in listing.rows))
+    return [row for row in listing.rows if row.vendor_id not in existing]
 
 
 def mark_open(
     context: TopUpContext,
     payment: Payment,
     row: VendorPayment | None,
-    told: Transaction | None,
+    transaction: Transaction | None,
     *,
     guessed: bool = False,
 ) -> Payment | None:
     """Moves a payment to OPEN with everything about it that is verified; None when somebody was quicker."""
-    changes = _columns_from_vendor(context, payment, row, told, guessed=guessed)
+    changes = _columns_from_vendor(context, payment, row, transaction, guessed=guessed)
     mismatch = row is not None and payment_verification.row_problem(row, payment.request) != ""
     if mismatch:
         changes["exception"] = PaymentException.AMOUNT_MISMATCH
     elif guessed:
         changes["exception"] = PaymentException.ADOPTED
     now = context.clock.now()
-    tell = rules.notices_for_state(payment.payment_id, State.OPEN)
+    notices = rules.notices_for_state(payment.payment_id, State.OPEN)
     if mismatch:
-        tell = [rules.payment_notice(payment.payment_id, "mismatch")]
-    return context.ledger.transition(payment, State.OPEN, now, changes, tell)
+        notices = [rules.payment_notice(payment.payment_id, "mismatch")]
+    return context.ledger.transition(payment, State.OPEN, now, changes, notices)
 
 
 def _probe_transactions(
     context: TopUpContext, payment: Payment, rows: list[VendorPayment]
 ) -> tuple[VendorPayment | None, Transaction | None]:
     """Looks for the answer's own id, then for its link behind the rows of the same amount."""
-    claim = payment.create_response
-    told = fetch_transaction(context, claim.order_id or claim.session_id)
-    if told and _matches_intent(context, payment, told):
-        return next((row for row in rows if row.vendor_id == told.order_id), None), told
-    for row in matching.same_amount_rows(payment, rows)[:MAX_TRANSACTION_PROBES] if claim.url else []:
-        told = fetch_transaction(context, row.vendor_id)
-        if told and told.url == claim.url and _matches_intent(context, payment, told):
-            return row, told
+    response = payment.create_response
+    transaction = fetch_transaction(context, response.order_id or response.session_id)
+    if transaction and _matches_intent(context, payment, transaction):
+        return next((row for row in rows if row.vendor_id == transaction.order_id), None), transaction
+    for row in matching.same_amount_rows(payment, rows)[:MAX_TRANSACTION_PROBES] if response.url else []:
+        transaction = fetch_transaction(context, row.vendor_id)
+        if transaction and transaction.url == response.url and _matches_intent(context, payment, transaction):
+            return row, transaction
     return None, None
 
 
-def _matches_intent(context: TopUpContext, payment: Payment, told: Transaction) -> bool:
+def _matches_intent(context: TopUpContext, payment: Payment, transaction: Transaction) -> bool:
     problem = payment_verification.transaction_problem(
-        told, payment.create_response, payment.request, context.policy.url_hosts
+        transaction, payment.create_response, payment.request, context.policy.url_hosts
     )
-    return bool(told.order_id) and told.amount_cents is not None and not problem
+    return bool(transaction.order_id) and transaction.amount_cents is not None and not problem
 
 
 def _fetch_detail(context: TopUpContext, payment: Payment, row: VendorPayment) -> Transaction | None:
@@ -136,39 +136,55 @@ def _fetch_detail(context: TopUpContext, payment: Payment, row: VendorPayment) -
 
 
 def _columns_from_vendor(
-    context: TopUpContext, payment: Payment, row: VendorPayment | None, told: Transaction | None, *, guessed: bool
+    context: TopUpContext,
+    payment: Payment,
+    row: VendorPayment | None,
+    transaction: Transaction | None,
+    *,
+    guessed: bool,
 ) -> dict[str, Any]:
     changes: dict[str, Any] = {"detail": ""}
-    if told:
-        changes |= {"vendor_payment_id": told.order_id, "vendor_status": told.status, "ends_at": told.ends_at}
-        changes["vendor_amount_cents"] = told.amount_cents
+    if transaction:
+        changes |= {
+            "vendor_payment_id": transaction.order_id,
+            "vendor_status": transaction.status,
+            "ends_at": transaction.ends_at,
+        }
+        changes["vendor_amount_cents"] = transaction.amount_cents
     if row:
         changes |= {"vendor_payment_id": row.vendor_id, "vendor_status": row.status, "listed_at": context.clock.now()}
         changes |= {"session_id": row.session_id or None, "vendor_amount_cents": row.amount_cents}
         changes["ends_at"] = row.ends_at or changes.get("ends_at")
-    return changes | verified_instructions(context, payment, row, told, guessed=guessed)
+    return changes | verified_instructions(context, payment, row, transaction, guessed=guessed)
 
 
 def verified_instructions(
-    context: TopUpContext, payment: Payment, row: VendorPayment | None, told: Transaction | None, *, guessed: bool
+    context: TopUpContext,
+    payment: Payment,
+    row: VendorPayment | None,
+    transaction: Transaction | None,
+    *,
+    guessed: bool,
 ) -> dict[str, Any]:
     """Link, address and coins that a person may be shown: the answer and a read agree on them, amount included."""
-    claim, order, hosts = payment.create_response, payment.request, context.policy.url_hosts
+    response, order, hosts = payment.create_response, payment.request, context.policy.url_hosts
     if row is not None and payment_verification.row_problem(row, order):
         return {}
     agreed = (
-        told is not None and _matches_intent(context, payment, told) and (row is None or told.order_id == row.vendor_id)
+        transaction is not None
+        and _matches_intent(context, payment, transaction)
+        and (row is None or transaction.order_id == row.vendor_id)
     )
-    if agreed and told and payment_methods.PAYMENT_METHODS[order.rail].wallet:
-        link = told.url if not payment_verification.url_problem(told.url, hosts) else None
-        return {"address": told.address, "amount_in_crypto": told.amount_in_crypto or None, "url": link}
-    if agreed and told:
-        return {"url": told.url}
-    by_name = row is not None and not guessed and matching.find_by_id(claim, [row]) is not None
+    if agreed and transaction and payment_methods.PAYMENT_METHODS[order.rail].wallet:
+        link = transaction.url if not payment_verification.url_problem(transaction.url, hosts) else None
+        return {"address": transaction.address, "amount_in_crypto": transaction.amount_in_crypto or None, "url": link}
+    if agreed and transaction:
+        return {"url": transaction.url}
+    by_name = row is not None and not guessed and matching.find_by_id(response, [row]) is not None
     if (
         by_name
         and not payment_methods.PAYMENT_METHODS[order.rail].wallet
-        and not payment_verification.response_problem(claim, order, hosts)
+        and not payment_verification.response_problem(response, order, hosts)
     ):
-        return {"url": claim.url}
+        return {"url": response.url}
     return {}

@@ -20,61 +20,61 @@ from topups.workflow.vendor_snapshots import fetch_transaction
 MAX_TRANSITIONS_PER_RUN = 6
 
 
-def apply_vendor_statuses(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> None:
+def apply_vendor_statuses(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
     """Moves each known payment to where the vendor's word leads."""
-    rows = {row.vendor_id: row for row in done.listing.rows} if done.listing else {}
-    for payment in known:
+    rows = {row.vendor_id: row for row in report.listing.rows} if report.listing else {}
+    for payment in payments:
         if payment.vendor_payment_id is None:
             continue
         row = rows.get(payment.vendor_payment_id)
-        if row is None and payment.slot and done.listing and payment.state != State.PAID:
-            _apply_transaction(context, payment, done)
+        if row is None and payment.slot and report.listing and payment.state != State.PAID:
+            _apply_transaction(context, payment, report)
         elif row is not None:
-            _apply_row(context, payment, row, done)
+            _apply_row(context, payment, row, report)
 
 
-def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, done: ReconcileReport) -> None:
+def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, report: ReconcileReport) -> None:
     current: Payment | None = payment
-    news = _changed_columns(payment, row, context.clock.now())
-    if any(getattr(payment, name) != value for name, value in news.items()):
-        current = context.ledger.update_payment(payment, "seen", context.clock.now(), news)
-        done.noted += 1
+    changes = _changed_columns(payment, row, context.clock.now())
+    if any(getattr(payment, name) != value for name, value in changes.items()):
+        current = context.ledger.update_payment(payment, "seen", context.clock.now(), changes)
+        report.noted += 1
         context.checkpoint(Checkpoint.MOVED)
     if current and current.state == State.OPEN and not (current.url or current.address):
         current = _verify_instructions(context, current, row)
     if current and current.state != State.EXTERNAL:
-        _apply_transitions(context, current, row.status, done)
+        _apply_transitions(context, current, row.status, report)
 
 
 def _verify_instructions(context: TopUpContext, payment: Payment, row: VendorPayment) -> Payment | None:
     """Asks again for the link or address of an open payment that nobody could verify yet."""
     if payment_verification.row_problem(row, payment.request):
         return payment
-    told = fetch_transaction(context, row.vendor_id)
+    transaction = fetch_transaction(context, row.vendor_id)
     guessed = payment.exception == PaymentException.ADOPTED
-    shown = verified_instructions(context, payment, row, told, guessed=guessed)
-    if not shown:
+    instructions = verified_instructions(context, payment, row, transaction, guessed=guessed)
+    if not instructions:
         return payment
-    tell = [rules.payment_notice(payment.payment_id, "pay_link")]
-    described = context.ledger.update_payment(payment, "verified", context.clock.now(), shown, tell)
+    notices = [rules.payment_notice(payment.payment_id, "pay_link")]
+    updated = context.ledger.update_payment(payment, "verified", context.clock.now(), instructions, notices)
     context.checkpoint(Checkpoint.MOVED)
-    return described
+    return updated
 
 
-def _apply_transaction(context: TopUpContext, payment: Payment, done: ReconcileReport) -> None:
-    told = fetch_transaction(context, payment.vendor_payment_id or "")
-    if told and told.status:
-        _apply_transitions(context, payment, told.status, done)
+def _apply_transaction(context: TopUpContext, payment: Payment, report: ReconcileReport) -> None:
+    transaction = fetch_transaction(context, payment.vendor_payment_id or "")
+    if transaction and transaction.status:
+        _apply_transitions(context, payment, transaction.status, report)
 
 
-def _apply_transitions(context: TopUpContext, payment: Payment, status: str, done: ReconcileReport) -> None:
+def _apply_transitions(context: TopUpContext, payment: Payment, status: str, report: ReconcileReport) -> None:
     current: Payment | None = payment
     for _ in range(MAX_TRANSITIONS_PER_RUN):
-        to = next_state(current, status, context.clock.now(), context.policy) if current else None
-        if current is None or to is None:
+        state = next_state(current, status, context.clock.now(), context.policy) if current else None
+        if current is None or state is None:
             return
-        changes = {"exception": payment_exception(current, to, status), "vendor_status": status}
-        current = transition(context, current, to, done, current.detail, **changes)
+        changes = {"exception": payment_exception(current, state, status), "vendor_status": status}
+        current = transition(context, current, state, report, current.detail, **changes)
 
 
 def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dic
 
 
 def adopt_external_payments(
-    context: TopUpContext, listing: PaymentList, known: list[Payment], done: ReconcileReport
+    context: TopUpContext, listing: PaymentList, payments: list[Payment], report: ReconcileReport
 ) -> None:
     """Every row that nobody here knows becomes an EXTERNAL payment.
 
@@ -102,35 +102,37 @@ def adopt_external_payments(
     row of a request that went out meanwhile finds its payment there, at least in SENDING.
     """
     ledger, account = context.ledger, context.account_id
-    ours = {payment.vendor_payment_id for payment in known}
-    if all(row.vendor_id in ours for row in listing.rows):
+    tracked_ids = {payment.vendor_payment_id for payment in payments}
+    if all(row.vendor_id in tracked_ids for row in listing.rows):
         return
-    if any(payment.state in OUTCOME_PENDING for payment in known):
+    if any(payment.state in OUTCOME_PENDING for payment in payments):
         return
-    strays = unmatched_rows(context, listing)
-    if not strays:
+    unmatched = unmatched_rows(context, listing)
+    if not unmatched:
         return
-    lost = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
+    unresolved = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
     balances = ledger.observations(account, "balance", limit=1)
     baseline = balances[0].seq if balances else None
-    for row in strays:
-        suspected = any(_may_be_duplicate(payment, row, context) for payment in lost)
-        kind = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
+    for row in unmatched:
+        suspected = any(_may_be_duplicate(payment, row, context) for payment in unresolved)
+        exception = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
         final = row.status in vendor_statuses.FINAL
         now = context.clock.now()
-        adopted = ledger.insert_external(account, context.ids.new(now), row, kind, now, None if final else baseline)
+        payment = ledger.insert_external(
+            account, context.ids.new(now), row, exception, now, None if final else baseline
+        )
         context.checkpoint(Checkpoint.ADOPTED)
-        if adopted:
-            done.adopted.append(adopted.payment_id)
+        if payment:
+            report.adopted.append(payment.payment_id)
             if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now):
-                kind_of_notice = "duplicate" if suspected else "external"
-                ledger.enqueue_notices(account, [rules.payment_notice(adopted.payment_id, kind_of_notice)], now)
+                notice_kind = "duplicate" if suspected else "external"
+                ledger.enqueue_notices(account, [rules.payment_notice(payment.payment_id, notice_kind)], now)
 
 
-def _may_be_duplicate(lost: Payment, row: VendorPayment, context: TopUpContext) -> bool:
+def _may_be_duplicate(unresolved: Payment, row: VendorPayment, context: TopUpContext) -> bool:
     """Whether a stray row may be the late outcome of a request that was given up.
 
     Its amount says nothing: the vendor may have changed it.
     """
-    recent = lost.sending_at is not None and context.clock.now() - lost.sending_at < DAY
-    return recent or matching.find_by_id(lost.create_response, [row]) is not None
+    recent = unresolved.sending_at is not None and context.clock.now() - unresolved.sending_at < DAY
+    return recent or matching.find_by_id(unresolved.create_response, [row]) is not None

@@ -34,42 +34,42 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
 
     A ledger that cannot be used is reported in ``ledger_problem``.
     """
-    done = ReconcileReport()
+    report = ReconcileReport()
     try:
-        update_from_vendor(context, done)
-        evaluate_account(context, done)
+        update_from_vendor(context, report)
+        evaluate_account(context, report)
     except LedgerUnavailable as error:
-        done.ledger_problem = str(error)
-    return done
+        report.ledger_problem = str(error)
+    return report
 
 
-def update_from_vendor(context: TopUpContext, done: ReconcileReport) -> None:
+def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger to what the vendor says, and reports it in ``done``. Raises ``LedgerUnavailable``."""
-    done.balance, done.balance_problem = fetch_balance(context)
-    done.listing, done.list_problem, known = fetch_payment_list(context)
-    expire_stale_intents(context, known, done)
-    resolve_unknown_outcomes(context, _refreshed(context, known, done), done)
-    apply_vendor_statuses(context, _refreshed(context, known, done), done)
-    known = _refreshed(context, known, done)
-    if done.listing:
-        adopt_external_payments(context, done.listing, known, done)
-    credit_paid_payments(context, known, done)
-    done.payments = _refreshed(context, known, done)
+    report.balance, report.balance_problem = fetch_balance(context)
+    report.listing, report.list_problem, payments = fetch_payment_list(context)
+    expire_stale_intents(context, payments, report)
+    resolve_unknown_outcomes(context, _refreshed(context, payments, report), report)
+    apply_vendor_statuses(context, _refreshed(context, payments, report), report)
+    payments = _refreshed(context, payments, report)
+    if report.listing:
+        adopt_external_payments(context, report.listing, payments, report)
+    credit_paid_payments(context, payments, report)
+    report.payments = _refreshed(context, payments, report)
     context.checkpoint(Checkpoint.RECONCILED)
 
 
-def evaluate_account(context: TopUpContext, done: ReconcileReport, decision_id: str = "") -> AccountSnapshot:
+def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:
     """Decides once on what ledger and vendor say by now, records the decision, and queues the notices that are due.
 
     The decision is in ``done.evaluation``, recorded under ``decision_id`` or else under the fingerprint of its facts.
     Returns the facts. Raises ``LedgerUnavailable``.
     """
     now = context.clock.now()
-    snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), done)
-    done.evaluation = evaluate(snapshot, context.policy, now)
-    decision = done.evaluation.decision
-    record_decision(context, decision_id or done.evaluation.facts_fingerprint, decision, snapshot.burn)
-    queue_scheduled_notices(context, snapshot, done.payments, decision)
+    snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), report)
+    report.evaluation = evaluate(snapshot, context.policy, now)
+    decision = report.evaluation.decision
+    record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
+    queue_scheduled_notices(context, snapshot, report.payments, decision)
     return snapshot
 
 
@@ -89,22 +89,24 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
 
 
-def _refreshed(context: TopUpContext, known: list[Payment], done: ReconcileReport) -> list[Payment]:
+def _refreshed(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> list[Payment]:
     """The payments as they are by now; read again only if this pass changed one."""
-    return tracked_payments(context) if done.moved or done.noted or done.adopted else known
+    return tracked_payments(context) if report.moved or report.noted or report.adopted else payments
 
 
-def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, done: ReconcileReport) -> AccountSnapshot:
+def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report: ReconcileReport) -> AccountSnapshot:
     """What the ledger knows, with what this pass saw at the vendor."""
-    listing = done.listing
-    fact = VendorListView(None, False, done.list_problem)
+    listing = report.listing
+    vendor_list = VendorListView(None, False, report.list_problem)
     if listing:
-        fact = VendorListView(listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now()))
+        vendor_list = VendorListView(
+            listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now())
+        )
     return dataclasses.replace(
         snapshot,
-        balance=done.balance or (None if done.balance_problem else snapshot.balance),
-        balance_problem=done.balance_problem,
-        listing=fact,
+        balance=report.balance or (None if report.balance_problem else snapshot.balance),
+        balance_problem=report.balance_problem,
+        listing=vendor_list,
         killed=context.killed(),
         burn=context.burn(),
     )

@@ -43,12 +43,12 @@ class ReconcileReport:
 
 
 def transition(
-    context: TopUpContext, payment: Payment, to: State, done: ReconcileReport, detail: str, **changes: Any
+    context: TopUpContext, payment: Payment, state: State, report: ReconcileReport, detail: str, **changes: Any
 ) -> Payment | None:
     """One step of one payment, with its notices; None when somebody was quicker."""
-    tell = rules.notices_for_state(payment.payment_id, to)
-    moved = context.ledger.transition(payment, to, context.clock.now(), {**changes, "detail": detail}, tell)
+    notices = rules.notices_for_state(payment.payment_id, state)
+    moved = context.ledger.transition(payment, state, context.clock.now(), {**changes, "detail": detail}, notices)
     context.checkpoint(Checkpoint.MOVED)
     if moved:
-        done.moved.append((payment.payment_id, payment.state, to))
+        report.moved.append((payment.payment_id, payment.state, state))
     return moved

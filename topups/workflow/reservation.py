@@ -15,41 +15,41 @@ from topups.workflow.context import TopUpContext
 
 
 def reserve_payment(
-    context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str
+    context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str
 ) -> Payment | Refusal:
     """Slot and budget in one transaction, which decides once more on the ledger as it is by then."""
     now = context.clock.now()
 
-    def check(inside: AccountSnapshot) -> Refusal | None:
-        return _revalidate(context, snapshot, inside, decision, now)
+    def check(current: AccountSnapshot) -> Refusal | None:
+        return _revalidate(context, snapshot, current, plan, now)
 
-    if decision.approved_payment_id:
-        waiting = context.ledger.payment(decision.approved_payment_id)
+    if plan.approved_payment_id:
+        waiting = context.ledger.payment(plan.approved_payment_id)
         # A person agreed to a sum; how it is asked for is what the policy allows by now.
-        wanted = {name: getattr(decision, name) for name in ("amount_cents", "rail", "currency", "network")}
-        changes = wanted | {"baseline": _latest_balance_seq(context)}
-        moved = waiting and context.ledger.transition(waiting, State.RESERVED, now, changes, check=check)
-        return moved or Refusal(Reason.LOST_RACE, "the approved payment is no longer waiting")
+        columns = {name: getattr(plan, name) for name in ("amount_cents", "rail", "currency", "network")}
+        changes = columns | {"baseline": _latest_balance_seq(context)}
+        reserved = waiting and context.ledger.transition(waiting, State.RESERVED, now, changes, precondition=check)
+        return reserved or Refusal(Reason.LOST_RACE, "the approved payment is no longer waiting")
     return context.ledger.insert_intent(
-        _new_payment(context, decision, decision_id, _hours_to_empty(snapshot)), State.RESERVED, check, now
+        _new_payment(context, plan, idempotency_key, _hours_to_empty(snapshot)), State.RESERVED, check, now
     )
 
 
 def request_approval(
-    context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str
+    context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str
 ) -> Payment | Refusal:
     """A payment that waits for a person's word. It holds no slot and no budget yet."""
-    now, draft = context.clock.now(), _new_payment(context, decision, decision_id, _hours_to_empty(snapshot))
-    reason = decision.approval or Reason.AWAITING_APPROVAL
+    now, new_payment = context.clock.now(), _new_payment(context, plan, idempotency_key, _hours_to_empty(snapshot))
+    reason = plan.approval or Reason.AWAITING_APPROVAL
 
-    def check(inside: AccountSnapshot) -> Refusal | None:
-        return _revalidate(context, snapshot, inside, decision, now)
+    def check(current: AccountSnapshot) -> Refusal | None:
+        return _revalidate(context, snapshot, current, plan, now)
 
-    tell = [rules.payment_notice(draft.payment_id, "approval", reason=str(reason))]
-    return context.ledger.insert_intent(draft, State.AWAITING_APPROVAL, check, now, tell)
+    notices = [rules.payment_notice(new_payment.payment_id, "approval", reason=str(reason))]
+    return context.ledger.insert_intent(new_payment, State.AWAITING_APPROVAL, check, now, notices)
 
 
-def record_dry_run(context: TopUpContext, refusal: Refusal, decision_id: str) -> Payment | None:
+def record_dry_run(context: TopUpContext, refusal: Refusal, idempotency_key: str) -> Payment | None:
     """A dry run leaves a SKIPPED payment, at most one per cooldown: it holds no slot and counts nowhere."""
     if refusal.reason != Reason.DRY_RUN_WOULD_CREATE or refusal.plan is None:
         return None
@@ -57,36 +57,36 @@ def record_dry_run(context: TopUpContext, refusal: Refusal, decision_id: str) ->
     last = context.ledger.payments(context.account_id, (State.SKIPPED,), 1)
     if last and now - last[0].created_at < context.policy.cooldown:
         return None
-    draft = _new_payment(context, refusal.plan, decision_id, hours_to_empty=None)
-    skipped = context.ledger.insert_intent(draft, State.SKIPPED, lambda _: None, now)
+    new_payment = _new_payment(context, refusal.plan, idempotency_key, hours_to_empty=None)
+    skipped = context.ledger.insert_intent(new_payment, State.SKIPPED, lambda _: None, now)
     return skipped if isinstance(skipped, Payment) else None
 
 
 def _revalidate(
-    context: TopUpContext, seen: AccountSnapshot, inside: AccountSnapshot, decision: PaymentPlan, now: datetime
+    context: TopUpContext, seen: AccountSnapshot, current: AccountSnapshot, plan: PaymentPlan, now: datetime
 ) -> Refusal | None:
     """The ledger as it is inside the transaction, with what was seen at the vendor, still leads to this decision."""
-    whole = dataclasses.replace(
-        inside, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=context.killed()
+    merged = dataclasses.replace(
+        current, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=context.killed()
     )
-    verdict = decide(whole, context.policy, now)
-    if isinstance(verdict, Refusal):
-        return verdict
-    return None if verdict == decision else Refusal(Reason.LOST_RACE, "the facts changed while deciding")
+    decision = decide(merged, context.policy, now)
+    if isinstance(decision, Refusal):
+        return decision
+    return None if decision == plan else Refusal(Reason.LOST_RACE, "the facts changed while deciding")
 
 
 def _new_payment(
-    context: TopUpContext, decision: PaymentPlan, decision_id: str, hours_to_empty: float | None
+    context: TopUpContext, plan: PaymentPlan, idempotency_key: str, hours_to_empty: float | None
 ) -> NewPayment:
     return NewPayment(
         payment_id=context.ids.new(context.clock.now()),
         account_id=context.account_id,
-        decision_id=decision_id,
-        rail=decision.rail,
-        amount_cents=decision.amount_cents,
-        currency=decision.currency,
-        network=decision.network,
-        why=decision.explanation,
+        decision_id=idempotency_key,
+        rail=plan.rail,
+        amount_cents=plan.amount_cents,
+        currency=plan.currency,
+        network=plan.network,
+        why=plan.explanation,
         hours_to_empty=None if hours_to_empty is None else f"{hours_to_empty:.1f}",
         baseline=_latest_balance_seq(context),
     )
@@ -94,8 +94,8 @@ def _new_payment(
 
 def _latest_balance_seq(context: TopUpContext) -> int | None:
     """The last balance before the money could come."""
-    found = context.ledger.observations(context.account_id, "balance", limit=1)
-    return found[0].seq if found else None
+    latest = context.ledger.observations(context.account_id, "balance", limit=1)
+    return latest[0].seq if latest else None
 
 
 def _hours_to_empty(snapshot: AccountSnapshot) -> float | None:

@@ -54,39 +54,39 @@ class TopUpRunResult:
         }
 
 
-def run_topup(context: TopUpContext, decision_id: str = "") -> TopUpRunResult:
+def run_topup(context: TopUpContext, idempotency_key: str = "") -> TopUpRunResult:
     """One pass for one account. Raises nothing the ledger or the vendor can cause.
 
     ``decision_id`` names the decision that asked for this pass: it can lead to one payment only, however often it is
     run. Without one, each pass is a decision of its own.
     """
     try:
-        return _run(context, decision_id or context.ids.new(context.clock.now()))
+        return _run(context, idempotency_key or context.ids.new(context.clock.now()))
     except LedgerUnavailable as error:
         return TopUpRunResult(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
 
 
-def _run(context: TopUpContext, decision_id: str) -> TopUpRunResult:
-    early = _preflight_refusal(context)
-    if early:
-        record_preflight_refusal(context, decision_id, early)
+def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
+    refusal = _preflight_refusal(context)
+    if refusal:
+        record_preflight_refusal(context, idempotency_key, refusal)
         context.checkpoint(Checkpoint.DECIDED)
-        return TopUpRunResult(context.account_id, early)
-    done = ReconcileReport()
-    update_from_vendor(context, done)
-    if done.balance is None or context.clock.now() - done.balance.at > context.policy.list_max_age:
-        done.balance, done.balance_problem = fetch_balance(context)
-    snapshot = evaluate_account(context, done, decision_id)
-    assert done.evaluation
-    verdict = done.evaluation.decision
+        return TopUpRunResult(context.account_id, refusal)
+    report = ReconcileReport()
+    update_from_vendor(context, report)
+    if report.balance is None or context.clock.now() - report.balance.at > context.policy.list_max_age:
+        report.balance, report.balance_problem = fetch_balance(context)
+    snapshot = evaluate_account(context, report, idempotency_key)
+    assert report.evaluation
+    decision = report.evaluation.decision
     context.checkpoint(Checkpoint.DECIDED)
-    if isinstance(verdict, Refusal):
-        payment = record_dry_run(context, verdict, decision_id)
-        return TopUpRunResult(context.account_id, verdict, verdict.plan, payment, done)
-    result = _execute(context, snapshot, verdict, decision_id, done)
+    if isinstance(decision, Refusal):
+        payment = record_dry_run(context, decision, idempotency_key)
+        return TopUpRunResult(context.account_id, decision, decision.plan, payment, report)
+    result = _execute(context, snapshot, decision, idempotency_key, report)
     if result.refusal:
-        record_decision(context, decision_id, result.refusal)
-    return dataclasses.replace(result, plan=verdict, report=done)
+        record_decision(context, idempotency_key, result.refusal)
+    return dataclasses.replace(result, plan=decision, report=report)
 
 
 def _preflight_refusal(context: TopUpContext) -> Refusal | None:
@@ -99,28 +99,26 @@ def _preflight_refusal(context: TopUpContext) -> Refusal | None:
 
 
 def _execute(
-    context: TopUpContext, snapshot: AccountSnapshot, decision: PaymentPlan, decision_id: str, done: ReconcileReport
+    context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str, report: ReconcileReport
 ) -> TopUpRunResult:
-    if decision.approval:
-        waiting = request_approval(context, snapshot, decision, decision_id)
+    if plan.approval:
+        waiting = request_approval(context, snapshot, plan, idempotency_key)
         context.checkpoint(Checkpoint.RESERVED)
         if isinstance(waiting, Refusal):
             return TopUpRunResult(context.account_id, waiting)
-        refusal = Refusal(
-            decision.approval, f"{waiting.payment_id} waits for a person: {decision.explanation}", "", decision
-        )
+        refusal = Refusal(plan.approval, f"{waiting.payment_id} waits for a person: {plan.explanation}", "", plan)
         return TopUpRunResult(context.account_id, refusal, payment=waiting)
-    reserved = reserve_payment(context, snapshot, decision, decision_id)
+    reserved = reserve_payment(context, snapshot, plan, idempotency_key)
     context.checkpoint(Checkpoint.RESERVED)
     if isinstance(reserved, Refusal):
         return TopUpRunResult(context.account_id, reserved)
-    listing, problem, known = fetch_payment_list(context)
+    listing, problem, payments = fetch_payment_list(context)
     if listing:
-        adopt_external_payments(context, listing, known, done)
-    unclean = _list_refusal(context, listing, problem)
-    if unclean or listing is None:
-        released = context.ledger.transition(reserved, State.RELEASED, context.clock.now(), {"detail": str(unclean)})
-        return TopUpRunResult(context.account_id, unclean, payment=released or reserved)
+        adopt_external_payments(context, listing, payments, report)
+    blocked = _list_refusal(context, listing, problem)
+    if blocked or listing is None:
+        released = context.ledger.transition(reserved, State.RELEASED, context.clock.now(), {"detail": str(blocked)})
+        return TopUpRunResult(context.account_id, blocked, payment=released or reserved)
     context.checkpoint(Checkpoint.LISTED_IN_SLOT)
     return _send_reserved(context, reserved, listing, snapshot)
 
@@ -150,23 +148,23 @@ def _send_reserved(
         return TopUpRunResult(context.account_id, refusal, payment=kept or sending)
     outcome = send_create_request(context, sending)
     context.checkpoint(Checkpoint.REQUESTED)
-    written = record_outcome(context, sending, outcome)
-    if written.state in COUNTS_AS_CREATED:
+    recorded = record_outcome(context, sending, outcome)
+    if recorded.state in COUNTS_AS_CREATED:
         now = context.clock.now()
         context.ledger.enqueue_notices(
-            context.account_id, notice_rules.cap_notices(written, before, context.policy, now), now
+            context.account_id, notice_rules.cap_notices(recorded, before, context.policy, now), now
         )
-    return TopUpRunResult(context.account_id, payment=written)
+    return TopUpRunResult(context.account_id, payment=recorded)
 
 
 def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentList) -> Refusal | None:
     """Immediately before the request: still ours, not stopped, in time, and on a list that is still fresh."""
-    known = context.ledger.payment(sending.payment_id)
-    if known is None or known.version != sending.version:
+    current = context.ledger.payment(sending.payment_id)
+    if current is None or current.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
-    paused = context.ledger.pause_reason(context.account_id)
-    if paused or context.killed():
-        return Refusal(Reason.KILL_SWITCH, paused or "the environment's kill switch is on")
+    pause_reason = context.ledger.pause_reason(context.account_id)
+    if pause_reason or context.killed():
+        return Refusal(Reason.KILL_SWITCH, pause_reason or "the environment's kill switch is on")
     now, policy = context.clock.now(), context.policy
     deadline = sending.deadline_at or now
     age = now - listing.at
@@ -185,10 +183,10 @@ def send_create_request(context: TopUpContext, payment: Payment) -> Outcome:
 
 def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
     """SENDING was not entered: stopped by the kill switch, or another program was quicker."""
-    paused = context.ledger.pause_reason(context.account_id)
-    if not paused:
+    pause_reason = context.ledger.pause_reason(context.account_id)
+    if not pause_reason:
         return TopUpRunResult(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
-    refusal = Refusal(Reason.KILL_SWITCH, paused)
+    refusal = Refusal(Reason.KILL_SWITCH, pause_reason)
     released = context.ledger.transition(payment, State.RELEASED, context.clock.now(), {"detail": str(refusal)})
     return TopUpRunResult(context.account_id, refusal, payment=released)
 

@@ -26,7 +26,7 @@ def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
         return None, str(error)
     context.checkpoint(Checkpoint.BALANCE_READ)
     context.ledger.record_balance(context.account_id, balance, context.clock.now())
-    context.checkpoint(Checkpoint.BALANCE_WRITTEN)
+    context.checkpoint(Checkpoint.BALANCE_RECORDED)
     return balance, ""
 
 
@@ -38,24 +38,24 @@ class ListResult(NamedTuple):
 
     listing: PaymentList | None
     problem: str
-    known: list[Payment]
+    payments: list[Payment]
 
 
 def fetch_payment_list(context: TopUpContext) -> ListResult:
     """The vendor's payments, judged against what the ledger knows must be among them."""
     try:
-        told: PaymentList | VendorUnavailable = context.gateway.payments()
+        response: PaymentList | VendorUnavailable = context.gateway.payments()
     except VendorUnavailable as error:
-        told = error
+        response = error
     context.checkpoint(Checkpoint.LIST_READ)
-    if isinstance(told, VendorUnavailable):
-        return ListResult(None, str(told), tracked_payments(context))
-    judge = partial(assess_completeness, told, policy=context.policy)
-    listing, known = context.ledger.record_payment_list(
-        context.account_id, _tracking_start(context), told.at - SHRINK_WINDOW, judge, context.clock.now()
+    if isinstance(response, VendorUnavailable):
+        return ListResult(None, str(response), tracked_payments(context))
+    assess = partial(assess_completeness, response, policy=context.policy)
+    listing, payments = context.ledger.record_payment_list(
+        context.account_id, _tracking_start(context), response.at - SHRINK_WINDOW, assess, context.clock.now()
     )
-    context.checkpoint(Checkpoint.LIST_WRITTEN)
-    return ListResult(listing, listing.problem, known)
+    context.checkpoint(Checkpoint.LIST_RECORDED)
+    return ListResult(listing, listing.problem, payments)
 
 
 def tracked_payments(context: TopUpContext) -> list[Payment]:
@@ -71,28 +71,30 @@ def _tracking_start(context: TopUpContext) -> datetime:
 def fetch_transaction(context: TopUpContext, order_id: str) -> Transaction | None:
     """One payment at the vendor; None when there is none or the vendor does not tell."""
     try:
-        found = context.gateway.transaction(order_id) if order_id else None
+        transaction = context.gateway.transaction(order_id) if order_id else None
     except VendorUnavailable:
-        found = None
+        transaction = None
     context.checkpoint(Checkpoint.TRANSACTION_READ)
-    return found
+    return transaction
 
 
-def assess_completeness(listing: PaymentList, known: Iterable[Payment], largest: int, policy: Policy) -> PaymentList:
+def assess_completeness(
+    listing: PaymentList, payments: Iterable[Payment], max_size: int, policy: Policy
+) -> PaymentList:
     """The list, complete only if nothing speaks against it.
 
     ``known`` are the ledger's payments; those that were in a list before and are young must be in this one, with the
     same amount. ``largest`` is the number of rows of the largest complete list of the last day.
     """
-    problem = listing.problem or _inconsistency(listing, known, policy)
-    if not problem and len(listing.rows) * 2 < largest:
-        problem = f"the vendor's list shrank from {largest} to {len(listing.rows)} payments"
+    problem = listing.problem or _inconsistency(listing, payments, policy)
+    if not problem and len(listing.rows) * 2 < max_size:
+        problem = f"the vendor's list shrank from {max_size} to {len(listing.rows)} payments"
     return dataclasses.replace(listing, complete=listing.complete and not problem, problem=problem)
 
 
-def _inconsistency(listing: PaymentList, known: Iterable[Payment], policy: Policy) -> str:
+def _inconsistency(listing: PaymentList, payments: Iterable[Payment], policy: Policy) -> str:
     rows = {row.vendor_id: row for row in listing.rows}
-    for payment in known:
+    for payment in payments:
         row = rows.get(payment.vendor_payment_id or "")
         if row is None and _expected_in_list(payment, listing.at, policy):
             return f"the vendor's list lacks the payment {payment.vendor_payment_id}"
