@@ -71,7 +71,7 @@ def decide(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> PaymentP
 
 
 def facts_fingerprint(snapshot: AccountSnapshot) -> str:
-    """A hash of what a decision is based on: the ledger's latest change and the balance."""
+    """A hash of the inputs of a decision: the ledger's latest change and the balance."""
     balance = snapshot.balance and (snapshot.balance.at, snapshot.balance.cents)
     inputs = (snapshot.account_id, snapshot.ledger_at, balance)
     return hashlib.sha256(repr(inputs).encode()).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""What would be decided now on what the ledger has recorded: reads the ledger, calls nobody, changes nothing."""
+"""Evaluates the policy on what the ledger has recorded. Reads the ledger, makes no vendor call, changes nothing."""
 
 from __future__ import annotations
 

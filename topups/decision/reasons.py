@@ -1,4 +1,4 @@
-"""What a decision can be: a payment to create, or one reason of one list why not."""
+"""The result of a decision: a plan for a payment, or the reason why none is created."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Reason(StrEnum):
-    """Why no payment is created. Every "no" is one of these."""
+    """Why no payment is created. Every refusal has one of these."""
 
     DISABLED = "DISABLED"
     KILL_SWITCH = "KILL_SWITCH"
@@ -45,9 +45,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class RuleResult:
-    """One rule at one instant: its figure, its limit, and whether the figure keeps it.
+    """The result of one rule: the measured value, its limit, and whether the rule passes.
 
-    ``reason`` is the one given when the rule says no. Both texts carry their units.
+    ``reason`` is that of the refusal if it does not. Both texts carry their units.
     """
 
     reason: Reason
@@ -64,8 +64,8 @@ class RuleResult:
 class PaymentPlan:
     """A payment to create. ``amount_cents`` in US cents; ``currency`` and ``network`` are empty for an invoice.
 
-    ``approval`` is why a person has to agree first (``AWAITING_APPROVAL`` by amount or mode, ``ANOMALOUS_BURN``), None
-    when nobody has to. ``approved_payment_id`` is the waiting payment a person has agreed to.
+    ``approval`` is why an operator has to approve first (``AWAITING_APPROVAL`` by amount or mode, ``ANOMALOUS_BURN``),
+    None if nobody has to. ``approved_payment_id`` is the waiting payment that was approved.
     """
 
     amount_cents: int
@@ -90,9 +90,9 @@ class PaymentPlan:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A "no": its reason, the figure that failed and the limit it failed against.
+    """The refusal of a payment: its reason, the measured value and the limit.
 
-    ``decision`` is what would have been created, where the answer got that far (dry run, waiting for approval).
+    ``plan`` is the payment that would have been created, where the rules got that far (dry run, waiting for approval).
     """
 
     reason: Reason
@@ -102,11 +102,11 @@ class Refusal:
 
     @property
     def explanation(self) -> str:
-        """Figure and limit in one line."""
+        """Measured value and limit in one line."""
         return f"{self.figure} (limit: {self.limit})" if self.limit else self.figure
 
     def __str__(self) -> str:
-        """What a skip reason shows: ``CODE: facts``."""
+        """The text of a skip reason: ``CODE: explanation``."""
         return f"{self.reason}: {self.explanation}"
 
     def as_json(self) -> dict[str, Any]:
@@ -126,5 +126,5 @@ def decision_json(refusal: Refusal | None, plan: PaymentPlan | None) -> dict[str
 
 
 def refusal_from(finding: RuleResult) -> Refusal:
-    """The refusal of a rule that was not kept."""
+    """The refusal of a rule that does not pass."""
     return Refusal(finding.reason, finding.figure, finding.limit)

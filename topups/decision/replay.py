@@ -1,4 +1,4 @@
-"""The past as decisions saw it: a snapshot of any instant, rebuilt from events and observations."""
+"""Rebuilds the snapshot of a past time from events and observations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from topups.vendor_statuses import is_payable_or_pending
 
 
 def replay_snapshot(ledger: Ledger, account_id: str, at: datetime) -> AccountSnapshot:
-    """What the ledger knew of an account at ``at``: decide on it again, under the policy of then or another one.
+    """What the ledger knew of an account at ``at``, to be evaluated again under any policy.
 
-    The kill switch, the failures in a row and the latest balance and list are those of that instant. Reads all events.
+    Kill switch, failures in a row, latest balance and latest list are those of that time. Reads all events.
     """
     events = [event for event in ledger.events() if event.at <= at]
     relevant = [event for event in events if event.account_id in (account_id, "*")]
@@ -38,7 +38,7 @@ def replay_snapshot(ledger: Ledger, account_id: str, at: datetime) -> AccountSna
 
 
 def _vendor_list_view(listing: Observation, payments: tuple[PaymentView, ...], at: datetime) -> VendorListView:
-    """The rows of a list are not kept; those of other people are in the ledger as payments."""
+    """The rows of a list are not stored; external payments are in the ledger."""
     external = [fact for fact in payments if fact.state == State.EXTERNAL]
     blocking = tuple(
         fact.payment_id for fact in external if is_payable_or_pending(fact.vendor_status, fact.ends_at, at)

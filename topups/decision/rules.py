@@ -72,12 +72,12 @@ def preflight_rules(snapshot: AccountSnapshot, policy: Policy) -> list[RuleResul
 
 
 def mode_enabled(policy: Policy) -> RuleResult:
-    """``off`` plans and pays nothing."""
+    """``off`` plans nothing and requests nothing."""
     return RuleResult(Reason.DISABLED, policy.mode != "off", f"mode is {policy.mode}", "dry_run, approve or auto")
 
 
 def policy_complete(policy: Policy) -> RuleResult:
-    """Without limits nothing is paid."""
+    """Without all limits nothing is requested."""
     problems = policy.problems()
     return RuleResult(Reason.NO_POLICY, not problems, "; ".join(problems) or "all limits are set", "")
 
@@ -89,9 +89,9 @@ def kill_switch_off(snapshot: AccountSnapshot) -> RuleResult:
 
 
 def clock_in_sync(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """A clock that ran backwards, or is far from the vendor's, cannot judge windows and deadlines.
+    """A clock that ran backwards, or is far from the vendor's, cannot measure windows and deadlines.
 
-    Where the vendor's clock confirms ours, a ledger from the future was written when ours was wrong: that passes.
+    If the vendor's clock confirms ours, a ledger from the future was written while ours was wrong, and the rule passes.
     """
     balance = snapshot.balance
     confirmed = balance is not None and balance.vendor_at is not None
@@ -105,7 +105,7 @@ def clock_in_sync(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
 
 
 def balance_readable(snapshot: AccountSnapshot) -> RuleResult:
-    """No balance, a negative or an absurd one: something is wrong that money does not cure."""
+    """No balance, a negative or an implausible one: something is wrong that a payment does not fix."""
     if snapshot.balance is None:
         return RuleResult(Reason.BALANCE_UNREADABLE, False, snapshot.balance_problem or "no balance is known", "")
     fits = 0 <= snapshot.balance.cents <= MAX_PLAUSIBLE_CENTS
@@ -113,7 +113,7 @@ def balance_readable(snapshot: AccountSnapshot) -> RuleResult:
 
 
 def balance_fresh(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """A decision on an old balance pays twice."""
+    """A decision on an old balance could pay twice."""
     assert snapshot.balance
     age = now - snapshot.balance.at
     limit = policy.balance_max_age
@@ -130,15 +130,16 @@ def balance_low(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
 
 
 def outcome_known(snapshot: AccountSnapshot) -> RuleResult:
-    """A payment may exist that nobody has found yet."""
+    """A payment may exist that has not been found yet."""
     unresolved = _in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
     return RuleResult(Reason.OUTCOME_UNKNOWN, not unresolved, _payment_names(unresolved), "none")
 
 
 def paid_is_credited(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """Paid money that has not arrived will, whoever paid it.
+    """Paid money that has not arrived yet is going to.
 
-    Ours holds its slot until it has. A person's, which spending may hide, is waited for only for a while.
+    A payment of ours holds its slot until then. An external one, which spending may hide, is waited for during
+    ``credit_wait``.
     """
     external = [p for p in snapshot.payments if p.arriving_since and now - p.arriving_since < policy.credit_wait]
     not_credited = [*_in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *external]
@@ -146,7 +147,7 @@ def paid_is_credited(snapshot: AccountSnapshot, policy: Policy, now: datetime) -
 
 
 def nothing_payable(snapshot: AccountSnapshot, now: datetime) -> RuleResult:
-    """Nothing payable or confirming at the vendor, whoever made it."""
+    """Nothing is payable or confirming at the vendor, ours or external."""
     own_ids = {payment.payment_id for payment in _in_states(snapshot.payments, OPEN_AT_VENDOR)}
     if snapshot.listing is None:
         own_ids |= {p.payment_id for p in _in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
@@ -163,7 +164,7 @@ def slot_free(snapshot: AccountSnapshot) -> RuleResult:
 
 
 def list_available(snapshot: AccountSnapshot) -> RuleResult:
-    """Without the vendor's list nobody knows what is payable."""
+    """Without the vendor's list it is unknown what is payable."""
     listing = snapshot.listing
     readable = listing is None or listing.at is not None
     figure = listing.problem if listing and not readable else "readable" if listing else "not asked for"
@@ -171,7 +172,7 @@ def list_available(snapshot: AccountSnapshot) -> RuleResult:
 
 
 def list_complete(snapshot: AccountSnapshot) -> RuleResult:
-    """A part of a list proves no absence."""
+    """An incomplete list proves no absence."""
     listing = snapshot.listing
     complete = listing is None or listing.complete
     figure = listing.problem if listing and not complete else "complete" if listing else "not asked for"
@@ -179,7 +180,7 @@ def list_complete(snapshot: AccountSnapshot) -> RuleResult:
 
 
 def breaker_closed(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
-    """Durable: only a credited payment or a person closes it, no window does."""
+    """Durable: only a credited payment or an operator closes the breaker, no window does."""
     figure = f"{snapshot.failures} payments failed in a row"
     return RuleResult(
         Reason.BREAKER_OPEN, snapshot.failures < policy.breaker_failures, figure, f"{policy.breaker_failures}"
@@ -187,7 +188,7 @@ def breaker_closed(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
 
 
 def backoff_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """Each failure in a row waits longer."""
+    """The wait after a failure grows with each failure in a row."""
     if not snapshot.failures or snapshot.last_failure_at is None:
         return RuleResult(Reason.BACKOFF, True, "no failure to wait for", "")
     wait = policy.backoff[min(snapshot.failures, len(policy.backoff)) - 1]
@@ -196,7 +197,7 @@ def backoff_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) ->
 
 
 def cooldown_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """A pause after each payment, however it ended; a released one never reached the vendor."""
+    """A pause after each payment, however it ended. A released one never reached the vendor and does not count."""
     freed = [p.slot_freed_at for p in snapshot.payments if p.slot_freed_at and p.state != State.RELEASED]
     if not freed:
         return RuleResult(Reason.COOLDOWN, True, "no payment before this one", _duration(policy.cooldown))
@@ -206,7 +207,7 @@ def cooldown_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) -
 
 
 def daily_count_below_cap(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """So many payments in any 24 hours by the vendor's clock too, tried ones included."""
+    """At most ``creates_per_day`` attempts in a rolling 24 h, widened by ``unknown_quiescence`` for late commits."""
     window = _with_quiescence(DAY, policy)
     tries = snapshot.attempts(now - window)
     limit = policy.creates_per_day
@@ -214,7 +215,7 @@ def daily_count_below_cap(snapshot: AccountSnapshot, policy: Policy, now: dateti
 
 
 def network_allowed(policy: Policy) -> RuleResult:
-    """A wallet's currency and network are on the owner's lists."""
+    """Currency and network of a wallet are in the policy's allow-lists."""
     if not payment_methods.PAYMENT_METHODS[policy.rail].wallet:
         return RuleResult(Reason.NETWORK_NOT_ALLOWED, True, f"{policy.rail} leaves the coin to the payer", "")
     allowed = policy.currency in policy.currencies and policy.network in policy.networks
@@ -223,7 +224,7 @@ def network_allowed(policy: Policy) -> RuleResult:
 
 
 def amount_at_least_min(amount: int, policy: Policy) -> RuleResult:
-    """The smallest payment worth making."""
+    """The amount is not below the smallest allowed one."""
     assert policy.amount_min_cents is not None
     return RuleResult(
         Reason.AMOUNT_BELOW_MIN, amount >= policy.amount_min_cents, usd(amount), usd(policy.amount_min_cents)
@@ -231,7 +232,7 @@ def amount_at_least_min(amount: int, policy: Policy) -> RuleResult:
 
 
 def amount_at_most_max(amount: int, policy: Policy) -> RuleResult:
-    """The largest payment ever."""
+    """The amount is not above the largest allowed one."""
     assert policy.amount_max_cents is not None
     return RuleResult(
         Reason.AMOUNT_ABOVE_MAX, amount <= policy.amount_max_cents, usd(amount), usd(policy.amount_max_cents)
@@ -239,7 +240,7 @@ def amount_at_most_max(amount: int, policy: Policy) -> RuleResult:
 
 
 def exposure_below_cap(amount: int, snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
-    """Prepaid money rarely comes back."""
+    """Balance, pending payments and this one stay below the prepaid limit."""
     assert snapshot.balance and policy.exposure_limit_cents is not None
     total, limit = snapshot.balance.cents + snapshot.pending_cents() + amount, policy.exposure_limit_cents
     return RuleResult(Reason.EXPOSURE_CAP, total <= limit, f"{usd(total)} prepaid", usd(limit))
@@ -257,7 +258,7 @@ def spend_below_caps(amount: int, snapshot: AccountSnapshot, policy: Policy, now
 
 
 def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """A payment that waits for a person's word lets no other begin."""
+    """While a payment waits for approval no other one is created."""
     waiting = snapshot.pending_approval()
     if waiting is None:
         return RuleResult(Reason.AWAITING_APPROVAL, True, "nothing waits for approval", "")
@@ -271,7 +272,7 @@ def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> 
 
 
 def _with_quiescence(window: timedelta, policy: Policy) -> timedelta:
-    """What the vendor carries out late is created later than it was counted, by as much as the quiescence."""
+    """A payment that the vendor commits late is created after it was counted, by up to the quiescence."""
     return window + policy.unknown_quiescence
 
 

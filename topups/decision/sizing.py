@@ -1,4 +1,4 @@
-"""When to act, how much to ask for, and whether a person has to agree. Pure."""
+"""When a top-up is due, how large it is, and whether it needs approval. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from topups.money import usd, with_unique_cents
 from topups.payment_methods import PAYMENT_METHODS
 from topups.policy import Policy
 
-# A burn at which the threshold lasts for longer than this is no leak, whatever the account is used to.
+# If the threshold lasts longer than this at the present burn, the burn is not a leak.
 LEAK_HORIZON_HOURS = 24
 
 
 def reorder_point_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
-    """The balance below which to act: the threshold, or the forecast's earlier point."""
+    """The balance below which a top-up is due: the threshold, or the forecast's earlier point."""
     assert policy.threshold_cents is not None
     forecast_point = min(snapshot.burn.reorder_cents, max_reorder_point_cents(policy)) if snapshot.burn else 0
     return max(policy.threshold_cents, forecast_point)
 
 
 def max_reorder_point_cents(policy: Policy) -> int:
-    """No forecast acts above this balance, so only below it one is needed to decide.
+    """The highest re-order point of any forecast: above this balance none is needed to decide.
 
-    A payment then is at least a third of the target, and never smaller than the smallest one allowed.
+    A payment is then at least a third of the target, and never below the smallest allowed amount.
     """
     assert policy.target_cents is not None and policy.amount_min_cents is not None
     return min(policy.target_cents * 2 // 3, policy.target_cents - policy.amount_min_cents)
@@ -60,7 +60,7 @@ def plan_payment(snapshot: AccountSnapshot, policy: Policy, cause: str) -> Payme
 
 
 def approval_reason(amount: int, snapshot: AccountSnapshot, policy: Policy) -> Reason | None:
-    """Why a person has to agree to a payment, or None."""
+    """Why an operator has to approve a payment, or None."""
     if snapshot.burn and is_anomalous(snapshot.burn, policy):
         return Reason.ANOMALOUS_BURN
     large = policy.approval_limit_cents is not None and amount > policy.approval_limit_cents
@@ -68,10 +68,10 @@ def approval_reason(amount: int, snapshot: AccountSnapshot, policy: Policy) -> R
 
 
 def is_anomalous(burn: BurnForecast, policy: Policy) -> bool:
-    """Whether money leaves the account so much faster than usual that somebody may be stealing it.
+    """Whether the burn is so far above the usual one that someone may be draining the account.
 
-    Without a usual burn nothing is unusual. Where the usual burn is nearly nothing only the pace counts: it has to use
-    up the threshold within a day.
+    Without a usual burn nothing is anomalous. Where the usual burn is close to zero, only the pace counts: it has to
+    use up the threshold within a day.
     """
     if burn.normal_cents_per_hour is None:
         return False

@@ -1,4 +1,4 @@
-"""Everything a decision may look at, frozen: the same snapshot gives the same decision, today or in a replay."""
+"""The input of a decision, frozen: the same snapshot gives the same decision, now or in a replay."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from topups.vendor_statuses import PAID, is_payable_or_pending
 
 
 class PaymentView(NamedTuple):
-    """One payment of the ledger, as far as decisions go. Instants in UTC, amounts in US cents.
+    """The part of a ledger payment that decisions use. Timestamps in UTC, amounts in US cents.
 
-    ``amount_cents`` is the larger of what was asked for and what the vendor made of it. ``counted_at`` is when it took
-    its place in the caps. ``slot_freed_at`` is set once a payment gave its slot back. ``arriving_since`` is when
-    somebody else's payment was seen paid, until the balance shows it.
+    ``amount_cents`` is the larger of the requested and the vendor's amount. ``counted_at`` is when it began to count
+    towards the caps. ``slot_freed_at`` is set once it gave its slot back. ``arriving_since`` is when an external
+    payment was first seen paid, until the balance shows it.
     """
 
     payment_id: str
@@ -33,7 +33,7 @@ class PaymentView(NamedTuple):
 
 
 class VendorListView(NamedTuple):
-    """The latest look at the vendor's list: ``at`` None when it could not be read. ``blocking`` are payment ids."""
+    """The latest read of the vendor's list: ``at`` is None if it could not be read. ``blocking`` are payment ids."""
 
     at: datetime | None
     complete: bool
@@ -42,9 +42,10 @@ class VendorListView(NamedTuple):
 
 
 class BurnForecast(NamedTuple):
-    """What the forecast knows: US cents per hour net of refunds, and when the balance runs out at that pace.
+    """The part of a forecast that decisions use: US cents per hour net of refunds, and the hours until the balance is
+    empty.
 
-    ``reorder_cents`` is the balance at which a payment should be asked for so that it arrives in time.
+    ``reorder_cents`` is the balance at which a payment has to be requested to arrive in time.
     """
 
     cents_per_hour: float
@@ -56,11 +57,11 @@ class BurnForecast(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """What is known of one account.
+    """What ledger and vendor say about one account.
 
-    ``listing`` is None where nobody looked (sensor, plan): the operation that pays always looks. ``failures`` counts
-    failed payments since the last credited one or since a person's reset. ``paused`` and ``killed`` are the ledger's
-    and the environment's kill switch. ``ledger_at`` is the latest instant the ledger has written down.
+    ``listing`` is None where the list was not read (sensor, plan); a run always reads it. ``failures`` counts failed
+    payments since the last credited one or an operator's reset. ``paused`` and ``killed`` are the kill switches of
+    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger.
     """
 
     account_id: str
@@ -76,26 +77,26 @@ class AccountSnapshot:
     burn: BurnForecast | None = None
 
     def pending_approval(self) -> PaymentView | None:
-        """The payment that waits for a person's word, if any."""
+        """The payment that waits for approval, if any."""
         return next((payment for payment in self.payments if payment.state == State.AWAITING_APPROVAL), None)
 
     def pending_cents(self) -> int:
-        """Money that is on its way: counts as balance when a payment is sized, and as prepaid money."""
+        """Expected money: counts as balance when a payment is sized, and as prepaid money."""
         return sum(payment.amount_cents for payment in self.payments if payment.state in EXPECTED_MONEY)
 
     def created_cents(self, since: datetime) -> int:
-        """What this program asked for since then, paid or not."""
+        """What this program requested since then, paid or not."""
         return sum(payment.amount_cents for payment in self.payments if counts_towards_caps(payment, since))
 
     def attempts(self, since: datetime) -> int:
-        """How often it asked since then."""
+        """The number of requests since then."""
         return sum(p.counted_at > since and p.state in COUNTS_AS_ATTEMPT for p in self.payments)
 
 
 def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
-    """Whether a payment fills the caps of a window that began at ``since``.
+    """Whether a payment counts towards the caps of a window that began at ``since``.
 
-    An external row counts only when it may be the lost outcome of a request of ours.
+    An external payment counts only if it may be the lost outcome of a request of ours.
     """
     suspected = payment.state == State.EXTERNAL and payment.exception == PaymentException.DUPLICATE_SUSPECTED
     return payment.counted_at > since and (payment.state in COUNTS_AS_CREATED or suspected)
@@ -104,12 +105,14 @@ def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
 def external_arriving_since(
     state: State, vendor_status: str, baseline: int | None, credit: int | None, since: datetime
 ) -> datetime | None:
-    """``since``, when that is the instant from which a person's money is on the way: paid, followed since before it was
-    (``baseline``), and not seen in the balance yet (``credit``)."""
+    """``since``, if the payment is external and its money is on the way, else None.
+
+    On the way: paid, tracked since before it was paid (``baseline``), and not in the balance yet (``credit``).
+    """
     followed = state == State.EXTERNAL and vendor_status in PAID and baseline is not None
     return since if followed and credit is None else None
 
 
 def payable_ids(listing: PaymentList, now: datetime) -> tuple[str, ...]:
-    """Ids of the vendor's payments that are payable or confirming, whoever made them."""
+    """Ids of the vendor's payments that are payable or confirming, ours or external."""
     return tuple(row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now))

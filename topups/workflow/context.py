@@ -17,7 +17,9 @@ from topups.policy import Policy
 
 
 class Checkpoint(StrEnum):
-    """What was just finished. Between two checkpoints stands one effect: a vendor call or one ledger transaction."""
+    """The effect that has just finished. Between two checkpoints lies one effect: a vendor call or one ledger
+    transaction.
+    """
 
     BALANCE_READ = "balance_read"
     BALANCE_RECORDED = "balance_recorded"
@@ -58,9 +60,9 @@ class TopUpContext:
 
     @cached_property
     def account_id(self) -> str:
-        """Whose account it is."""
+        """The vendor account of the gateway."""
         return self.gateway.account_id
 
     def killed(self) -> bool:
-        """The environment's kill switch."""
+        """Whether the kill switch of the environment is on."""
         return kill_switch_on(self.environment)

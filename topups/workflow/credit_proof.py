@@ -1,4 +1,4 @@
-"""Whether paid money has arrived: the balance has to show it, not only the vendor's word for the payment."""
+"""Proves that paid money has arrived: a balance increase has to cover the payment, the vendor status is not enough."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from topups.workflow.reconcile_report import ReconcileReport, transition
 
 
 class BalanceIncrease(NamedTuple):
-    """The balance went up: between the observation before and ``seq`` by ``cents`` within ``gap``."""
+    """The balance rose by ``cents`` between the observation before and observation ``seq``, within ``gap``."""
 
     seq: int
     cents: int
@@ -24,7 +24,9 @@ class BalanceIncrease(NamedTuple):
 
 
 def credit_paid_payments(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
-    """PAID becomes CREDITED when the balance shows it; foreign payments take their part of a rise first."""
+    """Moves PAID payments to CREDITED once an unmatched balance increase covers them. External payments are matched
+    first.
+    """
     ledger, now = context.ledger, context.clock.now()
     waiting = [payment for payment in payments if awaits_credit(payment)]
     if not waiting:
@@ -46,7 +48,9 @@ def credit_paid_payments(context: TopUpContext, payments: list[Payment], report:
 
 
 def awaits_credit(payment: Payment) -> bool:
-    """Whether the balance still has to show a paid payment, ours or somebody else's that was followed."""
+    """Whether a paid payment is still to be seen in the balance: one of ours, or an external one that was tracked
+    before.
+    """
     if payment.credit is not None or payment.baseline is None:
         return False
     external = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
@@ -54,14 +58,14 @@ def awaits_credit(payment: Payment) -> bool:
 
 
 def balance_increases(balances: Sequence[Observation]) -> list[BalanceIncrease]:
-    """The rises between neighbouring observations (oldest first)."""
+    """The increases between neighbouring balance observations (oldest first)."""
     pairs = pairwise(balances)
     increases = (BalanceIncrease(b.seq, (b.figure or 0) - (a.figure or 0), b.at - a.at, b.at) for a, b in pairs)
     return [increase for increase in increases if increase.cents > 0]
 
 
 def spending_per_hour(balances: Sequence[Observation]) -> float:
-    """US cents per hour that the falls between observations (oldest first) amount to."""
+    """US cents per hour by which the balance fell between observations (oldest first)."""
     if len(balances) < 2:
         return 0.0
     hours = (balances[-1].at - balances[0].at).total_seconds() / 3600
@@ -73,11 +77,11 @@ def spending_per_hour(balances: Sequence[Observation]) -> float:
 def find_matching_increase(
     payment: Payment, increases: Iterable[BalanceIncrease], matched: dict[int, int], spending: float
 ) -> int | None:
-    """The observation that shows the payment's arrival, or None.
+    """The number of the observation that shows the payment's arrival, or None.
 
-    A rise after the payment's baseline, as large as the payment but for what may have been spent meanwhile: a tenth of
-    the amount, or twice the usual spending of that time, never more than half. ``used`` are the cents of each rise that
-    other payments have taken.
+    An increase after the payment's baseline, as large as the payment less what may have been spent in the gap: a tenth
+    of the amount, or twice the usual spending of that time, never more than half. ``matched`` are the cents of each
+    increase that cover other payments already.
     """
     cents = payment.vendor_amount_cents or payment.amount_cents
     for increase in increases:
@@ -90,7 +94,7 @@ def find_matching_increase(
 
 
 def matched_amounts(payments: Iterable[Payment]) -> dict[int, int]:
-    """Cents of each rise that proved a payment already."""
+    """Cents of each increase that already cover a payment, by observation number."""
     matched: dict[int, int] = {}
     for payment in payments:
         if payment.credit is not None:

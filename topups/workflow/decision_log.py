@@ -1,4 +1,4 @@
-"""Writes each decision down with its facts, so that a person can see afterwards why nothing happened."""
+"""Records every decision with its explanation, so that it can be seen later why no payment was created."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from topups.ledger.unit_of_work import LedgerUnavailable
 from topups.policy import HOUR
 from topups.workflow.context import TopUpContext
 
-# Switched off or paused for weeks, a schedule hears the same "no" every minute.
+# A schedule gets the same refusal every minute while top-ups are switched off or paused.
 REPEAT_REFUSAL_AFTER = HOUR
 
 
 def record_decision(
     context: TopUpContext, idempotency_key: str, decision: PaymentPlan | Refusal, burn: BurnForecast | None = None
 ) -> None:
-    """What was decided, and why; with the forecast that it was decided with, which the sensor uses again."""
+    """Records a decision under its idempotency key, with the forecast behind it, which the sensor reads again."""
     payload = {
         "decision_id": idempotency_key,
         **_decision_payload(decision),
@@ -28,9 +28,9 @@ def record_decision(
 
 
 def record_preflight_refusal(context: TopUpContext, idempotency_key: str, refusal: Refusal) -> None:
-    """A "no" for which nobody was asked, unless it was the last word already within the hour.
+    """Records a refusal that needed no vendor call, unless the same one was recorded within the last hour.
 
-    A ledger that cannot be written does not change it.
+    A ledger that cannot be written does not change the refusal.
     """
     recorded = context.ledger.observations(context.account_id, "decision", limit=1)
     if recorded and context.clock.now() - recorded[0].at < REPEAT_REFUSAL_AFTER:

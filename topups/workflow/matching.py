@@ -1,7 +1,7 @@
-"""Which row of the vendor's list is the payment whose answer was lost. Pure.
+"""Matches the vendor's payments with an intent whose create response was lost. Pure functions.
 
-Exact: the answer named the row, or the amount does. Everything else is a guess, and a guess waits until whatever was
-on its way has arrived, and is taken only when there is nothing else it could be.
+A match is exact if the create response names the row, or the unique cents of the amount do. Everything else is a guess:
+it waits until a late payment must have appeared, and is made only if no other row is possible.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from topups.policy import Policy
 
 
 def find_by_id(claim: CreateResponse, rows: Iterable[VendorPayment]) -> VendorPayment | None:
-    """The row that the create call's answer names: by the link's last part or by the order id."""
+    """The row that the create response names, by the last segment of its link or by its order id."""
     names = {claim.session_id, claim.order_id} - {""}
     return next((row for row in rows if names & {row.vendor_id, row.session_id}), None)
 
 
 def same_amount_rows(payment: Payment, rows: Iterable[VendorPayment]) -> list[VendorPayment]:
-    """Rows that may be the payment: new in the list since it was asked for, and of its amount.
+    """Rows of the intent's amount. ``rows`` are those without a ledger payment.
 
-    ``rows`` are the unclaimed ones. The vendor's own times are not compared: their zone is not documented.
+    The vendor's own times are not compared: their zone is not documented.
     """
     return [row for row in rows if row.amount_cents == payment.amount_cents]
 
 
 def exact_match(payment: Payment, rows: list[VendorPayment], policy: Policy) -> VendorPayment | None:
-    """The row that is the payment for certain."""
+    """The row that is the intent's payment for certain, or None."""
     row = find_by_id(payment.create_response, rows)
     if row is None and policy.fingerprint:
         same_amount = same_amount_rows(payment, rows)
@@ -39,7 +39,7 @@ def exact_match(payment: Payment, rows: list[VendorPayment], policy: Policy) -> 
 
 
 def is_after_quiescence(payment: Payment, listing: PaymentList, policy: Policy) -> bool:
-    """Whether the list was taken after everything that was on its way must have arrived."""
+    """Whether the list was read after every late payment must have appeared."""
     return listing.at >= payment.state_since + policy.unknown_quiescence
 
 
@@ -61,11 +61,11 @@ def resolve_state(
     now: datetime,
     policy: Policy,
 ) -> State | None:
-    """What becomes of an UNKNOWN payment without an exact row; None: keep looking.
+    """The next state of an UNKNOWN intent without an exact match; None: keep searching.
 
-    ``alike`` candidates in this list, ``others`` unclaimed rows of another amount, ``missed`` absences counted. One of
-    the others may be the payment too, with an amount that the vendor changed. A payment whose answer arrived exists, so
-    it is never declared not created.
+    ``same_amount_count`` and ``other_amount_count`` count the unmatched rows of this list, ``missing_count`` the
+    complete lists without a candidate. A row of another amount may be the payment too, if the vendor changed its
+    amount. An intent with a create response exists, so it never becomes NOT_CREATED.
     """
     if listing.complete and is_after_quiescence(payment, listing, policy):
         if same_amount_count:
@@ -76,6 +76,6 @@ def resolve_state(
 
 
 def state_after_max_age(payment: Payment, now: datetime, policy: Policy) -> State | None:
-    """NEEDS_HUMAN for an UNKNOWN payment that nobody could explain in time."""
+    """NEEDS_HUMAN for an UNKNOWN intent that exceeded its maximum age, else None."""
     late = payment.state == State.UNKNOWN and now >= payment.state_since + policy.unknown_max_age
     return State.NEEDS_HUMAN if late else None

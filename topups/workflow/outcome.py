@@ -1,4 +1,4 @@
-"""Records what came of a create request, finds the payment at the vendor, verifies it, and only then opens it."""
+"""Records the outcome of a create request. Finds the payment at the vendor, verifies it, and only then opens it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from topups.workflow import matching
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.vendor_snapshots import fetch_payment_list, fetch_transaction
 
-# Candidates that are asked for their link, per pass.
+# Transactions that are looked up for one intent in one run.
 MAX_TRANSACTION_PROBES = 3
 REJECTED_STATE_FROM = {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED}
 
@@ -21,8 +21,8 @@ REJECTED_STATE_FROM = {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_C
 def record_outcome(context: TopUpContext, sent: Payment, outcome: Outcome) -> Payment:
     """The payment after its request: OPEN, REJECTED or UNKNOWN.
 
-    While the answer was on its way another program may have given up on it and written UNKNOWN: the ledger is read anew
-    and the answer still counts.
+    While the response was on its way another program may have timed the request out as UNKNOWN. The ledger is read
+    again, and the response still counts.
     """
     payment = context.ledger.payment(sent.payment_id) or sent
     if isinstance(outcome, Accepted):
@@ -63,7 +63,7 @@ def _transition(context: TopUpContext, payment: Payment, state: State, detail: s
 
 
 def locate_and_open(context: TopUpContext, payment: Payment, listing: PaymentList | None) -> Payment | None:
-    """The payment as OPEN when the vendor's own reads show it for certain, else None."""
+    """The payment as OPEN if the vendor's own reads confirm it, else None."""
     rows = unmatched_rows(context, listing) if listing else []
     row = matching.exact_match(payment, rows, context.policy)
     transaction = None
@@ -79,7 +79,7 @@ def locate_and_open(context: TopUpContext, payment: Payment, listing: PaymentLis
 
 
 def unmatched_rows(context: TopUpContext, listing: PaymentList) -> list[VendorPayment]:
-    """The rows that no payment of the ledger stands for."""
+    """The rows of the list that have no payment in the ledger."""
     existing = context.ledger.existing_vendor_ids(context.account_id, (row.vendor_id for row in listing.rows))
     return [row for row in listing.rows if row.vendor_id not in existing]
 
@@ -92,7 +92,7 @@ def mark_open(
     *,
     guessed: bool = False,
 ) -> Payment | None:
-    """Moves a payment to OPEN with everything about it that is verified; None when somebody was quicker."""
+    """Moves a payment to OPEN with everything about it that is verified. Returns None after a lost compare-and-swap."""
     changes = _columns_from_vendor(context, payment, row, transaction, guessed=guessed)
     mismatch = row is not None and payment_verification.row_problem(row, payment.request) != ""
     if mismatch:
@@ -109,7 +109,7 @@ def mark_open(
 def _probe_transactions(
     context: TopUpContext, payment: Payment, rows: list[VendorPayment]
 ) -> tuple[VendorPayment | None, Transaction | None]:
-    """Looks for the answer's own id, then for its link behind the rows of the same amount."""
+    """Looks up the id of the create response, then the link behind the rows of the same amount."""
     response = payment.create_response
     transaction = fetch_transaction(context, response.order_id or response.session_id)
     if transaction and _matches_intent(context, payment, transaction):
@@ -129,7 +129,7 @@ def _matches_intent(context: TopUpContext, payment: Payment, transaction: Transa
 
 
 def _fetch_detail(context: TopUpContext, payment: Payment, row: VendorPayment) -> Transaction | None:
-    """The vendor's word on a row, where the list alone cannot verify what a person will be shown."""
+    """The transaction of a row, where the list alone cannot verify the link or address."""
     if payment.create_response.url and not payment_methods.PAYMENT_METHODS[payment.rail].wallet:
         return None
     return fetch_transaction(context, row.vendor_id)
@@ -166,7 +166,7 @@ def verified_instructions(
     *,
     guessed: bool,
 ) -> dict[str, Any]:
-    """Link, address and coins that a person may be shown: the answer and a read agree on them, amount included."""
+    """Link, address and coins that may be shown: create response and a read agree on them, and on the amount."""
     response, order, hosts = payment.create_response, payment.request, context.policy.url_hosts
     if row is not None and payment_verification.row_problem(row, order):
         return {}

@@ -1,4 +1,4 @@
-"""Follows what is at the vendor: our payments along their states, and everybody else's as EXTERNAL."""
+"""Applies vendor statuses to the payments of the ledger, and imports payments that others made as EXTERNAL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_TRANSITIONS_PER_RUN = 6
 
 
 def apply_vendor_statuses(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
-    """Moves each known payment to where the vendor's word leads."""
+    """Moves each tracked payment to the state that its vendor status leads to."""
     rows = {row.vendor_id: row for row in report.listing.rows} if report.listing else {}
     for payment in payments:
         if payment.vendor_payment_id is None:
@@ -38,7 +38,7 @@ def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, repo
     changes = _changed_columns(payment, row, context.clock.now())
     if any(getattr(payment, name) != value for name, value in changes.items()):
         current = context.ledger.update_payment(payment, "seen", context.clock.now(), changes)
-        report.noted += 1
+        report.updated += 1
         context.checkpoint(Checkpoint.MOVED)
     if current and current.state == State.OPEN and not (current.url or current.address):
         current = _verify_instructions(context, current, row)
@@ -47,7 +47,7 @@ def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, repo
 
 
 def _verify_instructions(context: TopUpContext, payment: Payment, row: VendorPayment) -> Payment | None:
-    """Asks again for the link or address of an open payment that nobody could verify yet."""
+    """Tries again to verify the link or address of an open payment."""
     if payment_verification.row_problem(row, payment.request):
         return payment
     transaction = fetch_transaction(context, row.vendor_id)
@@ -78,9 +78,9 @@ def _apply_transitions(context: TopUpContext, payment: Payment, status: str, rep
 
 
 def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:
-    """What the row says of the payment. The first amount stays: a list that changes it is not to be trusted.
+    """The columns that a row sets. The first amount stays: a list that changes it is not trusted.
 
-    Somebody else's payment has one state only; since when it is paid is what one may want to know of it.
+    An external payment stays in one state, so ``state_since`` becomes the time when it was first seen paid.
     """
     newly_paid = row.status in vendor_statuses.PAID and payment.vendor_status not in vendor_statuses.PAID
     return {
@@ -96,10 +96,10 @@ def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dic
 def adopt_external_payments(
     context: TopUpContext, listing: PaymentList, payments: list[Payment], report: ReconcileReport
 ) -> None:
-    """Every row that nobody here knows becomes an EXTERNAL payment.
+    """Imports every row without a ledger payment as EXTERNAL.
 
-    Not while a request of ours is unresolved: the row may be its outcome. ``known`` was read after the list, so a
-    row of a request that went out meanwhile finds its payment there, at least in SENDING.
+    Not while the outcome of a request is open: the row may be its payment. ``payments`` were read after the list, so a
+    request that went out in between is among them, at least in SENDING.
     """
     ledger, account = context.ledger, context.account_id
     tracked_ids = {payment.vendor_payment_id for payment in payments}
@@ -130,9 +130,9 @@ def adopt_external_payments(
 
 
 def _may_be_duplicate(unresolved: Payment, row: VendorPayment, context: TopUpContext) -> bool:
-    """Whether a stray row may be the late outcome of a request that was given up.
+    """Whether an unmatched row may be the late payment of a request that was given up.
 
-    Its amount says nothing: the vendor may have changed it.
+    Its amount proves nothing: the vendor may have changed it.
     """
     recent = unresolved.sending_at is not None and context.clock.now() - unresolved.sending_at < DAY
     return recent or matching.find_by_id(unresolved.create_response, [row]) is not None

@@ -1,7 +1,7 @@
-"""Brings the ledger to what the vendor says. Reads only: nothing here asks for money, and it may run at any time.
+"""Brings the ledger up to date with the vendor. Reads only: it never requests a payment and may run at any time.
 
 Between two effects there is a checkpoint, where another program, or a crash, may come in between. A lost
-compare-and-swap means that another program did it: continue with the next.
+compare-and-swap means that another program did the same: continue with the next payment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from topups.workflow.vendor_snapshots import (
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
-    """One run for one account that requests nothing, with the decision that its facts allow.
+    """One run for one account that requests nothing; reports the decision that the facts allow.
 
     A ledger that cannot be used is reported in ``ledger_problem``.
     """
@@ -44,7 +44,7 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
 
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
-    """Brings the ledger to what the vendor says, and reports it in ``done``. Raises ``LedgerUnavailable``."""
+    """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
     expire_stale_intents(context, payments, report)
@@ -59,10 +59,10 @@ def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
 
 
 def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:
-    """Decides once on what ledger and vendor say by now, records the decision, and queues the notices that are due.
+    """Evaluates the policy once on ledger and vendor, records the decision, and queues the notices that are due.
 
-    The decision is in ``done.evaluation``, recorded under ``decision_id`` or else under the fingerprint of its facts.
-    Returns the facts. Raises ``LedgerUnavailable``.
+    The evaluation is in ``report.evaluation``, recorded under ``idempotency_key`` or else under the fingerprint of its
+    inputs. Returns the snapshot that was evaluated. Raises ``LedgerUnavailable``.
     """
     now = context.clock.now()
     snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), report)
@@ -74,7 +74,9 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
 
 
 def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
-    """What a run would decide on: the ledger with the vendor's present responses. Records and changes nothing."""
+    """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
+    nothing.
+    """
     seen, gateway = ReconcileReport(), context.gateway
     try:
         seen.balance = gateway.balance()
@@ -90,12 +92,12 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
 
 
 def _refreshed(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> list[Payment]:
-    """The payments as they are by now; read again only if this pass changed one."""
-    return tracked_payments(context) if report.moved or report.noted or report.adopted else payments
+    """The tracked payments, read again only if this run changed one."""
+    return tracked_payments(context) if report.moved or report.updated or report.adopted else payments
 
 
 def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report: ReconcileReport) -> AccountSnapshot:
-    """What the ledger knows, with what this pass saw at the vendor."""
+    """The ledger's snapshot with what this run read at the vendor."""
     listing = report.listing
     vendor_list = VendorListView(None, False, report.list_problem)
     if listing:

@@ -1,4 +1,4 @@
-"""What one pass of reconciling saw and did, and the one way in which it moves a payment."""
+"""The report of a reconcile run, and the one function by which it moves a payment."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from topups.workflow.context import Checkpoint, TopUpContext
 
 @dataclass
 class ReconcileReport:
-    """What one pass saw and did. ``listing`` is None and ``balance`` too where the vendor gave none.
+    """What one run read and changed. ``balance`` and ``listing`` are None where the vendor did not respond.
 
-    ``payments`` are those under watch at its end. ``evaluation`` is the decision that it allows, None when it did not
-    get that far.
+    ``payments`` are the tracked ones at its end. ``evaluation`` is None until the policy was evaluated.
     """
 
     balance: Balance | None = None
@@ -28,7 +27,7 @@ class ReconcileReport:
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
     ledger_problem: str = ""
-    noted: int = 0  # facts that changed without a step
+    updated: int = 0  # changes without a transition
     payments: list[Payment] = field(default_factory=list)
     evaluation: Evaluation | None = None
 
@@ -45,7 +44,7 @@ class ReconcileReport:
 def transition(
     context: TopUpContext, payment: Payment, state: State, report: ReconcileReport, detail: str, **changes: Any
 ) -> Payment | None:
-    """One step of one payment, with its notices; None when somebody was quicker."""
+    """One transition of one payment, with its notices. Returns None after a lost compare-and-swap."""
     notices = rules.notices_for_state(payment.payment_id, state)
     moved = context.ledger.transition(payment, state, context.clock.now(), {**changes, "detail": detail}, notices)
     context.checkpoint(Checkpoint.MOVED)

@@ -1,4 +1,4 @@
-"""What a crash or a lost answer left behind: brought to a state that says what is known, and nothing sent again."""
+"""Recovers from crashes and lost responses: times intents out and resolves unknown outcomes. Never sends again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from topups.workflow.vendor_snapshots import fetch_transaction
 
 
 def expire_stale_intents(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
-    """What a dead process left behind. Nothing is ever sent again."""
+    """Times out intents that a dead process left in RESERVED or SENDING, and approvals that came too late."""
     policy, now = context.policy, context.clock.now()
     for payment in payments:
         age = now - payment.state_since
@@ -28,7 +28,7 @@ def expire_stale_intents(context: TopUpContext, payments: list[Payment], report:
 
 
 def resolve_unknown_outcomes(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
-    """Looks for payments whose outcome is unknown, certain matches first."""
+    """Searches the vendor's payments for intents whose outcome is unknown, exact matches first."""
     for payment in payments:
         if payment.state not in (State.UNKNOWN, State.NEEDS_HUMAN):
             continue
@@ -62,5 +62,5 @@ def _search_again(context: TopUpContext, payment: Payment, report: ReconcileRepo
     elif missing_count != payment.absences:
         changes = {"absences": missing_count, "absent_at": listing.at if missing_count else None}
         context.ledger.update_payment(payment, "looked_for", context.clock.now(), changes)
-        report.noted += 1
+        report.updated += 1
         context.checkpoint(Checkpoint.MOVED)

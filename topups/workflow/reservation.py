@@ -1,4 +1,4 @@
-"""Taking a payment's place in the ledger: slot and budget, a person's attention, or in a dry run nothing."""
+"""Reserves the account's slot and budget for a payment, requests approval, or records a dry run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from topups.workflow.context import TopUpContext
 def reserve_payment(
     context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str
 ) -> Payment | Refusal:
-    """Slot and budget in one transaction, which decides once more on the ledger as it is by then."""
+    """Takes slot and budget in one transaction, in which the policy is evaluated once more."""
     now = context.clock.now()
 
     def check(current: AccountSnapshot) -> Refusal | None:
@@ -25,7 +25,7 @@ def reserve_payment(
 
     if plan.approved_payment_id:
         waiting = context.ledger.payment(plan.approved_payment_id)
-        # A person agreed to a sum; how it is asked for is what the policy allows by now.
+        # The operator approved an amount. Payment method and coin are those that the policy allows now.
         columns = {name: getattr(plan, name) for name in ("amount_cents", "rail", "currency", "network")}
         changes = columns | {"baseline": _latest_balance_seq(context)}
         reserved = waiting and context.ledger.transition(waiting, State.RESERVED, now, changes, precondition=check)
@@ -38,7 +38,7 @@ def reserve_payment(
 def request_approval(
     context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str
 ) -> Payment | Refusal:
-    """A payment that waits for a person's word. It holds no slot and no budget yet."""
+    """Inserts a payment that waits for an operator's approval. It holds no slot and no budget yet."""
     now, new_payment = context.clock.now(), _new_payment(context, plan, idempotency_key, _hours_to_empty(snapshot))
     reason = plan.approval or Reason.AWAITING_APPROVAL
 
@@ -50,7 +50,7 @@ def request_approval(
 
 
 def record_dry_run(context: TopUpContext, refusal: Refusal, idempotency_key: str) -> Payment | None:
-    """A dry run leaves a SKIPPED payment, at most one per cooldown: it holds no slot and counts nowhere."""
+    """Inserts a SKIPPED payment, at most one per cooldown. It holds no slot and counts nowhere."""
     if refusal.reason != Reason.DRY_RUN_WOULD_CREATE or refusal.plan is None:
         return None
     now = context.clock.now()
@@ -65,7 +65,10 @@ def record_dry_run(context: TopUpContext, refusal: Refusal, idempotency_key: str
 def _revalidate(
     context: TopUpContext, seen: AccountSnapshot, current: AccountSnapshot, plan: PaymentPlan, now: datetime
 ) -> Refusal | None:
-    """The ledger as it is inside the transaction, with what was seen at the vendor, still leads to this decision."""
+    """Evaluates the policy on the ledger inside the transaction with the vendor's observations of this run.
+
+    Returns None if it leads to the same plan.
+    """
     merged = dataclasses.replace(
         current, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=context.killed()
     )
@@ -93,7 +96,7 @@ def _new_payment(
 
 
 def _latest_balance_seq(context: TopUpContext) -> int | None:
-    """The last balance before the money could come."""
+    """The number of the latest balance observation, the last one before the money can arrive."""
     latest = context.ledger.observations(context.account_id, "balance", limit=1)
     return latest[0].seq if latest else None
 

@@ -1,8 +1,8 @@
-"""One pass that may ask for one payment. Sensor, command line, schedule and a re-executed run all enter here.
+"""One run that may request one payment. Sensor, command line, schedule and a re-executed run all call it.
 
-The ledger is the lock. What was asked for is committed before it is asked for, it is asked for once, and what is not
-certain afterwards is UNKNOWN, which is data and no failure. At each checkpoint another program may come in between or
-this one may die; between the last look and the request there is none.
+The ledger is the lock. A request is committed before it is sent and is sent once. An uncertain outcome is UNKNOWN,
+which is data and not a failure. At each checkpoint another program may come in between or this one may die; between the
+last check and the request there is none.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
 
 @dataclass(frozen=True)
 class TopUpRunResult:
-    """What came of one pass: a refusal, or a payment that was asked for (then ``refusal`` is None).
+    """The result of one run: a refusal, or a payment that was requested (``refusal`` is None).
 
-    ``payment`` may come with a refusal too: one that waits for approval, was released, or was not sent.
+    A refusal may come with a payment too: one that waits for approval, was released, or was not sent.
     """
 
     account_id: str
@@ -55,10 +55,10 @@ class TopUpRunResult:
 
 
 def run_topup(context: TopUpContext, idempotency_key: str = "") -> TopUpRunResult:
-    """One pass for one account. Raises nothing the ledger or the vendor can cause.
+    """One run for one account. Raises nothing that the ledger or the vendor can cause.
 
-    ``decision_id`` names the decision that asked for this pass: it can lead to one payment only, however often it is
-    run. Without one, each pass is a decision of its own.
+    ``idempotency_key`` names the decision that started this run: it leads to one payment at most, however often the run
+    is executed. Without a key every run is a decision of its own.
     """
     try:
         return _run(context, idempotency_key or context.ids.new(context.clock.now()))
@@ -90,7 +90,7 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
 
 
 def _preflight_refusal(context: TopUpContext) -> Refusal | None:
-    """What needs no vendor to be known: switched off, without limits, or stopped."""
+    """The refusal of a rule that needs no vendor call: switched off, without limits, or stopped."""
     stopped = AccountSnapshot(
         context.account_id, paused=context.ledger.pause_reason(context.account_id), killed=context.killed()
     )
@@ -140,12 +140,12 @@ def _send_reserved(
     refusal = check_before_send(context, sending, listing)
     if refusal:
         lost = refusal.reason == Reason.LOST_RACE
-        kept = (
+        not_sent = (
             None
             if lost
             else context.ledger.transition(sending, State.NOT_SENT, context.clock.now(), {"detail": str(refusal)})
         )
-        return TopUpRunResult(context.account_id, refusal, payment=kept or sending)
+        return TopUpRunResult(context.account_id, refusal, payment=not_sent or sending)
     outcome = send_create_request(context, sending)
     context.checkpoint(Checkpoint.REQUESTED)
     recorded = record_outcome(context, sending, outcome)
@@ -158,7 +158,7 @@ def _send_reserved(
 
 
 def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentList) -> Refusal | None:
-    """Immediately before the request: still ours, not stopped, in time, and on a list that is still fresh."""
+    """The last check before the request: the payment is still ours, not stopped, in time, on a fresh list."""
     current = context.ledger.payment(sending.payment_id)
     if current is None or current.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
@@ -174,7 +174,7 @@ def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentL
 
 
 def send_create_request(context: TopUpContext, payment: Payment) -> Outcome:
-    """The only request of this payment. Whatever breaks, it may have been sent."""
+    """The only create request of this payment. Whatever fails, it may have been sent."""
     try:
         return context.gateway.create(payment.request)
     except Exception as error:
@@ -182,7 +182,7 @@ def send_create_request(context: TopUpContext, payment: Payment) -> Outcome:
 
 
 def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
-    """SENDING was not entered: stopped by the kill switch, or another program was quicker."""
+    """The result when SENDING was not entered: the kill switch is on, or the compare-and-swap was lost."""
     pause_reason = context.ledger.pause_reason(context.account_id)
     if not pause_reason:
         return TopUpRunResult(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
@@ -192,7 +192,7 @@ def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
 
 
 def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: str) -> Refusal | None:
-    """Why the list inside the slot forbids to send."""
+    """Why the list that was read inside the slot forbids sending, or None."""
     if listing is None:
         return Refusal(Reason.VENDOR_LIST_UNAVAILABLE, problem)
     if not listing.complete:

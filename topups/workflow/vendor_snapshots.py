@@ -1,4 +1,4 @@
-"""Looking at the vendor: each look is a step of its own and is written down before anything is made of it."""
+"""Reads balance, payments and transactions from the vendor. Each read is recorded before it is used."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from topups.ledger.models import Payment
 from topups.policy import DAY, Policy
 from topups.workflow.context import Checkpoint, TopUpContext
 
-# A list that lost half of its rows within this time is a part of a list.
+# A list that lost half of its rows within this time is incomplete.
 SHRINK_WINDOW = timedelta(days=1)
 
 
 def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
-    """The balance now and what was wrong, one of them empty."""
+    """The balance and the problem, one of them empty."""
     try:
         balance = context.gateway.balance()
     except VendorUnavailable as error:
@@ -31,9 +31,9 @@ def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
 
 
 class ListResult(NamedTuple):
-    """The vendor's list (None when it could not be read), what was wrong, and what the ledger knew just after it.
+    """The vendor's list (None if it could not be read), the problem, and the tracked payments just after it.
 
-    The ledger is read after the list: a row of a request that went out meanwhile finds its payment in ``known``.
+    The ledger is read after the list, so a request that went out in between is among ``payments``.
     """
 
     listing: PaymentList | None
@@ -42,7 +42,7 @@ class ListResult(NamedTuple):
 
 
 def fetch_payment_list(context: TopUpContext) -> ListResult:
-    """The vendor's payments, judged against what the ledger knows must be among them."""
+    """The vendor's payments, assessed for completeness against the ledger."""
     try:
         response: PaymentList | VendorUnavailable = context.gateway.payments()
     except VendorUnavailable as error:
@@ -59,7 +59,7 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
 
 
 def tracked_payments(context: TopUpContext) -> list[Payment]:
-    """The payments of the account that may still change, or that the vendor's list still has to show."""
+    """The payments of the account that may still change, or that the vendor's list still has to contain."""
     return context.ledger.tracked_payments(context.account_id, _tracking_start(context))
 
 
@@ -69,7 +69,7 @@ def _tracking_start(context: TopUpContext) -> datetime:
 
 
 def fetch_transaction(context: TopUpContext, order_id: str) -> Transaction | None:
-    """One payment at the vendor; None when there is none or the vendor does not tell."""
+    """One payment at the vendor; None if there is none or the vendor does not respond."""
     try:
         transaction = context.gateway.transaction(order_id) if order_id else None
     except VendorUnavailable:
@@ -81,10 +81,10 @@ def fetch_transaction(context: TopUpContext, order_id: str) -> Transaction | Non
 def assess_completeness(
     listing: PaymentList, payments: Iterable[Payment], max_size: int, policy: Policy
 ) -> PaymentList:
-    """The list, complete only if nothing speaks against it.
+    """The list, marked complete only if nothing contradicts it.
 
-    ``known`` are the ledger's payments; those that were in a list before and are young must be in this one, with the
-    same amount. ``largest`` is the number of rows of the largest complete list of the last day.
+    ``payments`` are the ledger's. Those that were in an earlier list and are young have to be in this one, with the
+    same amount. ``max_size`` is the number of rows of the largest complete list of the last day.
     """
     problem = listing.problem or _inconsistency(listing, payments, policy)
     if not problem and len(listing.rows) * 2 < max_size:
