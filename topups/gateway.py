@@ -1,4 +1,4 @@
-"""The outside world of a top-up behind small protocols: the only places where tests put something else."""
+"""The vendor as the top-ups see it: one protocol and its values. Tests put a fake vendor behind it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 
 class VendorUnavailable(Exception):
-    """The vendor gave no usable answer to a read; ``str()`` is one line without secrets."""
+    """The vendor gave no usable response to a read; ``str()`` is one line without secrets."""
 
 
 @dataclass(frozen=True)
 class Balance:
-    """US cents at ``at``, our clock when the question was asked; ``vendor_at`` is the vendor's, where it told."""
+    """US cents at ``at``, our clock when the request was sent; ``vendor_at`` is the vendor's clock, if it sent one."""
 
     cents: int
     at: datetime
@@ -22,7 +22,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class VendorPayment:
-    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; instants in UTC."""
+    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC."""
 
     vendor_id: str
     session_id: str
@@ -35,7 +35,7 @@ class VendorPayment:
 
 @dataclass(frozen=True)
 class PaymentList:
-    """The vendor's payments as of ``at``. Only a ``complete`` list says anything about what is not in it."""
+    """The vendor's payments as of ``at``. Only a ``complete`` list proves that a payment is missing."""
 
     rows: tuple[VendorPayment, ...]
     complete: bool
@@ -46,7 +46,7 @@ class PaymentList:
 
 @dataclass(frozen=True)
 class Transaction:
-    """The vendor's word on one crypto payment. Texts as the vendor spells them; the amount in US cents."""
+    """The vendor's data on one crypto payment. Texts as the vendor spells them; the amount in US cents."""
 
     order_id: str
     status: str
@@ -61,7 +61,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class PaymentRequest:
-    """What one create call asks for."""
+    """The parameters of one create call."""
 
     rail: str
     amount_cents: int
@@ -71,7 +71,7 @@ class PaymentRequest:
 
 @dataclass(frozen=True)
 class CreateResponse:
-    """What a create call answered, before anything of it was verified."""
+    """The response to a create call, before anything of it was verified."""
 
     url: str = ""
     session_id: str = ""
@@ -88,14 +88,14 @@ class CreateResponse:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The vendor said yes; nobody may act on the claim before it is verified."""
+    """The vendor accepted the request; the response must be verified before anyone acts on it."""
 
-    claim: CreateResponse
+    response: CreateResponse
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """Nothing was created, for certain: a documented no, or the request never left this machine."""
+    """Nothing was created, for certain: a documented rejection, or the request never left this machine."""
 
     detail: str
 
@@ -111,7 +111,7 @@ Outcome = Accepted | Rejected | Uncertain
 
 
 class Gateway(Protocol):
-    """One account's way to the vendor. The reads raise ``VendorUnavailable``; ``create`` sends one request, once."""
+    """The vendor's calls for one account. The reads raise ``VendorUnavailable``; ``create`` sends one request, once."""
 
     account_id: str
 
@@ -119,10 +119,10 @@ class Gateway(Protocol):
         """The balance now."""
 
     def payments(self) -> PaymentList:
-        """All payments of the account, a person's too."""
+        """All payments of the account, external ones too."""
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none of that id."""
 
     def create(self, request: PaymentRequest) -> Outcome:
-        """Asks for a payment. What is not certain is ``Unclear``."""
+        """Requests a payment. What is not certain is ``Uncertain``."""

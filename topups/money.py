@@ -1,11 +1,11 @@
-"""Sums of money: US cents inside, dollars for eyes and for the vendor's decimal fields."""
+"""Amounts of money: US cents in the program, dollars for people."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 
 UNIQUE_CENTS = range(1, 98)
-# No account holds ten million dollars: a larger figure is a unit gone wrong.
+# No account holds ten million dollars: a larger figure has the wrong unit.
 MAX_PLAUSIBLE_CENTS = 10**9
 
 
@@ -18,8 +18,8 @@ def usd(cents: int) -> str:
 def with_unique_cents(cents: int, taken: Container[int]) -> int:
     """The largest amount not above ``cents`` whose odd cents make it differ from all ``taken``.
 
-    The amount is all that a create call lets its caller choose, so unlike cents tell one payment from another. Returns
-    ``cents`` unchanged when every fingerprint is taken.
+    The amount is the only parameter of a create call, so unique cents tell one payment from another. Returns ``cents``
+    unchanged if all are taken.
     """
     dollars = cents // 100 * 100
     for base in (dollars, dollars - 100):

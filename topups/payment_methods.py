@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Documented for the direct wallet (vendor-api.md 3.3).
+# Documented for the direct wallet.
 WALLET_NETWORKS: Mapping[str, tuple[str, ...]] = {
     "USDT": ("BSC", "TRON", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE", "SOL", "TON"),
     "BTC": ("BTC",),
@@ -28,10 +28,10 @@ WALLET_NETWORKS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class PaymentMethod:
-    """One way to pay. ``automated=False``: listed for a person, never used from here.
+    """One payment method. ``automated=False``: listed for people, never used by this program.
 
-    ``wallet``: the answer is an address for one currency and network; otherwise it is a link to a payment page.
-    ``endpoint`` is the catalogue's name of the creating call; ``unit`` that of its amount.
+    ``wallet``: the response is an address for one currency and network; otherwise it is a link to a payment page.
+    ``endpoint`` is the name of the create call; ``unit`` is that of its amount.
     """
 
     name: str
@@ -47,7 +47,7 @@ PAYMENT_METHODS: Mapping[str, PaymentMethod] = {
         PaymentMethod("v3_invoice", "create_invoice"),
         PaymentMethod("v3_wallet", "create_wallet", wallet=True, unit="dollars"),
         PaymentMethod("v2_invoice", "v2_create_invoice"),
-        # A card page: the vendor's answer cannot be verified by any documented read.
+        # A card page: no documented read can verify its response.
         PaymentMethod("pay4bit", "create_card_invoice", automated=False),
     )
 }
@@ -55,7 +55,7 @@ AUTOMATED = tuple(name for name, rail in PAYMENT_METHODS.items() if rail.automat
 
 
 def method_problems(rail: str, currency: str, network: str, prefix: str) -> list[str]:
-    """Why a choice of rail cannot be used, one line each, naming the settings (``prefix`` before their names)."""
+    """Why a payment method cannot be used, one line each, naming the settings (``prefix`` before their names)."""
     if rail not in AUTOMATED:
         return [f"{prefix}RAIL must be one of {', '.join(AUTOMATED)}, not {rail!r}"]
     if not PAYMENT_METHODS[rail].wallet:

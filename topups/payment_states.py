@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """Where a payment stands. Text, so that it reads the same in SQL, JSON and logs."""
+    """The state of a payment. Text, so that it reads the same in SQL, JSON and logs."""
 
     PLANNED = "PLANNED"
     SKIPPED = "SKIPPED"
@@ -49,7 +49,7 @@ class State(StrEnum):
 
 
 class PaymentException(StrEnum):
-    """What is unusual about a payment, beside its state (the ledger's column ``exception``)."""
+    """What is unusual about a payment, beside its state (the column ``exception``)."""
 
     NONE = "none"
     AMOUNT_MISMATCH = "amount_mismatch"
@@ -125,9 +125,9 @@ SLOT_HOLDING = frozenset(
         *(State.UNDERPAID, State.LOCKED, State.PAID, State.REFUNDING),
     }
 )
-# A request may be on its way or its outcome is open: rows new in the vendor's list may be this payment's.
+# The outcome of a request is open: a new row in the vendor's list may be this payment's.
 OUTCOME_PENDING = frozenset({State.SENDING, State.UNKNOWN})
-# Asked for, or perhaps asked for, at the vendor: counts against the money caps, paid or not.
+# Requested, or perhaps requested: counts against the money caps, paid or not.
 COUNTS_AS_CREATED = frozenset(
     {
         *SLOT_HOLDING,
@@ -140,7 +140,7 @@ COUNTS_AS_CREATED = frozenset(
         State.REFUNDED,
     }
 )
-# Was tried: counts against the number of payments per day.
+# An attempt: counts against the number of payments per day.
 COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | {State.REJECTED, State.NOT_CREATED}
 # Money that is expected and not yet part of the balance.
 EXPECTED_MONEY = frozenset(
@@ -157,9 +157,9 @@ EXPECTED_MONEY = frozenset(
         *(State.LOCKED, State.PAID, State.LATE_CONFIRMING, State.PAID_LATE),
     }
 )
-# Entering one of these is a failure to the breaker; CREDITED makes it forget.
+# Entering one of these is a failure for the breaker; CREDITED resets it.
 FAILURES = frozenset({State.REJECTED, State.NOT_CREATED, State.EXPIRED, State.FAILED})
-# Has, or may have, a row at the vendor that is worth watching.
+# Has, or may have, a row at the vendor that is tracked.
 TRACKED = frozenset(
     {
         *(
@@ -175,7 +175,7 @@ TRACKED = frozenset(
         *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING, State.CREDITED, State.EXTERNAL),
     }
 )
-# What a person who has looked at the vendor's site may declare finished, and as what.
+# The states in which an operator may close a payment, and the state that follows.
 MANUAL_CLOSE: dict[State, State] = {
     State.NEEDS_HUMAN: State.NOT_CREATED,
     **dict.fromkeys(
@@ -189,7 +189,7 @@ MANUAL_CLOSE: dict[State, State] = {
 
 
 class IllegalTransition(Exception):
-    """The code asked for a step that the graph does not have: a bug, never a condition of the world."""
+    """The code asked for a transition that the graph does not have: a bug."""
 
 
 def assert_transition(before: State | None, after: State) -> None:
@@ -206,7 +206,7 @@ TRANSITIONS_FROM_OPEN = (
     (vendor_statuses.FAILED, State.FAILED),
     (vendor_statuses.LOCKED, State.LOCKED),
 )
-# Back to OPEN is the way to every other state: a reorganised chain, a released lock.
+# A return to OPEN leads to every other state: after a chain reorganisation, or a released lock.
 STATUS_TRANSITIONS: dict[State, tuple[tuple[frozenset[str], State], ...]] = {
     State.OPEN: TRANSITIONS_FROM_OPEN,
     State.CONFIRMING: (
@@ -246,7 +246,7 @@ EXCEPTION_ON_ENTER = {
 
 
 def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> State | None:
-    """The next step under the vendor's word ``status``, or None when the payment stays."""
+    """The next state under the vendor's ``status``, or None if the payment stays."""
     state = payment.state
     if status in vendor_statuses.REFUND and State.REFUNDING in TRANSITIONS[state]:
         return State.REFUNDING
@@ -259,19 +259,19 @@ def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> 
 
 
 def _expired_unpaid(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
-    """The vendor says so and the grace is over, or the vendor never says anything and nobody can pay it any more."""
+    """The vendor cancelled it and the grace is over, or the vendor never closed it and it cannot be paid any more."""
     if status in vendor_statuses.CANCELLED:
         return now >= end + policy.expiry_grace
     return status not in vendor_statuses.FINAL and not vendor_statuses.is_payable_or_pending(status, end, now)
 
 
 def expires_at(payment: Payment, policy: Policy) -> datetime:
-    """When the payment page closes: the vendor's word, or the assumed life after sending (UTC)."""
+    """When the payment page closes (UTC): the vendor's time, or the assumed life after sending."""
     return payment.ends_at or (payment.sending_at or payment.created_at) + policy.invoice_life
 
 
 def payment_exception(payment: Payment, state: State, status: str) -> PaymentException:
-    """What is unusual once the payment is in ``to``; what was unusual before stays so."""
+    """The exception once the payment is in ``state``; an earlier one stays."""
     if payment.exception not in (PaymentException.NONE, PaymentException.ADOPTED, PaymentException.PAID_PARTIAL):
         return payment.exception
     if state == State.PAID and status == "paid_over":

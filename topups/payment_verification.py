@@ -1,4 +1,4 @@
-"""Verification of links, addresses and amounts: what a response has to pass before any person sees it."""
+"""Verification of links, addresses and amounts: what a response has to pass before it is shown to anyone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from topups.payment_methods import PAYMENT_METHODS
 
 _EVM = r"0x[0-9a-fA-F]{40}"
 _BASE58 = r"[1-9A-HJ-NP-Za-km-z]"
-# Only the form: whether the check digits fit is for the wallet that pays. Loose where a network has several spellings.
+# The format only: the paying wallet checks the check digits. Loose where a network has several formats.
 ADDRESS_FORMS: Mapping[str, str] = {
     **dict.fromkeys(("BSC", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE"), _EVM),
     "TRON": r"T[0-9A-Za-z]{33}",
@@ -35,7 +35,7 @@ def url_problem(url: str, hosts: Container[str]) -> str:
     except ValueError:
         return "the link is malformed"
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return "the link has characters that a link has not"
+        return "the link has characters that a link cannot have"
     if url_parts.scheme != "https" or url_parts.username is not None or port not in (None, 443):
         return "the link is not plain https"
     if host not in hosts:
@@ -57,7 +57,7 @@ def address_problem(address: str, network: str) -> str:
 
 
 def response_problem(response: CreateResponse, request: PaymentRequest, hosts: Container[str]) -> str:
-    """What is wrong with an answer by itself, before any read; empty when it may be compared with the vendor's list."""
+    """What is wrong with a create response by itself; empty if it may be compared with the vendor's list."""
     if PAYMENT_METHODS[request.rail].wallet:
         return (
             coin_problem(response, request)
@@ -68,7 +68,7 @@ def response_problem(response: CreateResponse, request: PaymentRequest, hosts: C
 
 
 def coin_problem(response: CreateResponse | Transaction, request: PaymentRequest) -> str:
-    """Whether currency or network differ from what was asked for. Answers spell networks in lower case."""
+    """Whether currency or network differ from the request. Responses spell networks in lower case."""
     if response.currency.upper() != request.currency or response.network.upper() != request.network:
         received = f"{response.currency[:20]} on {response.network[:20]}"
         return f"asked for {request.currency} on {request.network}, the vendor says {received}"
@@ -78,7 +78,7 @@ def coin_problem(response: CreateResponse | Transaction, request: PaymentRequest
 def transaction_problem(
     transaction: Transaction, response: CreateResponse, request: PaymentRequest, hosts: Container[str]
 ) -> str:
-    """Whether the vendor's read disagrees with what was asked for or with what the create call answered."""
+    """Whether the vendor's read disagrees with the request or with the create response."""
     if PAYMENT_METHODS[request.rail].wallet:
         differing = response.address and transaction.address != response.address
         wrong = coin_problem(transaction, request) or address_problem(transaction.address, request.network)
@@ -90,12 +90,12 @@ def transaction_problem(
 
 
 def row_problem(row: VendorPayment, request: PaymentRequest) -> str:
-    """Whether the vendor's list tells another amount than was asked for."""
+    """Whether the vendor's list has another amount than was requested."""
     return "" if row.amount_cents == request.amount_cents else _amount_difference(row.amount_cents, request)
 
 
 def _amount_problem(response: CreateResponse | Transaction, request: PaymentRequest) -> str:
-    # An answer may be silent on the amount; the list never is.
+    # A response may lack the amount; the list never does.
     if response.amount_cents in (None, request.amount_cents):
         return ""
     return _amount_difference(response.amount_cents or 0, request)

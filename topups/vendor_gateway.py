@@ -1,4 +1,4 @@
-"""The vendor as the top-ups see it: answers of ``smsonline.client`` turned into balances, lists and outcomes."""
+"""The gateway over ``smsonline.client``: turns responses into balances, payment lists and outcomes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Units:
 
 
 class VendorGateway:
-    """One account's top-up calls over a ``Client``: the reads repeat inside it, ``create`` is its one-shot call."""
+    """One account's top-up calls over a ``Client``, which repeats the reads; ``create`` is sent once."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class VendorGateway:
                 problem = problem or f"a row of the vendor's list cannot be read: {error}"
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
-                problem = problem or f"the vendor's list tells two stories about {row.vendor_id}"
+                problem = problem or f"the vendor's list contradicts itself about {row.vendor_id}"
         return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date)
 
     def transaction(self, order_id: str) -> Transaction | None:
@@ -111,11 +111,11 @@ class VendorGateway:
             address=_text(body.get("to_address")),
             amount_in_crypto=_text(body.get("amountInCrypto")),
             url=_text(body.get("url")),
-            ends_at=self._instant(body.get("expire_at")),
+            ends_at=self._timestamp(body.get("expire_at")),
         )
 
     def create(self, request: PaymentRequest) -> Outcome:
-        """Asks for a payment with one request. What is not certain is ``Unclear``, whatever broke."""
+        """Requests a payment with one request. What is not certain is ``Uncertain``, whatever failed."""
         rail = PAYMENT_METHODS[request.rail]
         try:
             response = self._client.create(rail.endpoint, self._parameters(rail, request))
@@ -126,7 +126,7 @@ class VendorGateway:
         try:
             return _parse_create_response(rail, self._records(rail.endpoint, response))
         except (TypeError, ValueError, LookupError) as error:
-            return Uncertain(f"the answer cannot be read: {error}")
+            return Uncertain(f"the response cannot be read: {error}")
 
     def _parameters(self, rail: PaymentMethod, request: PaymentRequest) -> dict[str, str]:
         unit = self._units.create if rail.name == "v3_invoice" else rail.unit
@@ -135,7 +135,7 @@ class VendorGateway:
         return {"amount": amount, **coin}
 
     def _read(self, endpoint: str, params: Mapping[str, str] | None = None) -> tuple[Answer, Any]:
-        """An answer and its records. Raises ``LookupError`` when the vendor says it has nothing there."""
+        """A response and its records. Raises ``LookupError`` if the vendor has no such record."""
         try:
             response = self._client.get(endpoint, params or {})
             return response, self._records(endpoint, response)
@@ -166,12 +166,12 @@ class VendorGateway:
             method=_text(record.get("method")),
             amount_cents=parse_cents(record["amount"], self._units.listed),
             status=_text(record["status"]),
-            created_at=self._instant(record.get("created")),
-            ends_at=self._instant(record.get("expires_at")),
+            created_at=self._timestamp(record.get("created")),
+            ends_at=self._timestamp(record.get("expires_at")),
         )
 
-    def _instant(self, value: Any) -> datetime | None:
-        """An instant from the vendor's text or Unix seconds; None when there is none to read."""
+    def _timestamp(self, value: Any) -> datetime | None:
+        """A timestamp from the vendor's text or Unix seconds; None if it cannot be read."""
         try:
             if isinstance(value, int) or str(value).isdecimal():
                 return datetime.fromtimestamp(int(value), UTC)
@@ -184,7 +184,7 @@ class VendorGateway:
 def _parse_create_response(rail: PaymentMethod, body: Any) -> Outcome:
     if not rail.wallet:
         if not isinstance(body, str) or not body or len(body) > 10 * MAX_ID_LENGTH:
-            return Uncertain("the answer holds no link")
+            return Uncertain("the response has no link")
         return Accepted(CreateResponse(url=body, session_id=_session_id(body)))
     url = _text(body.get("url"))
     create_response = CreateResponse(
@@ -228,7 +228,7 @@ def _text(value: Any) -> str:
 def parse_cents(value: Any, unit: str) -> int:
     """US cents of a vendor's number or text, whose ``unit`` is ``cents`` or ``dollars``.
 
-    Raises ``ValueError`` for anything that is not a whole number of cents of a sensible size.
+    Raises ``ValueError`` for anything that is not a whole, plausible number of cents.
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise ValueError(f"{value!r:.40} is no amount")
@@ -243,5 +243,5 @@ def parse_cents(value: Any, unit: str) -> int:
 
 
 def format_dollars(cents: int) -> str:
-    """``1234.5`` dollars the way a decimal path segment wants them: ``1234.50``."""
+    """Dollars as a decimal path segment, such as ``1234.50``."""
     return f"{cents // 100}.{cents % 100:02d}"

@@ -1,5 +1,6 @@
-"""The vendor's words for a payment's state, in groups. They are Cryptomus' words; that the vendor passes them on
-unchanged is assumed (vendor-api.md 3.8)."""
+"""The vendor's payment statuses in groups. They are those of Cryptomus; that the vendor passes them on unchanged is
+assumed.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ REFUND = frozenset({"refund_process", "refund_fail", "refund_paid"})
 IN_PROGRESS = CONFIRMING | PART_PAID_WAITING | LOCKED
 FINAL = PAID | PART_PAID | CANCELLED | FAILED | REFUND
 ALL_STATUSES = AWAITING_PAYMENT | IN_PROGRESS | FINAL
-# A row nobody ever closes would block for ever; a day after its end nobody can pay it any more.
+# A row that is never closed would block forever; a day after its end it cannot be paid any more.
 STALE_AFTER_EXPIRY = timedelta(days=1)
 
 
 def is_payable_or_pending(status: str, ends_at: datetime | None, now: datetime) -> bool:
-    """Whether a payment with this status is payable or confirming, as far as anybody can tell.
+    """Whether a payment with this status is payable or confirming.
 
-    A word we do not know blocks like an open payment. ``ends_at`` (UTC) is when the payment page closes.
+    An unknown status counts as payable. ``ends_at`` (UTC) is when the payment page closes.
     """
     if status in FINAL:
         return False

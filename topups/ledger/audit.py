@@ -1,4 +1,4 @@
-"""Whether the ledger's parts still tell one story."""
+"""Checks whether events, payments and controls agree."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from topups.payment_states import SLOT_HOLDING, IllegalTransition
 
 
 def audit(ledger: Ledger) -> list[str]:
-    """One line per contradiction; an empty list means that the events are whole, lead legally to the present payments,
-    and that the reserved money is that of the payments which hold a slot. Reads everything."""
+    """One line per contradiction. Reads everything.
+
+    An empty list means: the events are complete, lead by legal transitions to the present payments, and the reserved
+    money is that of the payments which hold a slot.
+    """
     events, payments = ledger.events(), ledger.payments()
     problems = broken_links(events)
     try:

@@ -23,17 +23,17 @@ SCHEMA_MISMATCH = (
 
 
 class LedgerNotFound(LedgerUnavailable):
-    """Nobody has opened a ledger at this place for writing."""
+    """There is no ledger at this URL yet."""
 
     def __init__(self) -> None:
         super().__init__("there is no ledger yet; the first reconcile or run makes it")
 
 
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
-    """The ledger at a SQLAlchemy URL, brought to the newest schema. Close it after use.
+    """The ledger at a SQLAlchemy URL, migrated to the newest schema. Close it after use.
 
-    ``check`` looks for damage in the whole file (SQLite; some milliseconds per thousand payments). Raises
-    ``LedgerUnavailable`` when it is locked, read-only, damaged, unreachable, or written by a newer version.
+    ``check`` runs an integrity check on the whole file (SQLite; some milliseconds per thousand payments). Raises
+    ``LedgerUnavailable`` if it is locked, read-only, damaged, unreachable, or written by a newer version.
     """
     engine = _engine(url, busy_seconds)
     try:
@@ -48,10 +48,10 @@ def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = F
 
 
 def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
-    """The ledger as it is, for looking only: nothing is made, migrated or written, and a write would fail.
+    """The ledger for reading only: nothing is created, migrated or written, and a write fails.
 
-    For what may be executed at any time by anybody, such as a sensor's preview. Close it after use. Raises
-    ``NoLedgerYet``, and ``LedgerUnavailable`` also when an older version of this program wrote it.
+    For code that anyone may execute at any time, such as a sensor's preview. Close it after use. Raises
+    ``LedgerNotFound``, and ``LedgerUnavailable`` also if an older version of this program wrote it.
     """
     engine = _engine(url, busy_seconds, read_only=True)
     try:
@@ -122,7 +122,7 @@ def _integrity_check(engine: Engine) -> None:
         result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if result != "ok":
         raise LedgerUnavailable(
-            "the ledger is malformed; nothing is paid; restore it from a backup; the next pass learns the rest from "
+            "the ledger is malformed; nothing is paid; restore it from a backup; the next run learns the rest from "
             "the vendor's own list"
         )
 
@@ -132,7 +132,7 @@ def _migrate_if_needed(engine: Engine) -> None:
         if _version(connection) == HEAD:
             return
     with engine.connect() as connection, begin_transaction(connection, writes=True):
-        version = _version(connection)  # another program may have been quicker
+        version = _version(connection)  # another program may have migrated it
         if version != HEAD:
             _migrate(connection, version)
 
@@ -145,7 +145,7 @@ def _version(connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection, version: str | None) -> None:
-    # Costly to import, and needed once in the life of a ledger.
+    # Slow to import, and needed once per schema version.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -1,4 +1,4 @@
-"""The hash chain of events: what one line of history says, and whether the whole still fits together."""
+"""The hash chain of events: the hash of one event, verification of the chain, and replay of the payments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_HASH = "0" * 64
 
 
 def event_hash(event: Event) -> str:
-    """SHA-256 over everything the event says and the hash of the one before it."""
+    """SHA-256 over the content of the event and the hash of the one before it."""
     content = [
         event.seq,
         format_timestamp(event.at),
@@ -30,10 +30,10 @@ def event_hash(event: Event) -> str:
 
 
 def broken_links(events: Iterable[Event]) -> list[str]:
-    """One line per event that does not follow from the one before it, or that was changed after it was written.
+    """One line per event that does not follow from the one before it, or was changed after it was written.
 
     ``events`` in order of ``seq``, from the first one. An empty list means that nothing was changed, removed, inserted
-    or put in another order; the last events of a restored backup are missing without a trace here.
+    or reordered. Events missing at the end, after a restored backup, leave no trace here.
     """
     problems: list[str] = []
     previous, seq = FIRST_HASH, 0
@@ -49,9 +49,9 @@ def broken_links(events: Iterable[Event]) -> list[str]:
 
 
 def replay_events(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
-    """The payments that the events tell of: column values as plain JSON, by payment id.
+    """The payments that result from the events: column values as plain JSON, by payment id.
 
-    Raises ``IllegalTransition`` when an event makes a step that the graph does not have.
+    Raises ``IllegalTransition`` if an event makes a transition that the graph does not have.
     """
     rows: dict[str, dict[str, Any]] = {}
     for event in events:

@@ -1,4 +1,4 @@
-"""The ledger: each method is one transaction. Raises ``LedgerUnavailable`` when it cannot be read or written."""
+"""The ledger: each method is one transaction. Raises ``LedgerUnavailable`` if it cannot be read or written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CompletenessCheck = Callable[[list[Payment], int], PaymentList]
 
 
 class Ledger:
-    """Payments, events, observations and switches of all accounts. Thread safe; close it after use."""
+    """Payments, events, observations and controls of all accounts. Thread safe; close it after use."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -59,7 +59,7 @@ class Ledger:
     # Reading
 
     def snapshot(self, account_id: str, now: datetime) -> AccountSnapshot:
-        """What the ledger alone knows of an account: the latest balance it saw, no list. Reads a few hundred rows."""
+        """What the ledger alone knows of an account: the latest balance, no list. Reads a few hundred rows."""
         with self.read_transaction() as connection:
             return read_snapshot(connection, account_id, now)
 
@@ -80,11 +80,11 @@ class Ledger:
         return self._payments(wanted)
 
     def tracked_payments(self, account_id: str, since: datetime) -> list[Payment]:
-        """The payments that may still change, oldest first: all that hold the slot or are younger than ``since``."""
+        """The payments that may still change, oldest first: all with a slot, or younger than ``since``."""
         return self._payments(TRACKED_PAYMENTS, account=account_id, since=since)
 
     def existing_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
-        """Those of the vendor's ids that a payment of the account in the ledger has."""
+        """Those of the vendor's ids that have a payment in the ledger."""
         with self.read_transaction() as connection:
             vendor_ids_found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
             return frozenset(vendor_ids_found.scalars())
@@ -108,12 +108,12 @@ class Ledger:
             return read_observations(connection, account_id, kind, since, limit)
 
     def controls(self, account_id: str) -> AccountControls:
-        """The switches of an account."""
+        """The controls of an account."""
         with self.read_transaction() as connection:
             return read_controls(connection, account_id)[0]
 
     def pause_reason(self, account_id: str) -> str:
-        """Who stopped the account or all accounts and why; empty when nobody did."""
+        """Who paused the account or all accounts, and why; empty if it is not paused."""
         with self.read_transaction() as connection:
             account_controls, common_controls = read_controls(connection, account_id)
             return account_controls.paused or common_controls.paused
@@ -128,10 +128,10 @@ class Ledger:
         now: datetime,
         notices: Iterable[OutboxMessage] = (),
     ) -> Payment | Refusal:
-        """A new payment in its second state (``RESERVED``, ``AWAITING_APPROVAL`` or ``SKIPPED``).
+        """Inserts a payment in its second state (``RESERVED``, ``AWAITING_APPROVAL`` or ``SKIPPED``).
 
-        ``check`` sees the ledger as it is inside the transaction and may still say no. A taken slot or a decision that
-        already has a payment is ``LOST_RACE``.
+        ``precondition`` sees the ledger inside the transaction and may refuse. A taken slot, or a decision that already
+        has a payment, is ``LOST_RACE``.
         """
         try:
             with self.write_transaction(now) as unit:
@@ -157,9 +157,9 @@ class Ledger:
         precondition: Precondition | None = None,
         unless_paused: bool = False,
     ) -> Payment | None:
-        """One step along the graph with its event and notices; None when somebody was quicker: then do nothing.
+        """One transition with its event and notices. Returns None after a lost compare-and-swap: then do nothing.
 
-        ``check``, or the ledger's kill switch, may still say no inside the transaction (None then too).
+        ``precondition``, or the ledger's kill switch, may refuse inside the transaction (None then too).
         """
         try:
             with self.write_transaction(now) as unit:
@@ -182,7 +182,7 @@ class Ledger:
         changes: Mapping[str, Any],
         notices: Iterable[OutboxMessage] = (),
     ) -> Payment | None:
-        """Other payload in the same state; None when somebody was quicker."""
+        """Compare-and-swap update without a transition. Returns None if the row changed since it was read."""
         with self.write_transaction(now) as unit:
             updated = unit.update(payment, kind, changes)
             if updated:
@@ -198,7 +198,7 @@ class Ledger:
         now: datetime,
         baseline: int | None,
     ) -> Payment | None:
-        """A vendor's payment that nobody here asked for, as ``EXTERNAL``; None when it is already known."""
+        """Inserts a payment that someone else made, as ``EXTERNAL``; None if it is there already."""
         adopted = external_payment(account_id, payment_id, row, exception, now, baseline)
         try:
             with self.write_transaction(now) as unit:
@@ -208,12 +208,12 @@ class Ledger:
             return None
 
     def enqueue_notices(self, account_id: str, notices: Iterable[OutboxMessage], now: datetime) -> None:
-        """Notices that come with no change."""
+        """Writes notices that belong to no change."""
         with self.write_transaction(now) as unit:
             unit.enqueue_notices(account_id, notices)
 
     def record_balance(self, account_id: str, balance: Balance, now: datetime) -> None:
-        """Writes a balance down."""
+        """Records a balance."""
         payload = {"vendor_at": balance.vendor_at} if balance.vendor_at else {}
         with self.write_transaction(now) as unit:
             unit.record_observation(
@@ -223,10 +223,10 @@ class Ledger:
     def record_payment_list(
         self, account_id: str, since: datetime, lists_since: datetime, assess: CompletenessCheck, now: datetime
     ) -> tuple[PaymentList, list[Payment]]:
-        """Writes down that the vendor's list was seen and whether it was complete; the list, and what is under watch.
+        """Records that the vendor's list was read and whether it was complete; returns it with the tracked payments.
 
-        ``judged`` gets what it is held against, as it is inside the transaction: ``under_watch`` since then, and
-        ``largest_list``.
+        ``assess`` gets what the list is compared with, as it is inside the transaction: ``tracked_payments`` since
+        then, and ``max_list_size``.
         """
         with self.write_transaction(now) as unit:
             rows = unit.connection.execute(TRACKED_PAYMENTS, {"account": account_id, "since": since})
@@ -239,14 +239,14 @@ class Ledger:
             return listing, payments
 
     def record_decision(self, account_id: str, payload: Mapping[str, Any], now: datetime) -> None:
-        """Writes down what was decided and why."""
+        """Records what was decided and why."""
         with self.write_transaction(now) as unit:
             unit.record_observation(account_id, "decision", now, complete=True, figure=None, payload=dict(payload))
 
     def update_controls(
         self, account_id: str, kind: str, now: datetime, by: str = "", **changes: Any
     ) -> AccountControls:
-        """Changes the switches of an account, or of all (``*``); ``by`` is written down with it."""
+        """Changes the controls of an account, or of all (``*``); ``by`` is recorded with it."""
         with self.write_transaction(now) as unit:
             return unit.update_controls(account_id, kind, by, **changes)
 

@@ -1,4 +1,4 @@
-"""What comes out of the ledger: frozen rows."""
+"""The rows of the ledger as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from topups.payment_states import PaymentException, State
 
 @dataclass(frozen=True)
 class Payment:
-    """One intent of ours, or a payment that somebody else made (``EXTERNAL``). The columns of ``payments``.
+    """One intent of ours, or a payment that someone else made (``EXTERNAL``). The columns of ``payments``.
 
-    Amounts in US cents, instants in UTC. ``url``, ``address`` and ``amount_in_crypto`` are verified; ``claim`` is not.
+    Amounts in US cents, timestamps in UTC. ``url``, ``address`` and ``amount_in_crypto`` are verified; ``claim``, the
+    create response, is not.
     """
 
     payment_id: str
@@ -56,18 +57,18 @@ class Payment:
 
     @property
     def request(self) -> PaymentRequest:
-        """What the create call asks for."""
+        """The parameters of the create call."""
         return PaymentRequest(self.rail, self.amount_cents, self.currency, self.network)
 
     @property
     def create_response(self) -> CreateResponse:
-        """What the create call answered, unverified; empty when it answered nothing usable."""
+        """The unverified create response; empty if there was no usable one."""
         return CreateResponse(**(self.claim or {}))
 
 
 @dataclass(frozen=True)
 class NewPayment:
-    """A new payment before it is in the ledger. ``payment_id`` is made before anything else."""
+    """A payment before it is inserted. ``payment_id`` is generated before anything else."""
 
     payment_id: str
     account_id: str
@@ -99,7 +100,9 @@ class Event:
 
 @dataclass(frozen=True)
 class Observation:
-    """Something seen: ``kind`` is ``balance`` (figure: US cents), ``payments`` (figure: rows) or ``decision``."""
+    """Something that was read or decided: ``kind`` is ``balance`` (figure: US cents), ``payments`` (figure: rows) or
+    ``decision``.
+    """
 
     seq: int
     account_id: str
@@ -112,7 +115,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """A notice to write with a change. ``key`` is its identity over all time."""
+    """A notice to write with a change. ``key`` identifies it: a notice with a known key is not written again."""
 
     kind: str
     key: str
@@ -138,7 +141,7 @@ class OutboxRow:
 
 @dataclass(frozen=True)
 class AccountControls:
-    """The switches of one account (or of all, ``*``)."""
+    """Kill switch, breaker and reserved money of one account, or of all (``*``)."""
 
     account_id: str
     paused: str = ""

@@ -1,4 +1,4 @@
-"""The outbox: notices wait here from the change that wrote them until somebody took them."""
+"""Transactional outbox: lease, complete and reschedule notices (at-least-once delivery)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxRow
 
 OUTBOX = schema.outbox
-# Longer than any delivery takes: a second program must not send what the first is sending.
+# Longer than any delivery: a second program must not send what the first is sending.
 LEASE = timedelta(minutes=10)
 
 
@@ -27,10 +27,10 @@ LAST_BALANCE_ABOVE = select(func.max(OBSERVATIONS.seq)).where(
 
 
 def lease_batch(ledger: Ledger, account_id: str, now: datetime, limit: int = 50) -> list[OutboxRow]:
-    """Takes the waiting notices of an account, oldest first: nobody else gets them for ten minutes."""
+    """Leases the waiting notices of an account, oldest first: no one else gets them for ten minutes."""
     free = or_(OUTBOX.c.claimed_until.is_(None), OUTBOX.c.claimed_until < now)
     waiting = (OUTBOX.c.account_id == account_id, OUTBOX.c.done_at.is_(None))
-    with ledger.read_transaction() as connection:  # most passes find none: no lock for them
+    with ledger.read_transaction() as connection:  # usually there is none, which needs no lock
         if connection.execute(select(OUTBOX.c.key).where(*waiting, free).limit(1)).first() is None:
             return []
     with ledger.write_transaction(now) as unit:
@@ -43,14 +43,14 @@ def lease_batch(ledger: Ledger, account_id: str, now: datetime, limit: int = 50)
 
 
 def mark_done(ledger: Ledger, key: str, now: datetime, outcome: str) -> None:
-    """The notice was delivered, or is not worth delivering any more; ``outcome`` says which."""
+    """Completes a notice that was delivered, or is stale; ``outcome`` says which."""
     with ledger.write_transaction(now) as unit:
         columns = {"done_at": now, "claimed_until": None, "outcome": outcome}
         unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(columns))
 
 
 def reschedule(ledger: Ledger, key: str, now: datetime, outcome: str, retry_at: datetime) -> None:
-    """Nobody took the notice; it waits until ``again_at``."""
+    """Ends the lease of a notice that was not delivered; it waits until ``retry_at``."""
     with ledger.write_transaction(now) as unit:
         columns = {"claimed_until": retry_at, "outcome": outcome}
         unit.connection.execute(update(OUTBOX).where(OUTBOX.c.key == key).values(columns))
@@ -63,7 +63,9 @@ def last_notice_at(ledger: Ledger, account_id: str, kind: str) -> datetime | Non
         return created_at
 
 
-def low_balance_episode(ledger: Ledger, account_id: str, trigger_cents: int) -> int:
-    """Numbers the present fall of the balance: the last observation that was not below ``trigger_cents``."""
+def low_balance_episode(ledger: Ledger, account_id: str, reorder_point_cents: int) -> int:
+    """Identifies the present low-balance episode: the last observation at or above ``reorder_point_cents``."""
     with ledger.read_transaction() as connection:
-        return connection.execute(LAST_BALANCE_ABOVE, {"account": account_id, "cents": trigger_cents}).scalar() or 0
+        return (
+            connection.execute(LAST_BALANCE_ABOVE, {"account": account_id, "cents": reorder_point_cents}).scalar() or 0
+        )

@@ -1,4 +1,4 @@
-"""From rows to what decisions look at."""
+"""Queries of the ledger, and the conversion of its rows to what decisions use."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from topups.payment_states import TRACKED, TRANSITIONS, PaymentException, State
 
 # Longer than the longest window, so that no rule misses a payment.
 MEMORY = timedelta(days=31)
-# May still move by itself; after a credit or a failure only a surprise comes, and that is looked for while it is young.
+# May still change by itself. After a credit or a failure that is rare, so only young payments are tracked.
 UNFINISHED = tuple(s for s, following in TRANSITIONS.items() if following and s not in (State.CREDITED, State.FAILED))
 
 P, EVENTS, OBSERVATIONS = schema.payments.c, schema.events, schema.observations
 
 
 def _in_states(states: Iterable[State]) -> ColumnElement[bool]:
-    """Written into the statement: thirty parameters cost more than the rest of the query."""
+    """Literals instead of thirty parameters, which would cost more than the rest of the query."""
     return P.state.in_([literal_column(f"'{state}'") for state in states])
 
 
@@ -36,7 +36,7 @@ SINCE: BindParameter[Any] = bindparam("since")
 OF_ACCOUNT = P.account_id == ACCOUNT
 ACTIVE = or_(_in_states(UNFINISHED), P.slot.is_not(None))
 
-# Built once: a statement costs more to build than to run.
+# Built once: building a statement costs more than running it.
 RECENT_PAYMENTS = select(*PAYMENT_VIEW_COLUMNS).where(OF_ACCOUNT, or_(P.counted_at > SINCE, ACTIVE))
 TRACKED_PAYMENTS = (
     select(schema.payments)
@@ -71,7 +71,7 @@ LATEST_TIMESTAMPS = select(
 
 
 def read_snapshot(connection: Connection, account_id: str, now: datetime) -> AccountSnapshot:
-    """What the ledger knows of an account. The latest balance comes with it, the vendor's list does not."""
+    """What the ledger knows of an account: with the latest balance, without the vendor's list."""
     rows = connection.execute(RECENT_PAYMENTS, {"account": account_id, "since": now - MEMORY}).all()
     payments = tuple(
         PaymentView(
@@ -108,7 +108,7 @@ def read_max_list_size(connection: Connection, account_id: str, since: datetime)
 
 
 def read_controls(connection: Connection, account_id: str) -> tuple[AccountControls, AccountControls]:
-    """The switches of an account, and those of all accounts."""
+    """The controls of an account, and those of all accounts."""
     rows = connection.execute(CONTROLS, {"account": account_id, "everybody": schema.ALL_ACCOUNTS})
     by_account = {row.account_id: AccountControls(**row._mapping) for row in rows}
     account_controls, common_controls = (
@@ -118,7 +118,7 @@ def read_controls(connection: Connection, account_id: str) -> tuple[AccountContr
 
 
 def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
-    """A draft as a row that has not been anywhere yet."""
+    """A new payment as a row in state PLANNED."""
     empty: dict[str, Any] = dict.fromkeys(Payment.__dataclass_fields__)
     given = dict.fromkeys(("created_at", "counted_at", "state_since"), now)
     start = {"state": State.PLANNED, "exception": PaymentException.NONE, "vendor_status": "", "detail": ""}
@@ -134,7 +134,7 @@ def external_payment(
     now: datetime,
     baseline: int | None,
 ) -> Payment:
-    """A vendor's payment that nobody here asked for, as a row."""
+    """A payment that someone else made at the vendor, as a row."""
     draft = NewPayment(payment_id, account_id, f"external:{row.vendor_id}", row.method[:32], row.amount_cents)
     return new_payment(
         draft,
@@ -146,7 +146,7 @@ def external_payment(
         vendor_status=row.status,
         vendor_amount_cents=row.amount_cents,
         ends_at=row.ends_at,
-        # What may be ours counts from now: the vendor's own time has no documented zone.
+        # A suspected duplicate counts from now: the vendor's own time has no documented zone.
         counted_at=min(row.created_at or now, now) if exception != PaymentException.DUPLICATE_SUSPECTED else now,
         listed_at=now,
         baseline=baseline,

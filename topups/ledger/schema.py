@@ -1,10 +1,14 @@
-"""The ledger's tables. Migrations make them (``topups/ledger/migrations``); a test holds the two against each other.
+"""The tables of the ledger. Migrations create them (``topups/ledger/migrations``); a test compares the two.
 
-payments      one row per intent or foreign payment, its present state
-events        every change of it, append-only and hash-chained: the payments can be rebuilt from them
-outbox        notices, written with the change they tell of
-observations  each balance, list and decision that was seen
-controls      per account: kill switch, breaker, reserved money
+payments: one row per intent or external payment, its present state.
+
+events: every change of it, append-only and hash-chained; the payments can be rebuilt from them.
+
+outbox: notices, written with the change that causes them.
+
+observations: every balance, list and decision.
+
+controls: per account the kill switch, the breaker and the reserved money.
 """
 
 from __future__ import annotations
@@ -23,12 +27,12 @@ TEXT_LENGTH = 32
 
 
 def format_timestamp(at: datetime) -> str:
-    """An instant as ISO 8601 in UTC with microseconds, so that text sorts like time."""
+    """A timestamp as ISO 8601 in UTC with microseconds, so that text sorts like time."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with one spelling per value. Instants become text."""
+    """JSON with one spelling per value. Timestamps become text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
 
 
@@ -39,7 +43,7 @@ def _plain(value: Any) -> str:
 
 
 class Timestamp(TypeDecorator[datetime]):
-    """An aware ``datetime``."""
+    """An aware ``datetime``, stored as text."""
 
     impl = String(TEXT_LENGTH)
     cache_ok = True
@@ -54,7 +58,7 @@ class Timestamp(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[dict[str, Any]]):
-    """A small object."""
+    """A small JSON object, stored as canonical text."""
 
     impl = Text
     cache_ok = True
@@ -69,7 +73,7 @@ class Json(TypeDecorator[dict[str, Any]]):
 
 
 class EnumText(TypeDecorator[StrEnum]):
-    """A value of a ``StrEnum``."""
+    """A value of a ``StrEnum``, stored as text."""
 
     impl = String(TEXT_LENGTH)
     cache_ok = True
@@ -130,7 +134,7 @@ payments = Table(
     Column("listed_at", Timestamp),
     Column("absences", Integer, nullable=False),
     Column("absent_at", Timestamp),
-    # Observations of the balance: the last one before the money could come, and the one that proved its arrival.
+    # Numbers of balance observations: the last one before the money could arrive, and the one that proved its arrival.
     Column("baseline", BigInteger),
     Column("credit", BigInteger),
     Column("detail", Text, nullable=False),
@@ -162,7 +166,7 @@ Index("events_by_payment", events.c.payment_id, events.c.seq)
 outbox = Table(
     "outbox",
     metadata,
-    # The identity of a notice: what is told once is told once, however often it is written.
+    # Identifies a notice, so that it is written once.
     Column("key", String(160), primary_key=True),
     Column("account_id", String(128), nullable=False),
     Column("payment_id", String(36)),

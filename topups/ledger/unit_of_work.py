@@ -27,13 +27,13 @@ INSERT_EVENT, INSERT_PAYMENT = EVENTS.insert(), PAYMENTS.insert()
 INSERT_OBSERVATION = OBSERVATIONS.insert().values(
     seq=select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0) + 1).scalar_subquery()
 )
-# What is to be set comes with the parameters.
+# The columns to set come with the parameters.
 CAS_UPDATE = update(PAYMENTS).where(
     PAYMENTS.c.payment_id == bindparam("of_payment"),
     PAYMENTS.c.state == bindparam("of_state"),
     PAYMENTS.c.version == bindparam("of_version"),
 )
-# SQLite and PostgreSQL spell these alike, but SQLAlchemy has a statement for each.
+# SQLite and PostgreSQL have the same syntax here, but SQLAlchemy has a class for each.
 _LITE, _POSTGRES = sqlite.insert(CONTROLS), postgresql.insert(CONTROLS)
 UPSERT_CONTROLS: dict[str, Insert] = {
     "sqlite": _LITE.on_conflict_do_update(index_elements=["account_id"], set_=dict(_LITE.excluded)),
@@ -46,7 +46,7 @@ INSERT_NOTICE: dict[str, Insert] = {
 
 
 class UnitOfWork:
-    """One transaction at one instant. Whoever opened it commits or rolls back all of it."""
+    """One writing transaction at ``now``. Whoever opened it commits or rolls back all of it."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.connection = connection
@@ -54,14 +54,14 @@ class UnitOfWork:
         self._latest: tuple[int, str] | None = None
 
     def insert(self, payment: Payment, kind: str) -> None:
-        """A new row and its first event, which holds every column."""
+        """Inserts a row and its first event, which holds every column."""
         assert_transition(None, payment.state)
         row = dict(payment.__dict__)
         self.connection.execute(INSERT_PAYMENT, row)
         self._append_payment_event(payment, kind, None, payment.state, row)
 
     def transition(self, payment: Payment, to: State, changes: Mapping[str, Any]) -> Payment | None:
-        """The payment in its next state; None when it is no longer as ``payment`` says (somebody was quicker)."""
+        """The payment in its next state; None if it is no longer as ``payment`` says (lost compare-and-swap)."""
         assert_transition(payment.state, to)
         wanted = {**changes, "state": to, "state_since": self.now, **self._slot_columns(payment, to)}
         moved = self._compare_and_swap(payment, wanted)
@@ -71,18 +71,18 @@ class UnitOfWork:
         return moved
 
     def update(self, payment: Payment, kind: str, changes: Mapping[str, Any]) -> Payment | None:
-        """The payment with other facts in the same state; None when somebody was quicker."""
+        """The payment with other columns in the same state; None after a lost compare-and-swap."""
         noted = self._compare_and_swap(payment, changes)
         if noted:
             self._append_payment_event(payment, kind, None, None, {**changes, "version": noted.version})
         return noted
 
     def update_controls(self, account_id: str, kind: str, by: str = "", **changes: Any) -> AccountControls:
-        """The account's switches with changes, and an event that names who did it."""
+        """The account's controls with changes, and an event that names who made them."""
         return self._write_controls(read_controls(self.connection, account_id)[0], kind, by, changes)
 
     def enqueue_notices(self, account_id: str, notices: Iterable[OutboxMessage]) -> None:
-        """Notices for the outbox; one that was written before is not written again."""
+        """Writes notices to the outbox; one that was written before is not written again."""
         for notice in notices:
             values = {
                 **{"key": notice.key, "account_id": account_id, "payment_id": notice.payment_id, "kind": notice.kind},
@@ -98,7 +98,7 @@ class UnitOfWork:
         payment_id: str | None = None,
         states: tuple[State | None, State | None] = (None, None),
     ) -> None:
-        """One event at the end of the chain."""
+        """Appends one event to the chain."""
         seq, previous = self._last_link()
         before, after = (str(state) if state else None for state in states)
         plain = json.loads(canonical_json(dict(changes)))
@@ -108,7 +108,7 @@ class UnitOfWork:
         self._latest = event.seq, event.hash
 
     def record_observation(self, account_id: str, kind: str, at: datetime, **seen: Any) -> None:
-        """Writes an observation down, under the next number."""
+        """Records an observation under the next number."""
         self.connection.execute(INSERT_OBSERVATION, {"account_id": account_id, "kind": kind, "at": at, **seen})
 
     def _last_link(self) -> tuple[int, str]:
@@ -137,12 +137,12 @@ class UnitOfWork:
         return {}
 
     def _update_counters(self, before: Payment, after: Payment) -> None:
-        """Reserved money and failures in a row, kept with the change that makes them."""
+        """Updates reserved money and failures in a row together with the change that causes them."""
         reserved = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
-        # A person who refuses, or does not answer, is a failure too: asking again at once would not help.
+        # An approval that is rejected or not given is a failure too: asking again at once would not help.
         was_waiting = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
-        unanswered = was_waiting and before.approved_at is None
-        failed = unanswered or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
+        unapproved = was_waiting and before.approved_at is None
+        failed = unapproved or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
         if not (reserved or failed or after.state == State.CREDITED):
             return
         current = read_controls(self.connection, after.account_id)[0]
@@ -166,8 +166,8 @@ NEXT_STEPS = (
     ("locked", "another program holds it: wait, or stop that program"),
     ("readonly", "make the file and its folder writable"),
     ("read-only", "make it writable"),
-    ("malformed", "restore it from a backup; the next pass learns the rest from the vendor's own list"),
-    ("not a database", "restore it from a backup; the next pass learns the rest from the vendor's own list"),
+    ("malformed", "restore it from a backup; the next run learns the rest from the vendor's own list"),
+    ("not a database", "restore it from a backup; the next run learns the rest from the vendor's own list"),
     ("disk is full", "free some disk space"),
     ("unable to open", "check SMSONLINE_LEDGER and that its folder can be written"),
     ("no such table", "the file is no ledger: check SMSONLINE_LEDGER"),
@@ -180,7 +180,7 @@ class LedgerUnavailable(Exception):
 
 
 def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
-    """The error for the user. Holds no statement, parameter or URL."""
+    """The error for the user, without statement, parameters or URL."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     text = " ".join(str(cause).split())[:160] or type(cause).__name__
     step = next((step for fragment, step in NEXT_STEPS if fragment in text.lower()), "check SMSONLINE_LEDGER")
@@ -189,7 +189,7 @@ def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
 
 @contextmanager
 def map_database_errors() -> Iterator[None]:
-    """Turns what a database throws into ``LedgerUnavailable``; a broken constraint passes through as it is."""
+    """Raises ``LedgerUnavailable`` for what a database raises, except for a broken constraint."""
     try:
         yield
     except IntegrityError:
@@ -217,10 +217,10 @@ def unit_of_work(engine: Engine, now: datetime) -> Iterator[UnitOfWork]:
 
 
 def begin_transaction(connection: Connection, *, writes: bool = False) -> RootTransaction:
-    """A transaction, which for a writer waits for the other writers first. Ends as a context manager.
+    """Begins a transaction, which for a writer waits for the other writers first. Ends as a context manager.
 
-    SQLite's driver leaves beginning to us (``isolation_level`` is None). Its own ``execute``: an event handler of
-    SQLAlchemy's in this place makes each statement a tenth slower.
+    SQLite's driver leaves the beginning to us (``isolation_level`` is None). The driver's own ``execute`` is used
+    because an event handler of SQLAlchemy's makes each statement a tenth slower.
     """
     transaction = connection.begin()
     if connection.dialect.name == "sqlite":

@@ -13,15 +13,15 @@ from topups.ledger.ledger import Ledger
 from topups.notifications.messages import Notice, render, stale_reason
 from topups.workflow.context import Checkpoint
 
-# Another try after this, doubled each time up to the cap.
+# The first retry waits this long, then twice as long each time up to the maximum.
 MIN_RETRY_DELAY, MAX_RETRY_DELAY = timedelta(minutes=1), timedelta(hours=1)
 
 
 class Notifier(Protocol):
-    """Brings messages to people."""
+    """Sends messages to people."""
 
     def send(self, notice: Notice) -> bool:
-        """Whether at least one service took it. May raise; that counts as no."""
+        """Whether at least one service accepted it. An exception counts as no."""
 
 
 def deliver_outbox(
@@ -31,7 +31,7 @@ def deliver_outbox(
     clock: Clock,
     checkpoint: Callable[[Checkpoint], None] = lambda _: None,
 ) -> int:
-    """Sends what waits for an account; how many were taken. A notice nobody took waits and is tried again."""
+    """Sends the waiting notices of an account; returns how many were delivered. The others are retried later."""
     delivered = 0
     for row in outbox.lease_batch(ledger, account_id, clock.now()):
         payment = ledger.payment(row.payment_id) if row.payment_id else None
@@ -51,18 +51,18 @@ def deliver_outbox(
 def _send(notifier: Notifier, notice: Notice) -> bool:
     try:
         return notifier.send(notice)
-    except Exception:  # a service that breaks must not stop the others, and its text may hold its address
+    except Exception:  # a failing service must not stop the others, and its text may hold its address
         return False
 
 
 class AppriseNotifier:
-    """Sends through apprise to the services behind the given URLs (they hold secrets and are never shown)."""
+    """Sends through apprise to the services behind the given URLs, which hold secrets and are never shown."""
 
     def __init__(self, urls: Sequence[str]) -> None:
-        # It loads all its plugins with the first address; some import what Python is about to drop.
+        # The first address loads all plugins; some import what Python deprecates.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            import apprise  # costly to import, and only the one who sends needs it
+            import apprise  # slow to import, and needed for sending only
 
             self._services = [apprise.Apprise() for _ in urls]
             for number, (service, url) in enumerate(zip(self._services, urls, strict=True), start=1):
@@ -71,7 +71,9 @@ class AppriseNotifier:
                     raise ValueError(line)
 
     def send(self, notice: Notice) -> bool:
-        """Whether a service took it. Were all needed, one that is down would bring it to the others again and again."""
+        """Whether one service accepted it. If all had to, one that is down would make the others get it again and
+        again.
+        """
         import apprise
         from apprise.attachment.memory import AttachMemory
 

@@ -1,4 +1,4 @@
-"""Brings the outbox to people: one message per payment and kind, with what they need to act and nothing unverified."""
+"""Renders notices: one message per payment and kind, with all that is needed to act and nothing unverified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from topups.notifications import rules
 from topups.notifications.rules import PAYABLE
 from topups.payment_states import State
 
-# What asks a person to pay or to agree is worthless once it can no longer be done.
+# Notices that ask for an action are sent only while the payment is in one of these states.
 ACTIONABLE_STATES = {
     **dict.fromkeys(("pay", "pay_link", "half_life", "last_tenth", "underpaid"), PAYABLE),
     "approval": frozenset({State.AWAITING_APPROVAL}),
@@ -46,7 +46,7 @@ TITLES = {
     "breaker": "Top-ups stopped: several payments failed in a row",
     "low_balance": "The balance is low and no payment is created",
 }
-# The vendor's own words may hold a link or an address that nobody has verified.
+# The vendor's own texts may hold an unverified link or address.
 UNVERIFIED_TEXT = re.compile(r"\S+://\S+|\S+\.[^\s/]+/\S+|[0-9A-Za-z_]{25,}")
 CAP_TITLE = "{percent} % of a top-up limit is used"
 URGENT = frozenset({"needs_human", "mismatch", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"})
@@ -54,7 +54,7 @@ URGENT = frozenset({"needs_human", "mismatch", "duplicate", "credit_late", "last
 
 @dataclass(frozen=True)
 class Notice:
-    """A message to a person. ``qr`` is a PNG of what is to be scanned, or empty."""
+    """A message to a person. ``qr`` is a PNG to scan, or empty."""
 
     title: str
     body: str
@@ -63,7 +63,7 @@ class Notice:
 
 
 def stale_reason(row: OutboxRow, payment: Payment | None, now: datetime) -> str:
-    """Why a notice would mislead by now, or an empty text."""
+    """Why a notice would be misleading by now, or an empty text."""
     states = ACTIONABLE_STATES.get(row.kind)
     if states is None or payment is None:
         return ""
@@ -76,7 +76,7 @@ def stale_reason(row: OutboxRow, payment: Payment | None, now: datetime) -> str:
 
 
 def render(row: OutboxRow, payment: Payment | None, now: datetime) -> Notice:
-    """The message. Links and addresses come from verified columns only."""
+    """The message of a notice. Links and addresses come from verified columns only."""
     amount = usd(payment.amount_cents) if payment else ""
     title = TITLES.get(row.kind, CAP_TITLE).format(amount=amount, percent=row.payload.get("percent", ""))
     lines = [*_payload_lines(row), *(_payment_lines(payment, row, now) if payment else [])]

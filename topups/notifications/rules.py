@@ -1,4 +1,4 @@
-"""Which notices a change of a payment brings, and the identity by which each is told once."""
+"""Maps changes of a payment to notices, and gives each notice its deduplication key."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ LOW_BALANCE_INTERVAL = DAY
 
 
 def payment_notice(payment_id: str, kind: str, **payload: Any) -> OutboxMessage:
-    """A notice about one payment: one per payment and kind, over all time."""
+    """A notice about one payment: at most one per payment and kind."""
     return OutboxMessage(kind, f"{payment_id}:{kind}", payload, payment_id)
 
 
 def notices_for_state(payment_id: str, state: State) -> list[OutboxMessage]:
-    """What entering a state tells."""
+    """The notices of a payment that enters a state."""
     kind = NOTICE_BY_STATE.get(state)
     return [payment_notice(payment_id, kind)] if kind else []
 
 
 def may_request_payment(payment: Payment) -> bool:
-    """Whether a person may be asked for its money: not for another amount than decided, nor for a cancelled one."""
+    """Whether people may be asked to pay: not another amount than decided, and not a cancelled payment."""
     return payment.exception != PaymentException.AMOUNT_MISMATCH and payment.vendor_status not in FINAL
 
 
 def payment_reminders(payment: Payment, now: datetime, policy: Policy) -> list[OutboxMessage]:
-    """Half and nine tenths of the life of an unpaid payment are over; with both past, only the later is told."""
+    """Reminders at 50 % and 90 % of the life of an unpaid payment; with both due, only the later one."""
     if payment.state not in PAYABLE or not may_request_payment(payment):
         return []
     begin, end = payment.sending_at or payment.created_at, expires_at(payment, policy)
@@ -87,7 +87,7 @@ def cap_notices(payment: Payment, snapshot: AccountSnapshot, policy: Policy, now
 
 
 def breaker_notices(snapshot: AccountSnapshot, policy: Policy) -> list[OutboxMessage]:
-    """Payments failed one after the other; nothing more is created until a person looks."""
+    """Several payments failed in a row; nothing is created until an operator resumes."""
     if snapshot.failures < policy.breaker_failures:
         return []
     at = snapshot.last_failure_at.isoformat() if snapshot.last_failure_at else ""
@@ -95,7 +95,7 @@ def breaker_notices(snapshot: AccountSnapshot, policy: Policy) -> list[OutboxMes
 
 
 def low_balance_notice(snapshot: AccountSnapshot, episode: int, reason: str, explanation: str) -> OutboxMessage:
-    """The balance is low and nothing will be created; ``dip`` numbers the fall below the threshold."""
+    """The balance is low and nothing is created; ``episode`` identifies the time below the re-order point."""
     assert snapshot.balance
     payload = {"balance_cents": snapshot.balance.cents, "reason": reason, "facts": explanation}
     hours = snapshot.burn.hours_to_empty if snapshot.burn else None

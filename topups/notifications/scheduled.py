@@ -1,4 +1,4 @@
-"""Notices that time brings: countdowns, credits that do not come, an open breaker, a low balance nobody cures."""
+"""Time-driven notices: payment reminders, overdue credits, an open breaker, and a low balance that is not topped up."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from topups.vendor_statuses import is_payable_or_pending
 from topups.workflow.context import TopUpContext
 from topups.workflow.credit_proof import awaits_credit
 
-# The rest of the reasons leave a low balance to a person.
+# With every other reason the low balance is left to people.
 NO_LOW_BALANCE_NOTICE = frozenset(
     {
         *(Reason.BALANCE_OK, Reason.BALANCE_STALE, Reason.BALANCE_UNREADABLE, Reason.DISABLED),
         Reason.DRY_RUN_WOULD_CREATE,
     }
 )
-# A payment under way has notices of its own. One that hangs for a day cures nothing any more.
+# A payment in progress has notices of its own; after a day without a change the low balance is reported too.
 IN_PROGRESS_REASONS = frozenset(
     {
         *(Reason.IN_FLIGHT, Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN),
@@ -36,7 +36,7 @@ SLOTLESS_BLOCKERS = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_
 def queue_scheduled_notices(
     context: TopUpContext, snapshot: AccountSnapshot, payments: list[Payment], decision: PaymentPlan | Refusal
 ) -> None:
-    """Writes the notices that are due at this instant into the outbox; each is told once."""
+    """Writes the notices that are due now to the outbox; each is sent once."""
     ledger, policy, now = context.ledger, context.policy, context.clock.now()
     due: list[OutboxMessage] = rules.breaker_notices(snapshot, policy)
     for payment in payments:

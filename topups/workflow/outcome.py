@@ -36,7 +36,7 @@ def record_outcome(context: TopUpContext, sent: Payment, outcome: Outcome) -> Pa
 
 
 def _verify_response(context: TopUpContext, payment: Payment, outcome: Accepted) -> Payment:
-    response = outcome.claim
+    response = outcome.response
     updated = context.ledger.update_payment(payment, "answered", context.clock.now(), {"claim": response.as_json()})
     context.checkpoint(Checkpoint.RESPONSE_RECORDED)
     payment = updated or payment
