@@ -199,3 +199,81 @@ def test_an_address_that_apprise_does_not_know_is_named_by_its_place_only():
         AppriseNotifier(["json://127.0.0.1:1", "nonsense-with-a-secret"])
     assert "secret" not in str(told.value)
     assert not AppriseNotifier([]).send(Notice("t", "b")), "nobody is configured, so nobody took it"
+
+
+WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
+
+
+def told(world, **policy) -> list[str]:
+    """The bodies of the notices that are due, with their titles."""
+    world.reconcile(**policy)
+    inbox = Inbox()
+    deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
+    return [f"{notice.title}\n{notice.body}" for notice in inbox.notices]
+
+
+@pytest.mark.parametrize("how", ["declined", "lost"])
+def test_a_notice_never_carries_a_link_or_an_address_out_of_the_vendors_words(world, how):
+    address = "T" + "9" * 33
+    words = f"HTTP 302 to https://evil.example/pay/x, or send it to {address}"
+    create = world.vendor.create
+    world.vendor.script = [how]
+    world.vendor.create = lambda order: type(create(order))(words)
+    world.run()
+    text = "\n".join(told(world))
+    assert "HTTP 302" in text
+    assert "evil.example/pay" not in text
+    assert address not in text
+
+
+def test_a_payment_of_which_a_part_was_paid_is_never_asked_for_in_full(world):
+    world.run(**WALLET)
+    assert any("Send 5.00 USDT" in text for text in told(world))
+    world.vendor.set("wrong_amount_waiting")
+    world.clock.advance(minutes=31)
+    texts = told(world)
+    assert len(texts) == 2, "underpaid, and half of the time is over"
+    for text in texts:
+        assert "Send 5.00 USDT" not in text
+        assert "only what is missing" in text
+
+
+@pytest.mark.parametrize("trouble", ["cancel", "wrong_amount"])
+def test_nobody_is_reminded_to_pay_what_must_not_or_cannot_be_paid(world, trouble):
+    world.vendor.script = [trouble] * (trouble == "wrong_amount")
+    world.run()
+    told(world)
+    if trouble == "cancel":
+        world.vendor.set("cancel")
+    for _ in range(6):
+        world.clock.advance(minutes=10)
+        assert told(world) == []
+
+
+def test_a_cancelled_payment_is_not_asked_for_by_a_notice_that_waited(world):
+    world.run()
+    world.vendor.set("cancel")
+    assert told(world) == []
+
+
+@pytest.mark.parametrize("whose", ["ours", "somebody else's"])
+def test_a_low_balance_is_told_once_a_payment_hangs_for_a_day(world, whose):
+    """Its own notices came and went; nobody would hear of the balance again."""
+    if whose == "ours":
+        world.run()
+        world.vendor.set("wrong_amount")
+    else:
+        world.vendor.bill(700, "process")
+    told(world)
+    titles = []
+    for _ in range(72):
+        world.clock.advance(hours=1)
+        titles += [text.partition("\n")[0] for text in told(world)]
+    assert titles == ["The balance is low and no payment is created"]
+
+
+def test_a_service_that_is_down_does_not_bring_a_notice_to_the_others_again(service):
+    down = "json://127.0.0.1:1"
+    assert AppriseNotifier([down, service.url]).send(Notice("a title", "a body"))
+    assert len(service.taken) == 1
+    assert not AppriseNotifier([down]).send(Notice("a title", "a body"))

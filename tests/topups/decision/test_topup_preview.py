@@ -52,3 +52,11 @@ def test_the_past_can_be_judged_under_another_policy(world, threshold, expected)
     policy = replace(POLICY, mode="dry_run", threshold_cents=threshold, target_cents=threshold * 2)
     at = then + timedelta(seconds=1)
     assert evaluate(replay_snapshot(world.ledger, ACCOUNT, at), policy, at).decision.reason == expected
+
+
+def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
+    world.vendor.bill(700)
+    assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+    now = world.clock.now()
+    verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).decision
+    assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR

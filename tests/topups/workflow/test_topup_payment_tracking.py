@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from topup_fakes import ACCOUNT
+
 from topups.decision.reasons import Reason
 from topups.payment_states import PaymentException, State
 
@@ -107,3 +110,34 @@ def test_underpaid_overpaid_locked_and_refunded_payments_say_so(world):
         world.vendor.set(status)
         world.reconcile()
         assert (world.only.state, world.only.exception) == (state, oddity)
+
+
+@pytest.mark.parametrize("word", ["check", "a word nobody knows"])
+def test_a_payment_that_the_vendor_never_closes_gives_its_slot_back_a_day_after_its_end(world, word):
+    world.run()
+    world.vendor.set(word)
+    world.clock.advance(hours=24, minutes=59)
+    world.reconcile()
+    assert world.only.state == State.OPEN
+    world.clock.advance(minutes=31)
+    world.reconcile()
+    assert world.only.state == State.EXPIRED
+    world.clock.advance(hours=1)
+    assert world.run().refusal is None
+
+
+@pytest.mark.parametrize("word", ["fail", "system_fail"])
+def test_a_late_payment_that_fails_after_all_blocks_nothing(world, word):
+    world.run()
+    world.vendor.set("cancel")
+    world.clock.advance(minutes=91)
+    world.reconcile()
+    world.vendor.set("confirm_check")
+    world.reconcile()
+    assert world.only.state == State.LATE_CONFIRMING
+    world.vendor.set(word)
+    world.reconcile()
+    assert world.only.state == State.EXPIRED
+    assert world.ledger.controls(ACCOUNT).failures == 1, "it failed once"
+    world.clock.advance(hours=2)
+    assert world.run().refusal is None

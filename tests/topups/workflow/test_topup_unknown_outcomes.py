@@ -120,3 +120,15 @@ def test_a_vendor_that_names_nothing_is_recognised_by_the_link_behind_the_row(wo
     world.run()
     assert world.only.state == State.OPEN
     assert world.only.url == "https://pay.cryptomus.com/pay/uuid-of-order-1"
+
+
+def test_a_suspected_duplicate_counts_from_when_it_was_seen_whatever_zone_the_vendor_writes_in(world):
+    world.vendor.script = ["lost"]
+    world.run()
+    world.pass_time(minutes=20)
+    world.vendor.bill(2500)
+    world.vendor.rows[0] = replace(world.vendor.rows[0], created_at=world.clock.now() - timedelta(hours=8))
+    world.reconcile()
+    suspected = world.ledger.payments(states=[State.EXTERNAL])[0]
+    assert suspected.exception == PaymentException.DUPLICATE_SUSPECTED
+    assert suspected.counted_at == world.clock.now()

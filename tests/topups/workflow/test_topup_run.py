@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
-from topup_fakes import at_checkpoint
+from topup_fakes import ACCOUNT, POLICY, START, at_checkpoint
 
 from topups import operator_actions
 from topups.decision.reasons import Reason
+from topups.gateway import Balance
 from topups.payment_states import PaymentException, State
+from topups.policy import Policy
 from topups.workflow.context import Checkpoint
 from topups.workflow.topup_run import run_topup
 
@@ -98,3 +103,66 @@ def test_a_stuck_payment_can_be_declared_finished_by_a_person(world):
     world.reconcile()
     done = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
     assert (done.state, done.exception, done.slot) == (State.CLOSED, PaymentException.MANUAL_MARK, None)
+
+
+WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        (["process"], State.CONFIRMING),
+        (["wrong_amount_waiting"], State.UNDERPAID_WAITING),
+        (["system_fail", "process"], State.LATE_CONFIRMING),
+    ],
+)
+def test_a_person_may_finish_a_payment_that_hangs_for_ever(world, words, state):
+    world.run()
+    for word in words:
+        world.vendor.set(word)
+        world.reconcile()
+    assert world.only.state == state
+    finished = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
+    assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, PaymentException.MANUAL_MARK)
+
+
+def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_confirms_the_present_one(world):
+    world.ledger.record_balance(ACCOUNT, Balance(500, START + timedelta(days=400)), START + timedelta(days=400))
+    assert world.run().refusal.reason == Reason.CLOCK_SUSPECT
+    honest = world.vendor.balance
+    world.vendor.balance = lambda: replace(honest(), vendor_at=world.clock.now())
+    assert world.run().refusal is None
+
+
+def test_an_approved_payment_that_was_not_needed_any_more_is_no_failure(world):
+    asked = world.run(approval_above_cents=1000)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    world.vendor.cents = 5000
+    world.clock.advance(hours=25)
+    world.reconcile()
+    assert world.only.state == State.RELEASED
+    assert "nobody approved" not in world.only.detail
+    assert world.ledger.controls(ACCOUNT).failures == 0
+
+
+def test_a_limit_of_zero_above_which_a_person_has_to_agree_is_a_limit(world):
+    assert world.run(approval_above_cents=0).refusal.reason == Reason.AWAITING_APPROVAL
+    assert Policy(target_cents=100, exposure_cents=0).exposure_limit_cents == 0
+
+
+def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_now(world):
+    asked = world.run(**WALLET, approval_above_cents=1000)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    now = {**WALLET, "network": "BSC", "networks": frozenset({"BSC"})}
+    world.run(**now, approval_above_cents=1000)
+    assert [order.network for order in world.vendor.created] == ["BSC"]
+    assert world.only.network == "BSC"
+
+
+def test_an_approved_payment_keeps_unlike_cents_when_less_is_missing_by_now(world):
+    policy = {"approval_above_cents": 1000, "fingerprint": True}
+    asked = world.run(**policy)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    world.vendor.cents = 600
+    world.run(**policy)
+    assert [order.amount_cents for order in world.vendor.created] == [2397]

@@ -13,6 +13,7 @@ from topup_fakes import ACCOUNT, POLICY, START
 
 from topups.decision.evaluate import decide, evaluate, facts_fingerprint
 from topups.decision.reasons import PaymentPlan, Reason, Refusal
+from topups.decision.rules import clock_in_sync
 from topups.decision.sizing import reorder_point_cents
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView, VendorListView
 from topups.gateway import Balance
@@ -227,3 +228,17 @@ def test_every_entry_of_the_policy_can_come_from_a_file():
         if field.name == "backoff":
             plain = [step.total_seconds() for step in value]
         assert getattr(policy_from({name: plain}), field.name) == value
+
+
+def test_a_clock_that_ran_back_since_the_balance_was_seen_is_suspect_whatever_the_vendor_said_then(world):
+    seen = replace(world.ledger.snapshot(ACCOUNT, START), balance=Balance(500, START, START))
+    assert not clock_in_sync(seen, POLICY, START - timedelta(minutes=3)).passed
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"fingerprint": "false"}, {"cooldown_seconds": float("inf")}, {"backoff": []}, {"creates_per_day": float("inf")}],
+)
+def test_an_entry_of_the_policy_that_means_nothing_is_refused_by_its_name(values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        policy_from(values)

@@ -223,3 +223,14 @@ def test_an_address_that_leads_nowhere_is_one_clear_line(url):
         open_ledger(url, busy_seconds=0.1)
     assert "\n" not in str(told.value)
     assert "SMSONLINE_LEDGER" in str(told.value)
+
+
+def test_a_reader_sees_one_state_of_the_ledger_while_others_write(any_ledger):
+    """The mirror reads the last event first and then all of them: an event in between would be mirrored twice."""
+    count = "SELECT count(*) FROM events"
+    with any_ledger.read_transaction() as connection:
+        before = connection.exec_driver_sql(count).scalar()
+        operator_actions.pause(any_ledger, "me", "", START)
+        assert connection.exec_driver_sql(count).scalar() == before
+    with any_ledger.read_transaction() as connection:
+        assert connection.exec_driver_sql(count).scalar() == before + 1
