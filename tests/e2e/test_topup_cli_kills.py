@@ -41,7 +41,7 @@ def smsonline(till, tmp_path):
 
 
 @pytest.mark.parametrize(("step", "sent"), [("sending", 0), ("requested", 1), ("response_recorded", 1)])
-def test_a_killed_command_is_recovered_by_later_ones_without_a_second_request(till, smsonline, step, sent):
+def test_killed_command_is_recovered_without_second_request(till, smsonline, step, sent):
     killed = smsonline("topup", "run", **{VARIABLE: f"topup {step}"})
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert till.creates() == sent
@@ -54,7 +54,7 @@ def test_a_killed_command_is_recovered_by_later_ones_without_a_second_request(ti
     till.assert_paid_once_at_most()
 
 
-def test_a_killed_reconcile_is_made_up_for_by_the_next(till, smsonline):
+def test_killed_reconcile_is_recovered_by_the_next(till, smsonline):
     killed = smsonline("topup", "reconcile", **{VARIABLE: "topup adopted"})
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert smsonline("topup", "reconcile").returncode == 0

@@ -26,7 +26,7 @@ RECOVERY = (4, 8, 8, 2)
 
 
 @pytest.mark.parametrize(("rail", "step"), CASES)
-def test_a_kill_at_any_step_leaves_one_request_and_a_ledger_that_knows_the_payment(till, rail, step):
+def test_kill_at_any_checkpoint_leaves_one_request(till, rail, step):
     if step in AFTER_A_LOST_ANSWER:
         till.sandbox.faults.add(RAILS[rail], "commit_then_500", times=1)
     killed = till.job(rail=rail, die_at=step, waits=(0, 16, 5))
@@ -53,7 +53,7 @@ def test_a_kill_while_reconciling_loses_nothing(till, step):
     till.assert_paid_once_at_most()
 
 
-def test_a_program_that_dies_again_and_again_never_asks_twice(till):
+def test_repeatedly_killed_program_sends_one_request(till):
     """Killed at each step in turn, on one ledger, before anything has recovered."""
     till.sandbox.faults.add("create_invoice", "commit_then_drop")
     for step in Checkpoint:

@@ -18,7 +18,7 @@ AFTER_COMMIT = tuple(f"commit_then_{kind.removeprefix('http_')}" for kind in BEF
 
 @pytest.mark.parametrize("rail", RAILS)
 @pytest.mark.parametrize("kind", [*BEFORE_COMMIT, *AFTER_COMMIT])
-def test_processes_at_once_under_a_fault_send_one_request_and_know_the_payment(till, rail, kind):
+def test_concurrent_processes_under_a_fault_send_one_request(till, rail, kind):
     till.sandbox.faults.add(RAILS[rail], kind)
     # Short only where the answer never comes: a busy machine must not look like a lost answer.
     patience = 0.3 if "timeout" in kind else 10
@@ -35,7 +35,7 @@ def test_processes_at_once_under_a_fault_send_one_request_and_know_the_payment(t
     assert len(made) == (kind in AFTER_COMMIT)
 
 
-def test_eight_processes_at_once_ask_for_one_payment(till):
+def test_eight_processes_request_one_payment(till):
     for code in [ended(process) for process in [till.job().start() for _ in range(8)]]:
         assert code == 0
     assert till.creates() == 1

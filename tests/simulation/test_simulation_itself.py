@@ -21,7 +21,7 @@ def test_the_same_seed_is_the_same_world() -> None:
     assert first.truth.rows == again.truth.rows
 
 
-def test_the_worlds_ask_for_payments_and_bring_them_to_every_end() -> None:
+def test_worlds_reach_every_final_state() -> None:
     requests, states, told = 0, set(), Counter()
     with stage() as opened:
         for seed in range(60):

@@ -148,7 +148,7 @@ def tell_stories(phases):
         case.runTest()
 
 
-def test_no_story_of_whole_passes_faults_and_people_breaks_a_promise():
+def test_no_sequence_of_runs_and_faults_breaks_a_promise():
     tell_stories(tuple(Phase))
 
 

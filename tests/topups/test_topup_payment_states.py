@@ -40,7 +40,7 @@ def test_every_state_can_be_reached_and_nothing_leads_out_of_the_graph():
     assert reached == set(State) == set(TRANSITIONS)
 
 
-def test_only_reserving_takes_the_slot_and_no_way_leads_back_to_a_slot_that_was_given_up():
+def test_only_reserved_takes_the_slot_and_never_again():
     """A late payment on an old intent must never collide with the slot of the next one."""
     for before, following in TRANSITIONS.items():
         for after in following:
@@ -57,7 +57,7 @@ def test_whatever_may_exist_at_the_vendor_counts_as_created():
     assert SLOT_HOLDING <= COUNTS_AS_CREATED
 
 
-def test_what_the_vendors_words_and_people_may_do_is_legal():
+def test_status_and_operator_transitions_are_legal():
     for before, rules in STATUS_TRANSITIONS.items():
         for _, after in rules:
             assert_transition(before, after)

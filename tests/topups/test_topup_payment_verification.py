@@ -61,12 +61,12 @@ def test_a_wallet_of_another_coin_network_amount_or_form_is_refused(change):
 
 
 @pytest.mark.parametrize("change", [{"address": EVM[:-1] + "0"}, {"network": "eth"}, {"amount_cents": 600}])
-def test_a_read_that_disagrees_with_the_answer_is_refused(change):
+def test_read_that_disagrees_with_response_is_rejected(change):
     assert payment_verification.transaction_problem(TOLD, CLAIM, WALLET, HOSTS) == ""
     assert payment_verification.transaction_problem(replace(TOLD, **change), CLAIM, WALLET, HOSTS)
 
 
-def test_a_link_that_changed_between_two_answers_is_refused():
+def test_link_that_changed_between_responses_is_rejected():
     assert payment_verification.transaction_problem(replace(TOLD, url=GOOD + "1"), CLAIM, INVOICE, HOSTS)
     row = VendorPayment("o", "s", "cryptomus", 501, "check", START, START)
     assert payment_verification.row_problem(row, INVOICE)

@@ -106,7 +106,7 @@ def test_the_amount_fills_up_to_the_target():
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_a_missing_limit_is_refused_with_a_line_that_names_its_setting(name):
+def test_missing_limit_is_refused_with_its_setting(name):
     lines = replace(POLICY, **{name: None}).problems()
     assert lines == [f"SMSONLINE_TOPUP_{name.upper()} must be set: nothing is paid without these limits"]
 
@@ -118,7 +118,7 @@ def test_contradicting_limits_are_refused_by_name():
         assert f"SMSONLINE_TOPUP_{name}" in text
 
 
-def test_windows_roll_and_do_not_begin_anew_at_midnight():
+def test_windows_roll_over_midnight():
     late = POLICY.unknown_quiescence  # the vendor may have created it that much later than it was counted
     assert reason(with_payments(fact(State.CREDITED, 3600, DAY + late - timedelta(seconds=1)))) == Reason.CAP_DAY
     assert reason(with_payments(fact(State.CREDITED, 3600, DAY + late))) is None
@@ -135,7 +135,7 @@ def test_a_try_counts_until_the_vendors_own_day_is_over_too():
     assert reason(with_payments(*two, fact(State.CREDITED, 1, DAY + late))) is None
 
 
-def test_a_large_payment_or_the_mode_or_an_unusual_burn_asks_a_person():
+def test_amount_mode_and_burn_require_approval():
     def approval(policy: Policy, burn: BurnForecast | None = None) -> Reason | None:
         verdict = decide(replace(LOW, burn=burn), policy, START)
         assert isinstance(verdict, PaymentPlan)
@@ -148,14 +148,14 @@ def test_a_large_payment_or_the_mode_or_an_unusual_burn_asks_a_person():
     assert approval(POLICY, BurnForecast(300, 100)) is None
 
 
-def test_an_approved_payment_is_never_larger_than_what_was_agreed_to():
+def test_approved_amount_is_never_exceeded():
     waiting = fact(State.AWAITING_APPROVAL, 2000, HOUR, approved_at=START)
     verdict = decide(with_payments(waiting), replace(POLICY, mode="approve"), START)
     assert isinstance(verdict, PaymentPlan)
     assert (verdict.amount_cents, verdict.approved_payment_id, verdict.approval) == (2000, "p", None)
 
 
-def test_explain_gives_every_rule_in_order_even_behind_a_no():
+def test_evaluation_has_every_rule_in_order():
     found = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
     assert next(finding.reason for finding in found if not finding.passed) == Reason.BALANCE_OK
     assert len(found) == 26
@@ -207,7 +207,7 @@ def test_no_instant_closes_the_breaker(minutes):
     assert verdict.reason in (Reason.BREAKER_OPEN, Reason.CLOCK_SUSPECT)
 
 
-def test_a_policy_file_names_spans_in_seconds_and_refuses_what_it_does_not_know():
+def test_policy_file_takes_seconds_and_rejects_unknown_entries():
     spans = {"cooldown_seconds": 90, "backoff_seconds": [1, 2]}
     policy = policy_from({"threshold_cents": 5, "networks": ["TRON"], **spans})
     assert (policy.threshold_cents, policy.cooldown) == (5, timedelta(seconds=90))
@@ -230,7 +230,7 @@ def test_every_entry_of_the_policy_can_come_from_a_file():
         assert getattr(policy_from({name: plain}), field.name) == value
 
 
-def test_a_clock_that_ran_back_since_the_balance_was_seen_is_suspect_whatever_the_vendor_said_then(world):
+def test_clock_behind_the_balance_is_suspect(world):
     seen = replace(world.ledger.snapshot(ACCOUNT, START), balance=Balance(500, START, START))
     assert not clock_in_sync(seen, POLICY, START - timedelta(minutes=3)).passed
 
@@ -239,6 +239,6 @@ def test_a_clock_that_ran_back_since_the_balance_was_seen_is_suspect_whatever_th
     "values",
     [{"fingerprint": "false"}, {"cooldown_seconds": float("inf")}, {"backoff": []}, {"creates_per_day": float("inf")}],
 )
-def test_an_entry_of_the_policy_that_means_nothing_is_refused_by_its_name(values):
+def test_meaningless_policy_entry_is_rejected_by_name(values):
     with pytest.raises(ValueError, match=next(iter(values))):
         policy_from(values)

@@ -16,7 +16,7 @@ from topups.gateway import Balance
 from topups.ledger import open_ledger
 
 
-def test_the_plan_and_the_pass_agree(world):
+def test_preview_and_run_agree(world):
     world.ledger.record_balance(ACCOUNT, Balance(500, START), START)
     planned = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).decision
     assert world.run().plan == planned
@@ -42,7 +42,7 @@ def test_a_ledger_that_cannot_be_read_is_a_refusal(tmp_path):
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(1000, Reason.BALANCE_OK), (2000, Reason.DRY_RUN_WOULD_CREATE)])
-def test_the_past_can_be_judged_under_another_policy(world, threshold, expected):
+def test_past_snapshot_is_evaluated_under_another_policy(world, threshold, expected):
     world.vendor.cents = 1500
     world.reconcile()
     then = world.clock.now()
@@ -54,7 +54,7 @@ def test_the_past_can_be_judged_under_another_policy(world, threshold, expected)
     assert evaluate(replay_snapshot(world.ledger, ACCOUNT, at), policy, at).decision.reason == expected
 
 
-def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
+def test_past_snapshot_has_external_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     now = world.clock.now()

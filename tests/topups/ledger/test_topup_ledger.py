@@ -79,7 +79,7 @@ def test_two_programs_race_for_a_step_and_one_wins(any_ledger):
     assert audit(any_ledger) == []
 
 
-def test_accounts_have_a_slot_each_and_it_is_not_derived_from_the_state(any_ledger):
+def test_each_account_has_its_own_slot_column(any_ledger):
     payment = reserved(any_ledger)
     reserved(any_ledger, "another")
     for state in (State.SENDING, State.OPEN, State.EXPIRED):
@@ -89,7 +89,7 @@ def test_accounts_have_a_slot_each_and_it_is_not_derived_from_the_state(any_ledg
     assert (late.slot, following.slot) == (None, ACCOUNT)
 
 
-def test_what_a_decision_or_a_vendors_payment_became_cannot_be_told_twice(any_ledger):
+def test_decision_and_vendor_payment_are_unique(any_ledger):
     first = draft()
     any_ledger.insert_intent(first, State.SKIPPED, yes, START)
     again = any_ledger.insert_intent(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
@@ -155,7 +155,7 @@ def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
     assert any_ledger.controls(ACCOUNT).reserved_cents == 0
 
 
-def test_a_pause_for_all_stops_every_account_and_resuming_one_does_not_end_it(any_ledger):
+def test_common_pause_outlasts_resuming_one_account(any_ledger):
     operator_actions.pause(any_ledger, "me", "leak", START)
     assert "leak" in any_ledger.pause_reason(ACCOUNT)
     operator_actions.resume(any_ledger, "me", START, ACCOUNT)
@@ -225,7 +225,7 @@ def test_an_address_that_leads_nowhere_is_one_clear_line(url):
     assert "SMSONLINE_LEDGER" in str(told.value)
 
 
-def test_a_reader_sees_one_state_of_the_ledger_while_others_write(any_ledger):
+def test_reader_sees_one_state_during_writes(any_ledger):
     """The mirror reads the last event first and then all of them: an event in between would be mirrored twice."""
     count = "SELECT count(*) FROM events"
     with any_ledger.read_transaction() as connection:

@@ -65,7 +65,7 @@ def test_where_nothing_is_nothing_is_made(tmp_path, name):
     assert (tmp_path / name).read_bytes() == before
 
 
-def test_a_file_that_is_no_ledger_is_said_to_be_none(tmp_path):
+def test_file_that_is_no_ledger_is_reported(tmp_path):
     Path(tmp_path, "ledger.db").write_bytes(b"this is a letter, not a database " * 200)
     with pytest.raises(LedgerUnavailable, match="restore it from a backup"):
         open_ledger_readonly(f"sqlite:///{tmp_path / 'ledger.db'}")

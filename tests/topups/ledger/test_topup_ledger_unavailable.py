@@ -91,7 +91,7 @@ def test_a_ledger_of_a_newer_version_is_not_opened(path):
         open_ledger(f"sqlite:///{path}")
 
 
-def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_one(path, vendor):
+def test_ledger_failure_after_request_sends_no_second_one(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
         run_topup(
@@ -106,7 +106,7 @@ def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_on
         assert len(vendor.created) == 1
 
 
-def test_a_ledger_that_breaks_before_the_sending_row_sends_nothing(path, vendor):
+def test_ledger_failure_before_sending_sends_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
         run_topup(
@@ -119,7 +119,7 @@ def test_a_ledger_that_breaks_before_the_sending_row_sends_nothing(path, vendor)
         assert State.RELEASED in [payment.state for payment in ledger.payments()]
 
 
-def test_an_empty_ledger_in_place_of_the_real_one_never_pays_a_second_time(path, vendor):
+def test_empty_ledger_never_creates_a_second_payment(path, vendor):
     with open_ledger(f"sqlite:///{path}") as ledger:
         run_topup(context(ledger, vendor))
     with open_ledger(f"sqlite:///{path}.new") as fresh:

@@ -29,7 +29,7 @@ def post(world: World, inbox: Inbox) -> list[str]:
     return inbox.titles[before:]
 
 
-def test_an_open_payment_is_told_with_all_that_is_needed_to_pay(world, inbox):
+def test_open_payment_notice_has_all_that_is_needed_to_pay(world, inbox):
     world.context = replace(world.context, burn=lambda: BurnForecast(40, 40, 0, hours_to_empty=12.5))
     world.run()
     assert post(world, inbox) == ["Please pay 25.00 USD"]
@@ -39,14 +39,14 @@ def test_an_open_payment_is_told_with_all_that_is_needed_to_pay(world, inbox):
     assert notice.qr == qr_png("https://pay.cryptomus.com/pay/session-1")
 
 
-def test_a_wallet_is_told_with_its_address_and_coins(world, inbox):
+def test_wallet_notice_has_address_and_coins(world, inbox):
     world.run(rail="v3_wallet", currency="USDT", network="TRON")
     post(world, inbox)
     assert f"Send 5.00 USDT on TRON to T{'a' * 33}" in inbox.notices[0].body
     assert inbox.notices[0].qr == qr_png("T" + "a" * 33)
 
 
-def test_each_notice_is_told_once_however_often_it_is_due(world, inbox):
+def test_each_notice_is_sent_once(world, inbox):
     world.run()
     for _ in range(20):
         world.clock.advance(minutes=2)
@@ -83,7 +83,7 @@ def test_no_notice_carries_a_link_that_was_not_verified(world, inbox, trouble):
         assert notice.qr == b""
 
 
-def test_a_link_that_is_verified_later_is_told_then(world, inbox):
+def test_link_verified_later_is_sent_then(world, inbox):
     world.vendor.script = ["lost_after_commit"]
     world.vendor.transactions = False
     world.run()
@@ -96,7 +96,7 @@ def test_a_link_that_is_verified_later_is_told_then(world, inbox):
     assert "https://pay.cryptomus.com/pay/session-1" in inbox.notices[-1].body
 
 
-def test_what_can_no_longer_be_paid_is_not_asked_for_after_a_day_without_a_notifier(world, inbox):
+def test_stale_payment_notice_is_not_sent_late(world, inbox):
     world.run()
     inbox.broken = True
     post(world, inbox)
@@ -117,7 +117,7 @@ def test_a_notice_nobody_took_is_tried_again_later(world, inbox):
     assert post(world, inbox) == ["Please pay 25.00 USD"]
 
 
-def test_the_countdown_is_told_at_half_and_at_nine_tenths(world, inbox):
+def test_reminders_at_half_and_nine_tenths(world, inbox):
     world.run()
     post(world, inbox)
     told = {}
@@ -128,7 +128,7 @@ def test_the_countdown_is_told_at_half_and_at_nine_tenths(world, inbox):
     assert list(told.values()) == [30, 54]
 
 
-def test_reached_levels_of_a_cap_are_told_once_each(world, inbox):
+def test_cap_levels_are_reported_once_each(world, inbox):
     loose = {"cap_day_cents": 2700, "cap_week_cents": 3000}
     world.run(**loose)
     told = post(world, inbox)
@@ -137,7 +137,7 @@ def test_reached_levels_of_a_cap_are_told_once_each(world, inbox):
     assert any("CAP_DAY: 25.00 USD of 27.00 USD" in notice.body for notice in inbox.notices)
 
 
-def test_a_low_balance_that_nobody_cures_is_told_once_per_dip_and_at_most_daily(world, inbox):
+def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
     blocked = {"cap_day_cents": 600, "cap_week_cents": 700}
     told = []
     for hour in range(72):
@@ -149,7 +149,7 @@ def test_a_low_balance_that_nobody_cures_is_told_once_per_dip_and_at_most_daily(
     assert "CAP_DAY" in inbox.notices[0].body
 
 
-def test_a_paid_payment_that_does_not_arrive_is_told(world, inbox):
+def test_overdue_credit_is_reported(world, inbox):
     world.run()
     world.vendor.set("paid")
     world.reconcile()
@@ -157,7 +157,7 @@ def test_a_paid_payment_that_does_not_arrive_is_told(world, inbox):
     assert "Paid but not arrived: 25.00 USD" in post(world, inbox)
 
 
-def test_an_open_breaker_and_a_wish_for_approval_are_told(world, inbox):
+def test_open_breaker_and_approval_request_are_reported(world, inbox):
     world.run(mode="approve")
     assert post(world, inbox) == ["May 25.00 USD be asked for?"]
     operator_actions.reject(world.ledger, world.only.payment_id, "me", world.clock.now())
@@ -165,7 +165,7 @@ def test_an_open_breaker_and_a_wish_for_approval_are_told(world, inbox):
     assert "Top-ups stopped: several payments failed in a row" in post(world, inbox)
 
 
-def test_every_kind_of_notice_has_a_title_and_reads_without_a_payment_too(world):
+def test_every_notice_kind_renders_without_a_payment(world):
     kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
     assert kinds | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
@@ -180,7 +180,7 @@ def drive_claim(world):
     return outbox.lease_batch(world.ledger, ACCOUNT, world.clock.now())[0]
 
 
-def test_apprise_brings_title_body_and_picture(service):
+def test_apprise_sends_title_body_and_image(service):
     notifier = AppriseNotifier([service.url])
     assert notifier.send(Notice("a title", "a body", urgent=True, qr=qr_png("x")))
     (message,) = service.taken
@@ -194,7 +194,7 @@ def test_apprise_is_loaded_without_a_warning_to_anybody():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_address_that_apprise_does_not_know_is_named_by_its_place_only():
+def test_invalid_notify_url_is_named_by_number_only():
     with pytest.raises(ValueError, match="number 2") as told:
         AppriseNotifier(["json://127.0.0.1:1", "nonsense-with-a-secret"])
     assert "secret" not in str(told.value)
@@ -213,7 +213,7 @@ def told(world, **policy) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["declined", "lost"])
-def test_a_notice_never_carries_a_link_or_an_address_out_of_the_vendors_words(world, how):
+def test_notice_never_contains_unverified_vendor_text(world, how):
     address = "T" + "9" * 33
     words = f"HTTP 302 to https://evil.example/pay/x, or send it to {address}"
     create = world.vendor.create
@@ -226,7 +226,7 @@ def test_a_notice_never_carries_a_link_or_an_address_out_of_the_vendors_words(wo
     assert address not in text
 
 
-def test_a_payment_of_which_a_part_was_paid_is_never_asked_for_in_full(world):
+def test_underpaid_payment_is_never_requested_in_full(world):
     world.run(**WALLET)
     assert any("Send 5.00 USDT" in text for text in told(world))
     world.vendor.set("wrong_amount_waiting")
@@ -239,7 +239,7 @@ def test_a_payment_of_which_a_part_was_paid_is_never_asked_for_in_full(world):
 
 
 @pytest.mark.parametrize("trouble", ["cancel", "wrong_amount"])
-def test_nobody_is_reminded_to_pay_what_must_not_or_cannot_be_paid(world, trouble):
+def test_no_reminder_for_unpayable_payments(world, trouble):
     world.vendor.script = [trouble] * (trouble == "wrong_amount")
     world.run()
     told(world)
@@ -250,14 +250,14 @@ def test_nobody_is_reminded_to_pay_what_must_not_or_cannot_be_paid(world, troubl
         assert told(world) == []
 
 
-def test_a_cancelled_payment_is_not_asked_for_by_a_notice_that_waited(world):
+def test_delayed_notice_of_cancelled_payment_is_dropped(world):
     world.run()
     world.vendor.set("cancel")
     assert told(world) == []
 
 
 @pytest.mark.parametrize("whose", ["ours", "somebody else's"])
-def test_a_low_balance_is_told_once_a_payment_hangs_for_a_day(world, whose):
+def test_low_balance_notice_after_a_day_without_progress(world, whose):
     """Its own notices came and went; nobody would hear of the balance again."""
     if whose == "ours":
         world.run()
@@ -272,7 +272,7 @@ def test_a_low_balance_is_told_once_a_payment_hangs_for_a_day(world, whose):
     assert titles == ["The balance is low and no payment is created"]
 
 
-def test_a_service_that_is_down_does_not_bring_a_notice_to_the_others_again(service):
+def test_failing_service_does_not_repeat_notices_to_others(service):
     down = "json://127.0.0.1:1"
     assert AppriseNotifier([down, service.url]).send(Notice("a title", "a body"))
     assert len(service.taken) == 1

@@ -23,7 +23,7 @@ def kept(world) -> list[tuple[str, str]]:
     return [(seen.payload["reason"], seen.payload.get("figure", "")) for seen in found]
 
 
-def test_every_decision_is_written_down_with_its_facts(world):
+def test_every_decision_is_recorded_with_its_explanation(world):
     world.vendor.cents = 5000
     world.run("quiet")
     found = world.ledger.observations("acc", "decision")[0]
@@ -35,14 +35,14 @@ def test_every_decision_is_written_down_with_its_facts(world):
     ("policy", "expected"),
     [({"mode": "off"}, (Reason.DISABLED, "mode is off")), ({"cap_week_cents": None}, (Reason.NO_POLICY, LIMITS))],
 )
-def test_a_no_before_anybody_was_asked_is_written_down(world, policy, expected):
+def test_preflight_refusal_is_recorded(world, policy, expected):
     world.vendor.balance_down = world.vendor.list_down = True
     assert world.run(**policy).refusal.reason == expected[0]
     assert kept(world) == [expected]
     assert world.ledger.payments() == []
 
 
-def test_a_kill_switch_is_written_down_with_who_threw_it(world):
+def test_kill_switch_refusal_names_the_operator(world):
     operator_actions.pause(world.ledger, "Ada", "holidays", world.clock.now())
     world.run()
     operator_actions.resume(world.ledger, "Ada", world.clock.now())
@@ -53,7 +53,7 @@ def test_a_kill_switch_is_written_down_with_who_threw_it(world):
     ]
 
 
-def test_the_same_early_no_is_written_once_an_hour_and_each_other_one_at_once(world):
+def test_same_preflight_refusal_is_recorded_hourly(world):
     for _ in range(125):
         world.run(mode="off")
         world.clock.advance(minutes=1)
@@ -63,12 +63,12 @@ def test_the_same_early_no_is_written_once_an_hour_and_each_other_one_at_once(wo
     assert [reason for reason, _ in kept(world)[3:]] == [Reason.NO_POLICY, Reason.DISABLED]
 
 
-def test_a_no_that_comes_after_a_yes_is_written_down_too(world):
+def test_refusal_after_a_positive_decision_is_recorded(world):
     run_topup(at_checkpoint(world.context, Checkpoint.SENDING, lambda: world.clock.advance(minutes=5)))
     assert [reason for reason, _ in kept(world)] == [None, Reason.NOT_SENT_STALE]
 
 
-def test_a_ledger_that_cannot_be_written_leaves_the_early_no_as_it_is(world, tmp_path):
+def test_unwritable_ledger_keeps_the_preflight_refusal(world, tmp_path):
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", busy_seconds=0.05) as ledger:
         locked: TopUpContext = replace(world.with_policy(mode="off"), ledger=ledger)
         other = sqlite3.connect(tmp_path / "ledger.db")

@@ -22,7 +22,7 @@ def pay_by_hand(world, cents=2500):
     world.reconcile()
 
 
-def test_nothing_is_asked_for_while_money_that_a_person_paid_is_on_the_way(world):
+def test_external_money_on_the_way_blocks_a_topup(world):
     pay_by_hand(world)
     for _ in range(5):
         world.clock.advance(minutes=11)
@@ -30,14 +30,14 @@ def test_nothing_is_asked_for_while_money_that_a_person_paid_is_on_the_way(world
     assert world.vendor.created == []
 
 
-def test_it_is_waited_for_no_longer_than_for_ours_before_that_is_told(world):
+def test_external_credit_is_waited_for_during_credit_wait(world):
     pay_by_hand(world)
     world.clock.advance(minutes=60)
     world.run()
     assert len(world.vendor.created) == 1
 
 
-def test_time_counts_from_when_it_was_seen_paid_however_long_the_network_took(world):
+def test_credit_wait_counts_from_first_seen_paid(world):
     world.vendor.bill(2500, "process")
     world.pass_time(30, hours=9)
     world.vendor.set("paid")
@@ -57,7 +57,7 @@ def test_what_has_arrived_is_waited_for_no_more(world):
 
 
 @pytest.mark.parametrize("status", ["paid", "paid_over"])
-def test_one_that_was_paid_before_anybody_looked_may_be_old_and_stops_nothing(world, status):
+def test_external_payment_paid_before_first_read_blocks_nothing(world, status):
     world.vendor.bill(2500, status)
     world.reconcile()
     world.run()
@@ -72,7 +72,7 @@ def test_a_past_plan_waits_for_it_as_well(world):
         assert verdict.reason == reason
 
 
-def test_nobody_hears_of_a_low_balance_that_a_payment_under_way_cures(world):
+def test_no_low_balance_notice_while_a_payment_is_in_progress(world):
     pay_by_hand(world)
     world.clock.advance(minutes=30)
     world.reconcile()

@@ -25,7 +25,7 @@ def give_up(world):
 
 
 @pytest.mark.parametrize("step", ALL_STEPS)
-def test_a_crash_at_any_step_never_leads_to_a_second_request(world, step):
+def test_crash_at_any_checkpoint_sends_no_second_request(world, step):
     run_killed_at(world.context, step)
     sent = len(world.vendor.created)
     for _ in range(30):
@@ -39,7 +39,7 @@ def test_a_crash_at_any_step_never_leads_to_a_second_request(world, step):
 
 @pytest.mark.parametrize("step", ALL_STEPS[: ALL_STEPS.index(Checkpoint.SENDING) + 1])
 @pytest.mark.parametrize("switch", ["ledger", "environment"])
-def test_a_kill_switch_thrown_at_any_step_before_the_request_stops_it(world, step, switch):
+def test_kill_switch_before_the_request_stops_it(world, step, switch):
     environment: dict[str, str] = {}
 
     def throw():
@@ -56,7 +56,7 @@ def test_a_kill_switch_thrown_at_any_step_before_the_request_stops_it(world, ste
     assert world.run(cooldown=timedelta()).refusal is None
 
 
-def test_two_passes_interleaved_at_every_step_ask_for_one_payment(world):
+def test_interleaved_runs_request_one_payment(world):
     """A second pass runs from start to end at each step of the first."""
 
     def run_another(checkpoint):
@@ -69,19 +69,19 @@ def test_two_passes_interleaved_at_every_step_ask_for_one_payment(world):
     assert len([row for row in world.vendor.rows if row.status == "check"]) == 1
 
 
-def test_a_process_that_stalls_before_the_request_does_not_send_it(world):
+def test_stalled_process_does_not_send(world):
     run_topup(at_checkpoint(world.context, Checkpoint.SENDING, lambda: world.clock.advance(minutes=61)))
     assert world.vendor.created == []
     assert world.only.state == State.NOT_SENT
 
 
-def test_a_payment_that_another_program_gave_up_on_is_not_sent(world):
+def test_timed_out_payment_is_not_sent(world):
     run_topup(at_checkpoint(world.context, Checkpoint.SENDING, lambda: give_up(world)))
     assert world.vendor.created == []
     assert world.only.state == State.UNKNOWN
 
 
-def test_an_answer_that_comes_after_the_payment_was_given_up_on_still_counts(world):
+def test_response_after_timeout_still_counts(world):
     world.vendor.hidden = {"order-1"}  # the list lags
     run_topup(at_checkpoint(world.context, Checkpoint.REQUESTED, lambda: give_up(world)))
     assert world.only.claim["session_id"] == "session-1"

@@ -70,7 +70,7 @@ def test_invariant_12_the_sensors_part_is_pure(world):
 
 
 @pytest.mark.parametrize("host", ["pay.cryptomus.com", "evil.example"])
-def test_invariant_13_notices_are_told_once_and_never_carry_what_is_not_verified(world, host):
+def test_invariant_13_notices_are_sent_once_and_verified(world, host):
     world.vendor.host, inbox = host, Inbox()
     world.run()
     for _ in range(25):

@@ -112,7 +112,7 @@ def test_a_payment_is_created_verified_shown_and_credited(shop):
 
 @pytest.mark.parametrize("shop", RAILS, indirect=True)
 @pytest.mark.parametrize("kind", [*COMMITTED, *NOT_COMMITTED])
-def test_an_unclear_answer_is_one_request_and_at_most_one_payable_payment(shop, kind):
+def test_uncertain_outcome_is_one_request_and_one_payment(shop, kind):
     shop.sandbox.faults.add(RAILS[shop.context.policy.rail], kind)
     for _ in range(3):
         shop.run()
@@ -139,7 +139,7 @@ def test_a_refusal_is_one_request_and_a_back_off(shop, kind):
 
 
 @pytest.mark.parametrize("ahead", [130, 3600])
-def test_a_vendor_whose_clock_is_far_from_ours_is_not_asked_for_anything(shop, ahead):
+def test_vendor_clock_skew_creates_nothing(shop, ahead):
     assert shop.sandbox.world.clock.instant() == int(shop.clock.now().timestamp())
     shop.sandbox.advance(ahead)
     assert shop.run().refusal.reason == Reason.CLOCK_SUSPECT
@@ -155,7 +155,7 @@ def test_without_a_connection_nothing_was_sent_and_nothing_is_decided(shop):
 
 @pytest.mark.parametrize("endpoint", ["balance", "invoices"])
 @pytest.mark.parametrize("kind", ["http_500", "garbage", "html", "not_ok", "empty_list"])
-def test_a_bad_answer_to_a_read_creates_nothing(shop, endpoint, kind):
+def test_bad_read_response_creates_nothing(shop, endpoint, kind):
     reconcile_account(shop.context)
     shop.sandbox.faults.add(endpoint, kind)
     expected = {
@@ -198,7 +198,7 @@ def test_two_programs_at_once_send_one_request(shop):
     is_safe(shop)
 
 
-def test_a_crash_after_the_request_is_found_again_and_not_repeated(shop):
+def test_crash_after_request_is_recovered_not_repeated(shop):
     run_killed_at(shop.context, Checkpoint.REQUESTED)
     assert shop.ledger.payments(states=[State.SENDING])
     shop.pass_time(25)

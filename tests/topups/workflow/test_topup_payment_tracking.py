@@ -11,7 +11,7 @@ from topups.decision.reasons import Reason
 from topups.payment_states import PaymentException, State
 
 
-def test_a_payment_of_another_amount_than_asked_for_is_opened_without_a_link_and_flagged(world):
+def test_amount_mismatch_is_flagged_and_has_no_link(world):
     world.vendor.script = ["wrong_amount"]
     world.run()
     assert (world.only.state, world.only.exception, world.only.url) == (
@@ -22,7 +22,7 @@ def test_a_payment_of_another_amount_than_asked_for_is_opened_without_a_link_and
     assert world.ledger.snapshot("acc", world.clock.now()).created_cents(world.clock.now() - timedelta(days=1)) == 2600
 
 
-def test_a_link_to_a_foreign_host_is_never_kept_as_verified(world):
+def test_link_to_foreign_host_is_never_verified(world):
     world.vendor.host = "pay.cryptomus.com.evil.example"
     world.run()
     world.pass_time(minutes=20)
@@ -54,7 +54,7 @@ def test_one_rise_credits_one_payment(world):
     assert State.CREDITED in {payment.state for payment in world.ledger.payments()}
 
 
-def test_an_unpaid_payment_keeps_its_slot_until_the_grace_is_over_and_then_backs_off(world):
+def test_unpaid_payment_keeps_slot_during_grace_then_backs_off(world):
     world.run()
     world.clock.advance(minutes=61)
     world.vendor.set("cancel")
@@ -68,7 +68,7 @@ def test_an_unpaid_payment_keeps_its_slot_until_the_grace_is_over_and_then_backs
     assert world.run().refusal is None
 
 
-def test_a_late_payment_is_followed_to_its_credit_beside_the_next_one(world):
+def test_late_payment_is_credited_beside_the_next_one(world):
     world.run()
     world.vendor.set("cancel")
     world.clock.advance(minutes=91)
@@ -113,7 +113,7 @@ def test_underpaid_overpaid_locked_and_refunded_payments_say_so(world):
 
 
 @pytest.mark.parametrize("word", ["check", "a word nobody knows"])
-def test_a_payment_that_the_vendor_never_closes_gives_its_slot_back_a_day_after_its_end(world, word):
+def test_payment_never_closed_by_vendor_frees_its_slot(world, word):
     world.run()
     world.vendor.set(word)
     world.clock.advance(hours=24, minutes=59)
@@ -127,7 +127,7 @@ def test_a_payment_that_the_vendor_never_closes_gives_its_slot_back_a_day_after_
 
 
 @pytest.mark.parametrize("word", ["fail", "system_fail"])
-def test_a_late_payment_that_fails_after_all_blocks_nothing(world, word):
+def test_late_payment_that_fails_blocks_nothing(world, word):
     world.run()
     world.vendor.set("cancel")
     world.clock.advance(minutes=91)

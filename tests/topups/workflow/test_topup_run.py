@@ -17,7 +17,7 @@ from topups.workflow.context import Checkpoint
 from topups.workflow.topup_run import run_topup
 
 
-def test_a_low_balance_becomes_one_verified_open_payment(world):
+def test_low_balance_becomes_one_verified_open_payment(world):
     done = world.run()
     assert done.refusal is None
     assert world.only.state == State.OPEN
@@ -26,7 +26,7 @@ def test_a_low_balance_becomes_one_verified_open_payment(world):
     assert world.vendor.created == [done.payment.request]
 
 
-def test_a_decision_leads_to_one_payment_however_often_its_run_is_executed(world):
+def test_idempotency_key_leads_to_one_payment(world):
     world.run("decision-1")
     world.vendor.set("paid")
     world.vendor.cents += 2500
@@ -38,7 +38,7 @@ def test_a_decision_leads_to_one_payment_however_often_its_run_is_executed(world
 
 
 @pytest.mark.parametrize("how", ["ok", "declined", "lost", "lost_after_commit", "raise", "wrong_amount"])
-def test_an_intent_is_sent_at_most_once_whatever_comes_back(world, how):
+def test_intent_is_sent_at_most_once(world, how):
     world.vendor.script = [how]
     for _ in range(10):
         world.run()
@@ -46,7 +46,7 @@ def test_an_intent_is_sent_at_most_once_whatever_comes_back(world, how):
     assert len(world.vendor.created) == 1
 
 
-def test_a_payment_that_appears_while_the_slot_is_held_stops_the_request(world):
+def test_payment_appearing_inside_the_slot_stops_the_request(world):
     run_topup(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: world.vendor.bill(700)))
     assert world.vendor.created == []
     assert State.RELEASED in {payment.state for payment in world.ledger.payments()}
@@ -60,13 +60,13 @@ def test_a_list_that_breaks_inside_the_slot_releases_it(world):
 
 
 @pytest.mark.parametrize("policy", [{"mode": "off"}, {"cap_week_cents": None}])
-def test_switched_off_or_without_caps_nobody_even_asks_the_vendor(world, policy):
+def test_disabled_or_incomplete_policy_calls_no_vendor(world, policy):
     world.vendor.balance_down = world.vendor.list_down = True
     assert world.run(**policy).refusal.reason in (Reason.DISABLED, Reason.NO_POLICY)
     assert world.ledger.payments() == []
 
 
-def test_a_large_payment_waits_for_a_person_and_is_sent_once_agreed(world):
+def test_large_payment_is_sent_once_approved(world):
     asked = world.run(approval_above_cents=1000)
     assert asked.refusal.reason == Reason.AWAITING_APPROVAL
     assert world.run(approval_above_cents=1000).refusal.reason == Reason.AWAITING_APPROVAL
@@ -81,7 +81,7 @@ def test_a_large_payment_waits_for_a_person_and_is_sent_once_agreed(world):
     assert world.only.state == State.OPEN
 
 
-def test_an_approval_that_nobody_gave_expires_and_backs_off(world):
+def test_missing_approval_expires_and_backs_off(world):
     asked = world.run(mode="approve")
     world.clock.advance(hours=25)
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
@@ -97,7 +97,7 @@ def test_a_refused_approval_creates_nothing(world):
     assert world.vendor.created == []
 
 
-def test_a_stuck_payment_can_be_declared_finished_by_a_person(world):
+def test_operator_closes_a_stuck_payment(world):
     world.run()
     world.vendor.set("paid")
     world.reconcile()
@@ -116,7 +116,7 @@ WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
         (["system_fail", "process"], State.LATE_CONFIRMING),
     ],
 )
-def test_a_person_may_finish_a_payment_that_hangs_for_ever(world, words, state):
+def test_operator_closes_a_payment_the_vendor_never_ends(world, words, state):
     world.run()
     for word in words:
         world.vendor.set(word)
@@ -126,7 +126,7 @@ def test_a_person_may_finish_a_payment_that_hangs_for_ever(world, words, state):
     assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, PaymentException.MANUAL_MARK)
 
 
-def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_confirms_the_present_one(world):
+def test_future_ledger_passes_when_vendor_clock_confirms(world):
     world.ledger.record_balance(ACCOUNT, Balance(500, START + timedelta(days=400)), START + timedelta(days=400))
     assert world.run().refusal.reason == Reason.CLOCK_SUSPECT
     honest = world.vendor.balance
@@ -134,7 +134,7 @@ def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_co
     assert world.run().refusal is None
 
 
-def test_an_approved_payment_that_was_not_needed_any_more_is_no_failure(world):
+def test_unneeded_approved_payment_is_no_failure(world):
     asked = world.run(approval_above_cents=1000)
     operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 5000
@@ -145,12 +145,12 @@ def test_an_approved_payment_that_was_not_needed_any_more_is_no_failure(world):
     assert world.ledger.controls(ACCOUNT).failures == 0
 
 
-def test_a_limit_of_zero_above_which_a_person_has_to_agree_is_a_limit(world):
+def test_approval_limit_of_zero_applies(world):
     assert world.run(approval_above_cents=0).refusal.reason == Reason.AWAITING_APPROVAL
     assert Policy(target_cents=100, exposure_cents=0).exposure_limit_cents == 0
 
 
-def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_now(world):
+def test_approved_payment_uses_the_coin_of_the_present_policy(world):
     asked = world.run(**WALLET, approval_above_cents=1000)
     operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     now = {**WALLET, "network": "BSC", "networks": frozenset({"BSC"})}
@@ -159,7 +159,7 @@ def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_
     assert world.only.network == "BSC"
 
 
-def test_an_approved_payment_keeps_unlike_cents_when_less_is_missing_by_now(world):
+def test_smaller_approved_payment_keeps_unique_cents(world):
     policy = {"approval_above_cents": 1000, "fingerprint": True}
     asked = world.run(**policy)
     operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)

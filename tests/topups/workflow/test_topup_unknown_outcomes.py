@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 
 @pytest.mark.parametrize("how", ["lost", "lost_after_commit"])
 @pytest.mark.parametrize("broken", ["", "list_down", "partial"])
-def test_an_unknown_outcome_becomes_known_or_goes_to_a_person(world, how, broken):
+def test_unknown_outcome_is_resolved_or_needs_human(world, how, broken):
     world.vendor.script = [how]
     world.vendor.transactions = False
     world.run()
@@ -30,7 +30,7 @@ def test_an_unknown_outcome_becomes_known_or_goes_to_a_person(world, how, broken
         assert found.exception == PaymentException.ADOPTED
 
 
-def test_somebody_elses_payment_is_not_taken_for_ours_while_ours_may_still_come(world):
+def test_external_payment_is_not_matched_during_quiescence(world):
     """The anchor's worst case: a person asks for the same amount while ours is lost, and ours appears later."""
     world.vendor.script = ["lost"]
     world.vendor.transactions = False
@@ -44,7 +44,7 @@ def test_somebody_elses_payment_is_not_taken_for_ours_while_ours_may_still_come(
     assert len(world.vendor.created) == 1
 
 
-def test_a_payment_committed_after_it_was_given_up_is_found_counted_and_told(world):
+def test_payment_committed_late_is_counted_and_reported(world):
     world.vendor.script = ["lost"]
     world.run()
     world.pass_time(minutes=20)
@@ -59,7 +59,7 @@ def test_a_payment_committed_after_it_was_given_up_is_found_counted_and_told(wor
 
 
 @pytest.mark.parametrize("changed", [-100, 100])
-def test_a_lost_payment_whose_amount_the_vendor_changed_is_for_a_person_and_counts(world, changed):
+def test_lost_payment_of_changed_amount_needs_human_and_counts(world, changed):
     """Nothing is left to know it by: not its amount, not its name. It is still there, and may be paid."""
     world.vendor.script = ["lost"]
     world.run()
@@ -73,7 +73,7 @@ def test_a_lost_payment_whose_amount_the_vendor_changed_is_for_a_person_and_coun
 
 
 @pytest.mark.parametrize("changed", [-100, 100])
-def test_a_changed_amount_that_comes_after_the_payment_was_given_up_is_counted_too(world, changed):
+def test_late_payment_of_changed_amount_counts(world, changed):
     world.vendor.script = ["lost"]
     world.run()
     world.pass_time(minutes=20)
@@ -84,7 +84,7 @@ def test_a_changed_amount_that_comes_after_the_payment_was_given_up_is_counted_t
     assert world.ledger.snapshot("acc", world.clock.now()).created_cents(world.clock.now() - DAY) == 2500 + changed
 
 
-def test_a_guess_is_not_made_while_another_new_row_may_be_the_payment(world):
+def test_no_guess_with_several_unmatched_rows(world):
     """One row of our amount and one of another: the vendor may have changed ours, and the first be a person's."""
     world.vendor.script = ["lost"]
     world.vendor.transactions = False
@@ -106,7 +106,7 @@ def test_with_unlike_cents_a_lost_payment_is_found_at_once(world):
     assert world.only.url, "its link comes from the vendor's own read"
 
 
-def test_a_vendor_that_names_nothing_is_recognised_by_the_link_behind_the_row(world):
+def test_payment_is_matched_by_the_link_of_its_transaction(world):
     """Neither ``sesid`` nor ``payId`` equals the last part of the link."""
     world.vendor.url = lambda row: f"https://pay.cryptomus.com/pay/uuid-of-{row.vendor_id}"
     create = world.vendor.create
@@ -122,7 +122,7 @@ def test_a_vendor_that_names_nothing_is_recognised_by_the_link_behind_the_row(wo
     assert world.only.url == "https://pay.cryptomus.com/pay/uuid-of-order-1"
 
 
-def test_a_suspected_duplicate_counts_from_when_it_was_seen_whatever_zone_the_vendor_writes_in(world):
+def test_suspected_duplicate_counts_from_its_first_observation(world):
     world.vendor.script = ["lost"]
     world.run()
     world.pass_time(minutes=20)
