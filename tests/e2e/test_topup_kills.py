@@ -17,17 +17,17 @@ MONEY = (
     *(Checkpoint.RESPONSE_RECORDED, Checkpoint.VERIFIED),
 )
 # A pass meets these only when the answer to the create call was lost; MOVED comes with reconciling, further down.
-AFTER_A_LOST_ANSWER = (Checkpoint.TRANSACTION_READ, Checkpoint.OUTCOME_RECORDED)
+AFTER_LOST_RESPONSE = (Checkpoint.TRANSACTION_READ, Checkpoint.OUTCOME_RECORDED)
 CASES = [("v3_invoice", step) for step in Checkpoint if step != Checkpoint.MOVED]
 CASES += [(rail, step) for rail in ("v3_wallet", "v2_invoice") for step in MONEY]
-SENT = (*MONEY[3:], *AFTER_A_LOST_ANSWER, Checkpoint.NOTIFIED, Checkpoint.NOTICE_RECORDED)
+SENT = (*MONEY[3:], *AFTER_LOST_RESPONSE, Checkpoint.NOTIFIED, Checkpoint.NOTICE_RECORDED)
 # Longer than everything that was on its way, at the pace of a schedule.
 RECOVERY = (4, 8, 8, 2)
 
 
 @pytest.mark.parametrize(("rail", "step"), CASES)
 def test_kill_at_any_checkpoint_leaves_one_request(till, rail, step):
-    if step in AFTER_A_LOST_ANSWER:
+    if step in AFTER_LOST_RESPONSE:
         till.sandbox.faults.add(RAILS[rail], "commit_then_500", times=1)
     killed = till.job(rail=rail, die_at=step, waits=(0, 16, 5))
     assert killed.run() == -signal.SIGKILL, "the step was reached"

@@ -55,12 +55,12 @@ def no_slot(patch: pytest.MonkeyPatch) -> None:
 
 
 def free_the_slot_on_first_absence(patch: pytest.MonkeyPatch) -> None:
-    def fate(payment: Payment, listing: PaymentList, alike: int, *_: Any) -> State | None:
+    def next_state(payment: Payment, listing: PaymentList, alike: int, *_: Any) -> State | None:
         if not listing.complete or payment.claim:
             return None
         return State.OPEN if alike else State.NOT_CREATED
 
-    patch.setattr(matching, "resolve_state", fate)
+    patch.setattr(matching, "resolve_state", next_state)
 
 
 def a_partial_list_counts_as_absence(patch: pytest.MonkeyPatch) -> None:
@@ -85,10 +85,10 @@ def a_cap_counts_only_what_was_paid(patch: pytest.MonkeyPatch) -> None:
 def a_row_of_another_amount_is_never_ours(patch: pytest.MonkeyPatch) -> None:
     real = matching.resolve_state
 
-    def fate(payment: Payment, listing: PaymentList, alike: int, _: int, *rest: Any) -> State | None:
+    def next_state(payment: Payment, listing: PaymentList, alike: int, _: int, *rest: Any) -> State | None:
         return real(payment, listing, alike, 0, *rest)
 
-    patch.setattr(matching, "resolve_state", fate)
+    patch.setattr(matching, "resolve_state", next_state)
 
 
 def windows_end_by_our_clock_alone(patch: pytest.MonkeyPatch) -> None:

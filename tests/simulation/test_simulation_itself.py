@@ -22,13 +22,13 @@ def test_the_same_seed_is_the_same_world() -> None:
 
 
 def test_worlds_reach_every_final_state() -> None:
-    requests, states, told = 0, set(), Counter()
+    requests, states, texts = 0, set(), Counter()
     with stage() as opened:
         for seed in range(60):
             world = live(opened, seed)
             requests += len(world.truth.requests)
             states |= {payment.state for payment in opened.ledger.payments()}
-            told.update(text.split(": ")[-1] for _, text in world.trace)
+            texts.update(text.split(": ")[-1] for _, text in world.trace)
     assert requests >= 50
     assert states >= REACHED
-    assert told["a dies"] and told["b dies"] and told["timeout_late"] and told["a person pauses"]
+    assert texts["a dies"] and texts["b dies"] and texts["timeout_late"] and texts["a person pauses"]

@@ -102,7 +102,7 @@ class Account(RuleBasedStateMachine):
             self.world.environment |= {KILL_VARIABLE: "1"} if where == "environment" else {}
 
     @rule(agrees=st.booleans())
-    def a_person_answers(self, agrees):
+    def an_operator_decides(self, agrees):
         for payment in self.world.ledger.payments(ACCOUNT, [State.AWAITING_APPROVAL]):
             if agrees and self.world.clock.at - payment.state_since <= self.world.policy.approval_life:
                 operator_actions.approve(

@@ -50,8 +50,8 @@ class World:
             check_the_end(self.ledger, self.truth)
         except Exception as error:
             lines = "\n".join(f"{at:10.1f} s  {what}" for at, what in self.trace)
-            told = f"seed {self.seed} ({self.kind.name}): {type(error).__name__}: {error}\n{lines}"
-            raise Violation(told) from error
+            message = f"seed {self.seed} ({self.kind.name}): {type(error).__name__}: {error}\n{lines}"
+            raise Violation(message) from error
 
     def _policy(self) -> Policy:
         random = self.random
@@ -77,12 +77,12 @@ class World:
         """One program makes a pass, and perhaps the other one meanwhile."""
         random = self.random
         self._advance(random.choice(self.kind.gaps))
-        if random.random() < self.kind.people:
-            self._people()
-        first, other = random.sample(self.programs, 2)
+        if random.random() < self.kind.operators:
+            self._operator_acts()
+        first, second = random.sample(self.programs, 2)
         self._start(first)
         if random.random() < self.kind.together:
-            self._start(other)
+            self._start(second)
         while under_way := [program for program in self.programs if program.is_running]:
             self._step(random.choice(under_way))
 
@@ -99,8 +99,8 @@ class World:
             return
         if draw < self.kind.crash + self.kind.stall:
             self._advance(self.random.choice((20, 29, 45, 70, 300, 3600)))
-        elif draw > 1 - self.kind.people / 30:
-            self._people()
+        elif draw > 1 - self.kind.operators / 30:
+            self._operator_acts()
         else:
             self._advance(self.random.uniform(0, 1))
         self.note(f"{program.name} {program.run_to_next_checkpoint()}")
@@ -112,15 +112,15 @@ class World:
         spent = seconds * self.random.choice((0, 0.05, 0.5)) + 150 * (self.random.random() < self.kind.spends)
         self.vendor.cents -= min(self.vendor.cents, int(spent))
 
-    def _people(self) -> None:
+    def _operator_acts(self) -> None:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
         what = self.random.choice((self._bill_by_hand, self._bill_by_hand, self._flip, self._flip, self._agree))
         what()
 
     def _bill_by_hand(self) -> None:
         # A fingerprinted amount is ours alone: that is what it is for.
-        asked = [] if self.policy.fingerprint else [request.cents for request in self.truth.requests[-1:]]
-        self.vendor.commit(self.random.choice([700, 2500, *asked]), None)
+        requested = [] if self.policy.fingerprint else [request.cents for request in self.truth.requests[-1:]]
+        self.vendor.commit(self.random.choice([700, 2500, *requested]), None)
 
     def _flip(self) -> None:
         now = self.clock.at

@@ -51,9 +51,9 @@ def test_only_reserved_takes_the_slot_and_never_again():
 
 
 def test_whatever_may_exist_at_the_vendor_counts_as_created():
-    never_asked_for = {State.PLANNED, State.SKIPPED, State.AWAITING_APPROVAL, State.RELEASED, State.NOT_SENT}
-    said_no = {State.REJECTED, State.NOT_CREATED}
-    assert set(State) - COUNTS_AS_CREATED == never_asked_for | said_no | {State.EXTERNAL}
+    not_requested = {State.PLANNED, State.SKIPPED, State.AWAITING_APPROVAL, State.RELEASED, State.NOT_SENT}
+    refused = {State.REJECTED, State.NOT_CREATED}
+    assert set(State) - COUNTS_AS_CREATED == not_requested | refused | {State.EXTERNAL}
     assert SLOT_HOLDING <= COUNTS_AS_CREATED
 
 

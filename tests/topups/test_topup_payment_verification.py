@@ -20,7 +20,7 @@ INVOICE = PaymentRequest("v3_invoice", 500)
 WALLET = PaymentRequest("v3_wallet", 500, "USDT", "BSC")
 EVM = "0x66b928a82377d75ced043e95738372e9e9607f1f"
 CLAIM = CreateResponse(GOOD, "s", "o", EVM, "USDT", "bsc", 500)
-TOLD = Transaction("o", "check", 500, "USDT", "bsc", EVM, "4.99", GOOD, START)
+TRANSACTION = Transaction("o", "check", 500, "USDT", "bsc", EVM, "4.99", GOOD, START)
 
 BAD_LINKS = [
     "http://pay.cryptomus.com/pay/x",
@@ -62,12 +62,12 @@ def test_a_wallet_of_another_coin_network_amount_or_form_is_refused(change):
 
 @pytest.mark.parametrize("change", [{"address": EVM[:-1] + "0"}, {"network": "eth"}, {"amount_cents": 600}])
 def test_read_that_disagrees_with_response_is_rejected(change):
-    assert payment_verification.transaction_problem(TOLD, CLAIM, WALLET, HOSTS) == ""
-    assert payment_verification.transaction_problem(replace(TOLD, **change), CLAIM, WALLET, HOSTS)
+    assert payment_verification.transaction_problem(TRANSACTION, CLAIM, WALLET, HOSTS) == ""
+    assert payment_verification.transaction_problem(replace(TRANSACTION, **change), CLAIM, WALLET, HOSTS)
 
 
 def test_link_that_changed_between_responses_is_rejected():
-    assert payment_verification.transaction_problem(replace(TOLD, url=GOOD + "1"), CLAIM, INVOICE, HOSTS)
+    assert payment_verification.transaction_problem(replace(TRANSACTION, url=GOOD + "1"), CLAIM, INVOICE, HOSTS)
     row = VendorPayment("o", "s", "cryptomus", 501, "check", START, START)
     assert payment_verification.row_problem(row, INVOICE)
 

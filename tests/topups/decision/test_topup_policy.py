@@ -33,8 +33,8 @@ def with_payments(*payments: PaymentView, **more: object) -> AccountSnapshot:
 
 
 def reason(snapshot: AccountSnapshot = LOW, policy: Policy = POLICY) -> Reason | None:
-    verdict = decide(snapshot, policy, START)
-    return verdict.reason if isinstance(verdict, Refusal) else None
+    decision = decide(snapshot, policy, START)
+    return decision.reason if isinstance(decision, Refusal) else None
 
 
 NOES = [
@@ -87,11 +87,11 @@ NOES = [
 
 @pytest.mark.parametrize(("expected", "snapshot", "policy"), NOES)
 def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
-    verdict = decide(snapshot, policy, START)
-    assert isinstance(verdict, Refusal)
-    assert verdict.reason == expected
-    assert verdict.explanation
-    assert "\n" not in verdict.explanation
+    decision = decide(snapshot, policy, START)
+    assert isinstance(decision, Refusal)
+    assert decision.reason == expected
+    assert decision.explanation
+    assert "\n" not in decision.explanation
 
 
 def test_each_reason_that_a_decision_can_give_is_tried_here():
@@ -100,9 +100,9 @@ def test_each_reason_that_a_decision_can_give_is_tried_here():
 
 
 def test_the_amount_fills_up_to_the_target():
-    verdict = decide(LOW, POLICY, START)
-    assert isinstance(verdict, PaymentPlan)
-    assert (verdict.amount_cents, verdict.rail, verdict.approval) == (2500, "v3_invoice", None)
+    decision = decide(LOW, POLICY, START)
+    assert isinstance(decision, PaymentPlan)
+    assert (decision.amount_cents, decision.rail, decision.approval) == (2500, "v3_invoice", None)
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -137,9 +137,9 @@ def test_a_try_counts_until_the_vendors_own_day_is_over_too():
 
 def test_amount_mode_and_burn_require_approval():
     def approval(policy: Policy, burn: BurnForecast | None = None) -> Reason | None:
-        verdict = decide(replace(LOW, burn=burn), policy, START)
-        assert isinstance(verdict, PaymentPlan)
-        return verdict.approval
+        decision = decide(replace(LOW, burn=burn), policy, START)
+        assert isinstance(decision, PaymentPlan)
+        return decision.approval
 
     assert approval(replace(POLICY, approval_above_cents=2499)) == Reason.AWAITING_APPROVAL
     assert approval(replace(POLICY, approval_above_cents=2500)) is None
@@ -150,16 +150,16 @@ def test_amount_mode_and_burn_require_approval():
 
 def test_approved_amount_is_never_exceeded():
     waiting = fact(State.AWAITING_APPROVAL, 2000, HOUR, approved_at=START)
-    verdict = decide(with_payments(waiting), replace(POLICY, mode="approve"), START)
-    assert isinstance(verdict, PaymentPlan)
-    assert (verdict.amount_cents, verdict.approved_payment_id, verdict.approval) == (2000, "p", None)
+    decision = decide(with_payments(waiting), replace(POLICY, mode="approve"), START)
+    assert isinstance(decision, PaymentPlan)
+    assert (decision.amount_cents, decision.approved_payment_id, decision.approval) == (2000, "p", None)
 
 
 def test_evaluation_has_every_rule_in_order():
-    found = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
-    assert next(finding.reason for finding in found if not finding.passed) == Reason.BALANCE_OK
-    assert len(found) == 26
-    assert all(finding.figure for finding in found)
+    results = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
+    assert next(finding.reason for finding in results if not finding.passed) == Reason.BALANCE_OK
+    assert len(results) == 26
+    assert all(finding.figure for finding in results)
 
 
 def test_the_decision_id_stays_while_nothing_moves():
@@ -178,12 +178,12 @@ def test_the_decision_id_stays_while_nothing_moves():
 def test_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerprint):
     policy = replace(POLICY, amount_min_cents=smallest, amount_max_cents=largest, fingerprint=fingerprint)
     payments = tuple(fact(State.EXPIRED, cents, days * DAY) for cents, days in spent)
-    verdict = decide(replace(LOW, balance=Balance(balance, START), payments=payments), policy, START)
-    if isinstance(verdict, PaymentPlan):
-        assert smallest <= verdict.amount_cents <= largest
-        assert 0 <= policy.target_cents - balance - verdict.amount_cents < (200 if fingerprint else 1)
+    decision = decide(replace(LOW, balance=Balance(balance, START), payments=payments), policy, START)
+    if isinstance(decision, PaymentPlan):
+        assert smallest <= decision.amount_cents <= largest
+        assert 0 <= policy.target_cents - balance - decision.amount_cents < (200 if fingerprint else 1)
         for days, cap in ((1, 6000), (7, 12_000), (30, 30_000)):
-            assert sum(cents for cents, ago in spent if ago < days) + verdict.amount_cents <= cap
+            assert sum(cents for cents, ago in spent if ago < days) + decision.amount_cents <= cap
 
 
 @given(reorder=st.integers(-(10**9), 10**9), balance=st.integers(0, 5000))
@@ -202,9 +202,9 @@ def test_a_forecast_acts_earlier_but_never_larger(reorder, balance):
 def test_no_instant_closes_the_breaker(minutes):
     snapshot = replace(LOW, failures=3, last_failure_at=START - 400 * DAY)
     now = START + timedelta(minutes=minutes)
-    verdict = decide(replace(snapshot, balance=Balance(500, now)), POLICY, now)
-    assert isinstance(verdict, Refusal)
-    assert verdict.reason in (Reason.BREAKER_OPEN, Reason.CLOCK_SUSPECT)
+    decision = decide(replace(snapshot, balance=Balance(500, now)), POLICY, now)
+    assert isinstance(decision, Refusal)
+    assert decision.reason in (Reason.BREAKER_OPEN, Reason.CLOCK_SUSPECT)
 
 
 def test_policy_file_takes_seconds_and_rejects_unknown_entries():

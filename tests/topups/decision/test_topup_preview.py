@@ -27,9 +27,9 @@ def test_preview_and_run_agree(world):
 
 
 def test_the_environments_kill_switch_is_seen(world):
-    found = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={"SMSONLINE_TOPUP_KILL": "1"})
-    assert found.decision.reason == Reason.KILL_SWITCH
-    assert found.as_json()["reason"] == "KILL_SWITCH"
+    evaluation = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={"SMSONLINE_TOPUP_KILL": "1"})
+    assert evaluation.decision.reason == Reason.KILL_SWITCH
+    assert evaluation.as_json()["reason"] == "KILL_SWITCH"
 
 
 def test_a_ledger_that_cannot_be_read_is_a_refusal(tmp_path):
@@ -58,5 +58,5 @@ def test_past_snapshot_has_external_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     now = world.clock.now()
-    verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).decision
-    assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR
+    decision = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).decision
+    assert getattr(decision, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR

@@ -63,8 +63,8 @@ def at_once(*calls):
 def test_two_programs_race_for_the_slot_and_one_wins(any_ledger):
     for _ in range(5):
         results = at_once(*[lambda: any_ledger.insert_intent(draft(), State.RESERVED, yes, START)] * 4)
-        won = [found for found in results if isinstance(found, Payment)]
-        lost = [found for found in results if isinstance(found, Refusal)]
+        won = [problems for problems in results if isinstance(problems, Payment)]
+        lost = [problems for problems in results if isinstance(problems, Refusal)]
         assert len(won) == 1
         assert [refusal.reason for refusal in lost] == [Reason.LOST_RACE] * 3
         any_ledger.transition(won[0], State.RELEASED, START)
@@ -108,7 +108,7 @@ def test_invariant_8_the_database_itself_refuses_to_change_the_past(any_ledger, 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "replayed"),
     [
         ("UPDATE events SET changes = '{}' WHERE seq = 2", "event 2 was changed"),
         ("DELETE FROM events WHERE seq = 2", "event 2 is missing"),
@@ -117,13 +117,13 @@ def test_invariant_8_the_database_itself_refuses_to_change_the_past(any_ledger, 
         ("UPDATE controls SET reserved_cents = 7", "reserved money"),
     ],
 )
-def test_invariant_8_a_past_that_was_changed_all_the_same_is_noticed(ledger, change, told):
+def test_invariant_8_a_past_that_was_changed_all_the_same_is_noticed(ledger, change, replayed):
     reserved(ledger)
     with ledger.engine.begin() as connection:
         for trigger in ("events_no_update", "events_no_delete"):
             connection.execute(text(f"DROP TRIGGER {trigger}"))
         connection.execute(text(change))
-    assert told in "; ".join(audit(ledger))
+    assert replayed in "; ".join(audit(ledger))
 
 
 def test_invariant_8_events_replay_to_the_present_and_their_chain_holds(any_ledger):
@@ -204,8 +204,8 @@ def test_a_ledger_that_was_opened_before_is_opened_again_with_its_rows(tmp_path)
 
 def test_sqlite_writes_ahead_and_to_the_disk(ledger):
     with ledger.engine.connect() as connection:
-        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
-    assert found == ["wal", 2]
+        problems = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    assert problems == ["wal", 2]
 
 
 def test_ids_sort_by_time_and_are_uuids_of_version_7():
@@ -219,10 +219,10 @@ def test_ids_sort_by_time_and_are_uuids_of_version_7():
     "url", ["nonsense", "sqlite:////proc/no/such/ledger.db", "postgresql+psycopg://@127.0.0.1:1/x"]
 )
 def test_an_address_that_leads_nowhere_is_one_clear_line(url):
-    with pytest.raises(LedgerUnavailable) as told:
+    with pytest.raises(LedgerUnavailable) as replayed:
         open_ledger(url, busy_seconds=0.1)
-    assert "\n" not in str(told.value)
-    assert "SMSONLINE_LEDGER" in str(told.value)
+    assert "\n" not in str(replayed.value)
+    assert "SMSONLINE_LEDGER" in str(replayed.value)
 
 
 def test_reader_sees_one_state_during_writes(any_ledger):

@@ -27,11 +27,11 @@ def context(ledger: Ledger, vendor: FakeVendor) -> TopUpContext:
     return TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})
 
 
-def refused(ledger: Ledger, vendor: FakeVendor, word: str) -> None:
-    done = run_topup(context(ledger, vendor))
-    assert done.refusal.reason == Reason.LEDGER_UNAVAILABLE
-    assert word in done.refusal.explanation
-    assert "nothing is paid" in done.refusal.explanation
+def refused(ledger: Ledger, vendor: FakeVendor, fragment: str) -> None:
+    result = run_topup(context(ledger, vendor))
+    assert result.refusal.reason == Reason.LEDGER_UNAVAILABLE
+    assert fragment in result.refusal.explanation
+    assert "nothing is paid" in result.refusal.explanation
     assert vendor.created == []
 
 
@@ -43,10 +43,10 @@ def test_a_read_only_ledger_creates_nothing(path, vendor):
 
 def test_a_locked_ledger_creates_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
-        other = sqlite3.connect(path)
-        other.execute("BEGIN IMMEDIATE")
+        blocker = sqlite3.connect(path)
+        blocker.execute("BEGIN IMMEDIATE")
         refused(ledger, vendor, "another program holds it")
-        other.close()
+        blocker.close()
         assert run_topup(context(ledger, vendor)).refusal is None
 
 
@@ -54,12 +54,12 @@ def test_a_full_disk_creates_nothing_and_loses_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}") as ledger:
         pages = _pragma(ledger, "page_count")
         _pragma(ledger, f"max_page_count = {pages}")
-        done = run_topup(context(ledger, vendor))
-        while done.refusal is None or done.refusal.reason != Reason.LEDGER_UNAVAILABLE:
+        result = run_topup(context(ledger, vendor))
+        while result.refusal is None or result.refusal.reason != Reason.LEDGER_UNAVAILABLE:
             vendor.rows.clear()
             vendor.clock.advance(minutes=1)
-            done = run_topup(context(ledger, vendor))
-        assert "free some disk space" in done.refusal.explanation
+            result = run_topup(context(ledger, vendor))
+        assert "free some disk space" in result.refusal.explanation
         sent = len(vendor.created)
         _pragma(ledger, "max_page_count = 100000")
         assert audit(ledger) == []
@@ -93,11 +93,11 @@ def test_a_ledger_of_a_newer_version_is_not_opened(path):
 
 def test_ledger_failure_after_request_sends_no_second_one(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
-        other = sqlite3.connect(path, isolation_level=None)
+        blocker = sqlite3.connect(path, isolation_level=None)
         run_topup(
-            at_checkpoint(context(ledger, vendor), Checkpoint.REQUESTED, lambda: other.execute("BEGIN IMMEDIATE"))
+            at_checkpoint(context(ledger, vendor), Checkpoint.REQUESTED, lambda: blocker.execute("BEGIN IMMEDIATE"))
         )
-        other.close()
+        blocker.close()
         assert [payment.state for payment in ledger.payments()] == [State.SENDING]
         for _ in range(12):
             vendor.clock.advance(minutes=2)
@@ -108,11 +108,13 @@ def test_ledger_failure_after_request_sends_no_second_one(path, vendor):
 
 def test_ledger_failure_before_sending_sends_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
-        other = sqlite3.connect(path, isolation_level=None)
+        blocker = sqlite3.connect(path, isolation_level=None)
         run_topup(
-            at_checkpoint(context(ledger, vendor), Checkpoint.LISTED_IN_SLOT, lambda: other.execute("BEGIN IMMEDIATE"))
+            at_checkpoint(
+                context(ledger, vendor), Checkpoint.LISTED_IN_SLOT, lambda: blocker.execute("BEGIN IMMEDIATE")
+            )
         )
-        other.close()
+        blocker.close()
         assert vendor.created == []
         vendor.clock.advance(minutes=6)
         run_topup(context(ledger, vendor))

@@ -34,8 +34,13 @@ def test_open_payment_notice_has_all_that_is_needed_to_pay(world, inbox):
     world.run()
     assert post(world, inbox) == ["Please pay 25.00 USD"]
     notice = inbox.notices[0]
-    for part in ("https://pay.cryptomus.com/pay/session-1", "60 minutes", "12.5 hours", "5.00 USD is below 10.00 USD"):
-        assert part in notice.body
+    for fragment in (
+        "https://pay.cryptomus.com/pay/session-1",
+        "60 minutes",
+        "12.5 hours",
+        "5.00 USD is below 10.00 USD",
+    ):
+        assert fragment in notice.body
     assert notice.qr == qr_png("https://pay.cryptomus.com/pay/session-1")
 
 
@@ -57,14 +62,14 @@ def test_each_notice_is_sent_once(world, inbox):
 
 def test_two_programs_deliver_a_notice_once(world, inbox):
     world.run()
-    others = []
+    taken_meanwhile = []
 
     def deliver_meanwhile(checkpoint):
         if checkpoint == Checkpoint.NOTIFIED:
-            others.append(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
+            taken_meanwhile.append(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
 
     deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock, deliver_meanwhile)
-    assert others == [0]
+    assert taken_meanwhile == [0]
     assert len(inbox.notices) == 1
 
 
@@ -120,32 +125,32 @@ def test_a_notice_nobody_took_is_tried_again_later(world, inbox):
 def test_reminders_at_half_and_nine_tenths(world, inbox):
     world.run()
     post(world, inbox)
-    told = {}
+    delivered_texts = {}
     for minute in range(1, 60):
         world.clock.advance(minutes=1)
         world.reconcile()
-        told |= dict.fromkeys(post(world, inbox), minute)
-    assert list(told.values()) == [30, 54]
+        delivered_texts |= dict.fromkeys(post(world, inbox), minute)
+    assert list(delivered_texts.values()) == [30, 54]
 
 
 def test_cap_levels_are_reported_once_each(world, inbox):
     loose = {"cap_day_cents": 2700, "cap_week_cents": 3000}
     world.run(**loose)
-    told = post(world, inbox)
-    assert "90 % of a top-up limit is used" in told
-    assert "80 % of a top-up limit is used" in told
+    delivered_texts = post(world, inbox)
+    assert "90 % of a top-up limit is used" in delivered_texts
+    assert "80 % of a top-up limit is used" in delivered_texts
     assert any("CAP_DAY: 25.00 USD of 27.00 USD" in notice.body for notice in inbox.notices)
 
 
 def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
     blocked = {"cap_day_cents": 600, "cap_week_cents": 700}
-    told = []
+    delivered_texts = []
     for hour in range(72):
         world.vendor.cents = 5000 if hour % 12 == 11 else 500
         world.reconcile(**blocked)
-        told += [hour] * post(world, inbox).count("The balance is low and no payment is created")
+        delivered_texts += [hour] * post(world, inbox).count("The balance is low and no payment is created")
         world.clock.advance(hours=1)
-    assert told == [0, 24, 48]
+    assert delivered_texts == [0, 24, 48]
     assert "CAP_DAY" in inbox.notices[0].body
 
 
@@ -190,21 +195,21 @@ def test_apprise_sends_title_body_and_image(service):
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
     script = "from topups.notifications.delivery import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    process = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 def test_invalid_notify_url_is_named_by_number_only():
-    with pytest.raises(ValueError, match="number 2") as told:
+    with pytest.raises(ValueError, match="number 2") as delivered_texts:
         AppriseNotifier(["json://127.0.0.1:1", "nonsense-with-a-secret"])
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(delivered_texts.value)
     assert not AppriseNotifier([]).send(Notice("t", "b")), "nobody is configured, so nobody took it"
 
 
 WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
 
 
-def told(world, **policy) -> list[str]:
+def delivered_texts(world, **policy) -> list[str]:
     """The bodies of the notices that are due, with their titles."""
     world.reconcile(**policy)
     inbox = Inbox()
@@ -215,12 +220,12 @@ def told(world, **policy) -> list[str]:
 @pytest.mark.parametrize("how", ["declined", "lost"])
 def test_notice_never_contains_unverified_vendor_text(world, how):
     address = "T" + "9" * 33
-    words = f"HTTP 302 to https://evil.example/pay/x, or send it to {address}"
+    vendor_text = f"HTTP 302 to https://evil.example/pay/x, or send it to {address}"
     create = world.vendor.create
     world.vendor.script = [how]
-    world.vendor.create = lambda order: type(create(order))(words)
+    world.vendor.create = lambda order: type(create(order))(vendor_text)
     world.run()
-    text = "\n".join(told(world))
+    text = "\n".join(delivered_texts(world))
     assert "HTTP 302" in text
     assert "evil.example/pay" not in text
     assert address not in text
@@ -228,10 +233,10 @@ def test_notice_never_contains_unverified_vendor_text(world, how):
 
 def test_underpaid_payment_is_never_requested_in_full(world):
     world.run(**WALLET)
-    assert any("Send 5.00 USDT" in text for text in told(world))
+    assert any("Send 5.00 USDT" in text for text in delivered_texts(world))
     world.vendor.set("wrong_amount_waiting")
     world.clock.advance(minutes=31)
-    texts = told(world)
+    texts = delivered_texts(world)
     assert len(texts) == 2, "underpaid, and half of the time is over"
     for text in texts:
         assert "Send 5.00 USDT" not in text
@@ -242,18 +247,18 @@ def test_underpaid_payment_is_never_requested_in_full(world):
 def test_no_reminder_for_unpayable_payments(world, trouble):
     world.vendor.script = [trouble] * (trouble == "wrong_amount")
     world.run()
-    told(world)
+    delivered_texts(world)
     if trouble == "cancel":
         world.vendor.set("cancel")
     for _ in range(6):
         world.clock.advance(minutes=10)
-        assert told(world) == []
+        assert delivered_texts(world) == []
 
 
 def test_delayed_notice_of_cancelled_payment_is_dropped(world):
     world.run()
     world.vendor.set("cancel")
-    assert told(world) == []
+    assert delivered_texts(world) == []
 
 
 @pytest.mark.parametrize("whose", ["ours", "somebody else's"])
@@ -264,11 +269,11 @@ def test_low_balance_notice_after_a_day_without_progress(world, whose):
         world.vendor.set("wrong_amount")
     else:
         world.vendor.bill(700, "process")
-    told(world)
+    delivered_texts(world)
     titles = []
     for _ in range(72):
         world.clock.advance(hours=1)
-        titles += [text.partition("\n")[0] for text in told(world)]
+        titles += [text.partition("\n")[0] for text in delivered_texts(world)]
     assert titles == ["The balance is low and no payment is created"]
 
 

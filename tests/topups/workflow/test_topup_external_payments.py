@@ -68,8 +68,8 @@ def test_a_past_plan_waits_for_it_as_well(world):
     pay_by_hand(world)
     now = world.clock.now()
     for later, reason in ((timedelta(), Reason.PAID_NOT_CREDITED), (timedelta(minutes=61), Reason.BALANCE_STALE)):
-        verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now + later), POLICY, now + later).decision
-        assert verdict.reason == reason
+        decision = evaluate(replay_snapshot(world.ledger, ACCOUNT, now + later), POLICY, now + later).decision
+        assert decision.reason == reason
 
 
 def test_no_low_balance_notice_while_a_payment_is_in_progress(world):

@@ -64,7 +64,7 @@ def test_invariant_12_the_sensors_part_is_pure(world):
     before = dump()
     plans = [preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
     assert isinstance(plans[0].decision, PaymentPlan)
-    assert len({found.facts_fingerprint for found in plans}) == 1
+    assert len({evaluation.facts_fingerprint for evaluation in plans}) == 1
     assert dump() == before
     assert world.vendor.created == []
 

@@ -80,7 +80,7 @@ def test_invariant_05_the_rolling_sum_and_count_of_what_was_created_keep_the_cap
         world.clock.advance(minutes=30)
         world.vendor.let_expire()
     made = [row.created_at for row in world.vendor.rows]
-    in_a_day = [sum(at - timedelta(days=1) < other <= at for other in made) for at in made]
+    in_a_day = [sum(at - timedelta(days=1) < second <= at for second in made) for at in made]
     assert max(in_a_day) == most
     assert len(made) > 2 * most, "the windows roll"
 
@@ -137,6 +137,6 @@ def test_invariant_09_no_create_after_the_kill_switch_or_with_an_unreadable_ledg
         if stop == "unreadable":
             with ledger.engine.connect() as connection, connection.begin():
                 connection.exec_driver_sql("DROP TABLE controls")
-        done = run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment))
-    assert done.refusal.reason == (Reason.LEDGER_UNAVAILABLE if stop == "unreadable" else Reason.KILL_SWITCH)
+        result = run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment))
+    assert result.refusal.reason == (Reason.LEDGER_UNAVAILABLE if stop == "unreadable" else Reason.KILL_SWITCH)
     assert vendor.created == []

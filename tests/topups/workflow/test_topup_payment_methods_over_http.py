@@ -90,16 +90,16 @@ def shop(
 
 
 def is_safe(shop: Shop) -> None:
-    known = {payment.vendor_payment_id for payment in shop.ledger.payments()}
+    existing = {payment.vendor_payment_id for payment in shop.ledger.payments()}
     assert len(shop.payable()) <= 1
-    assert set(shop.payable()) <= known
+    assert set(shop.payable()) <= existing
     assert audit(shop.ledger) == []
 
 
 @pytest.mark.parametrize("shop", RAILS, indirect=True)
 def test_a_payment_is_created_verified_shown_and_credited(shop):
-    done = shop.run()
-    assert done.refusal is None
+    result = shop.run()
+    assert result.refusal is None
     payment = shop.ledger.payments(states=[State.OPEN])[0]
     assert payment.url.startswith("https://pay.cryptomus.com/pay/")
     assert bool(payment.address) == (payment.rail == "v3_wallet")
@@ -121,9 +121,9 @@ def test_uncertain_outcome_is_one_request_and_one_payment(shop, kind):
     assert len(ours) == 1
     shop.pass_time(20)
     assert shop.creates() == 1
-    found = shop.ledger.payment(ours[0].payment_id)
-    assert found.state == (State.OPEN if kind in COMMITTED else State.NOT_CREATED)
-    assert shop.payable() == ([found.vendor_payment_id] if kind in COMMITTED else [])
+    payment = shop.ledger.payment(ours[0].payment_id)
+    assert payment.state == (State.OPEN if kind in COMMITTED else State.NOT_CREATED)
+    assert shop.payable() == ([payment.vendor_payment_id] if kind in COMMITTED else [])
     assert shop.run().refusal is not None
     is_safe(shop)
 
@@ -138,10 +138,10 @@ def test_a_refusal_is_one_request_and_a_back_off(shop, kind):
     is_safe(shop)
 
 
-@pytest.mark.parametrize("ahead", [130, 3600])
-def test_vendor_clock_skew_creates_nothing(shop, ahead):
+@pytest.mark.parametrize("clock_skew", [130, 3600])
+def test_vendor_clock_skew_creates_nothing(shop, clock_skew):
     assert shop.sandbox.world.clock.instant() == int(shop.clock.now().timestamp())
-    shop.sandbox.advance(ahead)
+    shop.sandbox.advance(clock_skew)
     assert shop.run().refusal.reason == Reason.CLOCK_SUSPECT
     assert shop.creates() == 0
 

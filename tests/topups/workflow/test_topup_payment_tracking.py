@@ -106,16 +106,16 @@ def test_underpaid_overpaid_locked_and_refunded_payments_say_so(world):
         ("refund_paid", State.REFUNDED, PaymentException.PAID_OVER),
     ]
     world.run()
-    for status, state, oddity in story:
+    for status, state, exception in story:
         world.vendor.set(status)
         world.reconcile()
-        assert (world.only.state, world.only.exception) == (state, oddity)
+        assert (world.only.state, world.only.exception) == (state, exception)
 
 
-@pytest.mark.parametrize("word", ["check", "a word nobody knows"])
-def test_payment_never_closed_by_vendor_frees_its_slot(world, word):
+@pytest.mark.parametrize("status", ["check", "a word nobody knows"])
+def test_payment_never_closed_by_vendor_frees_its_slot(world, status):
     world.run()
-    world.vendor.set(word)
+    world.vendor.set(status)
     world.clock.advance(hours=24, minutes=59)
     world.reconcile()
     assert world.only.state == State.OPEN
@@ -126,8 +126,8 @@ def test_payment_never_closed_by_vendor_frees_its_slot(world, word):
     assert world.run().refusal is None
 
 
-@pytest.mark.parametrize("word", ["fail", "system_fail"])
-def test_late_payment_that_fails_blocks_nothing(world, word):
+@pytest.mark.parametrize("status", ["fail", "system_fail"])
+def test_late_payment_that_fails_blocks_nothing(world, status):
     world.run()
     world.vendor.set("cancel")
     world.clock.advance(minutes=91)
@@ -135,7 +135,7 @@ def test_late_payment_that_fails_blocks_nothing(world, word):
     world.vendor.set("confirm_check")
     world.reconcile()
     assert world.only.state == State.LATE_CONFIRMING
-    world.vendor.set(word)
+    world.vendor.set(status)
     world.reconcile()
     assert world.only.state == State.EXPIRED
     assert world.ledger.controls(ACCOUNT).failures == 1, "it failed once"

@@ -18,12 +18,12 @@ from topups.workflow.topup_run import run_topup
 
 
 def test_low_balance_becomes_one_verified_open_payment(world):
-    done = world.run()
-    assert done.refusal is None
+    result = world.run()
+    assert result.refusal is None
     assert world.only.state == State.OPEN
     assert world.only.amount_cents == 2500
     assert world.only.url == "https://pay.cryptomus.com/pay/session-1"
-    assert world.vendor.created == [done.payment.request]
+    assert world.vendor.created == [result.payment.request]
 
 
 def test_idempotency_key_leads_to_one_payment(world):
@@ -67,32 +67,34 @@ def test_disabled_or_incomplete_policy_calls_no_vendor(world, policy):
 
 
 def test_large_payment_is_sent_once_approved(world):
-    asked = world.run(approval_above_cents=1000)
-    assert asked.refusal.reason == Reason.AWAITING_APPROVAL
+    requested = world.run(approval_above_cents=1000)
+    assert requested.refusal.reason == Reason.AWAITING_APPROVAL
     assert world.run(approval_above_cents=1000).refusal.reason == Reason.AWAITING_APPROVAL
     assert world.ledger.controls("acc").reserved_cents == 0
-    payment_id = asked.payment.payment_id
+    payment_id = requested.payment.payment_id
     for _ in range(2):  # a second click changes nothing
         operator_actions.approve(world.ledger, payment_id, "me", world.clock.now(), world.context.policy)
     world.vendor.cents -= 200
-    done = world.run(approval_above_cents=1000)
-    assert done.payment.payment_id == payment_id
-    assert done.payment.amount_cents == 2500, "never more than what was agreed to"
+    result = world.run(approval_above_cents=1000)
+    assert result.payment.payment_id == payment_id
+    assert result.payment.amount_cents == 2500, "never more than what was agreed to"
     assert world.only.state == State.OPEN
 
 
 def test_missing_approval_expires_and_backs_off(world):
-    asked = world.run(mode="approve")
+    requested = world.run(mode="approve")
     world.clock.advance(hours=25)
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
     assert world.only.state == State.RELEASED
     with pytest.raises(operator_actions.ActionNotAllowed):
-        operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), world.context.policy)
+        operator_actions.approve(
+            world.ledger, requested.payment.payment_id, "me", world.clock.now(), world.context.policy
+        )
 
 
 def test_a_refused_approval_creates_nothing(world):
-    asked = world.run(mode="approve")
-    operator_actions.reject(world.ledger, asked.payment.payment_id, "me", world.clock.now())
+    requested = world.run(mode="approve")
+    operator_actions.reject(world.ledger, requested.payment.payment_id, "me", world.clock.now())
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
     assert world.vendor.created == []
 
@@ -101,25 +103,25 @@ def test_operator_closes_a_stuck_payment(world):
     world.run()
     world.vendor.set("paid")
     world.reconcile()
-    done = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
-    assert (done.state, done.exception, done.slot) == (State.CLOSED, PaymentException.MANUAL_MARK, None)
+    result = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
+    assert (result.state, result.exception, result.slot) == (State.CLOSED, PaymentException.MANUAL_MARK, None)
 
 
 WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
 
 
 @pytest.mark.parametrize(
-    ("words", "state"),
+    ("statuses", "state"),
     [
         (["process"], State.CONFIRMING),
         (["wrong_amount_waiting"], State.UNDERPAID_WAITING),
         (["system_fail", "process"], State.LATE_CONFIRMING),
     ],
 )
-def test_operator_closes_a_payment_the_vendor_never_ends(world, words, state):
+def test_operator_closes_a_payment_the_vendor_never_ends(world, statuses, state):
     world.run()
-    for word in words:
-        world.vendor.set(word)
+    for status in statuses:
+        world.vendor.set(status)
         world.reconcile()
     assert world.only.state == state
     finished = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
@@ -135,8 +137,8 @@ def test_future_ledger_passes_when_vendor_clock_confirms(world):
 
 
 def test_unneeded_approved_payment_is_no_failure(world):
-    asked = world.run(approval_above_cents=1000)
-    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    requested = world.run(approval_above_cents=1000)
+    operator_actions.approve(world.ledger, requested.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 5000
     world.clock.advance(hours=25)
     world.reconcile()
@@ -151,8 +153,8 @@ def test_approval_limit_of_zero_applies(world):
 
 
 def test_approved_payment_uses_the_coin_of_the_present_policy(world):
-    asked = world.run(**WALLET, approval_above_cents=1000)
-    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    requested = world.run(**WALLET, approval_above_cents=1000)
+    operator_actions.approve(world.ledger, requested.payment.payment_id, "me", world.clock.now(), POLICY)
     now = {**WALLET, "network": "BSC", "networks": frozenset({"BSC"})}
     world.run(**now, approval_above_cents=1000)
     assert [order.network for order in world.vendor.created] == ["BSC"]
@@ -161,8 +163,8 @@ def test_approved_payment_uses_the_coin_of_the_present_policy(world):
 
 def test_smaller_approved_payment_keeps_unique_cents(world):
     policy = {"approval_above_cents": 1000, "fingerprint": True}
-    asked = world.run(**policy)
-    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    requested = world.run(**policy)
+    operator_actions.approve(world.ledger, requested.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 600
     world.run(**policy)
     assert [order.amount_cents for order in world.vendor.created] == [2397]

@@ -23,11 +23,11 @@ def test_unknown_outcome_is_resolved_or_needs_human(world, how, broken):
     if broken:
         setattr(world.vendor, broken, True)
     world.pass_time(hours=2, minutes=2)
-    found = world.ledger.payments()[-1]
+    payment = world.ledger.payments()[-1]
     expected = {"lost": State.NOT_CREATED, "lost_after_commit": State.OPEN}[how]
-    assert found.state == (State.NEEDS_HUMAN if broken else expected)
+    assert payment.state == (State.NEEDS_HUMAN if broken else expected)
     if how == "lost_after_commit" and not broken:
-        assert found.exception == PaymentException.ADOPTED
+        assert payment.exception == PaymentException.ADOPTED
 
 
 def test_external_payment_is_not_matched_during_quiescence(world):
