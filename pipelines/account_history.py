@@ -1,85 +1,92 @@
-"""What the warehouse knows of an account's money, for its forecast: plain SQL, read-only, never waited for.
+"""What the warehouse holds on an account's money, as known at a timestamp: plain SQL, read-only, no wait for a lock.
 
-The analysts' copy is read where there is one: no sync ever holds it, and reading it holds up no sync.
+Reads the analysts' copy where there is one: no sync locks it, and reading it delays no sync.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from topups.advisor import Coupon, Standing, Tier
-from topups.forecast.facts import DAYS, Purchase, Sighting, TopUp
+from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
+from topups.forecast.recommendations import AccountTerms, Coupon, DiscountTier
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError
 from warehouse.publish import published_path
 from warehouse.sql_files import literal, sql
 
-# A forecast is worth no more: the pass goes on without one.
+# A forecast is worth no more: the run goes on without one.
 WAIT_SECONDS = 0.3
-# Numbers may live for days: orders from before the first hour that counts can still come back in it.
-LONGEST_ORDER = timedelta(days=2)
+
+Query = Callable[[str], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
-class Past:
-    """What was known at an instant. ``top_ups`` by payment id; ``problem`` says why nothing is, in one line."""
+class AccountHistory:
+    """Spend and terms of an account; ``problem`` says in one line why there are none."""
 
-    sightings: list[Sighting] = field(default_factory=list)
-    purchases: list[Purchase] = field(default_factory=list)
-    top_ups: dict[str, TopUp] = field(default_factory=dict)
-    standing: Standing | None = None
+    spend: SpendHistory | None = None
+    terms: AccountTerms | None = None
     problem: str = ""
 
 
-def past_of(warehouse: Path, account_id: str, at: datetime) -> Past:
-    """The past of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
+def readable_copy(warehouse: Path) -> Path:
+    """The analysts' copy of a warehouse, or the warehouse itself where nothing was published yet."""
     copy = published_path(warehouse)
-    source = copy if copy.exists() else warehouse
+    return copy if copy.exists() else warehouse
+
+
+def load_account_history(warehouse: Path, account_id: str, at: datetime) -> AccountHistory:
+    """The history of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
+    source = readable_copy(warehouse)
     try:
         with opened(source, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
-            return _read(connection, account_id, at)
+            return _load(connection, account_id, at)
     except WarehouseError as error:
-        return Past(problem=str(error))
+        return AccountHistory(problem=str(error))
     except duckdb.CatalogException:
-        return Past(problem=f"{source} holds no balances, orders or payments yet: run smsonline sync")
+        return AccountHistory(problem=f"{source} holds no balances, orders or payments yet: run smsonline sync")
     except duckdb.Error as error:
-        return Past(problem=f"{source} could not be read: {str(error).splitlines()[0]}")
+        return AccountHistory(problem=f"{source} could not be read: {str(error).splitlines()[0]}")
 
 
-def _read(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) -> Past:
-    since = at - timedelta(days=DAYS)
+def _load(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) -> AccountHistory:
+    # Values are written into the text: to bind a parameter DuckDB imports pandas, which takes half a second.
+    values = {
+        "account": literal(account_id),
+        "known_at": f"to_timestamp({at.timestamp()!r})",
+        "hours": str(HISTORY_DAYS * HOURS_PER_DAY),
+    }
 
-    def ask(name: str, since: datetime = since) -> list[Any]:
-        # Parameters would be neater, but to bind one DuckDB imports pandas, which takes half a second.
-        words = {"account": literal(account_id), "as_of": repr(at.timestamp()), "since": repr(since.timestamp())}
-        return connection.execute(sql(f"forecast_{name}", **words)).fetchall()
+    def query(name: str) -> list[tuple[Any, ...]]:
+        return connection.execute(sql(f"account_{name}", **values)).fetchall()
 
-    balances, payments = ask("balances"), ask("payments")
-    looks: list[Sighting] = []
-    for first, last, cents, total, _ in balances:
-        looks += [Sighting(first, cents, total), Sighting(last, cents, total)][: 1 + (last > first)]
-    return Past(
-        looks,
-        [Purchase(*row) for row in ask("orders", since - LONGEST_ORDER)],
-        {payment_id: TopUp(unpaid, paid, cents) for payment_id, unpaid, paid, cents in payments},
-        _standing(balances[-1], ask("tiers"), ask("coupons")) if balances else None,
-        "" if balances else f"no balance of account {account_id} is known yet: run smsonline sync",
-    )
+    balances, ((seen_until,),) = query("balance"), query("balance_load")
+    if not balances:
+        return AccountHistory(problem=f"no balance of account {account_id} is known yet: run smsonline sync")
+    values["seen_until"] = "NULL::TIMESTAMPTZ" if seen_until is None else f"to_timestamp({seen_until!r})"
+    ((as_of, burn),) = query("burn_rate")
+    return AccountHistory(_spend(as_of, burn, query("hourly_spend")), _terms(balances[0], query))
 
 
-def _standing(newest: tuple[float, float, int, int, str], tiers: list[Any], coupons: list[Any]) -> Standing:
-    return Standing(
-        balance_cents=newest[2],
-        charged_cents=newest[3],
-        label=newest[4],
-        tiers=[Tier(*row) for row in tiers],
-        coupons=[
-            Coupon(code, status, percent, target, None if end is None else datetime.fromtimestamp(end, UTC))
-            for code, status, percent, target, end in coupons
-        ],
-    )
+def _spend(as_of: float, burn: float | None, rows: Sequence[tuple[Any, ...]]) -> SpendHistory:
+    """Rates of the known hours by their age, and the sums of all of them."""
+    rates = {age: cents / known for age, known, cents, *_ in rows if known >= MIN_KNOWN_SHARE}
+    sums = [round(sum(row[column] for row in rows)) for column in (3, 4, 5)]
+    hours = [rates.get(age) for age in range(max(rates, default=-1) + 1)]
+    return SpendHistory(datetime.fromtimestamp(as_of, UTC), burn, hours, *sums)
+
+
+def _terms(newest: tuple[Any, ...], query: Query) -> AccountTerms:
+    tiers = [DiscountTier(*row) for row in query("discount_tiers")]
+    coupons = [
+        Coupon(code, status, percent, target, None if end is None else datetime.fromtimestamp(end, UTC))
+        for code, status, percent, target, end in query("coupons")
+    ]
+    cents, charged, label = newest
+    return AccountTerms(cents, charged, label, tiers, coupons)

@@ -1,4 +1,4 @@
-"""The state of the warehouse for ``smsonline status``: plain SQL, no pandas."""
+"""Figures of ``smsonline status``: plain SQL, no pandas."""
 
 from __future__ import annotations
 
@@ -15,21 +15,30 @@ from warehouse.sql_files import sql
 Row = dict[str, Any]
 
 
-def overview(path: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[Row]]:
-    """What is known per dataset (empty for one that was never loaded), and the money of each account.
+def dataset_status(warehouse: Path, datasets: Iterable[str]) -> dict[str, Row]:
+    """Newest loads and row count by dataset, without those that were never loaded.
 
     Raises ``WarehouseError`` when the file cannot be read.
     """
-    with opened(path, read_only=True) as connection:
+    with opened(warehouse, read_only=True) as connection:
         refuse_newer(connection)
-        loads = {row["dataset"]: row for row in _rows(connection, sql("status"))}
+        loads = {row["dataset"]: row for row in _rows(connection, sql("status_datasets"))}
         for name in datasets:
             if name in loads:
                 loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
-        return loads, _rows(connection, sql("money"))
+        return loads
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
-    cursor = connection.execute(sql)
+def account_status(source: Path) -> list[Row]:
+    """Balance, burn rate, runway and open payments of each account, from a warehouse or its copy.
+
+    Burn rate and runway are None while they are not known yet. Raises ``WarehouseError`` when the file cannot be read.
+    """
+    with opened(source, read_only=True) as connection:
+        return _rows(connection, sql("status_accounts"))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
+    cursor = connection.execute(query)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,53 +1,69 @@
-"""How a forecast and its advice are told, in ``status`` and in ``topup plan``."""
+"""Forecast and recommendations as text and JSON, for ``status`` and ``topup plan``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from topups.advisor import ASSUMED, Advice
 from topups.amounts import usd
-from topups.forecast.forecasting import Forecast
-from topups.forecast.lead import LEAST_PAYMENTS, Lead
+from topups.forecast.burn_rate import RECENT_HOURS
+from topups.forecast.lead_time import MIN_PAYMENTS, LeadTime
+from topups.forecast.recommendations import ASSUMPTIONS, Recommendation
+from topups.forecast.runway import MIN_KNOWN_HOURS, Forecast
+
+NOT_KNOWN_YET = "not known yet"
 
 
-def forecast_lines(found: Forecast | None, problem: str) -> list[str]:
+def runway_text(figures: Mapping[str, Any]) -> str:
+    """How long the balance lasts, from the figures of a forecast or of ``marts.balance_runway``."""
+    burn, hours, p10 = (figures.get(name) for name in ("burn_cents_per_hour", "hours_to_empty", "hours_to_empty_p10"))
+    if burn is None:
+        return f"runway {NOT_KNOWN_YET}"
+    if hours is None:
+        return "nothing is being spent"
+    early = "" if p10 is None else f" (1 in 10: within {p10:,.0f} h)"
+    return f"empty in {hours:,.0f} h{early}"
+
+
+def reorder_text(forecast: Forecast) -> str:
+    """The balance at which a payment has to be asked for."""
+    if forecast.reorder_cents is None:
+        return f"re-order point {NOT_KNOWN_YET}"
+    return f"re-order point {usd(forecast.reorder_cents)}"
+
+
+def forecast_lines(forecast: Forecast | None, problem: str) -> list[str]:
     """The forecast for a person."""
-    if found is None:
+    if forecast is None:
         return [f"no forecast: {problem}"]
-    usual = "" if found.usual is None else f" (usual at this time: up to {found.usual:,.1f})"
+    spend = forecast.spend
+    recent = "" if forecast.recent is None else f", {forecast.recent:,.1f} in the last {RECENT_HOURS}"
+    usual = "" if forecast.typical_peak is None else f" (usual at this time: up to {forecast.typical_peak:,.1f})"
+    needed = f" ({spend.known_hours} of {MIN_KNOWN_HOURS} hours known)" if forecast.reorder_cents is None else ""
     return [
-        f"burn: {found.mean:,.1f} cents an hour in {found.known_hours} known hours, {found.recent:,.1f} lately{usual}",
-        f"balance: {runway(found)}",
-        f"re-order point: {usd(found.reorder_cents)}, what may be spent until a payment arrives{_arrival(found.lead)}",
+        f"burn rate: {forecast.burn_cents_per_hour:,.1f} cents an hour in the last 24{recent}{usual}",
+        f"balance: {runway_text(forecast.as_json())}",
+        f"{reorder_text(forecast)}{needed or f', what may be spent until a payment arrives{_arrival(forecast.lead)}'}",
     ]
 
 
-def runway(found: Forecast) -> str:
-    """How long the balance lasts."""
-    if found.hours_p50 is None:
-        return "lasts: nothing is being spent"
-    soon = "" if found.hours_p10 is None else f" (1 in 10: within {found.hours_p10:,.0f} h)"
-    return f"empty in {found.hours_p50:,.0f} h{soon}"
+def recommendation_lines(recommendations: Sequence[Recommendation]) -> list[str]:
+    """The recommendations for a person, with what they assume."""
+    return [f"advice: {entry.text}" for entry in recommendations] + [f"({ASSUMPTIONS})"] * bool(recommendations)
 
 
-def advice_lines(advice: Sequence[Advice]) -> list[str]:
-    """The advice for a person, with what it assumes."""
-    return [f"advice: {entry.text}" for entry in advice] + [f"({ASSUMED})"] * bool(advice)
-
-
-def outlook_json(found: Forecast | None, problem: str, advice: Sequence[Advice]) -> dict[str, Any]:
-    """Forecast and advice as plain values; ``forecast_problem`` says why there is no forecast."""
+def forecast_json(forecast: Forecast | None, problem: str, recommendations: Sequence[Recommendation]) -> dict[str, Any]:
+    """Forecast and recommendations as plain values; ``forecast_problem`` says why there is no forecast."""
     return {
-        "forecast": found.as_json() if found else None,
+        "forecast": forecast.as_json() if forecast else None,
         "forecast_problem": problem,
-        "advice": [entry.as_json() for entry in advice],
-        "advice_assumes": ASSUMED,
+        "advice": [entry.as_json() for entry in recommendations],
+        "advice_assumes": ASSUMPTIONS,
     }
 
 
-def _arrival(lead: Lead) -> str:
+def _arrival(lead: LeadTime) -> str:
     hours = lead.p90.total_seconds() / 3600
     if not lead.payments:
-        return f" ({hours:.1f} h assumed: fewer than {LEAST_PAYMENTS} payments were measured)"
+        return f" ({hours:.1f} h assumed: fewer than {MIN_PAYMENTS} payments were measured)"
     return f" ({hours:.1f} h for nine of ten of the last {lead.payments} payments)"

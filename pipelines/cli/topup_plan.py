@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from pipelines.cli.console import log_beside, print_json, print_table
 from pipelines.cli.topup_console import clear_topup_errors
-from pipelines.cli.topup_outlook import advice_lines, forecast_lines, outlook_json
+from pipelines.cli.topup_forecast_text import forecast_json, forecast_lines, recommendation_lines
+from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError, load_settings
-from pipelines.topup.forecast import Forecaster
 from pipelines.topup.wiring import opened_ledger, policy_of, topup_context
-from topups.advisor import Advice
 from topups.amounts import usd
 from topups.context import Context
-from topups.forecast.forecasting import Forecast
+from topups.forecast.recommendations import Recommendation
+from topups.forecast.runway import Forecast
 from topups.history import snapshot_at
 from topups.ledger import Ledger
 from topups.observe import SHRINK_MEMORY, judged, watched
@@ -38,7 +38,7 @@ class Outlook(NamedTuple):
 
     forecast: Forecast | None
     problem: str
-    advice: Sequence[Advice]
+    advice: Sequence[Recommendation]
 
 
 def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
@@ -52,7 +52,7 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
             known, instant = _known(settings, ledger, instant)
             found, outlook = planned(settings, ledger, known, policy, instant)
     if as_json:
-        print_json({**plan_json(found, policy, instant), **outlook_json(*outlook)})
+        print_json({**plan_json(found, policy, instant), **forecast_json(*outlook)})
     else:
         _print(found, policy, outlook)
 
@@ -81,7 +81,7 @@ def planned(settings: Settings, ledger: Ledger, known: Snapshot, policy: Policy,
     forecast = forecaster.forecast(at, cents)
     found = judge(dataclasses.replace(known, burn=forecast.burn if forecast else None), policy, at)
     wanted = _wanted(found)
-    advice = forecaster.advice(forecast, at, cents, wanted.amount_cents if wanted else None)
+    advice = forecaster.recommendations(forecast, at, cents, wanted.amount_cents if wanted else None)
     return found, Outlook(forecast, forecaster.problem, advice)
 
 
@@ -131,7 +131,7 @@ def _print(found: Plan, policy: Policy, outlook: Outlook) -> None:
         for finding in found.findings
     ]
     print_table(f"top-up plan (mode {policy.mode})", ["rule", "", "figure", "limit"], rows)
-    for line in [*forecast_lines(outlook.forecast, outlook.problem), *advice_lines(outlook.advice)]:
+    for line in [*forecast_lines(outlook.forecast, outlook.problem), *recommendation_lines(outlook.advice)]:
         sys.stdout.write(line + "\n")
     verdict = found.verdict
     if isinstance(verdict, Refusal):

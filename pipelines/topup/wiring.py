@@ -15,8 +15,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipelines.calling import call_policy, catalogue
+from pipelines.runway_forecast import Forecaster
 from pipelines.settings import PREFIX, Settings, SettingsError
-from pipelines.topup.forecast import Forecaster
 from pipelines.topup.policy import kill_environment, policy_of
 from smsonline.client import Client
 from topups.context import Context, drive

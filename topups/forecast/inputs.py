@@ -1,60 +1,51 @@
-"""What is known of an account's money over time. Instants are Unix seconds, amounts US cents."""
+"""Measured spend of an account, as the forecast takes it. Amounts in US cents, durations in hours."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import datetime
+from itertools import accumulate
 
-HOUR = 3600.0
-DAYS = 28  # of the past that count
-
-
-class Sighting(NamedTuple):
-    """The balance at an instant; ``total`` is the vendor's count of all charges so far, where it told."""
-
-    at: float
-    cents: int
-    total: int | None = None
-
-
-class Purchase(NamedTuple):
-    """One order, ``refunded`` by the vendor's word.
-
-    ``back_by`` is until when its price came back, or may have where the word says nothing (it ended without a message);
-    None where it did not.
-    """
-
-    at: float
-    cents: int
-    ends_at: float | None = None
-    back_by: float | None = None
-    refunded: bool = False
-
-
-class TopUp(NamedTuple):
-    """Money that reached the balance between two instants."""
-
-    since: float
-    until: float
-    cents: int
+HISTORY_DAYS = 28
+HOURS_PER_DAY = 24
+# With less of an hour known, its rate would be a guess.
+MIN_KNOWN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class History:
-    """The parts in order of time."""
+class SpendHistory:
+    """Spend before ``as_of``, the time of the newest balance.
 
-    sightings: Sequence[Sighting] = ()
-    purchases: Sequence[Purchase] = ()
-    top_ups: Sequence[TopUp] = ()
+    ``hours[k]`` is the spend of the hour that ended ``k`` hours before ``as_of``, net of refunds; None where it is
+    unknown. The burn rate is measured where the hours are (``marts.burn_rate`` in the warehouse), and None while it is
+    not known yet. The sums cover all hours: deposits, rises of the balance from refunds, and unexplained rises.
+    """
+
+    as_of: datetime
+    burn_cents_per_hour: float | None
+    hours: Sequence[float | None] = ()
+    deposit_cents: int = 0
+    refunded_cents: int = 0
+    unexplained_cents: int = 0
 
     @property
-    def seen_from(self) -> float:
-        """The first look at the balance; for ever in the future when there was none."""
-        return self.sightings[0].at if self.sightings else float("inf")
+    def known_hours(self) -> int:
+        """Number of hours whose spend is known."""
+        return sum(hour is not None for hour in self.hours)
 
-    def kept(self, start: float, end: float) -> Sequence[Purchase]:
-        """Purchases of a time that were not refunded."""
-        first, last = (bisect_left(self.purchases, at, key=lambda order: order.at) for at in (start, end))
-        return [order for order in self.purchases[first:last] if not order.refunded]
+
+def window_rates(hours: Sequence[float | None], length: int) -> list[float]:
+    """Mean spend per hour of every past window of ``length`` hours of which at least half is known."""
+    spent = [0.0, *accumulate(hour or 0.0 for hour in hours)]
+    known = [0, *accumulate(hour is not None for hour in hours)]
+    windows = (
+        (spent[start + length] - spent[start], known[start + length] - known[start])
+        for start in range(len(hours) - length + 1)
+    )
+    return [cents / count for cents, count in windows if count and count >= length * MIN_KNOWN_SHARE]
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The empirical quantile: ``share`` of the values lie below it. Raises ``IndexError`` without values."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]

@@ -1,4 +1,4 @@
-"""How long money takes: from asking for a payment to seeing it in the balance, measured on past payments. Pure."""
+"""Lead time of a top-up: from the decision to the credit in the balance, measured on past payments."""
 
 from __future__ import annotations
 
@@ -14,39 +14,41 @@ from topups.states import State
 if TYPE_CHECKING:
     from topups.ledger.rows import Payment
 
-# Fewer tell nothing about the slow ones.
-LEAST_PAYMENTS = 5
-MEMORY = 180 * DAY
+# Fewer say nothing about the slow ones.
+MIN_PAYMENTS = 5
+MAX_PAYMENT_AGE = 180 * DAY
 
 
 @dataclass(frozen=True)
-class Lead:
-    """Half of the payments arrived within ``median``, nine of ten within ``p90``. ``payments`` were measured; with none
-    the times are assumed from the policy."""
+class LeadTime:
+    """Half of the payments arrived within ``median``, nine of ten within ``p90``.
+
+    ``payments`` is the number measured; 0 when the times are assumed from the policy.
+    """
 
     median: timedelta
     p90: timedelta
     payments: int = 0
 
 
-def lead_time(payments: Iterable[Payment], policy: Policy, at: datetime) -> Lead:
+def lead_time(payments: Iterable[Payment], policy: Policy, at: datetime) -> LeadTime:
     """The lead time as of ``at``, from payments that arrived by then.
 
-    Measured from the decision (so that a person's approval is part of it) to the balance that showed the money. With
-    fewer than ``LEAST_PAYMENTS`` it is assumed: an invoice's life, as somebody may pay in its last minute, and the time
-    that a credit may take.
+    Measured from the decision, so that an operator's approval counts, to the balance that showed the money. With fewer
+    than ``MIN_PAYMENTS`` it is assumed: the life of an invoice, which may be paid in its last minute, and the time that
+    a credit may take.
     """
-    took = sorted(
+    durations = sorted(
         payment.state_since - payment.created_at
         for payment in payments
-        if payment.state == State.CREDITED and at - MEMORY < payment.state_since <= at
+        if payment.state == State.CREDITED and at - MAX_PAYMENT_AGE < payment.state_since <= at
     )
-    if len(took) < LEAST_PAYMENTS:
+    if len(durations) < MIN_PAYMENTS:
         assumed = policy.invoice_life + policy.credit_wait
-        return Lead(assumed, assumed)
-    return Lead(_quantile(took, 0.5), _quantile(took, 0.9), len(took))
+        return LeadTime(assumed, assumed)
+    return LeadTime(_upper_quantile(durations, 0.5), _upper_quantile(durations, 0.9), len(durations))
 
 
-def _quantile(values: Sequence[timedelta], part: float) -> timedelta:
-    """The smallest value that so many are not above: with few values the largest, which is on the safe side."""
-    return values[math.ceil(part * len(values)) - 1]
+def _upper_quantile(durations: Sequence[timedelta], share: float) -> timedelta:
+    """The smallest duration that ``share`` do not exceed. With few durations that is the largest: the safe side."""
+    return durations[math.ceil(share * len(durations)) - 1]

@@ -1,134 +1,120 @@
-"""When the balance runs out, at which balance a payment has to be asked for, and whether spending is unusual. Pure."""
+"""Runway and re-order point of an account: how long its balance lasts, and at which balance to ask for a payment."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from datetime import datetime, timedelta
 from typing import Any
 
-from topups.forecast.burn import Spending
-from topups.forecast.lead import Lead
-from topups.forecast.paths import futures
+from topups.forecast.burn_rate import recent_burn, typical_peak_burn
+from topups.forecast.inputs import HOURS_PER_DAY, SpendHistory, quantile, window_rates
+from topups.forecast.lead_time import LeadTime
 from topups.snapshot import Burn
 
-# With fewer known hours there is no forecast.
-LEAST_HOURS = 6
-# One order must not look like a leak: the present burn is that of the last three hours.
-RECENT_HOURS = 3
-# So many past spans of that length at this time of day are compared with; else so many at any time; else nothing is.
-SPANS_OF_THIS_TIME = 7
-SPANS_OF_ANY_TIME = 24
-# What is spent while the next pass is awaited and a person reads the notice.
+# Quantiles of fewer known hours say nothing.
+MIN_KNOWN_HOURS = 6
+HIGH_SHARE = 0.9
+# Spend until the next run and until somebody reads the notice.
 SAFETY_HOURS = 1.0
-HOURS_A_MONTH = 730
+# The busy day of a short history is exceeded more often: after one known day the margin is half of it, and it shrinks
+# with the root of the days. Measured in tests/topups/test_forecast_accuracy.py.
+SHORT_HISTORY_MARGIN = 0.5
+# An older balance says nothing about a leak that goes on now.
+MAX_RECENT_AGE = timedelta(hours=1)
+HOURS_PER_MONTH = 730
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the past says about the future of one account. Amounts in US cents.
+    """Forecast of one account. Amounts in US cents, rates per hour, durations in hours.
 
-    ``recent`` is the burn per hour of the last three hours, ``usual`` what it reaches on one past day of ten at this
-    time (None: too little is known to call anything unusual), ``mean`` that of all known hours. The balance lasts for
-    ``hours_p50`` in half of the futures, for ``hours_p10`` in nine of ten; None when it lasts for ever. What is spent
-    until a payment asked for now arrives is below ``reorder_cents`` in nine of ten futures.
+    ``hours_to_empty`` is the balance over the burn rate, ``hours_to_empty_p10`` over that of a busy day; None where
+    nothing is spent. ``reorder_cents`` covers the spend of the lead time in nine of ten past windows of that length.
+    ``recent`` and ``typical_peak`` are for the detection of unusual spend. Elsewhere None means not known yet.
     """
 
-    mean: float
-    recent: float
-    usual: float | None
-    hours_p50: float | None
-    hours_p10: float | None
-    reorder_cents: int
-    known_hours: int
-    lead: Lead
-    spending: Spending
+    burn_cents_per_hour: float
+    hours_to_empty: float | None
+    hours_to_empty_p10: float | None
+    reorder_cents: int | None
+    recent: float | None
+    typical_peak: float | None
+    lead: LeadTime
+    spend: SpendHistory
 
     @property
     def burn(self) -> Burn:
-        """The part that decisions and notices look at."""
-        return Burn(self.recent, self.usual, self.reorder_cents, self.hours_p50, self.hours_p10)
+        """The figures that decisions and notices use."""
+        recent = self.burn_cents_per_hour if self.recent is None else self.recent
+        return Burn(recent, self.typical_peak, self.reorder_cents or 0, self.hours_to_empty, self.hours_to_empty_p10)
 
     @property
-    def a_month(self) -> float:
-        """US cents a month at the mean burn."""
-        return self.mean * HOURS_A_MONTH
+    def monthly_cents(self) -> float:
+        """Spend of a month at the burn rate."""
+        return self.burn_cents_per_hour * HOURS_PER_MONTH
 
     def as_json(self) -> dict[str, Any]:
         """Plain values: cents, hours."""
         return {
-            "burn_cents_per_hour": round(self.mean, 2),
-            "recent_cents_per_hour": round(self.recent, 2),
-            "usual_cents_per_hour": None if self.usual is None else round(self.usual, 2),
-            "hours_to_empty": _rounded(self.hours_p50),
-            "hours_to_empty_p10": _rounded(self.hours_p10),
+            "burn_cents_per_hour": _rounded(self.burn_cents_per_hour, 2),
+            "recent_cents_per_hour": _rounded(self.burn.cents_per_hour, 2),
+            "usual_cents_per_hour": _rounded(self.typical_peak, 2),
+            "hours_to_empty": _rounded(self.hours_to_empty, 1),
+            "hours_to_empty_p10": _rounded(self.hours_to_empty_p10, 1),
             "reorder_cents": self.reorder_cents,
-            "lead_hours_median": _rounded(self.lead.median.total_seconds() / 3600),
-            "lead_hours_p90": _rounded(self.lead.p90.total_seconds() / 3600),
+            "lead_hours_median": _rounded(self.lead.median / timedelta(hours=1), 1),
+            "lead_hours_p90": _rounded(self.lead.p90 / timedelta(hours=1), 1),
             "lead_payments": self.lead.payments,
-            "known_hours": self.known_hours,
-            "topped_up_cents": self.spending.topped_up_cents,
-            "refunded_cents": self.spending.refunded_cents,
-            "unexplained_cents": self.spending.unexplained_cents,
+            "known_hours": self.spend.known_hours,
+            "topped_up_cents": self.spend.deposit_cents,
+            "refunded_cents": self.spend.refunded_cents,
+            "unexplained_cents": self.spend.unexplained_cents,
         }
 
 
-def forecast(spending: Spending, balance_cents: int, lead: Lead, name: str) -> Forecast | None:
-    """The forecast for the account ``name``; None when too few hours are known.
+def forecast_runway(spend: SpendHistory, balance_cents: int, lead: LeadTime, at: datetime) -> Forecast | None:
+    """The forecast as of ``at`` for a balance; None while the burn rate is not known yet.
 
-    Times to empty are quantiles over many futures, not a division: how long money lasts is skewed, and a pass that asks
-    in the evening should know of the night. They never fall when the balance rises.
+    The times to empty never fall when the balance rises; the re-order point does not depend on the balance.
     """
-    if len(spending.known) < LEAST_HOURS:
+    burn, left = spend.burn_cents_per_hour, max(0, balance_cents)
+    if burn is None:
         return None
-    span = lead.p90.total_seconds() / 3600 + SAFETY_HOURS
-    possible = futures(spending.hours, name)
-    empty = sorted(future.hours_to(balance_cents) for future in possible)
-    demand = sorted(future.spent_in(span) for future in possible)
-    recent = _mean(spending.hours[:RECENT_HOURS])
+    enough, fresh = spend.known_hours >= MIN_KNOWN_HOURS, at - spend.as_of <= MAX_RECENT_AGE
+    lead_hours = math.ceil(lead.p90 / timedelta(hours=1) + SAFETY_HOURS)
+    demand = _high_spend(spend.hours, lead_hours) if enough else None
+    recent = recent_burn(spend.hours) if fresh else None
     return Forecast(
-        mean=spending.mean,
-        recent=spending.mean if recent is None else recent,
-        usual=None if recent is None else usual(spending.hours),
-        hours_p50=_finite(_quantile(empty, 0.5)),
-        hours_p10=_finite(_quantile(empty, 0.1)),
-        reorder_cents=math.ceil(_quantile(demand, 0.9)),
-        known_hours=len(spending.known),
+        burn_cents_per_hour=burn,
+        hours_to_empty=left / burn if burn else None,
+        hours_to_empty_p10=_hours_on_busy_days(spend, left, burn) if enough else None,
+        reorder_cents=None if demand is None else math.ceil(max(0.0, demand)),
+        recent=recent,
+        typical_peak=None if recent is None else typical_peak_burn(spend.hours),
         lead=lead,
-        spending=spending,
+        spend=spend,
     )
 
 
-def usual(hours: Sequence[float | None]) -> float | None:
-    """What spans like the last one burn per hour on a busy day: nine of ten past ones burned less.
+def _hours_on_busy_days(spend: SpendHistory, left: int, burn: float) -> float | None:
+    busy_day = _high_spend(spend.hours, HOURS_PER_DAY)
+    if busy_day is None:
+        return None
+    margin = 1 + SHORT_HISTORY_MARGIN / math.sqrt(spend.known_hours / HOURS_PER_DAY)
+    rate = max(burn, busy_day / HOURS_PER_DAY * margin)
+    return left / rate if rate > 0 else None
 
-    Not their median: an account that buys in bursts has a median near zero, and every burst would look like a leak.
+
+def _high_spend(hours: Sequence[float | None], length: int) -> float | None:
+    """Spend that nine of ten past windows of ``length`` hours stay below; None where no window is known well enough.
+
+    A history shorter than two windows is cut into windows of half its length, and their spend scaled up.
     """
-    spans, least = _spans(hours, range(24, len(hours), 24)), SPANS_OF_THIS_TIME
-    if len(spans) < least:
-        spans, least = _spans(hours, range(RECENT_HOURS, len(hours))), SPANS_OF_ANY_TIME
-    return _quantile(sorted(spans), 0.9) if len(spans) >= least else None
+    rates = window_rates(hours, min(length, max(1, len(hours) // 2)))
+    return quantile(rates, HIGH_SHARE) * length if rates else None
 
 
-def _spans(hours: Sequence[float | None], starts: range) -> list[float]:
-    means = (_mean(hours[start : start + RECENT_HOURS]) for start in starts)
-    return [mean for mean in means if mean is not None]
-
-
-def _mean(hours: Sequence[float | None]) -> float | None:
-    """The mean of the known ones, None unless most are known."""
-    known = [hour for hour in hours if hour is not None]
-    return fmean(known) if len(known) * 2 > RECENT_HOURS else None
-
-
-def _quantile(ordered: Sequence[float], part: float) -> float:
-    return ordered[min(int(part * len(ordered)), len(ordered) - 1)]
-
-
-def _finite(hours: float) -> float | None:
-    return None if math.isinf(hours) else hours
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

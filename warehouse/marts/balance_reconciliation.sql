@@ -22,16 +22,15 @@ WITH bounds AS (
     FROM sms.balances b
     LEFT JOIN ops.watermarks i ON i.dataset = 'inventory' AND i.part = b.account_id
 ),
-versions AS (
-    SELECT account_id, valid_from, balance_cents AS cents, total_charges_cents AS charges,
-           coalesce(last_seen_at, valid_from) AS seen_at
-    FROM sms.balances_history
-),
 ends AS (
     SELECT s.account_id, s.from_at, s.to_at, s.has_inventory,
            coalesce(arg_max(v, v.valid_from) FILTER (v.valid_from <= s.from_at), arg_min(v, v.valid_from)) AS opening,
            coalesce(arg_max(v, v.valid_from) FILTER (v.valid_from <= s.to_at), arg_min(v, v.valid_from)) AS closing
-    FROM bounds s JOIN versions v ON v.account_id = s.account_id
+    FROM bounds s JOIN (
+        SELECT account_id, valid_from, valid_to, balance_cents AS cents, total_charges_cents AS charges,
+               coalesce(last_seen_at, valid_from) AS seen_at
+        FROM sms.balances_history
+    ) v ON v.account_id = s.account_id AND (v.valid_to IS NULL OR v.valid_to > s.from_at)
     GROUP BY ALL
 ),
 windows AS (
