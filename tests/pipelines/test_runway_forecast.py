@@ -1,14 +1,13 @@
-"""The forecast's sources: the warehouse as of the past, and the ledger's own looks at the balance."""
+"""Account history as of a past timestamp, and the forecast from warehouse and ledger."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from topup_afternoon import LEDGER, MINUTE, NOW, STEP
 
-from pipelines.account_history import AccountHistory, load_account_history
+from pipelines.account_history import load_account_history
 from pipelines.runway_forecast import Forecaster
 from topups.ledger import open_ledger
 from topups.policy import Policy
@@ -17,44 +16,41 @@ from topups.ports import Balance
 pytest_plugins = ("topup_synced",)
 
 
-def coarse(past: AccountHistory) -> AccountHistory:
-    """Without the moments that a sync takes."""
-    return replace(past, sightings=[look._replace(at=round(look.at, -2)) for look in past.sightings])
-
-
-@pytest.mark.parametrize("later", [MINUTE, STEP / 2], ids=["after a look", "between two looks"])
-def test_the_past_holds_nothing_that_was_learnt_later(synced, later):
+@pytest.mark.parametrize("later", [MINUTE, STEP / 2], ids=["after a sync", "between two syncs"])
+def test_history_holds_nothing_learnt_later(synced, later):
+    account = synced.vendor.user_id
     for at, copy in synced.copies.items():
-        told, known = (
-            load_account_history(path, synced.vendor.user_id, at + later) for path in (synced.end / copy.name, copy)
-        )
-        assert coarse(told) == coarse(known), at
+        replayed = load_account_history(synced.end / copy.name, account, at + later)
+        actual = load_account_history(copy, account, at + later)
+        assert replayed.terms == actual.terms, at
+        # A version that was seen again later counts until the start of the sync, here only until its response.
+        assert abs(replayed.spend.as_of - actual.spend.as_of) < timedelta(seconds=10), at
+        assert replayed.spend.burn_cents_per_hour == pytest.approx(actual.spend.burn_cents_per_hour, rel=0.01), at
+        assert replayed.spend.hours == pytest.approx(actual.spend.hours, abs=1), at
+        sums = [(s.deposit_cents, s.refunded_cents, s.unexplained_cents) for s in (replayed.spend, actual.spend)]
+        assert sums[0] == sums[1], at
 
 
-def test_the_ledgers_own_looks_at_the_balance_are_enough_for_a_forecast(home):
-    now = datetime.now(UTC)
+def test_decisions_use_the_newest_balance_of_the_ledger(synced, warehouse):
+    at, account = NOW + timedelta(minutes=30), synced.vendor.user_id
     with open_ledger(LEDGER) as ledger:
-        for hour in range(10):
-            at = now - timedelta(hours=9 - hour)
-            ledger.saw_balance("acc", Balance(5000 - 100 * hour, at), at)
-        forecaster = Forecaster(home / "none.duckdb", "acc", Policy(), ledger)
-        assert forecaster.forecast(now).mean == pytest.approx(100)
-        assert forecaster.burn(now).hours_to_empty == pytest.approx(41, rel=0.01)
-        then = forecaster.burn(now - timedelta(hours=2))
-        assert then.hours_to_empty == pytest.approx(43, rel=0.01)
-        assert forecaster.burn(now - timedelta(hours=5)) is None
+        forecaster = Forecaster(warehouse, account, Policy(), ledger)
+        burn = forecaster.forecast(at).burn_cents_per_hour
+        ledger.saw_balance(account, Balance(100, NOW - STEP), NOW - STEP)  # older than the warehouse's
+        assert forecaster.burn(at).hours_to_empty == forecaster.forecast(at).hours_to_empty
+        ledger.saw_balance(account, Balance(100, NOW + MINUTE), NOW + MINUTE)
+        assert forecaster.burn(at).hours_to_empty == pytest.approx(100 / burn)
 
 
-def test_the_ledgers_looks_go_on_where_the_warehouse_ends(synced, warehouse):
-    now, account = NOW + timedelta(hours=2), synced.vendor.user_id
-    with open_ledger(LEDGER) as ledger:
-        last = load_account_history(warehouse, account, now).sightings[-1].cents
-        for minutes, cents in ((0, last), (60, last - 300), (120, last - 600)):
-            at = NOW + timedelta(minutes=minutes)
-            ledger.saw_balance(account, Balance(cents, at), at)
-        found = Forecaster(warehouse, account, Policy(), ledger).forecast(now)
-    assert found.spending.hours[:2] == pytest.approx([300, 300])
+def test_an_old_balance_says_nothing_about_unusual_spend(synced, warehouse):
+    forecaster = Forecaster(warehouse, synced.vendor.user_id, Policy())
+    fresh, old = (forecaster.forecast(NOW + timedelta(minutes=minutes)) for minutes in (30, 90))
+    assert fresh.recent is not None
+    assert (old.recent, old.typical_peak) == (None, None)
+    assert old.burn.cents_per_hour == old.burn_cents_per_hour == fresh.burn_cents_per_hour
 
 
-def test_an_account_of_any_name_is_asked_for_safely(synced):
-    assert load_account_history(synced.end / "warehouse.duckdb", "o'brien' OR '1'='1", NOW).sightings == []
+def test_account_names_are_escaped(synced):
+    history = load_account_history(synced.end / "warehouse.duckdb", "o'brien' OR '1'='1", NOW)
+    assert (history.spend, history.terms) == (None, None)
+    assert "run smsonline sync" in history.problem

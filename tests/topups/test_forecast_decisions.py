@@ -89,7 +89,7 @@ def test_a_forecast_never_exceeds_caps(snapshot, policy, burn):
 
 
 @given(snapshots(), policies(), BURNS)
-def test_a_forecast_only_ever_asks_earlier_and_with_more_care(snapshot, policy, burn):
+def test_a_forecast_acts_earlier_and_asks_for_approval_more(snapshot, policy, burn):
     plain, warned = (decide(each, policy, START) for each in (snapshot, replace(snapshot, burn=burn)))
     if wanted(plain):
         assert wanted(warned).amount_cents == wanted(plain).amount_cents
@@ -101,14 +101,14 @@ def test_a_forecast_only_ever_asks_earlier_and_with_more_care(snapshot, policy, 
 
 
 @given(policies(), BURNS)
-def test_the_trigger_lies_between_the_threshold_and_two_thirds_of_the_target(policy, burn):
+def test_the_trigger_is_between_threshold_and_two_thirds(policy, burn):
     trigger = trigger_cents(Snapshot("acc", burn=burn), policy)
     assert policy.threshold_cents <= trigger <= max(policy.threshold_cents, highest_trigger_cents(policy))
     assert highest_trigger_cents(policy) <= policy.target_cents * 2 // 3
     assert trigger_cents(Snapshot("acc"), policy) == policy.threshold_cents
 
 
-def test_an_early_payment_is_never_below_the_smallest_one():
+def test_an_early_payment_is_not_below_the_minimum():
     policy = replace(POLICY, amount_min_cents=1800, target_cents=3000)
     assert trigger_cents(Snapshot("acc", burn=Burn(1, None, 99_999)), policy) == 1200
 
@@ -125,7 +125,7 @@ def test_an_early_payment_is_never_below_the_smallest_one():
         (Burn(0, 0), False),
     ],
 )
-def test_unusual_is_three_times_the_usual_and_enough_to_matter(burn, unusual):
+def test_anomalous_is_three_times_the_peak_and_material(burn, unusual):
     assert is_anomalous(burn, POLICY) == unusual
     verdict = decide(Snapshot("acc", Balance(500, START), burn=burn), POLICY, START)
     assert verdict.approval == (Reason.ANOMALOUS_BURN if unusual else None)
