@@ -1,6 +1,7 @@
 """What the warehouse holds on an account's money, as known at a timestamp: plain SQL, read-only, no wait for a lock.
 
-Reads the analysts' copy where there is one: no sync locks it, and reading it delays no sync.
+Reads the analysts' copy while a sync locks the warehouse. The copy may be an hour older, as a sync that changed nothing
+does not publish.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import duckdb
 from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
 from topups.forecast.recommendations import AccountTerms, Coupon, DiscountTier
 from warehouse.connection import opened
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseError, WarehouseLocked
 from warehouse.publish import published_path
 from warehouse.sql_files import literal, sql
 
@@ -35,20 +36,24 @@ class AccountHistory:
     problem: str = ""
 
 
-def readable_copy(warehouse: Path) -> Path:
-    """The analysts' copy of a warehouse, or the warehouse itself where nothing was published yet."""
-    copy = published_path(warehouse)
-    return copy if copy.exists() else warehouse
-
-
 def load_account_history(warehouse: Path, account_id: str, at: datetime) -> AccountHistory:
     """The history of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
-    source = readable_copy(warehouse)
+    copy = published_path(warehouse)
+    try:
+        try:
+            return _load_file(warehouse, account_id, at)
+        except WarehouseLocked:
+            if not copy.exists():
+                raise
+            return _load_file(copy, account_id, at)
+    except WarehouseError as error:
+        return AccountHistory(problem=str(error))
+
+
+def _load_file(source: Path, account_id: str, at: datetime) -> AccountHistory:
     try:
         with opened(source, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
             return _load(connection, account_id, at)
-    except WarehouseError as error:
-        return AccountHistory(problem=str(error))
     except duckdb.CatalogException:
         return AccountHistory(problem=f"{source} holds no balances, orders or payments yet: run smsonline sync")
     except duckdb.Error as error:

@@ -15,10 +15,11 @@ from warehouse.sql_files import sql
 Row = dict[str, Any]
 
 
-def dataset_status(warehouse: Path, datasets: Iterable[str]) -> dict[str, Row]:
-    """Newest loads and row count by dataset, without those that were never loaded.
+def read_status(warehouse: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[Row]]:
+    """Newest loads by dataset, without those that were never loaded, and the figures of each account.
 
-    Raises ``WarehouseError`` when the file cannot be read.
+    Burn rate and runway of an account are those of ``marts.balance_runway``: None while they are not known yet. Raises
+    ``WarehouseError`` when the file cannot be read.
     """
     with opened(warehouse, read_only=True) as connection:
         refuse_newer(connection)
@@ -26,16 +27,7 @@ def dataset_status(warehouse: Path, datasets: Iterable[str]) -> dict[str, Row]:
         for name in datasets:
             if name in loads:
                 loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
-        return loads
-
-
-def account_status(source: Path) -> list[Row]:
-    """Balance, burn rate, runway and open payments of each account, from a warehouse or its copy.
-
-    Burn rate and runway are None while they are not known yet. Raises ``WarehouseError`` when the file cannot be read.
-    """
-    with opened(source, read_only=True) as connection:
-        return _rows(connection, sql("status_accounts"))
+        return loads, _rows(connection, sql("status_accounts"))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assets.declaration import Dataset
-from pipelines.account_history import readable_copy
 from pipelines.calling import declared
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
 from pipelines.cli.topup_forecast_text import NOT_KNOWN_YET, reorder_text, runway_text
@@ -18,7 +17,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.topup.policy import policy_of
 from topups.amounts import usd
 from topups.forecast.runway import Forecast
-from warehouse.status import account_status, dataset_status
+from warehouse.status import read_status
 
 if TYPE_CHECKING:
     from topups.ledger import Ledger
@@ -32,14 +31,13 @@ def run_status(*, as_json: bool) -> None:
     with clear_errors(as_json=as_json):
         settings = load_settings()
         datasets = declared(settings)
-        loads: Mapping[str, Row] = {}
-        accounts: list[Account] = []
-        if settings.warehouse.exists():
-            loads, accounts = dataset_status(settings.warehouse, datasets), _accounts(settings)
+        loads, figures = read_status(settings.warehouse, datasets) if settings.warehouse.exists() else ({}, [])
+        accounts = _with_forecasts(figures, settings) if figures else []
     rows = [_dataset_row(dataset, loads.get(dataset.name, {})) for dataset in datasets.values()]
     if as_json:
-        figures = [account for account, _ in accounts]
-        print_json({"warehouse": str(settings.warehouse), "datasets": rows, "accounts": figures})
+        print_json(
+            {"warehouse": str(settings.warehouse), "datasets": rows, "accounts": [account for account, _ in accounts]}
+        )
     else:
         _print(rows, accounts)
     if any(row["stale"] for row in rows):
@@ -64,9 +62,8 @@ def _dataset_row(dataset: Dataset, load: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _accounts(settings: Settings) -> list[Account]:
-    """Each account's figures with its forecast. Burn rate and runway are those of ``marts.balance_runway``."""
-    rows = account_status(readable_copy(settings.warehouse))
+def _with_forecasts(rows: Sequence[Row], settings: Settings) -> list[Account]:
+    """Each account's figures with its forecast. Burn rate and runway stay those of ``marts.balance_runway``."""
     policy, now = policy_of(settings), datetime.now(UTC)
     accounts: list[Account] = []
     with _ledger(settings) as ledger:
@@ -123,7 +120,7 @@ def _account_parts(account: Row, forecast: Forecast | None) -> list[str]:
         f"balance {usd(account['balance_cents'])}",
         runway_text(account),
         f"burn rate {NOT_KNOWN_YET}" if burn is None else f"burn rate {burn:,.1f} cents an hour",
-        reorder_text(forecast) if forecast else f"no forecast ({account['forecast_problem']})",
+        f"re-order point {reorder_text(forecast)}" if forecast else f"no forecast ({account['forecast_problem']})",
         f"{account['open_payments']} open payments",
     ]
 

@@ -27,23 +27,23 @@ def runway_text(figures: Mapping[str, Any]) -> str:
 
 def reorder_text(forecast: Forecast) -> str:
     """The balance at which a payment has to be asked for."""
-    if forecast.reorder_cents is None:
-        return f"re-order point {NOT_KNOWN_YET}"
-    return f"re-order point {usd(forecast.reorder_cents)}"
+    return NOT_KNOWN_YET if forecast.reorder_cents is None else usd(forecast.reorder_cents)
 
 
 def forecast_lines(forecast: Forecast | None, problem: str) -> list[str]:
     """The forecast for a person."""
     if forecast is None:
         return [f"no forecast: {problem}"]
-    spend = forecast.spend
     recent = "" if forecast.recent is None else f", {forecast.recent:,.1f} in the last {RECENT_HOURS}"
     usual = "" if forecast.typical_peak is None else f" (usual at this time: up to {forecast.typical_peak:,.1f})"
-    needed = f" ({spend.known_hours} of {MIN_KNOWN_HOURS} hours known)" if forecast.reorder_cents is None else ""
+    if forecast.reorder_cents is None:
+        basis = f" ({forecast.spend.known_hours} of {MIN_KNOWN_HOURS} hours known)"
+    else:
+        basis = f", what may be spent until a payment arrives{_arrival(forecast.lead)}"
     return [
         f"burn rate: {forecast.burn_cents_per_hour:,.1f} cents an hour in the last 24{recent}{usual}",
         f"balance: {runway_text(forecast.as_json())}",
-        f"{reorder_text(forecast)}{needed or f', what may be spent until a payment arrives{_arrival(forecast.lead)}'}",
+        f"re-order point: {reorder_text(forecast)}{basis}",
     ]
 
 

@@ -4,7 +4,7 @@
 -- account_id: the account
 -- as_of: timestamp of the newest balance, UTC
 -- balance_cents: balance at as_of, US cents
--- burn_cents_per_hour: money spent net of refunds, US cents per known hour of the last 24; null when not known yet
+-- burn_cents_per_hour: money spent net of refunds, US cents per hour of the last 24 that are known; null when not known yet
 -- hours_to_empty: balance_cents / burn_cents_per_hour, hours; null when the burn rate is 0 or not known yet
 -- unexplained_cents: change of the balance in the last 24 hours that no order and no top-up explains, US cents
 --
