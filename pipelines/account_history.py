@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
-from topups.forecast.recommendations import AccountTerms, Coupon, DiscountTier
+from topups.forecast.recommendations import AccountTerms, DiscountCoupon, DiscountTier
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError, WarehouseLocked
 from warehouse.publish import published_path
@@ -81,7 +81,7 @@ def _load(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) 
 
 def _spend(as_of: float, burn: float | None, rows: Sequence[tuple[Any, ...]]) -> SpendHistory:
     """Rates of the known hours by their age, and the sums of all of them."""
-    rates = {age: cents / known for age, known, cents, *_ in rows if known >= MIN_KNOWN_SHARE}
+    rates = {age: cents / share for age, share, cents, *_ in rows if share >= MIN_KNOWN_SHARE}
     sums = [round(sum(row[column] for row in rows)) for column in (3, 4, 5)]
     hours = [rates.get(age) for age in range(max(rates, default=-1) + 1)]
     return SpendHistory(datetime.fromtimestamp(as_of, UTC), burn, hours, *sums)
@@ -90,7 +90,7 @@ def _spend(as_of: float, burn: float | None, rows: Sequence[tuple[Any, ...]]) ->
 def _terms(newest: tuple[Any, ...], query: Query) -> AccountTerms:
     tiers = [DiscountTier(*row) for row in query("discount_tiers")]
     coupons = [
-        Coupon(code, status, percent, target, None if end is None else datetime.fromtimestamp(end, UTC))
+        DiscountCoupon(code, status, percent, target, None if end is None else datetime.fromtimestamp(end, UTC))
         for code, status, percent, target, end in query("coupons")
     ]
     cents, charged, label = newest

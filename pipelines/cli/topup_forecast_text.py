@@ -37,13 +37,13 @@ def forecast_lines(forecast: Forecast | None, problem: str) -> list[str]:
     recent = "" if forecast.recent is None else f", {forecast.recent:,.1f} in the last {RECENT_HOURS}"
     usual = "" if forecast.typical_peak is None else f" (usual at this time: up to {forecast.typical_peak:,.1f})"
     if forecast.reorder_cents is None:
-        basis = f" ({forecast.spend.known_hours} of {MIN_KNOWN_HOURS} hours known)"
+        detail = f" ({forecast.spend.known_hours} of {MIN_KNOWN_HOURS} hours known)"
     else:
-        basis = f", what may be spent until a payment arrives{_arrival(forecast.lead)}"
+        detail = f", what may be spent until a payment arrives{_arrival(forecast.lead)}"
     return [
         f"burn rate: {forecast.burn_cents_per_hour:,.1f} cents an hour in the last 24{recent}{usual}",
         f"balance: {runway_text(forecast.as_json())}",
-        f"re-order point: {reorder_text(forecast)}{basis}",
+        f"re-order point: {reorder_text(forecast)}{detail}",
     ]
 
 

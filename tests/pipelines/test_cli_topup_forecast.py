@@ -40,21 +40,25 @@ def locked(warehouse: Path) -> Iterator[None]:
 
 
 def plan(command, *arguments: str):
-    done = command("topup", "plan", "--json", *arguments)
-    assert done.code == 0, done.err
-    return done.document
+    result = command("topup", "plan", "--json", *arguments)
+    assert result.code == 0, result.err
+    return result.document
 
 
 def test_plan_has_burn_rate_runway_and_reorder_point(shop, synced, warehouse, command):
-    found = plan(command)["forecast"]
-    assert found["burn_cents_per_hour"] == pytest.approx(true_burn_rate(synced.vendor, 24), rel=0.15)
-    assert found["known_hours"] > 90  # orders stand for the days before the first sync
-    assert 0 < found["hours_to_empty_p10"] <= found["hours_to_empty"]
+    document = plan(command)["forecast"]
+    assert document["burn_cents_per_hour"] == pytest.approx(true_burn_rate(synced.vendor, 24), rel=0.15)
+    assert document["known_hours"] > 90  # orders stand for the days before the first sync
+    assert 0 < document["hours_to_empty_p10"] <= document["hours_to_empty"]
     balance = shop.world.account.balance_cents
-    assert found["hours_to_empty"] == pytest.approx(balance / found["burn_cents_per_hour"], abs=0.1)
-    assert 0 < found["reorder_cents"] < 40 * found["burn_cents_per_hour"]
-    assert (found["lead_hours_p90"], found["lead_payments"]) == (2.0, 0)
-    assert (found["refunded_cents"] > 0, found["topped_up_cents"], found["unexplained_cents"]) == (True, TOP_UP, 0)
+    assert document["hours_to_empty"] == pytest.approx(balance / document["burn_cents_per_hour"], abs=0.1)
+    assert 0 < document["reorder_cents"] < 40 * document["burn_cents_per_hour"]
+    assert (document["lead_hours_p90"], document["lead_payments"]) == (2.0, 0)
+    assert (document["refunded_cents"] > 0, document["topped_up_cents"], document["unexplained_cents"]) == (
+        True,
+        TOP_UP,
+        0,
+    )
 
 
 def test_plan_text_has_forecast_advice_and_assumptions(shop, warehouse, command):
@@ -72,40 +76,40 @@ def test_advice_changes_no_amount(shop, warehouse, command):
     assert plan(command)["planned"]["amount_cents"] == with_advice["planned"]["amount_cents"]
 
 
-def test_slow_payments_are_asked_for_above_the_threshold(shop, warehouse, command, set_topup):
+def test_slow_payments_start_above_the_threshold(shop, warehouse, command, set_topup):
     balance = shop.world.account.balance_cents
     threshold, target = balance // 2, balance * 3
     set_topup(MODE="dry_run", THRESHOLD_CENTS=str(threshold), TARGET_CENTS=str(target), AMOUNT_MAX_CENTS="90000")
     set_topup(CAP_DAY_CENTS="90000", CAP_WEEK_CENTS="90000")
     assert plan(command)["reason"] == "BALANCE_OK"
     pay_in(warehouse.parent, shop.user_id, timedelta(days=20))
-    found = plan(command)
-    assert (found["forecast"]["lead_payments"], found["forecast"]["lead_hours_p90"]) == (5, 480.0)
-    assert found["forecast"]["reorder_cents"] > balance
-    assert (found["reason"], found["planned"]["amount_cents"]) == ("DRY_RUN_WOULD_CREATE", target - balance)
+    document = plan(command)
+    assert (document["forecast"]["lead_payments"], document["forecast"]["lead_hours_p90"]) == (5, 480.0)
+    assert document["forecast"]["reorder_cents"] > balance
+    assert (document["reason"], document["planned"]["amount_cents"]) == ("DRY_RUN_WOULD_CREATE", target - balance)
     assert command("topup", "run", "--json").document["reason"] == "DRY_RUN_WOULD_CREATE"
 
 
 def test_plan_of_the_past_uses_what_was_known_then(shop, synced, warehouse, command):
     then, now = plan(command, "--at", (HALFWAY + MINUTE).isoformat()), plan(command)
     assert then["forecast"]["known_hours"] < now["forecast"]["known_hours"]
-    known = Forecaster(synced.copies[HALFWAY], shop.user_id, Policy()).forecast(HALFWAY + MINUTE)
-    assert then["forecast"]["burn_cents_per_hour"] == pytest.approx(known.burn_cents_per_hour, rel=0.01)
-    assert then["forecast"]["refunded_cents"] == known.spend.refunded_cents
+    forecast = Forecaster(synced.copies[HALFWAY], shop.user_id, Policy()).forecast(HALFWAY + MINUTE)
+    assert then["forecast"]["burn_cents_per_hour"] == pytest.approx(forecast.burn_cents_per_hour, rel=0.01)
+    assert then["forecast"]["refunded_cents"] == forecast.spend.refunded_cents
 
 
 def test_plan_before_the_first_sync_has_no_forecast(shop, synced, warehouse, command):
-    found = plan(command, "--at", (NOW - timedelta(days=3)).isoformat())
-    assert (found["forecast"], found["advice"]) == (None, [])
-    assert "run smsonline sync" in found["forecast_problem"]
+    document = plan(command, "--at", (NOW - timedelta(days=3)).isoformat())
+    assert (document["forecast"], document["advice"]) == (None, [])
+    assert "run smsonline sync" in document["forecast_problem"]
 
 
 def test_status_has_burn_rate_runway_and_reorder_point(shop, synced, warehouse, command):
-    found = plan(command)["forecast"]
+    document = plan(command)["forecast"]
     (account,) = command("status", "--json").document["accounts"]
     assert account["balance_cents"] == synced.vendor.world.account.balance_cents
     for name in ("burn_cents_per_hour", "reorder_cents", "known_hours"):
-        assert account[name] == found[name]
+        assert account[name] == document[name]
     line = next(line for line in command("status").out.splitlines() if line.startswith("account "))
     assert "empty in " in line
     assert "burn rate " in line
@@ -128,15 +132,15 @@ def test_status_of_a_synced_warehouse_imports_no_pandas(shop, warehouse):
         "    except SystemExit: pass\n"
         "print(sorted({'pandas', 'dagster', 'numpy', 'pyarrow', 'httpx'} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "empty in " in done.stdout
-    assert done.stderr.splitlines()[-1] == "[]"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "empty in " in result.stdout
+    assert result.stderr.splitlines()[-1] == "[]"
 
 
 def test_plan_without_a_warehouse_has_no_forecast(shop, command):
-    found = plan(command)
-    assert (found["decision"], found["forecast"], found["advice"]) == ("create", None, [])
-    assert found["forecast_problem"].endswith("does not exist yet: run smsonline sync first")
+    document = plan(command)
+    assert (document["decision"], document["forecast"], document["advice"]) == ("create", None, [])
+    assert document["forecast_problem"].endswith("does not exist yet: run smsonline sync first")
     assert "no forecast: " in command("topup", "plan").out
 
 

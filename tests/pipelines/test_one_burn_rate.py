@@ -30,8 +30,8 @@ def sync(shop, command, clock, now: datetime, *datasets: str) -> None:
     """Moves the sandbox and this process to a time and syncs."""
     clock.move_to(now)
     shop.advance(0)
-    done = command("sync", *datasets)
-    assert done.code == 0, done.err
+    result = command("sync", *datasets)
+    assert result.code == 0, result.err
 
 
 def figures(home: Path, command) -> tuple[float | None, float | None, int]:

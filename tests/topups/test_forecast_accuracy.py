@@ -27,16 +27,16 @@ LEAD = LeadTime(timedelta(hours=2), timedelta(hours=5))
 
 
 def past_and_future(seed: int, known_days: int) -> tuple[random.Random, list[float], list[float]]:
-    """An account's past (newest first) and future at any hour of the week."""
+    """An account's history (newest first) and future at any hour of the week."""
     chance = random.Random(f"cut {seed}")
     hours = hourly_burn(seed, known_days + 7 + FUTURE_DAYS)
     now = known_days * 24 + chance.randrange(7 * 24)
     return chance, hours[now - known_days * 24 : now][::-1], hours[now:]
 
 
-def forecast_of(past: list[float], cents: int) -> Forecast:
+def forecast_of(history: list[float], cents: int) -> Forecast:
     """The forecast for hours, newest first; the burn rate is the mean of the last 24, as the warehouse measures it."""
-    forecast = forecast_runway(SpendHistory(START, fmean(past[:24]), past), cents, LEAD, START)
+    forecast = forecast_runway(SpendHistory(START, fmean(history[:24]), history), cents, LEAD, START)
     assert forecast is not None
     return forecast
 
@@ -46,10 +46,10 @@ def calibration(accounts: int, known_days: int | None = None) -> dict[str, float
     counts, sharpness = Counter(), []
     for seed in range(accounts):
         days = known_days or KNOWN_DAYS[seed % len(KNOWN_DAYS)]
-        chance, past, future = past_and_future(seed, days)
+        chance, history, future = past_and_future(seed, days)
         for hours in (chance.uniform(2, 12), chance.uniform(12, 60), chance.uniform(60, 240)):
-            cents = max(20, round(fmean(past + future) * hours))
-            forecast = forecast_of(past, cents)
+            cents = max(20, round(fmean(history + future) * hours))
+            forecast = forecast_of(history, cents)
             if forecast.hours_to_empty_p10 is None or forecast.hours_to_empty is None:
                 continue
             real = hours_to_empty(future, cents)
@@ -63,14 +63,14 @@ def reordering(accounts: int) -> dict[str, float]:
     real payments do: half within two hours, one of ten longer than five."""
     late, covers = Counter(), []
     for seed in range(accounts):
-        chance, past, future = past_and_future(seed, KNOWN_DAYS[seed % len(KNOWN_DAYS)])
-        forecast = forecast_of(past, 10_000)
+        chance, history, future = past_and_future(seed, KNOWN_DAYS[seed % len(KNOWN_DAYS)])
+        forecast = forecast_of(history, 10_000)
         for _ in range(20):
             start = chance.randrange(3)  # each run recomputes the point; it need not hold for longer
             takes = max(1, round(chance.lognormvariate(0.69, 0.71)))
             spent = sum(future[start : start + takes])
             late.update(cases=1, late=spent > forecast.reorder_cents)
-        covers.append(forecast.reorder_cents / max(1.0, 2 * fmean(past)))
+        covers.append(forecast.reorder_cents / max(1.0, 2 * fmean(history)))
     return {"ran out": late["late"] / late["cases"], "cover": median(covers)}
 
 
@@ -83,16 +83,16 @@ def alarms(accounts: int) -> dict[str, float]:
         mean = fmean(hours) or 1
         policy = replace(POLICY, threshold_cents=round(24 * mean) + 1)
         for now in range(28 * 24, 42 * 24, 17):
-            past = hours[now - 28 * 24 : now][::-1]
-            counts.update(cases=1, false=_alarm(past, policy))
+            history = hours[now - 28 * 24 : now][::-1]
+            counts.update(cases=1, false=_alarm(history, policy))
             for length in (1, 2, 3):
-                leak = [cents + 10 * mean for cents in past[:length]] + past[length:]
+                leak = [cents + 10 * mean for cents in history[:length]] + history[length:]
                 counts[f"leak {length} h"] += _alarm(leak, policy)
     return {name: counts[name] / counts["cases"] for name in ("false", "leak 1 h", "leak 2 h", "leak 3 h")}
 
 
-def _alarm(past: list[float], policy) -> bool:
-    return is_anomalous(Burn(fmean(past[:RECENT_HOURS]), typical_peak_burn(past)), policy)
+def _alarm(history: list[float], policy) -> bool:
+    return is_anomalous(Burn(fmean(history[:RECENT_HOURS]), typical_peak_burn(history)), policy)
 
 
 @pytest.mark.parametrize(("accounts", "known_days"), [(ACCOUNTS, None), (ACCOUNTS // 2, 2)])

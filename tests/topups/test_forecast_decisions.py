@@ -64,15 +64,15 @@ def snapshots(draw) -> Snapshot:
     return Snapshot("acc", Balance(draw(st.integers(0, 15_000)), START), tuple(ended), ledger_at=START)
 
 
-def wanted(verdict: Decision | Refusal) -> Decision | None:
-    return verdict.decision if isinstance(verdict, Refusal) else verdict
+def decision_of(outcome: Decision | Refusal) -> Decision | None:
+    return outcome.decision if isinstance(outcome, Refusal) else outcome
 
 
 @given(snapshots(), policies(), BURNS)
 def test_a_forecast_never_exceeds_caps(snapshot, policy, burn):
     """Invariant 17."""
     warned = replace(snapshot, burn=burn)
-    plain, early = decide(snapshot, policy, START), wanted(decide(warned, policy, START))
+    plain, early = decide(snapshot, policy, START), decision_of(decide(warned, policy, START))
     if early is None:
         return
     cents = early.amount_cents
@@ -83,17 +83,17 @@ def test_a_forecast_never_exceeds_caps(snapshot, policy, burn):
     for days, cap in ((1, policy.cap_day_cents), (7, policy.cap_week_cents), (30, policy.cap_month_cents)):
         assert snapshot.created_cents(START - timedelta(days=days)) + cents <= cap
     # What the forecast brought about is the threshold's decision, made earlier: at that balance no other rule differs.
-    if wanted(plain) is None:
+    if decision_of(plain) is None:
         assert plain.reason == Reason.BALANCE_OK
         assert snapshot.balance.cents < policy.target_cents * 2 // 3
 
 
 @given(snapshots(), policies(), BURNS)
 def test_a_forecast_acts_earlier_and_asks_for_approval_more(snapshot, policy, burn):
-    plain, warned = (decide(each, policy, START) for each in (snapshot, replace(snapshot, burn=burn)))
-    if wanted(plain):
-        assert wanted(warned).amount_cents == wanted(plain).amount_cents
-        assert wanted(plain).approval is None or wanted(warned).approval is not None
+    plain, warned = (decide(state, policy, START) for state in (snapshot, replace(snapshot, burn=burn)))
+    if decision_of(plain):
+        assert decision_of(warned).amount_cents == decision_of(plain).amount_cents
+        assert decision_of(plain).approval is None or decision_of(warned).approval is not None
     for before, after in zip(
         explain(snapshot, policy, START), explain(replace(snapshot, burn=burn), policy, START), strict=True
     ):
@@ -127,5 +127,5 @@ def test_an_early_payment_is_not_below_the_minimum():
 )
 def test_anomalous_is_three_times_the_peak_and_material(burn, unusual):
     assert is_anomalous(burn, POLICY) == unusual
-    verdict = decide(Snapshot("acc", Balance(500, START), burn=burn), POLICY, START)
-    assert verdict.approval == (Reason.ANOMALOUS_BURN if unusual else None)
+    outcome = decide(Snapshot("acc", Balance(500, START), burn=burn), POLICY, START)
+    assert outcome.approval == (Reason.ANOMALOUS_BURN if unusual else None)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from topup_fakes import POLICY, START
 
-from topups.forecast.recommendations import AccountTerms, Coupon, DiscountTier, recommend
+from topups.forecast.recommendations import AccountTerms, DiscountCoupon, DiscountTier, recommend
 from topups.policy import Policy
 
 TIERS = (
@@ -21,7 +21,7 @@ TERMS = AccountTerms(500, 5000, "-5%", TIERS)
 MONTH = 3000.0  # spent per month, US cents
 
 
-def coupon(**changes) -> Coupon:
+def coupon(**changes) -> DiscountCoupon:
     fields = {
         "code": "TEN",
         "status": "issued",
@@ -29,7 +29,7 @@ def coupon(**changes) -> Coupon:
         "target": "crypto",
         "expires_at": START + timedelta(days=3),
     }
-    return Coupon(**{**fields, **changes})
+    return DiscountCoupon(**{**fields, **changes})
 
 
 def recommendations(terms=TERMS, policy=POLICY, a_month=MONTH, reorder=0, planned=None):

@@ -28,8 +28,8 @@ DAY_AND_NIGHT = [50.0] * 12 + [0.0] * 12
 
 def made(hours, cents=1000, lead=LEAD, burn=None):
     """A forecast on hours, newest first; the burn rate is the mean of the last 24 unless it is given."""
-    known = [hour for hour in hours[:24] if hour is not None]
-    measured = max(0.0, fmean(known)) if known and burn is None else burn
+    rates = [hour for hour in hours[:24] if hour is not None]
+    measured = max(0.0, fmean(rates)) if rates and burn is None else burn
     return forecast_runway(SpendHistory(START, measured, list(hours)), cents, lead, START)
 
 
@@ -148,11 +148,11 @@ def test_few_payments_give_the_slowest_and_fewer_the_policy():
 
 
 def test_only_payments_credited_by_then_are_measured():
-    known = [paid(hours) for hours in (1, 1, 1, 1, 1)]
-    others = [
+    credited = [paid(hours) for hours in (1, 1, 1, 1, 1)]
+    ignored = [
         paid(50, ended=START + timedelta(minutes=1)),
         paid(50, ended=START - timedelta(days=200)),
         paid(50, state=State.EXPIRED),
         replace(paid(50), state=State.OPEN),
     ]
-    assert lead_time([*known, *others], POLICY, START) == LeadTime(timedelta(hours=1), timedelta(hours=1), 5)
+    assert lead_time([*credited, *ignored], POLICY, START) == LeadTime(timedelta(hours=1), timedelta(hours=1), 5)

@@ -45,8 +45,8 @@ def hourly(store: Store, hours: int = 10 * DAY) -> list[dict[str, Any]]:
 def rates(store: Store, hours: int = 10 * DAY) -> list[float | None]:
     """Spend per hour, newest first; None where less than half of the hour is known."""
     rows = {row["hours_ago"]: row for row in hourly(store, hours)}
-    known = {age: row["spend_cents"] / row["known_hours"] for age, row in rows.items() if row["known_hours"] >= 0.5}
-    return [known.get(age) for age in range(max(known, default=-1) + 1)]
+    measured = {age: row["spend_cents"] / row["known_hours"] for age, row in rows.items() if row["known_hours"] >= 0.5}
+    return [measured.get(age) for age in range(max(measured, default=-1) + 1)]
 
 
 def total(store: Store, column: str) -> float:
@@ -102,10 +102,10 @@ def test_only_the_last_24_hours_are_in_the_burn_rate(store: Store) -> None:
     assert burn(store) == pytest.approx(5)
 
 
-@pytest.mark.parametrize(("hours", "known"), [(0, None), (0.9, None), (1, 10.0)])
-def test_the_burn_rate_is_null_before_one_hour_is_known(store: Store, hours: float, known: float | None) -> None:
+@pytest.mark.parametrize(("hours", "rate"), [(0, None), (0.9, None), (1, 10.0)])
+def test_the_burn_rate_is_null_before_one_hour_is_known(store: Store, hours: float, rate: float | None) -> None:
     observe(store, *[(hours, 510), (0, 500)][: 1 + (hours > 0)])
-    assert burn(store) == (known if known is None else pytest.approx(known))
+    assert burn(store) == (rate if rate is None else pytest.approx(rate))
 
 
 def test_a_refund_lowers_the_spend_of_its_hour(store: Store) -> None:

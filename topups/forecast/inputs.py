@@ -38,9 +38,9 @@ class SpendHistory:
 def window_rates(hours: Sequence[float | None], length: int) -> list[float]:
     """Mean spend per hour of every past window of ``length`` hours of which at least half is known."""
     spent = [0.0, *accumulate(hour or 0.0 for hour in hours)]
-    known = [0, *accumulate(hour is not None for hour in hours)]
+    counts = [0, *accumulate(hour is not None for hour in hours)]
     windows = (
-        (spent[start + length] - spent[start], known[start + length] - known[start])
+        (spent[start + length] - spent[start], counts[start + length] - counts[start])
         for start in range(len(hours) - length + 1)
     )
     return [cents / count for cents, count in windows if count and count >= length * MIN_KNOWN_SHARE]

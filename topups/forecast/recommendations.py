@@ -34,7 +34,7 @@ class DiscountTier(NamedTuple):
     label: str
 
 
-class Coupon(NamedTuple):
+class DiscountCoupon(NamedTuple):
     """A coupon of the account, in the vendor's terms."""
 
     code: str
@@ -52,7 +52,7 @@ class AccountTerms:
     charged_cents: int | None = None
     label: str = ""
     tiers: Sequence[DiscountTier] = ()
-    coupons: Sequence[Coupon] = ()
+    coupons: Sequence[DiscountCoupon] = ()
 
 
 @dataclass(frozen=True)
