@@ -2,20 +2,20 @@
 -- One row per: account_id
 --
 -- account_id: the account
--- opening_at: instant of the first balance, UTC
+-- opening_at: timestamp of the first balance, UTC
 -- opening_cents: balance then, US cents
 -- topups_cents: topped up in between, US cents
 -- purchases_cents: price of the numbers bought in between, US cents; null while the inventory was never loaded
 -- refunded_cents: price of the numbers refunded in between, US cents; null likewise
--- unexplained_cents: what is left over, US cents; null likewise
--- closing_at: instant of the last balance, UTC
+-- unexplained_cents: the rest, US cents; null likewise
+-- closing_at: timestamp of the last balance, UTC
 -- closing_cents: balance then, US cents
 --
--- opening + topups - purchases + refunded + unexplained = closing, exactly. Both balances are sightings: the closing one
--- is the newest that is no newer than the inventory, the opening one the newest that is 24 hours older than that
--- instant, or the oldest known. Topped up is what the vendor's own total of top-ups grew by; where the vendor does not
--- tell it, the sum of the invoices that were first seen paid in between. A refund counts when the order was first seen
--- refunded or at the order's end, whichever was earlier, so one may stand as unexplained until the next inventory.
+-- opening + topups - purchases + refunded + unexplained = closing, exactly. The closing balance is the newest that is no
+-- newer than the inventory, the opening one the newest that is at least 24 hours older, or the oldest. Topped up is the
+-- growth of the vendor's total of top-ups or, where the vendor does not report it, the sum of the invoices that were
+-- first listed as paid in between. A refund counts when the order was first listed as refunded or at the order's end,
+-- whichever was earlier, so it may count as unexplained until the next inventory.
 WITH bounds AS (
     SELECT b.account_id, i.seen_at IS NOT NULL AS has_inventory, least(b.last_seen_at, i.seen_at) AS to_at,
            to_at - INTERVAL 24 HOUR AS from_at

@@ -108,6 +108,7 @@ paid AS (
     FROM sms.invoices_history WHERE valid_from <= known_at GROUP BY ALL
 ),
 invoiced AS (
+    -- Over more than an hour all of a deposit may have been spent again, else at least half of it has to show.
     SELECT r.account_id, arg_max(r.end_at, r.rise) AS end_at, any_value(p.cents) AS cents
     FROM paid p
     JOIN accounts a ON a.account_id = p.account_id AND p.unpaid_at >= a.first_at AND p.paid_at > a.since
@@ -123,6 +124,7 @@ changes AS (
     WHERE r.next_at IS NOT NULL GROUP BY r.account_id, r.end_at, r.next_at, r.rise, r.charged
 ),
 orders AS (
+    -- Of orders from before the window those that may still be refunded in it.
     SELECT i.account_id, i.order_id, any_value(a.first_at) AS first_at, min(i.created_at) AS created_at,
            min(i.expires_at) AS expires_at, arg_max(i.purchase_price_cents, i.valid_from) AS cents,
            marts.is_refunded(arg_min(i.status, i.valid_from)) AS listed_refunded,
@@ -133,6 +135,8 @@ orders AS (
     WHERE i.valid_from <= known_at AND i.purchase_price_cents > 0 GROUP BY i.account_id, i.order_id
 ),
 refunds AS (
+    -- A rise may be the refund of any order before it that was not yet listed as refunded, or that ended without a message
+    -- at most an hour before.
     SELECT c.account_id, c.start_at, sum(o.cents) AS cents
     FROM changes c JOIN orders o ON o.account_id = c.account_id AND o.created_at <= c.end_at
         AND coalesce(o.refunded_at, CASE WHEN o.outcome = 'failure' THEN o.expires_at + INTERVAL 1 HOUR END) >= c.start_at
@@ -152,6 +156,7 @@ stretches AS (
            CASE WHEN explained THEN 0 ELSE rise - deposit_cents END
     FROM explanations
     UNION ALL
+    -- Before the first sample.
     SELECT account_id, listed_from, first_at, 0, 0, 0 FROM listed WHERE listed_from IS NOT NULL
     UNION ALL
     SELECT account_id, created_at, created_at, cents, 0, 0 FROM orders JOIN listed USING (account_id, first_at)
