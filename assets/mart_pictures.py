@@ -27,7 +27,7 @@ def values_for(connection: duckdb.DuckDBPyConnection, mart: str) -> list[dict[st
     """What the picture of ``mart`` shows; empty where it has none, or nothing to show."""
     if mart not in PICTURES:
         return []
-    found = connection.execute(resources.files("assets").joinpath("sql", f"picture_{mart}.sql").read_text("utf-8"))
+    found = connection.execute(resources.files("assets.quality").joinpath("sql", f"picture_{mart}.sql").read_text("utf-8"))
     names = [column[0] for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

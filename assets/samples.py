@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from assets.declaration import Dataset, Field
-from assets.facts import PUBLIC_TEXTS
+from assets.quality.table_stats import PUBLIC_TEXTS
 from smsonline.privacy import REDACTED
 
 LONGEST_SHAPE = 40

@@ -21,7 +21,7 @@ from pathlib import Path
 import dagster as dg
 
 from bench.targets import Line
-from pipelines.topup.sensor import low_balance
+from pipelines.defs.topup_sensors import low_balance
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.reading import planned
 from topups.ledger.rows import Draft

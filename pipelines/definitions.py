@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.dagster_assets import dataset_asset
-from assets.dagster_checks import dataset_checks
-from assets.dagster_marts import mart_assets, mart_checks, mart_sensor
+from assets.dagster.dataset_assets import dataset_asset
+from assets.dagster.check_results import dataset_checks
+from assets.dagster.mart_assets import mart_assets, mart_checks, mart_sensor
 from pipelines.calling import catalogue, declared
-from pipelines.jobs import all_jobs
-from pipelines.report_asset import report
-from pipelines.resources import SmsOnline
-from pipelines.retention import clean_up
-from pipelines.schedules import all_schedules, first_load
+from pipelines.defs.jobs import all_jobs
+from pipelines.defs.report_asset import report
+from pipelines.defs.resources import SmsOnline
+from pipelines.defs.maintenance import clean_up
+from pipelines.defs.schedules import all_schedules, first_load
 from pipelines.settings import Settings, load_settings
-from pipelines.topup.assets import ledger_in_sql
-from pipelines.topup.checks import check_events, check_payments
-from pipelines.topup.jobs import topup_create_job, topup_reconcile_job
-from pipelines.topup.resource import TopUps
-from pipelines.topup.sensor import low_balance, topup_reconcile
+from pipelines.defs.topup_assets import ledger_in_sql
+from pipelines.defs.topup_checks import check_events, check_payments
+from pipelines.defs.topup_jobs import topup_create_job, topup_reconcile_job
+from pipelines.defs.topup_resource import TopUps
+from pipelines.defs.topup_sensors import low_balance, topup_reconcile
 
 
 def definitions(settings: Settings) -> dg.Definitions:

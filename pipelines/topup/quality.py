@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from assets.quality import Finding
+from assets.quality.checks import Finding
 from pipelines.topup.facts import TopupFacts
 from topups.advance import ends_at
 from topups.amounts import usd

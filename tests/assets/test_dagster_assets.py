@@ -10,12 +10,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from assets.dagster_assets import asset_key, dataset_asset
+from assets.dagster.dataset_assets import asset_key, dataset_asset
 from assets.datasets import DATASETS
 from assets.sync import Result
 from pipelines.cli.sync import run_sync
 from pipelines.definitions import definitions
-from pipelines.jobs import SYNC_ALL, all_jobs
+from pipelines.defs.jobs import SYNC_ALL, all_jobs
 from pipelines.settings import Settings
 from smsonline.catalogue import ENDPOINTS
 from smsonline.errors import Refused, ServerFault

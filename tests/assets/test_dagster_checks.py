@@ -10,10 +10,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from assets.dagster_checks import dataset_checks
+from assets.dagster.check_results import dataset_checks
 from assets.datasets import DATASETS
-from assets.facts import Facts
-from assets.quality import CHECKS, checks_for, counts_reconcile, rejects_below_limit
+from assets.quality.table_stats import Facts
+from assets.quality.checks import CHECKS, checks_for, counts_reconcile, rejects_below_limit
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
@@ -135,7 +135,7 @@ def test_rejects_warn_above_five_percent_and_fail_above_half(rejected, passed, s
 
 
 def test_a_missing_warehouse_is_one_line_that_says_what_to_do(tmp_path, monkeypatch):
-    from pipelines.resources import SmsOnline
+    from pipelines.defs.resources import SmsOnline
 
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(tmp_path / "none.duckdb"))
     with pytest.raises(dg.Failure) as caught:

@@ -14,10 +14,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from assets.dagster_assets import asset_key, dataset_asset
-from assets.dagster_marts import mart_assets, mart_checks, mart_key, mart_sensor
+from assets.dagster.dataset_assets import asset_key, dataset_asset
+from assets.dagster.mart_assets import mart_assets, mart_checks, mart_key, mart_sensor
 from assets.datasets import DATASETS
-from assets.mart_facts import fractions
+from assets.quality.mart_stats import fractions
 from assets.mart_pictures import PICTURES
 from assets.sync import DataPath, Result
 from pipelines.settings import Settings

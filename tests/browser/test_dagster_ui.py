@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from assets.datasets import DATASETS
-from assets.quality import checks_for
+from assets.quality.checks import checks_for
 
 pytestmark = pytest.mark.browser
 
@@ -87,7 +87,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port, log = free_port(), folder / "log"
     settings = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
     settings |= {"SANDBOX": "1", "DAGSTER_HOME": str(folder / "home")}
-    command = [sys.executable, "-m", "pipelines.up", "--port", str(port)]
+    command = [sys.executable, "-m", "pipelines.dev_server", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=settings, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"

@@ -11,9 +11,9 @@ import yaml
 import pipelines.definitions
 from assets.datasets import DATASETS
 from pipelines.definitions import definitions
-from pipelines.jobs import CHECK_ALL, SYNC_ALL
+from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL
 from pipelines.settings import Settings, SettingsError
-from pipelines.up import INSTANCE_TEMPLATE, WORKSPACE
+from pipelines.dev_server import INSTANCE_TEMPLATE, WORKSPACE
 
 DEFINITIONS = definitions(Settings())
 

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 import time_machine
 
-from pipelines.retention import KEEP, clean_up
+from pipelines.defs.maintenance import KEEP, clean_up
 
 
 @dg.asset

@@ -10,11 +10,11 @@ import pytest
 import time_machine
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from assets.dagster_assets import asset_key
+from assets.dagster.dataset_assets import asset_key
 from assets.datasets import DATASETS
 from pipelines.definitions import definitions
-from pipelines.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
-from pipelines.schedules import UNFINISHED, all_schedules, cron_of, first_load
+from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
+from pipelines.defs.schedules import UNFINISHED, all_schedules, cron_of, first_load
 from pipelines.settings import Settings, SettingsError
 
 REPOSITORY = definitions(Settings()).get_repository_def()

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from pipelines import up
+from pipelines import dev_server as up
 
 ONE_LINE = "error: "
 

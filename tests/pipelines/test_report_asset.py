@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 from report_marts import make, without
 
-from pipelines.report_asset import EVERY, report
-from pipelines.resources import SmsOnline
+from pipelines.defs.report_asset import EVERY, report
+from pipelines.defs.resources import SmsOnline
 from warehouse.mart_views import marts
 
 

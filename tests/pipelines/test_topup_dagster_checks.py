@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 from topup_ticks import REPOSITORY
 
-from pipelines.topup.checks import check_events, check_payments
+from pipelines.defs.topup_checks import check_events, check_payments
 from pipelines.topup.facts import TopupFacts
 from pipelines.topup.quality import CHECKS
-from pipelines.topup.resource import TopUps
+from pipelines.defs.topup_resource import TopUps
 from topups.ledger import Observation, Payment
 from topups.ledger.reading import planned
 from topups.ledger.rows import Draft

@@ -10,7 +10,7 @@ from topup_ticks import create, execute, look_at_the_vendor
 
 from pipelines.calling import declared
 from pipelines.settings import load_settings
-from pipelines.topup.jobs import RECONCILE_JOB
+from pipelines.defs.topup_jobs import RECONCILE_JOB
 from pipelines.topup.mirror import changes_since, refresh_mirror
 from pipelines.topup.wiring import opened_ledger
 from warehouse.mirror import Mark
@@ -150,7 +150,7 @@ def test_two_mirrors_at_once_are_as_one(shop):
 
 @pytest.mark.parametrize("mode", ["off", "auto"])
 def test_before_the_first_pass_the_checks_have_nothing_to_say(shop, set_topup, mode):
-    from pipelines.topup.resource import TopUps
+    from pipelines.defs.topup_resource import TopUps
 
     set_topup(MODE=mode)
     assert TopUps().facts() is None

@@ -10,8 +10,8 @@ import pytest
 from topup_ticks import SENSORS, create, look_at_the_vendor, new_daemon, told
 
 from pipelines.settings import load_settings
-from pipelines.topup import jobs, sensor
-from pipelines.topup.resource import TopUps
+from pipelines.defs import topup_jobs as jobs, topup_sensors as sensor
+from pipelines.defs.topup_resource import TopUps
 
 pytest_plugins = ("topup_shop",)
 # Dagster looks its own deprecated property up when it describes a schedule.

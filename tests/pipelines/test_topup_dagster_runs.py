@@ -9,7 +9,7 @@ import pytest
 from topup_ticks import REPOSITORY, create, execute, told
 
 from pipelines.settings import load_settings
-from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
+from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.topup.wiring import opened_ledger
 from topups.notices import qr_png
 

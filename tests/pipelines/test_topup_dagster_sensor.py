@@ -14,8 +14,8 @@ from topup_ticks import REPOSITORY, create, look_at_the_vendor, told
 
 from pipelines import schedules
 from pipelines.settings import load_settings
-from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
-from pipelines.topup.sensor import low_balance, topup_reconcile
+from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
+from pipelines.defs.topup_sensors import low_balance, topup_reconcile
 from pipelines.topup.wiring import opened_ledger
 from topups import people
 from topups.ports import Balance

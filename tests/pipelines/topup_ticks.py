@@ -23,12 +23,12 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from pipelines.settings import load_settings
-from pipelines.topup.assets import ledger_in_sql
-from pipelines.topup.checks import check_events, check_payments
-from pipelines.topup.jobs import CREATE_JOB, topup_create_job, topup_reconcile_job
+from pipelines.defs.topup_assets import ledger_in_sql
+from pipelines.defs.topup_checks import check_events, check_payments
+from pipelines.defs.topup_jobs import CREATE_JOB, topup_create_job, topup_reconcile_job
 from pipelines.topup.passes import reconcile
-from pipelines.topup.resource import TopUps
-from pipelines.topup.sensor import low_balance, topup_reconcile
+from pipelines.defs.topup_resource import TopUps
+from pipelines.defs.topup_sensors import low_balance, topup_reconcile
 
 SENSORS = ("low_balance", "low_balance_renamed")
 

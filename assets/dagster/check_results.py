@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.dagster_assets import POOL, Account, asset_key
+from assets.dagster.dataset_assets import POOL, Account, asset_key
 from assets.declaration import Dataset
-from assets.facts import facts_of
-from assets.quality import Finding, checks_for
+from assets.quality.table_stats import facts_of
+from assets.quality.checks import Finding, checks_for
 
 
 def dataset_checks(dataset: Dataset) -> dg.AssetChecksDefinition:

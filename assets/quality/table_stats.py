@@ -96,7 +96,7 @@ def _outside(dataset: Dataset, column: str) -> str:
 
 
 def _sql(name: str) -> str:
-    return resources.files("assets").joinpath("sql", f"{name}.sql").read_text("utf-8")
+    return resources.files("assets.quality").joinpath("sql", f"{name}.sql").read_text("utf-8")
 
 
 def _count(connection: Connection, sql: str) -> int:

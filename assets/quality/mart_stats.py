@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from assets.facts import markdown
+from assets.quality.table_stats import markdown
 from warehouse.connection import first_row
 from warehouse.mart_views import Mart
 from warehouse.tables import names

@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 
 from assets.declaration import CADENCES_UNTIL_STALE, Dataset
-from assets.facts import facts_of, last_change, preview
+from assets.quality.table_stats import facts_of, last_change, preview
 from assets.sync import Result
 from smsonline.catalogue import Endpoint
 from smsonline.errors import ConfigurationError, Refused

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assets.declaration import Dataset
-from assets.facts import Facts, rate_columns
+from assets.quality.table_stats import Facts, rate_columns
 
 MOST_REJECTED = 0.05
 FAR_TOO_MANY_REJECTED = 0.5

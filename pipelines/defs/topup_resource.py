@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from pipelines.calling import declared
-from pipelines.resources import clear_failures
+from pipelines.defs.resources import clear_failures
 from pipelines.settings import SettingsError, load_settings
 from pipelines.topup.facts import TopupFacts, facts_of
 from pipelines.topup.mirror import Mirrored, mirrored

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipelines.hooks import NO_RETRIES
-from pipelines.schedules import unfinished
+from pipelines.defs.hooks import NO_RETRIES
+from pipelines.defs.schedules import unfinished
 from pipelines.settings import Settings, SettingsError, load_settings
-from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
+from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, asked_for
 from pipelines.topup.passes import burn_kept
 from pipelines.topup.policy import kill_environment, policy_of
 from topups.ledger import LedgerUnavailable, read_ledger

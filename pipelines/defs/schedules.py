@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from assets.dagster_assets import asset_key
+from assets.dagster.dataset_assets import asset_key
 from assets.declaration import Dataset
-from pipelines.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
-from pipelines.retention import clean_up
+from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
+from pipelines.defs.maintenance import clean_up
 from pipelines.settings import SettingsError
 
 HOUR, DAY, WEEK = 60, 1440, 10080

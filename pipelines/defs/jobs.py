@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.dagster_assets import asset_key
+from assets.dagster.dataset_assets import asset_key
 from assets.declaration import Dataset
-from pipelines.hooks import tell_and_stop
+from pipelines.defs.hooks import tell_and_stop
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job

@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.dagster_assets import POOL, Account
-from assets.dagster_marts import SCHEMA, mart_key
+from assets.dagster.dataset_assets import POOL, Account
+from assets.dagster.mart_assets import SCHEMA, mart_key
 from pipelines.report.figures import Chart
 from pipelines.settings import load_settings
 from warehouse.mart_views import marts

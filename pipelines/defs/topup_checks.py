@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.quality import Finding
-from pipelines.topup.assets import KEYS
+from assets.quality.checks import Finding
+from pipelines.defs.topup_assets import KEYS
 from pipelines.topup.quality import CHECKS
-from pipelines.topup.resource import TopUps
+from pipelines.defs.topup_resource import TopUps
 
 NO_LEDGER = Finding(True, "there is no ledger yet")
 HISTORY = "history_whole"

@@ -12,8 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.dagster_assets import POOL, Account, asset_key
-from assets.mart_facts import MartFacts, fractions, mart_facts, mart_preview, rows_of
+from assets.dagster.dataset_assets import POOL, Account, asset_key
+from assets.quality.mart_stats import MartFacts, fractions, mart_facts, mart_preview, rows_of
 from warehouse.mart_views import Mart, datasets_read, marts
 from warehouse.mirror import TABLES as MIRRORED
 from warehouse.tables import Table

@@ -12,10 +12,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from pipelines.hooks import NO_RETRIES, tell_and_stop
-from pipelines.topup.assets import ASSETS
-from pipelines.topup.checks import CHECKED_EACH_PASS
-from pipelines.topup.resource import TopUps
+from pipelines.defs.hooks import NO_RETRIES, tell_and_stop
+from pipelines.defs.topup_assets import ASSETS
+from pipelines.defs.topup_checks import CHECKED_EACH_PASS
+from pipelines.defs.topup_resource import TopUps
 from topups.amounts import usd
 from topups.ledger import Payment
 from topups.notices import qr_png

@@ -62,7 +62,7 @@ def sandbox() -> Iterator[None]:
 
 def check_settings() -> None:
     """Ends the process with the contract's exit code when a setting is missing or wrong. Calls nobody."""
-    from pipelines.schedules import all_schedules
+    from pipelines.defs.schedules import all_schedules
 
     with clear_errors():
         settings = load_settings()

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.topup.mirror import Mirrored
-from pipelines.topup.resource import TopUps
+from pipelines.defs.topup_resource import TopUps
 from topups.amounts import usd
 from topups.reconciled import Reconciled
 from warehouse.mirror import TABLES
