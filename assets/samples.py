@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from assets.declaration import Dataset, Field
-from assets.quality.table_stats import PUBLIC_TEXTS
+from assets.quality.table_stats import PUBLIC_TEXT_COLUMNS
 from smsonline.privacy import REDACTED
 
 LONGEST_SHAPE = 40
@@ -20,7 +20,7 @@ LONGEST_SHAPE = 40
 MOST_FIELDS = 40
 MOST_DIGITS = 7
 WORD_COLUMNS = frozenset({"country_code", "service_code", "status", "method", "target", "currency", "network"})
-PUBLIC_COLUMNS = PUBLIC_TEXTS | {"discount_label"}
+PUBLIC_COLUMNS = PUBLIC_TEXT_COLUMNS | {"discount_label"}
 MANY_DIGITS = re.compile(rf"\d(?:[ ().-]{{0,3}}\d){{{MOST_DIGITS},}}")
 NUMBER = re.compile(rf"[-+]?\d{{1,{MOST_DIGITS}}}(?:[.,]\d+)?%?")
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")

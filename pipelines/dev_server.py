@@ -15,10 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, open_pipeline
 from pipelines.cli.console import MISCONFIGURED, clear_errors, say, stop
 from pipelines.settings import load_settings
-from pipelines.wiring import data_path
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,13 +60,13 @@ def sandbox() -> Iterator[None]:
 
 
 def check_settings() -> None:
-    """Ends the process with the contract's exit code when a setting is missing or wrong. Calls nobody."""
-    from pipelines.defs.schedules import all_schedules
+    """Ends the process with the documented exit code when a setting is missing or wrong. Makes no API call."""
+    from pipelines.defs.schedules import sync_schedule
 
     with clear_errors():
         settings = load_settings()
-        all_schedules(declared(settings))
-        with data_path(settings):
+        sync_schedule(configured_datasets(settings))
+        with open_pipeline(settings):
             pass
 
 

@@ -1,44 +1,30 @@
-"""The asset checks of each dataset: one read of the warehouse, then the judgements of ``assets.quality``."""
+"""Check specifications and results in Dagster's terms."""
 
-# No postponed annotations here: Dagster reads the parameters' types.
+from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import dagster as dg
 
-from assets.dagster.dataset_assets import POOL, Account, asset_key
-from assets.declaration import Dataset
-from assets.quality.table_stats import facts_of
-from assets.quality.checks import Finding, checks_for
+from assets.quality.checks import CheckResult
 
 
-def dataset_checks(dataset: Dataset) -> dg.AssetChecksDefinition:
-    """All checks of ``dataset``; they need the resource ``smsonline``, an ``Account``."""
-    checks = checks_for(dataset)
-
-    @dg.multi_asset_check(
-        name=f"check_{dataset.name}",
-        specs=[
-            dg.AssetCheckSpec(name, asset=asset_key(dataset.name), description=(check.__doc__ or "").splitlines()[0])
-            for name, check in checks.items()
-        ],
-        pool=POOL,
-    )
-    def check_dataset(smsonline: dg.ResourceParam[Account]) -> Iterator[dg.AssetCheckResult]:
-        with smsonline.reading() as connection:
-            facts = facts_of(connection, dataset)
-        for name, check in checks.items():
-            yield _result(dataset.name, name, check(dataset, facts))
-
-    return check_dataset
+def check_specs(asset: dg.AssetKey, checks: Mapping[str, Callable[..., Any]]) -> list[dg.AssetCheckSpec]:
+    """A specification per check; the first line of the function's docstring describes it."""
+    return [
+        dg.AssetCheckSpec(name, asset=asset, description=(check.__doc__ or "").splitlines()[0])
+        for name, check in checks.items()
+    ]
 
 
-def _result(dataset: str, check: str, finding: Finding) -> dg.AssetCheckResult:
+def asset_check_result(asset: dg.AssetKey, name: str, result: CheckResult) -> dg.AssetCheckResult:
+    """``result`` as Dagster records it."""
     return dg.AssetCheckResult(
-        asset_key=asset_key(dataset),
-        check_name=check,
-        passed=finding.passed,
-        severity=dg.AssetCheckSeverity.ERROR if finding.severe else dg.AssetCheckSeverity.WARN,
-        description=finding.said,
-        metadata=dict(finding.facts),
+        asset_key=asset,
+        check_name=name,
+        passed=result.passed,
+        severity=dg.AssetCheckSeverity.ERROR if result.is_error else dg.AssetCheckSeverity.WARN,
+        description=result.message,
+        metadata=dict(result.measurements),
     )

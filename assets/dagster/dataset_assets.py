@@ -1,39 +1,50 @@
-"""One Dagster asset per declaration. Its body is one call of the data path, the one that the command line makes."""
+"""One Dagster asset per dataset. Its body is one call of the sync, the same that the command line makes."""
 
 # No postponed annotations here: Dagster reads the parameters' types.
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
-import duckdb
 
+from assets.dagster.check_results import asset_check_result, check_specs
 from assets.declaration import CADENCES_UNTIL_STALE, Dataset
-from assets.quality.table_stats import facts_of, last_change, preview
-from assets.sync import Result
+from assets.quality.checks import CheckResult, dataset_checks, last_load_ok
+from assets.quality.table_stats import TableStats, collect_dataset_stats, dataset_preview, last_changed_load
 from smsonline.catalogue import Endpoint
 from smsonline.errors import ConfigurationError, Refused
+
+if TYPE_CHECKING:  # importing them costs half a second
+    from duckdb import DuckDBPyConnection
+
+    from assets.sync import Result
 
 SCHEMA = "sms"
 # Runs that touch the warehouse file share a pool with one slot: DuckDB lets one process write at a time.
 POOL = "duckdb"
-LINEAGE = (
-    ("response_id", "VARCHAR", "The answer the row came from, in raw.responses."),
+LAST_LOAD = last_load_ok.__name__
+LINEAGE_COLUMNS = (
+    ("response_id", "VARCHAR", "The response the row came from, in raw.responses."),
     ("first_seen_at", "TIMESTAMPTZ", "When the key was first seen, UTC."),
     ("last_seen_at", "TIMESTAMPTZ", "When the key was last seen, UTC."),
 )
 
 
-class Account(Protocol):
-    """What the assets and checks need from the resource named ``smsonline``."""
+class DatasetSync(Protocol):
+    """The resource ``smsonline``."""
 
-    def sync(self, dataset: str, run_id: str) -> Result:
-        """One pass over one dataset. Raises ``dagster.Failure`` when it cannot even begin."""
+    def sync(self, dataset: str, run_id: str) -> "Result":
+        """Syncs and publishes one dataset. Raises ``dagster.Failure`` when it cannot start."""
 
-    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """The warehouse, read-only. Raises ``dagster.Failure`` when it cannot be opened."""
+
+class WarehouseReader(Protocol):
+    """The resource ``warehouse``."""
+
+    def read(self) -> AbstractContextManager["DuckDBPyConnection"]:
+        """A read-only connection. Raises ``dagster.Failure`` when the file cannot be opened."""
 
 
 def asset_key(name: str) -> dg.AssetKey:
@@ -42,29 +53,42 @@ def asset_key(name: str) -> dg.AssetKey:
 
 
 def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
-    """The asset of ``dataset``; needs the resource ``smsonline``, an ``Account``."""
+    """The asset of ``dataset`` with its checks; needs the resources ``smsonline`` and ``warehouse``."""
+    key = asset_key(dataset.name)
 
     @dg.asset(
-        key=asset_key(dataset.name),
+        key=key,
         deps=[asset_key(dataset.fan_out.dataset)] if dataset.fan_out else [],
         description=_description(dataset, endpoint),
         group_name="account" if dataset.per_account else "market",
         kinds={"duckdb", "pandas"},
         tags={"smsonline/source": "assumed" if endpoint.assumed else "documented"},
         metadata={"dagster/column_schema": column_schema(dataset), "cadence_minutes": dataset.cadence_minutes},
-        freshness_policy=_freshness(dataset),
+        freshness_policy=_freshness_policy(dataset),
+        check_specs=check_specs(key, dataset_checks(dataset)),
         pool=POOL,
     )
-    def sync_dataset(
-        context: dg.AssetExecutionContext, smsonline: dg.ResourceParam[Account]
-    ) -> dg.MaterializeResult[Any]:
-        result = smsonline.sync(dataset.name, context.run.run_id)
-        if result.outcome.status != "ok":
-            raise _failure(result, context.run.run_id)
-        with smsonline.reading() as connection:
-            # What follows the data (the marts) need not look again after a sync that changed nothing.
-            version = dg.DataVersion(last_change(connection, dataset.name))
-            return dg.MaterializeResult(metadata=_metadata(result, connection, dataset), data_version=version)
+    def sync_dataset(  # type: ignore[misc]  # of the result types Dagster knows the bare class, not a generator
+        context: dg.AssetExecutionContext,
+        smsonline: dg.ResourceParam[DatasetSync],
+        warehouse: dg.ResourceParam[WarehouseReader],
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        try:
+            result = smsonline.sync(dataset.name, context.run_id)
+            if result.outcome.status != "ok":
+                raise _failure(result, context.run_id)
+        except dg.Failure as failure:
+            yield from _checks_of_failed_load(warehouse, dataset, failure)
+            raise
+        with warehouse.read() as connection:
+            stats = collect_dataset_stats(connection, dataset)
+            metadata = _metadata(result, stats, dataset) | {
+                "preview": dg.MetadataValue.md(dataset_preview(connection, dataset))
+            }
+            # The marts follow the data version: a sync that changed nothing does not refresh them.
+            version = dg.DataVersion(last_changed_load(connection, dataset.name))
+        checks = list(_evaluate(dataset, stats).values())
+        yield dg.MaterializeResult(metadata=metadata, data_version=version, check_results=checks)
 
     return sync_dataset
 
@@ -77,7 +101,7 @@ def column_schema(dataset: Dataset) -> dg.TableSchema:
             dg.TableColumn(
                 name, type_, comment, constraints=dg.TableColumnConstraints(nullable=name not in dataset.key)
             )
-            for name, type_, comment in (*columns, *LINEAGE)
+            for name, type_, comment in (*columns, *LINEAGE_COLUMNS)
         ]
     )
 
@@ -88,29 +112,45 @@ def _description(dataset: Dataset, endpoint: Endpoint) -> str:
     return f"{dataset.doc}\n\n`{endpoint.method} {endpoint.path}` ({source})"
 
 
-def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:
+def _freshness_policy(dataset: Dataset) -> dg.FreshnessPolicy:
     cadence = timedelta(minutes=dataset.cadence_minutes)
     return dg.FreshnessPolicy.time_window(fail_window=CADENCES_UNTIL_STALE * cadence, warn_window=1.5 * cadence)
 
 
-def _metadata(result: Result, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, Any]:
-    facts = facts_of(connection, dataset)
+def _metadata(result: "Result", stats: TableStats, dataset: Dataset) -> dict[str, Any]:
     return _counts(result) | {
-        "dagster/row_count": facts.rows,
+        "dagster/row_count": stats.rows,
         "dagster/column_schema": column_schema(dataset),
-        "bytes": facts.bytes,
-        "run_id": facts.last_load["run_id"],
-        "load_id": facts.last_load["load_id"],
-        "preview": dg.MetadataValue.md(preview(connection, dataset)),
+        "bytes": stats.bytes,
+        "run_id": stats.last_load["run_id"],
+        "load_id": stats.last_load["load_id"],
     }
 
 
-def _counts(result: Result) -> dict[str, Any]:
+def _counts(result: "Result") -> dict[str, Any]:
     return asdict(result.outcome.counts) | {"seconds": round(result.seconds, 3)}
 
 
-def _failure(result: Result, run_id: str) -> dg.Failure:
-    """The dataset's one line. Only trouble at the vendor that tends to pass may be retried."""
+def _evaluate(dataset: Dataset, stats: TableStats) -> dict[str, dg.AssetCheckResult]:
+    key, checks = asset_key(dataset.name), dataset_checks(dataset)
+    return {name: asset_check_result(key, name, check(dataset, stats)) for name, check in checks.items()}
+
+
+def _checks_of_failed_load(
+    warehouse: WarehouseReader, dataset: Dataset, failure: dg.Failure
+) -> Iterator[dg.AssetCheckResult]:
+    """``last_load_ok`` fails; the other checks evaluate the table as it is, when it can be read."""
+    try:
+        with warehouse.read() as connection:
+            results = _evaluate(dataset, collect_dataset_stats(connection, dataset))
+    except dg.Failure:  # no file yet, or a locked one
+        results = {}
+    reason = CheckResult(False, failure.description or "failed", measurements={"status": "failed"})
+    yield from (results | {LAST_LOAD: asset_check_result(asset_key(dataset.name), LAST_LOAD, reason)}).values()
+
+
+def _failure(result: "Result", run_id: str) -> dg.Failure:
+    """The dataset's error in one line. Only vendor errors that tend to pass may be retried."""
     permanent = result.outcome.status == "rejected" or isinstance(result.failure, (ConfigurationError, Refused))
     line = result.outcome.error or "no reason given"
     return dg.Failure(

@@ -1,32 +1,44 @@
 """One Dagster asset per mart, downstream of the datasets that it reads.
 
-A mart is a view, always up to date: its asset computes nothing, it looks at what the view tells now and keeps the rows,
-a preview and a picture in its metadata. It does so when the data of a dataset changed, not after every sync.
+A mart is a view, always up to date. Its asset computes nothing: it records rows, a preview and a chart of what the view
+shows now, whenever the data of a dataset changed.
 """
 
 # No postponed annotations here: Dagster reads the parameters' types.
 
-import base64
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.dagster.dataset_assets import POOL, Account, asset_key
-from assets.quality.mart_stats import MartFacts, fractions, mart_facts, mart_preview, rows_of
+from assets.dagster.charts import chart_metadata
+from assets.dagster.check_results import asset_check_result, check_specs
+from assets.dagster.dataset_assets import POOL, WarehouseReader, asset_key
+from assets.quality.checks import mart_checks
+from assets.quality.table_stats import collect_mart_stats, mart_preview
 from warehouse.mart_views import Mart, datasets_read, marts
-from warehouse.mirror import TABLES as MIRRORED
+from warehouse.mirror import TABLES as LEDGER_TABLES
 from warehouse.tables import Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 SCHEMA = "marts"
 # At most one run in so many seconds, for whatever changed since the last one.
-EVERY_SECONDS = 300
-_MISSING, _CHANGED = dg.AutomationCondition.newly_missing(), dg.AutomationCondition.data_version_changed()
+MIN_INTERVAL_SECONDS = 300
+# Before the first load there is no warehouse file. A mart that reads several datasets does not wait for the last of
+# them: one that can never be loaded would keep it out of sight for ever.
+_LOADED = ~dg.AutomationCondition.all_deps_match(dg.AutomationCondition.missing())
+_CHANGED = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
 _HANDLED = dg.AutomationCondition.newly_requested() | dg.AutomationCondition.newly_updated()
-# Also what was never looked at, at the first tick. One that fails waits for the next change.
-FOLLOW = (
-    (_MISSING | dg.AutomationCondition.any_deps_match(_CHANGED)).since(_HANDLED) & ~dg.AutomationCondition.in_progress()
-).with_label("data of a dataset changed")
+# A mart that fails waits for the next change.
+UPSTREAM_DATA_CHANGED = ((dg.AutomationCondition.missing() & _LOADED).newly_true() | _CHANGED).since(
+    _HANDLED
+).with_label("upstream data changed") & ~dg.AutomationCondition.in_progress()
+
+# PNG of the mart's chart, or None when it has none or nothing to show.
+ChartFunction = Callable[[str, "DuckDBPyConnection"], bytes | None]
 
 
 def mart_key(name: str) -> dg.AssetKey:
@@ -34,104 +46,48 @@ def mart_key(name: str) -> dg.AssetKey:
     return dg.AssetKey([SCHEMA, name])
 
 
-def mart_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
-    """An asset per mart; ``tables`` are those of all datasets. They need the resource ``smsonline``, an ``Account``."""
-    return [_asset(mart, datasets_read(mart, tables)) for mart in marts().values()]
+def mart_assets(tables: Sequence[Table], draw_chart: ChartFunction) -> list[dg.AssetsDefinition]:
+    """An asset with checks per mart; ``tables`` are those of all datasets. They need the resource ``warehouse``."""
+    return [mart_asset(mart, datasets_read(mart, tables), draw_chart) for mart in marts().values()]
 
 
-def mart_checks(tables: Sequence[Table]) -> list[dg.AssetChecksDefinition]:
-    """The checks of each mart: not empty where no dataset it reads is, one row per key, rates within 0..1."""
-    return [_checks(mart, datasets_read(mart, tables)) for mart in marts().values()]
-
-
-def mart_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Looks for what changed, and runs every asset of the group ``marts`` whose condition holds."""
-    return dg.AutomationConditionSensorDefinition(
-        "marts_follow_data",
-        target=dg.AssetSelection.groups(SCHEMA),
-        minimum_interval_seconds=EVERY_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at the marts again when the data that they read changed.",
-    )
-
-
-def mart_schema(mart: Mart) -> dg.TableSchema:
-    """The columns with their meanings; types are the database's own."""
-    return dg.TableSchema([dg.TableColumn(name, description=meaning) for name, meaning in mart.columns.items()])
-
-
-def _asset(mart: Mart, sources: Sequence[str]) -> dg.AssetsDefinition:
-    # The copies of the ledger are assets of their own.
-    mirrored = [dg.AssetKey(["topups", name]) for name in MIRRORED if f"topups.{name}" in mart.query]
+def mart_asset(mart: Mart, sources: Sequence[str], draw_chart: ChartFunction) -> dg.AssetsDefinition:
+    """The asset of ``mart``, which reads the datasets ``sources``."""
+    key, checks = mart_key(mart.name), mart_checks(mart)
+    ledger_tables = [dg.AssetKey(["topups", name]) for name in LEDGER_TABLES if f"topups.{name}" in mart.query]
 
     @dg.asset(
-        key=mart_key(mart.name),
-        deps=[*(asset_key(name) for name in sources), *mirrored],
+        key=key,
+        deps=[*(asset_key(name) for name in sources), *ledger_tables],
         description=f"{mart.summary}\n\n{mart.notes}",
         group_name=SCHEMA,
         kinds={"duckdb", "sql"},
         metadata={"dagster/column_schema": mart_schema(mart)},
-        automation_condition=FOLLOW,
+        automation_condition=UPSTREAM_DATA_CHANGED,
+        check_specs=check_specs(key, checks),
         pool=POOL,
     )
-    def look_at_mart(smsonline: dg.ResourceParam[Account]) -> dg.MaterializeResult[Any]:
-        # Drawing takes a second and 200 MB to import.
-        from assets.mart_pictures import drawn, values_for
-
-        with smsonline.reading() as connection:
-            types = {name: str(kind) for name, kind, *_ in connection.execute(f"DESCRIBE marts.{mart.name}").fetchall()}
-            rows, preview = rows_of(connection, mart), mart_preview(connection, mart)
-            values = values_for(connection, mart.name)
-        columns = [dg.TableColumn(name, types[name], meaning) for name, meaning in mart.columns.items()]
+    def mart_snapshot(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseReader]
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster knows the bare class only
+        with warehouse.read() as connection:
+            described = connection.execute(f"DESCRIBE marts.{mart.name}").fetchall()
+            stats, preview = collect_mart_stats(connection, mart, sources), mart_preview(connection, mart)
+            png = draw_chart(mart.name, connection)
         metadata: dict[str, Any] = {
-            "dagster/row_count": rows,
-            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/row_count": stats.rows,
+            "dagster/column_schema": mart_schema(mart, {str(row[0]): str(row[1]) for row in described}),
             "preview": dg.MetadataValue.md(preview),
         }
-        if values:
-            encoded = base64.b64encode(drawn(mart.name, values)).decode()
-            metadata["picture"] = dg.MetadataValue.md(f"![{mart.name}](data:image/png;base64,{encoded})")
-        return dg.MaterializeResult(metadata=metadata)
+        if png:
+            metadata["chart"] = chart_metadata(context.instance, context.run_id, mart.name, png)
+        results = [asset_check_result(key, name, check(mart, stats)) for name, check in checks.items()]
+        return dg.MaterializeResult(metadata=metadata, check_results=results)
 
-    return look_at_mart
-
-
-def _checks(mart: Mart, sources: Sequence[str]) -> dg.AssetChecksDefinition:
-    names = {"not_empty": "Has rows where every dataset that it reads has some.", "unique_key": "One row per key."}
-    if fractions(mart):
-        names["rates_in_range"] = "Every rate is within 0..1."
-
-    @dg.multi_asset_check(
-        name=f"check_mart_{mart.name}",
-        specs=[dg.AssetCheckSpec(name, asset=mart_key(mart.name), description=text) for name, text in names.items()],
-        pool=POOL,
-    )
-    def check_mart(smsonline: dg.ResourceParam[Account]) -> Iterator[dg.AssetCheckResult]:
-        with smsonline.reading() as connection:
-            facts = mart_facts(connection, mart, sources)
-        results = {"not_empty": _not_empty, "unique_key": _unique_key, "rates_in_range": _rates_in_range}
-        for name in names:
-            passed, severity, metadata = results[name](facts)
-            yield dg.AssetCheckResult(
-                asset_key=mart_key(mart.name), check_name=name, passed=passed, severity=severity, metadata=metadata
-            )
-
-    return check_mart
+    return mart_snapshot
 
 
-Judged = tuple[bool, dg.AssetCheckSeverity, dict[str, Any]]
-
-
-def _not_empty(facts: MartFacts) -> Judged:
-    """A mart can be empty for a good reason (nothing in stock), so this only warns."""
-    told = {"rows": facts.rows, "empty_sources": ", ".join(facts.empty_sources) or "none"}
-    return facts.rows > 0 or bool(facts.empty_sources), dg.AssetCheckSeverity.WARN, told
-
-
-def _unique_key(facts: MartFacts) -> Judged:
-    return facts.repeated_keys == 0, dg.AssetCheckSeverity.ERROR, {"repeated_keys": facts.repeated_keys}
-
-
-def _rates_in_range(facts: MartFacts) -> Judged:
-    outside = {f"{column} outside": count for column, count in facts.rates_outside.items()}
-    return not any(facts.rates_outside.values()), dg.AssetCheckSeverity.ERROR, outside
+def mart_schema(mart: Mart, types: Mapping[str, str] = MappingProxyType({})) -> dg.TableSchema:
+    """The columns with their meanings, and the database's types where they are known."""
+    columns = [dg.TableColumn(name, types.get(name, "unknown"), comment) for name, comment in mart.columns.items()]
+    return dg.TableSchema(columns)

@@ -1,4 +1,4 @@
-"""Judges a dataset by its facts: pure functions, one per check, each with the limit it holds the facts against."""
+"""Quality checks of datasets and marts: pure functions from a table's statistics to a result, each with its limit."""
 
 from __future__ import annotations
 
@@ -7,99 +7,106 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assets.declaration import Dataset
-from assets.quality.table_stats import Facts, rate_columns
+from assets.quality.table_stats import TableStats, rate_columns
+from warehouse.mart_views import Mart
 
-MOST_REJECTED = 0.05
-FAR_TOO_MANY_REJECTED = 0.5
+MAX_REJECTED_WARN = 0.05
+MAX_REJECTED_ERROR = 0.5
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a check found; ``severe`` tells an error from a warning, ``facts`` hold the numbers and the limit."""
+class CheckResult:
+    """Result of a check. A failure is an error or a warning; ``measurements`` hold the numbers and the limit."""
 
     passed: bool
-    said: str
-    severe: bool = True
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    message: str
+    is_error: bool = True
+    measurements: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fresh(dataset: Dataset, facts: Facts) -> Finding:
-    """The last good load is not older than two cadences."""
-    limit = dataset.table.stale_after_seconds
-    if facts.age_seconds is None:
-        return Finding(False, "never loaded", facts={"limit_seconds": limit})
-    age = round(facts.age_seconds)
-    return Finding(
-        age <= limit, f"last good load {age} s ago, limit {limit} s", facts={"age_seconds": age, "limit_seconds": limit}
-    )
+def last_load_ok(_: Dataset, stats: TableStats) -> CheckResult:
+    """The newest load succeeded."""
+    status = stats.last_load.get("status", "never loaded")
+    message = stats.last_load.get("error") or str(status)
+    return CheckResult(status == "ok", message, measurements={"status": status})
 
 
-def not_empty(_: Dataset, facts: Facts) -> Finding:
-    """The table has rows."""
-    return Finding(facts.rows > 0, f"{facts.rows} rows", severe=False, facts={"rows": facts.rows, "limit": 1})
+def not_empty(_: Dataset | Mart, stats: TableStats) -> CheckResult:
+    """The table has rows, or a dataset that it reads has none."""
+    measurements = {"rows": stats.rows, "empty_sources": ", ".join(stats.empty_sources) or "none", "limit": 1}
+    return CheckResult(stats.rows > 0 or bool(stats.empty_sources), f"{stats.rows} rows", False, measurements)
 
 
-def unique_key(dataset: Dataset, facts: Facts) -> Finding:
+def unique_key(table: Dataset | Mart, stats: TableStats) -> CheckResult:
     """No key occurs twice."""
-    said = f"{facts.repeated_keys} values of ({', '.join(dataset.key)}) occur more than once"
-    return Finding(facts.repeated_keys == 0, said, facts={"repeated_keys": facts.repeated_keys, "limit": 0})
-
-
-def rates_in_range(_: Dataset, facts: Facts) -> Finding:
-    """Every rate is a fraction 0..1."""
-    outside = sum(facts.rates_outside.values())
-    return Finding(
-        outside == 0, f"{outside} rates are not within 0..1", facts={**facts.rates_outside, "low": 0, "high": 1}
+    message = f"{stats.duplicate_keys} values of ({', '.join(table.key)}) occur more than once"
+    return CheckResult(
+        stats.duplicate_keys == 0, message, measurements={"duplicate_keys": stats.duplicate_keys, "limit": 0}
     )
 
 
-def counts_reconcile(dataset: Dataset, facts: Facts) -> Finding:
-    """Every fetched record is accounted for, and the table holds what the accepted answers held.
+def rates_in_range(_: Dataset | Mart, stats: TableStats) -> CheckResult:
+    """Every rate is a fraction 0..1."""
+    outside = sum(stats.rates_out_of_range.values())
+    measurements = {**stats.rates_out_of_range, "low": 0, "high": 1}
+    return CheckResult(outside == 0, f"{outside} rates are not within 0..1", measurements=measurements)
 
-    A refused record whose key could be read keeps its old row, and a list cut by a limit keeps older rows: there the
+
+def counts_reconcile(dataset: Dataset, stats: TableStats) -> CheckResult:
+    """Every fetched record is accounted for, and the table holds what the accepted responses held.
+
+    A rejected record whose key could be read keeps its old row, and a list cut by a limit keeps older rows: there the
     table may hold more.
     """
-    load = facts.last_load
-    parts = ("inserted", "changed", "unchanged", "rejected", "duplicates")
-    told, became = load.get("fetched", 0), sum(load.get(name, 0) for name in parts)
-    exact = dataset.complete and facts.kept_rejects == 0
-    table_agrees = facts.rows == facts.kept_records if exact else facts.rows >= facts.kept_records
-    said = f"{told} records fetched, {became} accounted for; {facts.rows} rows, {facts.kept_records} in the answers"
-    numbers = {"fetched": told, "accounted_for": became, "rows": facts.rows, "rows_in_answers": facts.kept_records}
-    return Finding(told == became and table_agrees, said, facts=numbers | {"exact": exact})
+    load = stats.last_load
+    fetched = load.get("fetched", 0)
+    accounted = sum(load.get(name, 0) for name in ("inserted", "changed", "unchanged", "rejected", "duplicates"))
+    exact = dataset.complete and stats.expected_rejects == 0
+    table_agrees = stats.rows == stats.expected_rows if exact else stats.rows >= stats.expected_rows
+    message = (
+        f"{fetched} records fetched, {accounted} accounted for; "
+        f"{stats.rows} rows, {stats.expected_rows} in the accepted responses"
+    )
+    measurements = {
+        **{"fetched": fetched, "accounted_for": accounted, "exact": exact},
+        **{"rows": stats.rows, "expected_rows": stats.expected_rows},
+    }
+    return CheckResult(fetched == accounted and table_agrees, message, measurements=measurements)
 
 
-def rejects_below_limit(_: Dataset, facts: Facts) -> Finding:
+def rejects_below_limit(_: Dataset, stats: TableStats) -> CheckResult:
     """At most 5 % of the last load's records broke the contract; more than 50 % is an error."""
-    rejected, fetched = facts.last_load.get("rejected", 0), facts.last_load.get("fetched", 0)
+    rejected, fetched = stats.last_load.get("rejected", 0), stats.last_load.get("fetched", 0)
     share = rejected / fetched if fetched else 0.0
-    return Finding(
-        share <= MOST_REJECTED,
-        f"{rejected} of {fetched} records rejected ({share:.1%}), limit {MOST_REJECTED:.0%}",
-        severe=share > FAR_TOO_MANY_REJECTED,
-        facts={"rejected": rejected, "fetched": fetched, "share": round(share, 4), "limit": MOST_REJECTED},
+    return CheckResult(
+        share <= MAX_REJECTED_WARN,
+        f"{rejected} of {fetched} records rejected ({share:.1%}), limit {MAX_REJECTED_WARN:.0%}",
+        is_error=share > MAX_REJECTED_ERROR,
+        measurements={"rejected": rejected, "fetched": fetched, "share": round(share, 4), "limit": MAX_REJECTED_WARN},
     )
 
 
-def drift(_: Dataset, facts: Facts) -> Finding:
-    """The vendor's fields are the declared ones."""
-    fields = ", ".join(f"{name} ({kind})" for name, kind in facts.drift)
-    said = f"differs from the declaration: {fields}" if fields else "as declared"
-    return Finding(not facts.drift, said, severe=False, facts={"fields": fields or "none", "limit": 0})
+def no_schema_drift(_: Dataset, stats: TableStats) -> CheckResult:
+    """The vendor's fields are those of the dataset definition."""
+    fields = ", ".join(f"{name} ({kind})" for name, kind in stats.drift)
+    message = f"differs from the definition: {fields}" if fields else "as defined"
+    return CheckResult(not stats.drift, message, False, {"fields": fields or "none", "limit": 0})
 
 
-Check = Callable[[Dataset, Facts], Finding]
-CHECKS: tuple[Check, ...] = (
-    fresh,
-    not_empty,
-    unique_key,
-    rates_in_range,
-    counts_reconcile,
-    rejects_below_limit,
-    drift,
+DatasetCheck = Callable[[Dataset, TableStats], CheckResult]
+MartCheck = Callable[[Mart, TableStats], CheckResult]
+MART_CHECKS: tuple[MartCheck, ...] = (not_empty, unique_key, rates_in_range)
+DATASET_CHECKS: tuple[DatasetCheck, ...] = (
+    *(last_load_ok, not_empty, unique_key, rates_in_range),
+    *(counts_reconcile, rejects_below_limit, no_schema_drift),
 )
 
 
-def checks_for(dataset: Dataset) -> dict[str, Check]:
+def dataset_checks(dataset: Dataset) -> dict[str, DatasetCheck]:
     """The checks that apply to ``dataset``, by name."""
-    return {check.__name__: check for check in CHECKS if check is not rates_in_range or rate_columns(dataset)}
+    return {check.__name__: check for check in DATASET_CHECKS if check is not rates_in_range or rate_columns(dataset)}
+
+
+def mart_checks(mart: Mart) -> dict[str, MartCheck]:
+    """The checks that apply to ``mart``, by name."""
+    return {check.__name__: check for check in MART_CHECKS if check is not rates_in_range or rate_columns(mart)}

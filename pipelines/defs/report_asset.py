@@ -1,23 +1,25 @@
-"""The report as a Dagster asset: the page beside the warehouse, and its most telling pictures in the metadata."""
+"""The report as a Dagster asset: the page beside the warehouse, and its main charts in the metadata."""
 
 # No postponed annotations here: Dagster reads the parameters' types.
 
-import base64
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from assets.dagster.dataset_assets import POOL, Account
+from assets.dagster.charts import chart_metadata
+from assets.dagster.dataset_assets import POOL, WarehouseReader
 from assets.dagster.mart_assets import SCHEMA, mart_key
-from pipelines.report.figures import Chart
 from pipelines.settings import load_settings
 from warehouse.mart_views import marts
 
-# What the run's record keeps of each page, so few and small.
-PICTURES = ("heat", "best", "movers", "claims", "balance-1")
-EVERY = "40 */6 * * *"
+SHOWN_CHARTS = ("heat", "best", "movers", "claims", "balance-1")
+CRON = "40 */6 * * *"
+_MARTS_EXIST = ~dg.AutomationCondition.any_deps_missing()
+# By the clock: after each change of a mart it would be drawn every few minutes.
+_DUE = dg.AutomationCondition.cron_tick_passed(CRON) & _MARTS_EXIST
+_FIRST = (dg.AutomationCondition.missing() & _MARTS_EXIST).newly_true()
 
 
 @dg.asset(
@@ -27,19 +29,21 @@ EVERY = "40 */6 * * *"
     description="`report.html` beside the warehouse: one page with charts and tables of every mart.",
     kinds={"html", "duckdb"},
     pool=POOL,
-    # By the clock: after each of the marts' own changes it would be drawn every two minutes.
-    automation_condition=dg.AutomationCondition.cron_tick_passed(EVERY) & ~dg.AutomationCondition.in_progress(),
+    automation_condition=(_DUE | _FIRST) & ~dg.AutomationCondition.in_progress(),
 )
-def report(smsonline: dg.ResourceParam[Account]) -> dg.MaterializeResult[Any]:
-    """Reads the marts for about a second, draws after the file is closed again. Raises ``dagster.Failure``."""
-    # Drawing costs 200 MB of memory and a second to import: only in the run that draws.
+def report(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseReader]
+) -> dg.MaterializeResult[Any]:
+    """Reads the marts, closes the file and draws. Raises ``dagster.Failure`` when the page cannot be written."""
+    # The drawing libraries cost 200 MB of memory and a second to import: only a run that draws imports them.
     from pipelines.report.contents import charts_of, report_of
+    from pipelines.report.drawing import png_of
     from pipelines.report.facts import facts_from
     from pipelines.report.page import html_of
     from pipelines.report.saving import NotWritable, default_path, save
 
     began = time.perf_counter()
-    with smsonline.reading() as connection:
+    with warehouse.read() as connection:
         facts = facts_from(connection, datetime.now(UTC))
     contents = report_of(facts)
     page, path = html_of(contents), default_path(load_settings().warehouse)
@@ -47,14 +51,10 @@ def report(smsonline: dg.ResourceParam[Account]) -> dg.MaterializeResult[Any]:
         save(page, path)
     except NotWritable as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    pictures = {chart.key: _picture(chart) for chart in charts_of(contents) if chart.key in PICTURES}
+    charts = {
+        chart.key: chart_metadata(context.instance, context.run_id, chart.key, png_of(chart))
+        for chart in charts_of(contents)
+        if chart.key in SHOWN_CHARTS
+    }
     figures = {"bytes": len(page.encode()), "seconds": round(time.perf_counter() - began, 3)}
-    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(path.absolute())), **figures, **pictures})
-
-
-def _picture(chart: Chart) -> dg.MetadataValue:
-    from pipelines.report.drawing import png_of
-
-    encoded = base64.b64encode(png_of(chart)).decode()
-    # The title is ours; the description holds the vendor's names, which Markdown would take for Markdown.
-    return dg.MetadataValue.md(f"![{chart.title}](data:image/png;base64,{encoded})")
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(path.absolute())), **figures, **charts})

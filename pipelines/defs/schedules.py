@@ -1,6 +1,8 @@
-"""When what runs: a schedule per cadence, one for checks, one for cleaning, and a sensor for the very first load.
+"""When datasets are synced: one schedule for all cadences, and a sensor for the initial load.
 
-None of them calls the vendor or opens the warehouse; they only look at Dagster's own records.
+A tick requests one run for all datasets that are due. A cadence is due when no run was requested since its latest tick,
+so that a tick that was missed is made up for. Datasets of a run that has not ended are not requested again. Neither
+calls the vendor nor opens the warehouse: both read Dagster's own records only.
 """
 
 from __future__ import annotations
@@ -12,14 +14,17 @@ import dagster as dg
 
 from assets.dagster.dataset_assets import asset_key
 from assets.declaration import Dataset
-from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
-from pipelines.defs.maintenance import clean_up
-from pipelines.settings import SettingsError
+from pipelines.bootstrap import configured_datasets
+from pipelines.defs.jobs import SYNC_JOB
+from pipelines.defs.topup_assets import LEDGER_ASSETS
+from pipelines.settings import SettingsError, load_settings
 
 HOUR, DAY, WEEK = 60, 1440, 10080
-# A run that a dead daemon left behind unsubmitted must not stop all later ones; one too many does no harm.
-LONGEST_WAIT = timedelta(hours=1)
-UNFINISHED = [
+# 1970-01-01 was a Thursday: so many minutes later the first week began.
+FIRST_SUNDAY = 3 * DAY
+# A run that a dead daemon left unsubmitted does not block later ones for longer; one run too many does no harm.
+MAX_ACTIVE = timedelta(hours=1)
+ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -28,9 +33,9 @@ UNFINISHED = [
 ]
 
 
-def cron_of(cadence: Cadence) -> str:
-    """The cron string, UTC. Raises ``SettingsError`` for a cadence whose ticks cron cannot space evenly."""
-    minutes = cadence.minutes
+def cron_schedule(dataset: Dataset) -> str:
+    """The cron string of the dataset's cadence, UTC. Raises ``SettingsError`` when cron cannot space it evenly."""
+    minutes = dataset.cadence_minutes
     if HOUR % minutes == 0:
         return "0 * * * *" if minutes == HOUR else f"*/{minutes} * * * *"
     if DAY % minutes == 0 and minutes % HOUR == 0:
@@ -38,53 +43,97 @@ def cron_of(cadence: Cadence) -> str:
     if minutes == WEEK:
         return "0 0 * * 0"
     raise SettingsError(
-        f"[datasets.{cadence.datasets[0]}] cadence_minutes = {minutes}: a schedule needs a divisor of 60, "
+        f"[datasets.{dataset.name}] cadence_minutes = {minutes}: a schedule needs a divisor of 60, "
         "whole hours that divide 24, or 10080 (a week)"
     )
 
 
-def all_schedules(datasets: Mapping[str, Dataset]) -> list[dg.ScheduleDefinition]:
-    """One schedule per cadence, and those for checks and cleaning, all on. Raises ``SettingsError`` as ``cron_of``."""
-    of_cadences = [_schedule(each.name, each.job, cron_of(each)) for each in cadences(datasets)]
-    cleaning = _schedule("daily_cleaning", clean_up.name, "20 3 * * *")
-    return [*of_cadences, _schedule("hourly_checks", CHECK_ALL, "30 * * * *"), cleaning]
+def latest_tick(minutes: int, at: datetime) -> datetime:
+    """The latest tick of a cadence that is not after ``at``."""
+    offset = FIRST_SUNDAY if minutes == WEEK else 0
+    minute = int(at.timestamp() // 60) - offset
+    return datetime.fromtimestamp((minute - minute % minutes + offset) * 60, UTC)
 
 
-def first_load(datasets: Mapping[str, Dataset]) -> dg.SensorDefinition:
-    """Asks for datasets that were never loaded, at most once an hour: a daily one must not wait for midnight."""
+def sync_schedule(datasets: Mapping[str, Dataset]) -> dg.ScheduleDefinition:
+    """The schedule of all cadences. Raises ``SettingsError`` as ``cron_schedule``."""
+
+    @dg.schedule(
+        name="sync_due_datasets",
+        job_name=SYNC_JOB,
+        cron_schedule=sorted({cron_schedule(dataset) for dataset in datasets.values()}),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Syncs every dataset by its cadence, in one run per tick.",
+    )
+    def sync_due_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        instance, at = context.instance, context.scheduled_execution_time
+        ticks = _cadence_tags(datasets, at)
+        due = {tag: tick for tag, tick in ticks.items() if not _exists(instance, tags={tag: tick})}
+        names = [name for name, dataset in datasets.items() if _cadence_tag(dataset.cadence_minutes) in due]
+        if not names:
+            return dg.SkipReason("no dataset is due")
+        return _request(instance, names, due)
+
+    return sync_due_datasets
+
+
+def initial_load_sensor(datasets: Mapping[str, Dataset]) -> dg.SensorDefinition:
+    """Requests datasets that were never loaded, at most once an hour: nobody waits for the first tick."""
 
     @dg.sensor(
-        name="first_load",
-        job_name=SYNC_ALL,
+        name="initial_load",
+        job_name=SYNC_JOB,
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Loads at once what was never loaded.",
+        description="Syncs at once what was never loaded.",
     )
-    def ask(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason | dg.RunRequest:
-        keys = [asset_key(name) for name in datasets]
-        missing = [key for key in keys if context.instance.get_latest_materialization_event(key) is None]
+    def initial_load(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        instance, now = context.instance, datetime.now(UTC)
+        missing = [name for name in datasets if instance.get_latest_materialization_event(asset_key(name)) is None]
         if not missing:
             return dg.SkipReason("every dataset was loaded before")
-        if unfinished(context.instance, SYNC_ALL):
-            return dg.SkipReason(f"{SYNC_ALL} is under way")
-        hour = datetime.now(UTC).strftime("%Y-%m-%dT%H")
-        return dg.RunRequest(run_key=hour, asset_selection=missing)
+        return _request(instance, missing, _cadence_tags(datasets, now), run_key=now.strftime("%Y-%m-%dT%H"))
 
-    return ask
+    return initial_load
 
 
-def _schedule(name: str, job: str, cron: str) -> dg.ScheduleDefinition:
-    @dg.schedule(name=name, job_name=job, cron_schedule=cron, default_status=dg.DefaultScheduleStatus.RUNNING)
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if unfinished(context.instance, job):
-            return dg.SkipReason(f"the previous run of {job} has not ended")
-        return dg.RunRequest()
-
-    return tick
+def has_active_run(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a run of the job is queued or in progress."""
+    return _exists(instance, job_name=job, statuses=ACTIVE, created_after=datetime.now(UTC) - MAX_ACTIVE)
 
 
-def unfinished(instance: dg.DagsterInstance, job: str) -> bool:
-    """Whether a run of the job waits or goes on, unless it was left behind."""
-    lately = datetime.now(UTC) - LONGEST_WAIT
-    wanted = dg.RunsFilter(job_name=job, statuses=UNFINISHED, created_after=lately)
-    return bool(instance.get_runs(wanted, limit=1))
+def _request(
+    instance: dg.DagsterInstance, names: list[str], tags: Mapping[str, str], run_key: str | None = None
+) -> dg.RunRequest | dg.SkipReason:
+    """A run of the datasets and of the ledger's copy, without what is queued or in progress."""
+    recent = datetime.now(UTC) - MAX_ACTIVE
+    active = instance.get_runs(dg.RunsFilter(job_name=SYNC_JOB, statuses=ACTIVE, created_after=recent))
+    if any(run.asset_selection is None for run in active):
+        return dg.SkipReason("a run of all datasets has not ended")
+    pending = {key for run in active for key in run.asset_selection or ()}
+    keys = [key for key in map(asset_key, names) if key not in pending]
+    if not keys:
+        return dg.SkipReason(f"a run of {', '.join(names)} has not ended")
+    keys += [key for key in LEDGER_ASSETS if key not in pending]
+    return dg.RunRequest(run_key=run_key, asset_selection=keys, tags=dict(tags))
+
+
+def _cadence_tags(datasets: Mapping[str, Dataset], at: datetime) -> dict[str, str]:
+    """Per cadence the latest tick, as the tags of the run that is requested for it."""
+    cadences = sorted({dataset.cadence_minutes for dataset in datasets.values()})
+    return {_cadence_tag(minutes): latest_tick(minutes, at).strftime("%Y-%m-%dT%H:%M") for minutes in cadences}
+
+
+def _cadence_tag(minutes: int) -> str:
+    return f"smsonline/tick_of_{minutes}_minutes"
+
+
+def _exists(instance: dg.DagsterInstance, **filters: object) -> bool:
+    return bool(instance.get_runs(dg.RunsFilter(**filters), limit=1))  # type: ignore[arg-type]
+
+
+@dg.definitions
+def dataset_schedules() -> dg.Definitions:
+    """The schedule and the sensor of the configured datasets."""
+    datasets = configured_datasets(load_settings())
+    return dg.Definitions(schedules=[sync_schedule(datasets)], sensors=[initial_load_sensor(datasets)])

@@ -1,99 +1,106 @@
-"""The assets ``topups/payments`` and ``topups/events``: the ledger, brought to what the vendor says, then mirrored.
+"""The assets ``topups/payments`` and ``topups/events``: the copy of the payment ledger in the warehouse.
 
-They are not in the pool of the syncs: a sync that waits for the vendor must not hold up money. The mirror opens the
-warehouse for a moment only, and waits while a sync writes.
+Making them reads the ledger and writes the warehouse: it calls no vendor and sends no notices. They are part of every
+sync run, so the copy follows the ledger within one tick.
 """
 
 # No postponed annotations here: Dagster reads the parameters' types.
 
-import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from pipelines.topup.mirror import Mirrored
-from pipelines.defs.topup_resource import TopUps
-from topups.amounts import usd
-from topups.reconciled import Reconciled
+from assets.dagster.check_results import asset_check_result
+from assets.dagster.dataset_assets import POOL
+from assets.quality.checks import CheckResult
+from pipelines.defs.resources import TopUpResource
 from warehouse.mirror import TABLES
-from warehouse.tables import Column
+
+if TYPE_CHECKING:
+    from pipelines.ledger_copy import LedgerCopyResult
 
 SCHEMA = "topups"
-KEYS = {name: dg.AssetKey([SCHEMA, name]) for name in TABLES}
-ASSETS = tuple(KEYS.values())
-DOCS = {
-    "payments": "Every payment of the ledger and its present state; links and addresses are only in the ledger.",
+PAYMENTS, EVENTS = dg.AssetKey([SCHEMA, "payments"]), dg.AssetKey([SCHEMA, "events"])
+LEDGER_ASSETS = (PAYMENTS, EVENTS)
+DESCRIPTIONS = {
+    "payments": "Every payment of the ledger with its present state; links and addresses are in the ledger only.",
     "events": "Every change of a payment or of the switches, in order.",
 }
+SCHEMAS = {
+    name: dg.TableSchema([dg.TableColumn(column.name, column.type, column.comment) for column in columns])
+    for name, columns in TABLES.items()
+}
+# The checks of pipelines.topup_health, which imports SQLAlchemy: only a run does that.
+HEALTH_CHECKS = {
+    "no_unknown_outcomes": "No request has an unknown outcome; an error when one waits for a person or for too long.",
+    "open_invoices_paid_in_time": "No open invoice runs out: a warning at half of its life, an error at nine tenths.",
+    "paid_is_credited": "What was paid shows in the balance.",
+    "balance_increases_explained": "Each larger increase of the balance in the last day has its payment in the ledger.",
+    "spend_below_caps": "The caps per day, week and month have room: warnings at 80 and 90 %, an error at 100 %.",
+    "observations_fresh": "Balance and payment list were read recently, unless there is nothing to track.",
+}
+NO_LEDGER = CheckResult(True, "there is no ledger yet")
 
 
-def column_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
-    """The columns with types and comments."""
-    return dg.TableSchema([dg.TableColumn(column.name, column.type, column.comment) for column in columns])
-
-
-@dg.op(description="Brings the ledger to what the vendor says and sends waiting notices.", out=dg.Out(dg.Nothing))
-def reconcile(context: dg.OpExecutionContext, topups: dg.ResourceParam[TopUps]) -> None:
-    """One pass that asks for no money. A vendor that does not answer is no failure: checks tell how long that lasts."""
-    _, done, delivered = topups.reconcile(context.log.warning)
-    for problem in done.as_json()["problems"]:
-        context.log.warning(problem)
-    context.add_output_metadata(_seen(done) | {"notices_delivered": delivered})
-
-
-@dg.op(
-    description="Mirrors what changed in the ledger into the warehouse and publishes it.",
-    ins={"reconciled": dg.In(dg.Nothing)},
-    out={name: dg.Out(dg.Nothing) for name in TABLES},
-)
-def mirror(context: dg.OpExecutionContext, topups: dg.ResourceParam[TopUps]) -> Iterator[dg.Output[None]]:
-    """Without a change nothing is written."""
-    done = topups.mirror()
-    for name, columns in TABLES.items():
-        yield _output(name, _copied(name, columns, done) | {"run_id": context.run_id}, done.version)
-
-
-@dg.graph_multi_asset(
-    outs={
-        name: dg.AssetOut(
-            key=KEYS[name],
-            description=DOCS[name],
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            [SCHEMA, name],
+            description=DESCRIPTIONS[name],
             kinds={"duckdb", "sqlalchemy"},
-            metadata={"dagster/column_schema": column_schema(columns)},
+            group_name=SCHEMA,
+            metadata={"dagster/column_schema": SCHEMAS[name]},
         )
-        for name, columns in TABLES.items()
-    },
-    group_name=SCHEMA,
+        for name in TABLES
+    ],
+    check_specs=[dg.AssetCheckSpec(name, asset=PAYMENTS, description=text) for name, text in HEALTH_CHECKS.items()],
+    pool=POOL,
 )
-def ledger_in_sql() -> Any:
-    """First the ledger, then its mirror."""
-    return mirror(reconcile())
+def ledger_tables(
+    context: dg.AssetExecutionContext, topups: dg.ResourceParam[TopUpResource]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Without a change in the ledger nothing is written."""
+    from pipelines.topup_health import CHECKS
+
+    result, health = topups.copy_ledger(), topups.load_health()
+    for name in TABLES:
+        # The marts follow the data version: the same ledger refreshes nothing.
+        version = dg.DataVersion(result.version if result else "")
+        yield dg.MaterializeResult(
+            [SCHEMA, name], metadata=_metadata(name, result, context.run_id), data_version=version
+        )
+    for name, check in CHECKS.items():
+        yield asset_check_result(PAYMENTS, name, check(health) if health else NO_LEDGER)
 
 
-def _output(name: str, metadata: dict[str, Any], version: str) -> dg.Output[None]:
-    """The marts follow the data version: the same ledger asks for no new look."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.Output(None, name, metadata=metadata, data_version=dg.DataVersion(version))
+@dg.asset_check(
+    asset=EVENTS,
+    description="The events are unbroken, legal, and lead to the present payments. Reads the whole ledger.",
+)
+def ledger_history_intact(topups: dg.ResourceParam[TopUpResource]) -> dg.AssetCheckResult:
+    """Whether anybody changed past events."""
+    contradictions = topups.audit_ledger()
+    message = "; ".join(contradictions[:5]) if contradictions else "no contradiction"
+    result = CheckResult(not contradictions, message, True, {"contradictions": len(contradictions), "limit": 0})
+    return asset_check_result(EVENTS, "ledger_history_intact", result)
 
 
-def _seen(done: Reconciled) -> dict[str, Any]:
-    told = done.as_json()
-    moved = [f"{step['payment_id']}: {step['from']} -> {step['to']}" for step in told["moved"]]
-    return {
-        "balance": usd(done.balance.cents) if done.balance else "unknown",
-        "problems": "; ".join(told["problems"]) or "none",
-        "moved": "; ".join(moved) or "none",
-        "adopted": len(done.adopted),
-    }
+audit_ledger = dg.define_asset_job(
+    "audit_ledger",
+    dg.AssetSelection.checks(ledger_history_intact),
+    description="Checks the whole history of the ledger; reads nothing else.",
+    executor_def=dg.in_process_executor,
+)
 
 
-def _copied(name: str, columns: tuple[Column, ...], done: Mirrored) -> dict[str, Any]:
-    return {
-        "dagster/row_count": done.rows[name],
-        "dagster/column_schema": column_schema(columns),
-        "written": done.written[name],
-        "seconds": round(done.seconds, 3),
-        "preview": dg.MetadataValue.md(done.previews[name]),
+def _metadata(name: str, result: "LedgerCopyResult | None", run_id: str) -> dict[str, Any]:
+    shared = {"dagster/column_schema": SCHEMAS[name], "run_id": run_id}
+    if result is None:
+        return shared | {"dagster/row_count": 0, "written": 0}
+    return shared | {
+        "dagster/row_count": result.rows[name],
+        "written": result.written[name],
+        "seconds": round(result.seconds, 3),
+        "preview": dg.MetadataValue.md(result.previews[name]),
     }

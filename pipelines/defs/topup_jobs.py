@@ -1,7 +1,8 @@
-"""The two jobs of the top-ups: one that may ask for a payment, one that only looks.
+"""The two jobs of the top-ups: one that may request a payment, one that only reads at the vendor.
 
-Dagster is the clock, never the lock: a run may come twice, at once, again after a failure or by a person's hand. The
-ledger lets one of them send one request.
+Dagster is the clock, never the lock: a run may come twice, at once, again after a failure, or started by hand. The
+ledger lets one of them send one request. Neither job is in the pool of the warehouse: a sync that waits for the vendor
+does not delay money.
 """
 
 # No postponed annotations here: Dagster reads the parameters' types.
@@ -12,105 +13,107 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from pipelines.defs.hooks import NO_RETRIES, tell_and_stop
-from pipelines.defs.topup_assets import ASSETS
-from pipelines.defs.topup_checks import CHECKED_EACH_PASS
-from pipelines.defs.topup_resource import TopUps
-from topups.amounts import usd
-from topups.ledger import Payment
-from topups.notices import qr_png
-from topups.protocol import Pass
-from topups.telling import PAYABLE
+from pipelines.defs.jobs import NO_RETRIES
+from pipelines.defs.resources import TopUpResource
 
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
-# Longer than a pass whose every question to the vendor is repeated until its deadline.
+# Longer than a run whose every call is repeated until its deadline.
 MAX_RUNTIME_SECONDS = 900
-# Where runs wait for each other, money goes before syncs.
-TAGS = {"dagster/max_runtime": str(MAX_RUNTIME_SECONDS), "dagster/priority": "10"}
+# Where runs are queued, money goes before syncs.
+TAGS = NO_RETRIES | {"dagster/max_runtime": str(MAX_RUNTIME_SECONDS), "dagster/priority": "10"}
 
 
-class Asked(dg.Config):
-    """Who needs money, and which look at the facts asked for it. Never how much: the pass decides that on new facts."""
+class CreatePaymentConfig(dg.Config):
+    """The account and an idempotency key. The amount is never part of it: the run decides on fresh data."""
 
-    account_id: str = Field(description="The account to fill; has to be the one of the settings.")
-    decision_id: str = Field("", description="Of this decision at most one payment comes, however often it is run.")
+    account_id: str = Field(description="The account to fill; must be that of the settings.")
+    decision_id: str = Field("", description="Idempotency key: one payment at most, however often the run is repeated.")
 
 
-def asked_for(account_id: str, decision_id: str) -> dict[str, Any]:
+def create_payment_run_config(account_id: str, decision_id: str) -> dict[str, Any]:
     """Run configuration of ``topup_create_job``."""
     return {"ops": {create_payment.name: {"config": {"account_id": account_id, "decision_id": decision_id}}}}
 
 
-@dg.op(
-    description="Reconciles, decides anew, and asks for one payment if every rule allows it.", out=dg.Out(dg.Nothing)
-)
-def create_payment(context: dg.OpExecutionContext, config: Asked, topups: dg.ResourceParam[TopUps]) -> None:
-    """One pass. Succeeds with any decision and any outcome: what is not certain is a state of the payment."""
-    # A tag of the run goes before those of the job: whoever launched it may have asked for retries.
+@dg.op(description="Reconciles, decides, and requests one payment if every rule allows it.", out=dg.Out(dg.Nothing))
+def create_payment(
+    context: dg.OpExecutionContext, config: CreatePaymentConfig, topups: dg.ResourceParam[TopUpResource]
+) -> None:
+    """Succeeds with any decision and any outcome: an uncertain outcome is a state of the payment."""
+    from pipelines.topup_presenter import outcome_line
+
+    # A tag of the run overrides that of the job: whoever launched it may have asked for retries.
     context.instance.add_run_tags(context.run_id, NO_RETRIES)
-    # By hand, without a decision: a re-execution is still the same decision.
-    decision_id = config.decision_id or f"run:{context.run.root_run_id or context.run_id}"
-    done = topups.pay(config.account_id, decision_id, context.log.warning)
-    context.log.info(said(done))
-    context.add_output_metadata(metadata(done))
+    # A re-execution of a run without a key is still the same decision.
+    idempotency_key = config.decision_id or f"run:{context.run.root_run_id or context.run_id}"
+    outcome = topups.request_topup(config.account_id, idempotency_key, context.log.warning)
+    context.log.info(outcome_line(outcome.result))
+    context.add_output_metadata(create_metadata(outcome))
 
 
 @dg.job(
     name=CREATE_JOB,
-    description="Asks for one payment if the balance is low and every rule allows it. Safe to run at any time.",
+    description="Requests one payment if the balance is low and every rule allows it. Safe to run at any time.",
     executor_def=dg.in_process_executor,
-    tags=TAGS | NO_RETRIES,
-    hooks={tell_and_stop},
+    tags=TAGS,
 )
 def topup_create_job() -> None:
     """One step, in one process, without retries."""
     create_payment()
 
 
-topup_reconcile_job = dg.define_asset_job(
-    RECONCILE_JOB,
-    dg.AssetSelection.assets(*ASSETS).without_checks() | dg.AssetSelection.checks(*CHECKED_EACH_PASS),
-    description="Follows the payments at the vendor, sends notices, mirrors the ledger. Asks for no money.",
+@dg.op(description="Updates the ledger from the vendor and sends waiting notices.", out=dg.Out(dg.Nothing))
+def reconcile_ledger(context: dg.OpExecutionContext, topups: dg.ResourceParam[TopUpResource]) -> None:
+    """Requests no payment. A vendor that does not respond is no failure: a check reports how long that lasts."""
+    from pipelines.topup_presenter import reconcile_json
+
+    outcome = topups.reconcile(context.log.warning)
+    report = reconcile_json(outcome)
+    for problem in report["problems"]:
+        context.log.warning(problem)
+    context.add_output_metadata(reconcile_metadata(report))
+
+
+@dg.job(
+    name=RECONCILE_JOB,
+    description="Tracks the payments at the vendor and sends notices. Requests no payment.",
     executor_def=dg.in_process_executor,
     tags=TAGS,
-    hooks={tell_and_stop},
 )
+def topup_reconcile_job() -> None:
+    """One step, in one process."""
+    reconcile_ledger()
 
 
-def said(done: Pass) -> str:
-    """The decision in one line."""
-    if done.refusal is not None:
-        return f"no payment is asked for: {done.refusal}"
-    payment = done.payment
-    if payment is None:
-        return "a payment was asked for, but another program has taken it over"
-    return f"asked for {usd(payment.amount_cents)} by {payment.rail}: {payment.state}, payment {payment.payment_id}"
+def create_metadata(outcome: Any) -> dict[str, Any]:
+    """What the run's page shows of a ``TopUpOutcome``, without empty values."""
+    from pipelines.topup_presenter import payment_instructions, run_json
+    from topups.amounts import usd
+    from topups.notices import qr_png
+
+    metadata = {name: value for name, value in run_json(outcome).items() if name not in ("planned", "reconciled")}
+    payment = outcome.result.payment
+    if payment is not None:
+        metadata |= {"amount": usd(payment.amount_cents), "amount_cents": payment.amount_cents, "rail": payment.rail}
+        instructions: dict[str, Any] = dict(payment_instructions(payment))
+        if target := instructions.get("address") or instructions.get("link"):
+            png = base64.b64encode(qr_png(target)).decode()
+            instructions["qr"] = dg.MetadataValue.md(f"![scan to pay](data:image/png;base64,{png})")
+        if "link" in instructions:
+            instructions["link"] = dg.MetadataValue.url(instructions["link"])
+        metadata |= instructions | {"detail": payment.detail}
+    return {name: value for name, value in metadata.items() if value not in (None, "")}
 
 
-def metadata(done: Pass) -> dict[str, Any]:
-    """What the run's page shows. Links and addresses come from verified columns only."""
-    told = {name: value for name, value in done.as_json().items() if name not in ("planned", "reconciled")}
-    payment = done.payment
-    if payment is None:
-        return _present(told)
-    told |= {"amount": usd(payment.amount_cents), "amount_cents": payment.amount_cents, "rail": payment.rail}
-    return _present(told | {"detail": payment.detail} | _how_to_pay(payment))
+def reconcile_metadata(report: dict[str, Any]) -> dict[str, Any]:
+    """What the run's page shows of a ``reconcile_json`` document."""
+    from topups.amounts import usd
 
-
-def _how_to_pay(payment: Payment) -> dict[str, Any]:
-    target = payment.address or payment.url
-    if payment.state not in PAYABLE or not target:
-        return {}
-    picture = base64.b64encode(qr_png(target)).decode()
+    moved = [f"{step['payment_id']}: {step['from']} -> {step['to']}" for step in report["moved"]]
     return {
-        "link": dg.MetadataValue.url(payment.url) if payment.url else None,
-        "address": payment.address,
-        "send": f"{payment.amount_in_crypto or '?'} {payment.currency} on {payment.network}"
-        if payment.address
-        else None,
-        "qr": dg.MetadataValue.md(f"![scan to pay](data:image/png;base64,{picture})"),
+        "balance": "unknown" if report["balance_cents"] is None else usd(report["balance_cents"]),
+        "problems": "; ".join(report["problems"]) or "none",
+        "moved": "; ".join(moved) or "none",
+        "adopted": len(report["adopted"]),
+        "notices_delivered": report["notices_delivered"],
     }
-
-
-def _present(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in (None, "")}

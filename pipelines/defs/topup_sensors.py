@@ -1,56 +1,55 @@
-"""When top-ups run: a sensor that asks for a pass when the balance is low, and a schedule that reconciles.
+"""When top-ups run: a sensor that requests a run when the balance is low, and a schedule that reconciles.
 
-Both may be executed by anybody at any time, as a preview in the UI does: they read the ledger and Dagster's own
-records, call nobody and write nothing. What they see may be old when the pass begins, which decides anew by itself.
+Both may be evaluated by anybody at any time, as a preview in the UI does: they read the ledger and Dagster's own
+records, call no vendor and write nothing. The run decides again, on fresh data.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from pipelines.defs.hooks import NO_RETRIES
-from pipelines.defs.schedules import unfinished
-from pipelines.settings import Settings, SettingsError, load_settings
-from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, asked_for
-from pipelines.topup.passes import burn_kept
-from pipelines.topup.policy import kill_environment, policy_of
-from topups.ledger import LedgerUnavailable, read_ledger
-from topups.plan import Plan, judge, plan
-from topups.ports import killed
+from pipelines.defs.jobs import NO_RETRIES
+from pipelines.defs.schedules import has_active_run
+from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, create_payment_run_config
+from pipelines.settings import SettingsError, load_settings
 from topups.reasons import Reason, Refusal
-from topups.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pipelines.topup_service import TopUpService
 
 RECONCILE = "topup_reconcile"
-SECONDS_BETWEEN_LOOKS = 60
+MIN_INTERVAL_SECONDS = 60
 EVERY_TWO_MINUTES = "*/2 * * * *"
-SAID_WITHOUT_A_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
-# Only a pass that asks the vendor cures these.
-CURED_BY_RECONCILING = frozenset({Reason.BALANCE_UNREADABLE, Reason.BALANCE_STALE, Reason.LEDGER_UNAVAILABLE})
+FIXED_BY_RECONCILE = frozenset({Reason.BALANCE_UNREADABLE, Reason.BALANCE_STALE, Reason.LEDGER_UNAVAILABLE})
 
 
 @dg.sensor(
     name="low_balance",
     job_name=CREATE_JOB,
-    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
+    minimum_interval_seconds=MIN_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Asks for a payment when the balance is low and every rule allows it. Off until you switch it on.",
+    description="Requests a payment when the balance is low and every rule allows it. Off until you switch it on.",
 )
 def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
-    """One look. The run key names the facts: the same facts ask once, and facts that moved may ask again."""
-    if unfinished(context.instance, CREATE_JOB):
+    """The run key names the data decided on: the same data request one run, changed data may request another."""
+    if has_active_run(context.instance, CREATE_JOB):
         return dg.SkipReason(f"{Reason.IN_FLIGHT}: a run of {CREATE_JOB} has not ended")
     try:
-        found = planned(load_settings())
+        evaluation = _service().evaluate_now()
     except SettingsError as error:
         return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
-    if isinstance(found.verdict, Refusal):
-        return dg.SkipReason(_said(found.verdict))
+    if isinstance(evaluation.verdict, Refusal):
+        return dg.SkipReason(_skip_message(evaluation.verdict))
     return dg.RunRequest(
-        run_key=f"{found.account_id}:{found.decision_id}",
-        run_config=asked_for(found.account_id, found.decision_id),
-        tags={**NO_RETRIES, "smsonline/account": found.account_id, "smsonline/decision": found.decision_id},
+        run_key=f"{evaluation.account_id}:{evaluation.decision_id}",
+        run_config=create_payment_run_config(evaluation.account_id, evaluation.decision_id),
+        tags={
+            **NO_RETRIES,
+            "smsonline/account": evaluation.account_id,
+            "smsonline/decision": evaluation.decision_id,
+        },
     )
 
 
@@ -59,46 +58,25 @@ def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRe
     job_name=RECONCILE_JOB,
     cron_schedule=EVERY_TWO_MINUTES,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Follows payments, refreshes the balance that the sensor looks at, sends notices. Asks for no money.",
+    description="Tracks payments, reads the balance that the sensor decides on, sends notices. Requests no payment.",
 )
 def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """One tick. On by default, so that switching the mode off never leaves a payment unwatched."""
-    if unfinished(context.instance, RECONCILE_JOB):
+    """On by default, so that switching the mode off leaves no payment untracked."""
+    if has_active_run(context.instance, RECONCILE_JOB):
         return dg.SkipReason(f"the previous run of {RECONCILE_JOB} has not ended")
     try:
-        idle = nothing_to_follow(load_settings())
+        idle_reason = _service().idle_reason()
     except SettingsError as error:
         return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
-    return dg.SkipReason(idle) if idle else dg.RunRequest()
+    return dg.SkipReason(idle_reason) if idle_reason else dg.RunRequest()
 
 
-def planned(settings: Settings) -> Plan:
-    """The verdict on what the ledger has written down. Raises ``SettingsError``."""
-    account_id, policy, now = settings.account.user_id, policy_of(settings), datetime.now(UTC)
-    environment = kill_environment(settings)
-    try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            burn = burn_kept(ledger, account_id, now - policy.balance_max_age)
-            return plan(ledger, account_id, policy, now, environment=environment, burn=burn)
-    except LedgerUnavailable as error:
-        # Who is switched off or has no limits needs no ledger to be told so.
-        early = judge(Snapshot(account_id, killed=killed(environment)), policy, now)
-        known = isinstance(early.verdict, Refusal) and early.verdict.reason in SAID_WITHOUT_A_LEDGER
-        return early if known else Plan(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)), (), "")
+def _service() -> TopUpService:
+    from pipelines.topup_service import TopUpService  # imports SQLAlchemy
+
+    return TopUpService(load_settings())
 
 
-def nothing_to_follow(settings: Settings) -> str:
-    """Why a pass would have nothing to do: switched off, and no payment of the last month. Else an empty text."""
-    if policy_of(settings).mode != "off":
-        return ""
-    try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            known = ledger.snapshot(settings.account.user_id, datetime.now(UTC)).payments
-    except LedgerUnavailable as error:
-        return f"{Reason.DISABLED}: mode is off; {error}"
-    return "" if known else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
-
-
-def _said(refusal: Refusal) -> str:
-    cure = f"; the schedule {RECONCILE} has to be on" if refusal.reason in CURED_BY_RECONCILING else ""
-    return f"{refusal}{cure}"
+def _skip_message(refusal: Refusal) -> str:
+    fix = f"; the schedule {RECONCILE} has to be on" if refusal.reason in FIXED_BY_RECONCILE else ""
+    return f"{refusal}{fix}"
