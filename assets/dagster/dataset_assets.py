@@ -74,9 +74,9 @@ def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
         warehouse: dg.ResourceParam[WarehouseReader],
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         try:
-            result = smsonline.sync(dataset.name, context.run_id)
+            result = smsonline.sync(dataset.name, context.run.run_id)
             if result.outcome.status != "ok":
-                raise _failure(result, context.run_id)
+                raise _failure(result, context.run.run_id)
         except dg.Failure as failure:
             yield from _checks_of_failed_load(warehouse, dataset, failure)
             raise
@@ -86,7 +86,7 @@ def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
                 "preview": dg.MetadataValue.md(dataset_preview(connection, dataset))
             }
             # The marts follow the data version: a sync that changed nothing does not refresh them.
-            version = dg.DataVersion(last_changed_load(connection, dataset.name))
+            version = dg.DataVersion(last_changed_load(connection, dataset.name) or "empty")
         checks = list(_evaluate(dataset, stats).values())
         yield dg.MaterializeResult(metadata=metadata, data_version=version, check_results=checks)
 

@@ -80,7 +80,7 @@ def mart_asset(mart: Mart, sources: Sequence[str], draw_chart: ChartFunction) ->
             "preview": dg.MetadataValue.md(preview),
         }
         if png:
-            metadata["chart"] = chart_metadata(context.instance, context.run_id, mart.name, png)
+            metadata["chart"] = chart_metadata(context.instance, context.run.run_id, mart.name, png)
         results = [asset_check_result(key, name, check(mart, stats)) for name, check in checks.items()]
         return dg.MaterializeResult(metadata=metadata, check_results=results)
 

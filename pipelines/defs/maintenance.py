@@ -10,6 +10,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.defs.jobs import AUDIT_JOB
+
 RETENTION = timedelta(days=3)
 MAX_DELETED = 5000
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -50,7 +52,7 @@ daily_purge = dg.ScheduleDefinition(
 )
 hourly_ledger_audit = dg.ScheduleDefinition(
     name="hourly_ledger_audit",
-    job_name="audit_ledger",
+    job_name=AUDIT_JOB,
     cron_schedule="37 * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )

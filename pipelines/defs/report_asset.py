@@ -52,7 +52,7 @@ def report(
     except NotWritable as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     charts = {
-        chart.key: chart_metadata(context.instance, context.run_id, chart.key, png_of(chart))
+        chart.key: chart_metadata(context.instance, context.run.run_id, chart.key, png_of(chart))
         for chart in charts_of(contents)
         if chart.key in SHOWN_CHARTS
     }

@@ -10,6 +10,7 @@ field stays blank.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -42,8 +43,8 @@ def as_dagster_failure() -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=isinstance(error, WarehouseLocked)) from None
 
 
-class SmsOnlineResource(dg.ConfigurableResource[Any]):
-    """The vendor's API for one account. Syncs datasets into the warehouse of the settings."""
+class VendorAccount(dg.ConfigurableResource[Any]):
+    """The account to call the vendor with."""
 
     user_id: str = Field("", description="The account's user id.")
     api_key: str = Field("", repr=False, description=f"The account's API key; a secret. Set {API_KEY}.")
@@ -53,17 +54,21 @@ class SmsOnlineResource(dg.ConfigurableResource[Any]):
     requests_per_minute: int = Field(0, description="Maximum requests in any minute; 0: as in the settings.")
     parallel_requests: int = Field(0, description="Maximum requests at the same time; 0: as in the settings.")
 
-    def settings(self) -> Settings:
+    def configured_settings(self) -> Settings:
         """The settings in force, with the values of this resource. Raises ``SettingsError``."""
         values = {name: getattr(self, name) for name in ("user_id", *SHOWN_SETTINGS)}
         values["api_key"] = SecretStr(self.api_key) if self.api_key else None
         return load_settings().model_copy(update={name: value for name, value in values.items() if value})
 
+
+class SmsOnlineResource(VendorAccount):
+    """The vendor's API for one account: syncs datasets into the warehouse of the settings."""
+
     def sync(self, dataset: str, run_id: str) -> "Result":
         """Syncs and publishes one dataset. Raises ``dagster.Failure`` with one line when it cannot start."""
         from pipelines.bootstrap import open_pipeline
 
-        with as_dagster_failure(), open_pipeline(self.settings()) as pipeline:
+        with as_dagster_failure(), open_pipeline(self.configured_settings()) as pipeline:
             result = next(iter(pipeline.sync([dataset], run_id)))
             pipeline.publish()
             return result
@@ -72,24 +77,25 @@ class SmsOnlineResource(dg.ConfigurableResource[Any]):
 class WarehouseResource(dg.ConfigurableResource[Any]):
     """The DuckDB file with the datasets and marts."""
 
-    path: str = Field("", description="The DuckDB file.")
+    path: str = Field("", description="The DuckDB file; blank: as in the settings.")
 
     @contextmanager
     def read(self) -> Iterator["DuckDBPyConnection"]:
         """A read-only connection. Raises ``dagster.Failure`` with one line when the file cannot be read."""
         from warehouse.connection import opened
 
-        with as_dagster_failure(), opened(load_settings().warehouse, read_only=True) as connection:
-            yield connection
+        with as_dagster_failure():
+            path = Path(self.path) if self.path else load_settings().warehouse
+            with opened(path, read_only=True) as connection:
+                yield connection
 
 
-class TopUpResource(dg.ConfigurableResource[Any]):
-    """The top-ups of the account. Mode, limits and notifications are always those of the settings.
+class TopUpResource(VendorAccount):
+    """The top-ups of one account. Mode, limits and notifications are always those of the settings.
 
     Every method raises ``dagster.Failure`` with one line.
     """
 
-    smsonline: SmsOnlineResource
     ledger: str = Field("", repr=False, description=f"SQLAlchemy URL of the payment ledger; a secret. Set {LEDGER}.")
 
     def request_topup(self, account_id: str, idempotency_key: str, warn: "Warn") -> "TopUpOutcome":
@@ -135,7 +141,7 @@ class TopUpResource(dg.ConfigurableResource[Any]):
     def _service(self, warn: "Warn" = lambda _: None) -> "TopUpService":
         from pipelines.topup_service import TopUpService
 
-        settings = self.smsonline.settings()
+        settings = self.configured_settings()
         if self.ledger:
             settings = settings.model_copy(update={"ledger": SecretStr(self.ledger)})
         return TopUpService(settings, warn)
@@ -143,15 +149,12 @@ class TopUpResource(dg.ConfigurableResource[Any]):
 
 def configured_resources(settings: Settings) -> dict[str, Any]:
     """The resources with the values of ``settings``, and secrets as environment variables."""
-    smsonline = SmsOnlineResource(
-        user_id=settings.user_id,
-        api_key=_secret(API_KEY, in_file=bool(settings.api_key.get_secret_value())),
-        **{name: getattr(settings, name) for name in SHOWN_SETTINGS},
-    )
+    account = {name: getattr(settings, name) for name in ("user_id", *SHOWN_SETTINGS)}
+    account["api_key"] = _secret(API_KEY, in_file=bool(settings.api_key.get_secret_value()))
     return {
-        "smsonline": smsonline,
+        "smsonline": SmsOnlineResource(**account),
         "warehouse": WarehouseResource(path=str(settings.warehouse)),
-        "topups": TopUpResource(smsonline=smsonline, ledger=_secret(LEDGER, in_file=True)),
+        "topups": TopUpResource(**account, ledger=_secret(LEDGER, in_file=True)),
     }
 
 

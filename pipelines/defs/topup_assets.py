@@ -14,6 +14,7 @@ import dagster as dg
 from assets.dagster.check_results import asset_check_result
 from assets.dagster.dataset_assets import POOL
 from assets.quality.checks import CheckResult
+from pipelines.defs.jobs import LEDGER_AUDIT
 from pipelines.defs.resources import TopUpResource
 from warehouse.mirror import TABLES
 
@@ -66,32 +67,25 @@ def ledger_tables(
     result, health = topups.copy_ledger(), topups.load_health()
     for name in TABLES:
         # The marts follow the data version: the same ledger refreshes nothing.
-        version = dg.DataVersion(result.version if result else "")
+        version = dg.DataVersion((result and result.version) or "empty")
         yield dg.MaterializeResult(
-            [SCHEMA, name], metadata=_metadata(name, result, context.run_id), data_version=version
+            [SCHEMA, name], metadata=_metadata(name, result, context.run.run_id), data_version=version
         )
     for name, check in CHECKS.items():
         yield asset_check_result(PAYMENTS, name, check(health) if health else NO_LEDGER)
 
 
 @dg.asset_check(
+    name=LEDGER_AUDIT.name,
     asset=EVENTS,
     description="The events are unbroken, legal, and lead to the present payments. Reads the whole ledger.",
 )
-def ledger_history_intact(topups: dg.ResourceParam[TopUpResource]) -> dg.AssetCheckResult:
+def audit_events(topups: dg.ResourceParam[TopUpResource]) -> dg.AssetCheckResult:
     """Whether anybody changed past events."""
     contradictions = topups.audit_ledger()
     message = "; ".join(contradictions[:5]) if contradictions else "no contradiction"
     result = CheckResult(not contradictions, message, True, {"contradictions": len(contradictions), "limit": 0})
-    return asset_check_result(EVENTS, "ledger_history_intact", result)
-
-
-audit_ledger = dg.define_asset_job(
-    "audit_ledger",
-    dg.AssetSelection.checks(ledger_history_intact),
-    description="Checks the whole history of the ledger; reads nothing else.",
-    executor_def=dg.in_process_executor,
-)
+    return asset_check_result(EVENTS, LEDGER_AUDIT.name, result)
 
 
 def _metadata(name: str, result: "LedgerCopyResult | None", run_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Dagster assets: the command line's own data path, with counts in their metadata and no secret anywhere."""
+"""The dataset assets: the command line's own sync, with counts, checks and no secret in Dagster's records."""
 
 import os
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ import pytest
 
 from assets.dagster.dataset_assets import asset_key, dataset_asset
 from assets.datasets import DATASETS
+from assets.quality.checks import dataset_checks
 from assets.sync import Result
 from pipelines.cli.sync import run_sync
-from pipelines.definitions import definitions
-from pipelines.defs.jobs import SYNC_ALL, all_jobs
-from pipelines.settings import Settings
+from pipelines.definitions import defs
+from pipelines.defs.jobs import SYNC_JOB
 from smsonline.catalogue import ENDPOINTS
 from smsonline.errors import Refused, ServerFault
 from smsonline.sandbox import Sandbox, serve
@@ -26,7 +26,6 @@ KEY = "canary-5d0c7be1f2a94c63"
 WRONG_KEY = "canary-wrong-81e6a0d3b7f2"
 FROZEN = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
-DEFINITIONS = definitions(Settings())
 
 
 @contextmanager
@@ -43,8 +42,16 @@ def settings_for(sandbox: Sandbox, warehouse: Path, key: str = KEY) -> Iterator[
         yield patch
 
 
-def run(job: str, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    return DEFINITIONS.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+def run(instance: dg.DagsterInstance, *datasets: str) -> dg.ExecuteInProcessResult:
+    """Syncs the datasets, or all, as a run's own process does: with the code location loaded in it."""
+    job = defs().resolve_job_def(SYNC_JOB)
+    keys = [asset_key(name) for name in datasets] or None
+    return job.execute_in_process(instance=instance, raise_on_error=False, asset_selection=keys)
+
+
+def checks(result: dg.ExecuteInProcessResult, dataset: str) -> dict[str, bool]:
+    evaluations = result.get_asset_check_evaluations()
+    return {check.check_name: check.passed for check in evaluations if check.asset_key == asset_key(dataset)}
 
 
 def failures(result: dg.ExecuteInProcessResult) -> dict[str, dg.Failure]:
@@ -62,7 +69,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.Execut
     by_dagster, by_command = folder / "dagster.duckdb", folder / "command.duckdb"
     sandbox = Sandbox(api_key=KEY, now=lambda: FROZEN)
     with settings_for(sandbox, by_dagster) as patch, dg.DagsterInstance.ephemeral() as instance:
-        result = run(SYNC_ALL, instance)
+        result = run(instance)
         assert result.success
         patch.setenv("SMSONLINE_WAREHOUSE", str(by_command))
         run_sync([], as_json=True, accept_shrink=False)
@@ -81,14 +88,14 @@ def metadata(result: dg.ExecuteInProcessResult, name: str) -> dict:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_command_line_and_the_job_give_identical_tables(synced, name):
+def test_command_line_and_job_give_identical_tables(synced, name):
     _, by_dagster, by_command = synced
     for view in (name, f"{name}_history"):
         assert rows(by_dagster, name, view) == rows(by_command, name, view) != []
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_metadata_accounts_for_every_record(synced, name):
+def test_metadata_account_for_every_record(synced, name):
     result, warehouse, _ = synced
     told = metadata(result, name)
     assert told["fetched"] == sum(told[each] for each in ("inserted", "changed", "unchanged", "rejected", "duplicates"))
@@ -112,7 +119,7 @@ def test_the_column_schema_is_that_of_the_view(synced, name):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_preview_shows_at_most_five_rows_and_nothing_personal(synced, name):
+def test_the_preview_shows_nothing_personal(synced, name):
     result, _warehouse, _ = synced
     text = metadata(result, name)["preview"]
     assert 3 <= len(text.splitlines()) <= 7
@@ -121,26 +128,36 @@ def test_the_preview_shows_at_most_five_rows_and_nothing_personal(synced, name):
     assert not private & set(text.splitlines()[0].replace("|", " ").split())
 
 
-@pytest.mark.parametrize("job", [job.name for job in all_jobs(DATASETS) if job.name != SYNC_ALL])
-def test_each_job_runs_to_its_end_and_a_second_pass_changes_nothing(synced, job):
+@pytest.mark.parametrize("name", DATASETS)
+def test_checks_come_with_the_asset_and_pass(synced, name):
+    result, _, _ = synced
+    assert checks(result, name) == dict.fromkeys(dataset_checks(DATASETS[name]), True)
+
+
+def test_a_run_has_one_step_per_asset(synced):
+    result, _, _ = synced
+    steps = {event.step_key for event in result.all_events if event.is_step_start}
+    assert steps == {f"sms__{name}" for name in DATASETS} | {"ledger_tables"}
+
+
+def test_a_second_sync_changes_nothing(synced):
     with dg.DagsterInstance.ephemeral() as instance:
-        result = run(job, instance)
+        result = run(instance)
     assert result.success
     for event in result.get_asset_materialization_events():
-        told = {name: value.value for name, value in event.materialization.metadata.items()}
-        assert told["fetched"] == told["unchanged"] > 0
-    evaluations = result.get_asset_check_evaluations()
-    assert evaluations
-    assert all(evaluation.passed for evaluation in evaluations)
+        if event.asset_key.path[0] == "sms":
+            told = {name: value.value for name, value in event.materialization.metadata.items()}
+            assert told["fetched"] == told["unchanged"] > 0
+    assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
 
 
-def test_a_refused_snapshot_fails_the_asset_with_its_counts_and_keeps_the_table(tmp_path):
+def test_a_rejected_snapshot_fails_the_asset_with_its_counts(tmp_path):
     sandbox, warehouse = Sandbox(api_key=KEY), tmp_path / "w.duckdb"
     with settings_for(sandbox, warehouse), dg.DagsterInstance.ephemeral() as instance:
-        assert run("sync_every_15_minutes", instance).success
+        assert run(instance, "statistics").success
         before = rows(warehouse, "statistics", "statistics")
         sandbox.faults.add("statistics", "shrunk")
-        result = run("sync_every_15_minutes", instance)
+        result = run(instance, "statistics")
         failure = failures(result)["sms__statistics"]
         assert "statistics" in failure.description
         assert "\n" not in failure.description
@@ -148,48 +165,60 @@ def test_a_refused_snapshot_fails_the_asset_with_its_counts_and_keeps_the_table(
         assert failure.metadata["fetched"].value == failure.metadata["rejected"].value > 0
         assert not result.get_asset_materialization_events()
         assert rows(warehouse, "statistics", "statistics") == before
+    failed = {name for name, passed in checks(result, "statistics").items() if not passed}
+    assert failed == {"last_load_ok", "rejects_below_limit"}
+    assert set(checks(result, "statistics")) == set(dataset_checks(DATASETS["statistics"]))
 
 
-def test_a_wrong_key_fails_with_one_clear_line_and_is_not_tried_again(tmp_path):
+def test_a_wrong_key_fails_with_one_line_and_without_retries(tmp_path):
     with (
         settings_for(Sandbox(api_key=KEY), tmp_path / "w.duckdb", WRONG_KEY),
         dg.DagsterInstance.ephemeral() as instance,
     ):
-        result = run("sync_every_2_minutes", instance)
+        result = run(instance, "balances", "invoices")
         asked = instance.get_run_by_id(result.run_id).tags
     for failure in failures(result).values():
         assert "SMSONLINE_API_KEY" in failure.description
         assert "\n" not in failure.description
         assert {name: failure.metadata[name].value for name in COUNTS} == dict.fromkeys(COUNTS, 0)
     assert set(failures(result)) == {"sms__balances", "sms__invoices"}
+    assert not checks(result, "balances")["last_load_ok"]
+    assert checks(result, "balances")["unique_key"]
     assert asked["dagster/max_retries"] == "0"
 
 
-class Ends:
-    """An account whose sync ends the same way every time, and counts how often it was asked."""
+class FixedOutcome:
+    """A resource whose sync always has the same outcome, and counts its calls."""
 
     def __init__(self, outcome: Outcome, failure: Exception | None = None) -> None:
-        self.outcome, self.failure, self.asked = outcome, failure, 0
+        self.outcome, self.failure, self.calls = outcome, failure, 0
 
     def sync(self, dataset: str, run_id: str) -> Result:
-        self.asked += 1
+        self.calls += 1
         return Result(dataset, "a", self.outcome, 0.1, self.failure)
+
+    @contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        raise dg.Failure("there is no warehouse")
+        yield
 
 
 @pytest.mark.parametrize(
     ("status", "failure", "times"),
     [("rejected", None, 1), ("failed", Refused("balance"), 1), ("failed", ServerFault("balance"), 2)],
 )
-def test_only_trouble_that_may_pass_obeys_a_retry_policy(status, failure, times):
-    account = Ends(Outcome(status, Counts(fetched=3, rejected=3), "balances: no"), failure)
+def test_only_transient_errors_obey_a_retry_policy(status, failure, times):
+    account = FixedOutcome(Outcome(status, Counts(fetched=3, rejected=3), "balances: no"), failure)
     asset = dataset_asset(DATASETS["balances"], ENDPOINTS["balance"])
     policy = dg.RetryPolicy(max_retries=1)
     job = dg.Definitions(
-        assets=[asset], jobs=[dg.define_asset_job("job", op_retry_policy=policy)], resources={"smsonline": account}
+        assets=[asset],
+        jobs=[dg.define_asset_job("job", op_retry_policy=policy)],
+        resources={"smsonline": account, "warehouse": account},
     ).resolve_job_def("job")
     with dg.DagsterInstance.ephemeral() as instance:
         assert not job.execute_in_process(instance=instance, raise_on_error=False).success
-    assert account.asked == times
+    assert account.calls == times
 
 
 @pytest.mark.parametrize(
@@ -198,19 +227,20 @@ def test_only_trouble_that_may_pass_obeys_a_retry_policy(status, failure, times)
         ({"SMSONLINE_API_KEY": ""}, "SMSONLINE_API_KEY is not set"),
         ({"SMSONLINE_BASE_URL": "ftp://nowhere"}, "SMSONLINE_BASE_URL"),
         ({"SMSONLINE_WAREHOUSE": "/proc/no/such/w.duckdb"}, "/proc/no"),
-        ({"SMSONLINE_REQUESTS_PER_MINUTE": "many"}, "SMSONLINE_REQUESTS_PER_MINUTE"),
     ],
 )
-def test_a_setting_that_went_wrong_after_loading_is_one_line_in_the_run(tmp_path, monkeypatch, patch, line):
+def test_a_wrong_setting_is_one_line_in_the_run(tmp_path, monkeypatch, patch, line):
     with settings_for(Sandbox(api_key=KEY), tmp_path / "w.duckdb"), dg.DagsterInstance.ephemeral() as instance:
         for name, value in patch.items():
             monkeypatch.setenv(name, value)
-        (failure,) = failures(run("sync_every_5_minutes", instance)).values()
+        result = run(instance, "inventory")
+        (failure,) = failures(result).values()
+    assert not checks(result, "inventory")["last_load_ok"]
     assert line in failure.description
     assert "\n" not in failure.description
 
 
-def test_the_key_is_in_no_file_of_dagster_and_in_no_output(tmp_path, capfd):
+def test_dagster_stores_and_prints_no_key(tmp_path, capfd):
     """With every logger of the process recorded at DEBUG: the strictest the operator can set."""
     logs = {"python_logs": {"managed_python_loggers": ["root"], "python_log_level": "DEBUG"}}
     home = tmp_path / "home"
@@ -220,11 +250,11 @@ def test_the_key_is_in_no_file_of_dagster_and_in_no_output(tmp_path, capfd):
         settings_for(sandbox, tmp_path / "w.duckdb") as patch,
         dg.DagsterInstance.local_temp(str(home), overrides=logs) as instance,
     ):
-        assert run("sync_every_5_minutes", instance).success
+        assert run(instance, "inventory").success
         sandbox.faults.add("statistics", "http_400")
-        run("sync_every_15_minutes", instance)
+        run(instance, "statistics")
         patch.setenv("SMSONLINE_API_KEY", WRONG_KEY)
-        run("sync_every_5_minutes", instance)
+        run(instance, "inventory")
     out, err = capfd.readouterr()
     files = [path for path in home.rglob("*") if path.is_file()]
     recorded = b"".join(path.read_bytes() for path in files)
