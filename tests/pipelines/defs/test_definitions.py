@@ -12,8 +12,8 @@ import pipelines.definitions
 from assets.datasets import DATASETS
 from pipelines.definitions import definitions
 from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL
-from pipelines.settings import Settings, SettingsError
 from pipelines.dev_server import INSTANCE_TEMPLATE, WORKSPACE
+from pipelines.settings import Settings, SettingsError
 
 DEFINITIONS = definitions(Settings())
 

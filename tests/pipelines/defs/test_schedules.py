@@ -1,8 +1,9 @@
-"""When what runs: cron from cadence, one run at a time per job, the first load at once."""
+"""When datasets are synced: one run per tick with what is due, nothing twice, and the initial load at once."""
 
 import itertools
 import os
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import dagster as dg
@@ -12,19 +13,38 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from assets.dagster.dataset_assets import asset_key
 from assets.datasets import DATASETS
-from pipelines.definitions import definitions
-from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL, Cadence, cadences
-from pipelines.defs.schedules import UNFINISHED, all_schedules, cron_of, first_load
-from pipelines.settings import Settings, SettingsError
+from pipelines.definitions import defs
+from pipelines.defs.jobs import SYNC_JOB
+from pipelines.defs.schedules import ACTIVE, cron_schedule, initial_load_sensor, latest_tick, sync_schedule
+from pipelines.defs.topup_assets import LEDGER_ASSETS
+from pipelines.settings import SettingsError
 
-REPOSITORY = definitions(Settings()).get_repository_def()
-SCHEDULES = {schedule.name: schedule for schedule in all_schedules(DATASETS)}
+REPOSITORY = defs().get_repository_def()
+SCHEDULE = sync_schedule(DATASETS)
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 5, 5, tzinfo=UTC)
 
 
-def evaluated(name: str, instance: dg.DagsterInstance):
-    context = dg.build_schedule_context(instance, scheduled_execution_time=NOON, repository_def=REPOSITORY)
-    return SCHEDULES[name].evaluate_tick(context)
+def tick(instance: dg.DagsterInstance, at: datetime = NOON):
+    """The request of a tick, or its skip message."""
+    context = dg.build_schedule_context(instance, scheduled_execution_time=at, repository_def=REPOSITORY)
+    with time_machine.travel(at, tick=False):
+        data = SCHEDULE.evaluate_tick(context)
+    return data.skip_message or data.run_requests[0]
+
+
+def launch(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    """What the daemon does with a request, with the run in a given status."""
+    run = replace_run(a_run(SYNC_JOB, status), frozenset(request.asset_selection), request.tags)
+    instance.add_run(run)
+
+
+def datasets(request: dg.RunRequest) -> set[str]:
+    return {key.path[-1] for key in request.asset_selection if key.path[0] == "sms"}
+
+
+def with_cadence(*minutes: int) -> set[str]:
+    return {name for name, dataset in DATASETS.items() if dataset.cadence_minutes in minutes}
 
 
 @pytest.fixture(scope="module")
@@ -48,93 +68,123 @@ def a_run(job: str, status: dg.DagsterRunStatus) -> dg.DagsterRun:
     return dg.DagsterRun(job_name=job, run_id=str(uuid4()), status=status, remote_job_origin=origin)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_each_schedule_is_on_and_asks_for_one_run_of_its_job(name, instance):
-    schedule = SCHEDULES[name]
-    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    (request,) = evaluated(name, instance).run_requests
+def replace_run(run: dg.DagsterRun, keys: frozenset[dg.AssetKey], tags: dict[str, str]) -> dg.DagsterRun:
+    return run.with_tags({**run.tags, **tags})._replace(asset_selection=keys)
+
+
+def test_the_first_tick_requests_every_dataset_in_one_run(instance):
+    request = tick(instance)
+    assert datasets(request) == set(DATASETS)
+    assert set(LEDGER_ASSETS) < set(request.asset_selection)
     assert not request.run_config
-    assert schedule.job_name in {job.name for job in REPOSITORY.get_all_jobs()}
+    assert SCHEDULE.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
-@pytest.mark.parametrize("status", UNFINISHED)
-def test_a_tick_is_skipped_while_the_previous_run_has_not_ended(status, instance):
-    instance.add_run(a_run("sync_hourly", status))
-    assert evaluated("hourly", instance).skip_message == "the previous run of sync_hourly has not ended"
-    assert evaluated("daily", instance).run_requests
+def test_a_tick_requests_what_is_due(instance):
+    launch(instance, tick(instance), dg.DagsterRunStatus.SUCCESS)
+    assert tick(instance) == "no dataset is due"
+    due_after = {2: (2,), 5: (2, 5), 15: (2, 5, 15), 60: (2, 5, 15, 60), 720: (2, 5, 15, 60, 1440)}
+    for minutes, cadences in due_after.items():
+        assert datasets(tick(instance, NOON + timedelta(minutes=minutes))) == with_cadence(*cadences)
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
-def test_a_run_that_ended_does_not_stop_the_next(status, instance):
-    instance.add_run(a_run("sync_hourly", status))
-    assert evaluated("hourly", instance).run_requests
+def test_a_failed_dataset_waits_for_its_next_tick(instance, status):
+    launch(instance, tick(instance), status)
+    assert datasets(tick(instance, NOON + timedelta(minutes=2))) == with_cadence(2)
+
+
+def test_a_missed_tick_is_made_up_for(instance):
+    """The daemon was down at midnight, when the daily datasets were due."""
+    launch(instance, tick(instance), dg.DagsterRunStatus.SUCCESS)
+    assert datasets(tick(instance, MIDNIGHT + timedelta(minutes=32))) == set(DATASETS)
+
+
+@pytest.mark.parametrize("status", ACTIVE)
+def test_datasets_of_an_active_run_are_not_requested_again(instance, status):
+    request = tick(instance)
+    launch(instance, request, status)
+    assert tick(instance, NOON + timedelta(minutes=2)).endswith(" has not ended")
+    for run in instance.get_runs():
+        instance.delete_run(run.run_id)
+    launch(instance, dg.RunRequest(asset_selection=[asset_key("balances")], tags=request.tags), status)
+    later = tick(instance, NOON + timedelta(minutes=2))
+    assert datasets(later) == with_cadence(2) - {"balances"}
+    assert set(LEDGER_ASSETS) < set(later.asset_selection)
+
+
+def test_a_manual_run_of_everything_blocks_a_tick(instance):
+    instance.add_run(a_run(SYNC_JOB, dg.DagsterRunStatus.STARTED))
+    assert tick(instance) == "a run of all datasets has not ended"
 
 
 @pytest.mark.parametrize(
-    ("minutes", "name", "cron"),
+    ("minutes", "cron"),
     [
-        (1, "every_minute", "*/1 * * * *"),
-        (2, "every_2_minutes", "*/2 * * * *"),
-        (30, "every_30_minutes", "*/30 * * * *"),
-        (60, "hourly", "0 * * * *"),
-        (120, "every_2_hours", "0 */2 * * *"),
-        (1440, "daily", "0 0 * * *"),
-        (10080, "weekly", "0 0 * * 0"),
+        (1, "*/1 * * * *"),
+        (2, "*/2 * * * *"),
+        (30, "*/30 * * * *"),
+        (60, "0 * * * *"),
+        (120, "0 */2 * * *"),
+        (1440, "0 0 * * *"),
+        (10080, "0 0 * * 0"),
     ],
 )
-def test_a_cadence_becomes_an_evenly_spaced_cron(minutes, name, cron):
-    cadence = Cadence(minutes, ("balances",))
-    assert (cadence.name, cron_of(cadence)) == (name, cron)
+def test_a_cadence_becomes_an_evenly_spaced_cron(minutes, cron):
+    assert cron_schedule(replace(DATASETS["balances"], cadence_minutes=minutes)) == cron
     ticks = dg._utils.schedules.cron_string_iterator(NOON.timestamp(), cron, "UTC")
     instants = [next(ticks).timestamp() for _ in range(70)]
     assert {later - earlier for earlier, later in itertools.pairwise(instants)} == {minutes * 60}
+    for instant in instants[:3]:
+        at = datetime.fromtimestamp(instant, UTC)
+        assert latest_tick(minutes, at) == latest_tick(minutes, at + timedelta(minutes=minutes, seconds=-1)) == at
 
 
 @pytest.mark.parametrize("minutes", [7, 45, 61, 90, 300, 1441, 2880])
-def test_a_cadence_that_cron_cannot_space_evenly_is_refused_by_name(minutes):
+def test_an_uneven_cadence_is_refused_by_name(minutes):
     with pytest.raises(SettingsError, match=rf"^\[datasets.balances\] cadence_minutes = {minutes}: "):
-        cron_of(Cadence(minutes, ("balances",)))
+        cron_schedule(replace(DATASETS["balances"], cadence_minutes=minutes))
 
 
-def test_the_frequent_cadences_go_first():
-    tags = {job.name: job.tags for job in REPOSITORY.get_all_jobs()}
-    ranks = [int(tags[cadence.job]["dagster/priority"]) for cadence in cadences(DATASETS)]
-    assert ranks == sorted(ranks, reverse=True)
-
-
-def asked(instance: dg.DagsterInstance):
+def sense(instance: dg.DagsterInstance):
     context = dg.build_sensor_context(instance, repository_def=REPOSITORY)
-    return first_load(DATASETS).evaluate_tick(context)
+    return initial_load_sensor(DATASETS).evaluate_tick(context)
 
 
-def test_what_was_never_loaded_is_asked_for_at_once(instance):
+def test_never_loaded_datasets_are_requested_at_once(instance):
     instance.report_runless_asset_event(dg.AssetMaterialization(asset_key("balances")))
-    (request,) = asked(instance).run_requests
-    assert {key.path[-1] for key in request.asset_selection} == set(DATASETS) - {"balances"}
+    (request,) = sense(instance).run_requests
+    assert datasets(request) == set(DATASETS) - {"balances"}
 
 
-def test_what_cannot_be_loaded_is_asked_for_once_an_hour_at_most(instance):
+def test_the_initial_load_counts_as_the_run_of_the_latest_ticks(instance):
+    with time_machine.travel(NOON + timedelta(seconds=20), tick=False):
+        (request,) = sense(instance).run_requests
+    launch(instance, request, dg.DagsterRunStatus.SUCCESS)
+    assert tick(instance) == "no dataset is due"
+    assert datasets(tick(instance, NOON + timedelta(minutes=2))) == with_cadence(2)
+
+
+def test_the_initial_load_is_requested_once_an_hour_at_most(instance):
     with time_machine.travel(NOON, tick=False) as clock:
-        first, again = asked(instance).run_requests[0].run_key, asked(instance).run_requests[0].run_key
+        first, again = sense(instance).run_requests[0].run_key, sense(instance).run_requests[0].run_key
         clock.shift(3600)
-        assert first == again != asked(instance).run_requests[0].run_key
+        assert first == again != sense(instance).run_requests[0].run_key
 
 
-def test_nothing_is_asked_for_while_that_run_goes_on_or_when_all_is_loaded(instance):
+def test_no_initial_load_while_one_runs_or_when_all_is_loaded(instance):
     for name in DATASETS:
         instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(name)))
-    assert "every dataset" in asked(instance).skip_message
+    assert "every dataset" in sense(instance).skip_message
     instance.wipe_assets([asset_key("balances")])
-    instance.add_run(a_run(SYNC_ALL, dg.DagsterRunStatus.STARTED))
-    assert "under way" in asked(instance).skip_message
+    instance.add_run(a_run(SYNC_JOB, dg.DagsterRunStatus.STARTED))
+    assert "has not ended" in sense(instance).skip_message
 
 
-def test_schedules_and_sensor_need_no_setting_and_touch_no_file(tmp_path, monkeypatch, instance):
+def test_schedule_and_sensor_need_no_setting_and_touch_no_file(tmp_path, monkeypatch, instance):
     for name in [name for name in os.environ if name.startswith("SMSONLINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    for name in SCHEDULES:
-        evaluated(name, instance)
-    asked(instance)
+    tick(instance)
+    sense(instance)
     assert list(tmp_path.iterdir()) == []
-    assert SCHEDULES["hourly_checks"].job_name == CHECK_ALL

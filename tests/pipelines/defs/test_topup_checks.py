@@ -8,12 +8,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from topup_ticks import REPOSITORY
 
-from pipelines.defs.topup_checks import check_events, check_payments
-from pipelines.topup.facts import TopupFacts
-from pipelines.topup.quality import CHECKS
-from pipelines.defs.topup_resource import TopUps
+from pipelines.definitions import defs
+from pipelines.defs.jobs import SYNC_JOB
+from pipelines.defs.resources import TopUpResource
+from pipelines.defs.topup_assets import HEALTH_CHECKS, audit_events, ledger_tables
+from pipelines.topup_health import CHECKS, TopUpHealth
 from topups.ledger import Observation, Payment
 from topups.ledger.reading import planned
 from topups.ledger.rows import Draft
@@ -39,101 +39,102 @@ def balance(seq: int, minutes: float, cents: int) -> Observation:
     return Observation(seq, "7", "balance", ago(minutes), True, cents, {})
 
 
-def facts(*payments: Payment, **changed: Any) -> TopupFacts:
+def facts(*payments: Payment, **changed: Any) -> TopUpHealth:
     balances = [balance(1, 60, 1000), balance(2, 1, 900)]
-    known = TopupFacts(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
+    known = TopUpHealth(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
     return replace(known, **changed)
 
 
-def spent(*cents: int) -> TopupFacts:
+def spent(*cents: int) -> TopUpHealth:
     made = [PaymentFact(str(n), State.OPEN, Oddity.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
     return facts(snapshot=Snapshot("7", payments=tuple(made)))
 
 
 CASES = [
-    ("outcomes_known", facts(), True, False),
-    ("outcomes_known", facts(payment(State.UNKNOWN, 1)), False, False),
-    ("outcomes_known", facts(payment(State.UNKNOWN, 121)), False, True),
-    ("outcomes_known", facts(payment(State.NEEDS_HUMAN, 5)), False, True),
-    ("paid_in_time", facts(payment(State.OPEN, 29)), True, False),
-    ("paid_in_time", facts(payment(State.OPEN, 30)), False, False),
-    ("paid_in_time", facts(payment(State.UNDERPAID_WAITING, 54)), False, True),
-    ("paid_in_time", facts(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
-    ("paid_in_time", facts(payment(State.EXPIRED, 500)), True, False),
-    ("money_arrived", facts(payment(State.PAID, 59)), True, True),
-    ("money_arrived", facts(payment(State.PAID, 60)), False, True),
-    ("money_arrived", facts(payment(State.CREDITED, 600)), True, True),
-    ("credits_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
-    ("credits_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
+    ("no_unknown_outcomes", facts(), True, False),
+    ("no_unknown_outcomes", facts(payment(State.UNKNOWN, 1)), False, False),
+    ("no_unknown_outcomes", facts(payment(State.UNKNOWN, 121)), False, True),
+    ("no_unknown_outcomes", facts(payment(State.NEEDS_HUMAN, 5)), False, True),
+    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 29)), True, False),
+    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 30)), False, False),
+    ("open_invoices_paid_in_time", facts(payment(State.UNDERPAID_WAITING, 54)), False, True),
+    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
+    ("open_invoices_paid_in_time", facts(payment(State.EXPIRED, 500)), True, False),
+    ("paid_is_credited", facts(payment(State.PAID, 59)), True, True),
+    ("paid_is_credited", facts(payment(State.PAID, 60)), False, True),
+    ("paid_is_credited", facts(payment(State.CREDITED, 600)), True, True),
+    ("balance_increases_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
+    ("balance_increases_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
     (
-        "credits_explained",
+        "balance_increases_explained",
         facts(payment(State.CREDITED, 60, credit=2), balances=[balance(1, 9, 900), balance(2, 5, 5900)]),
         True,
         False,
     ),
-    ("caps_left", spent(7999), True, False),
-    ("caps_left", spent(5000, 3000), False, False),
-    ("caps_left", spent(9000), False, False),
-    ("caps_left", spent(10_000), False, True),
-    ("looked_lately", facts(), True, True),
-    ("looked_lately", facts(listed_at=ago(11)), False, True),
-    ("looked_lately", facts(listed_at=None), False, True),
-    ("looked_lately", facts(balances=[]), False, True),
-    ("looked_lately", facts(balances=[], policy=replace(POLICY, mode="off")), True, True),
+    ("spend_below_caps", spent(7999), True, False),
+    ("spend_below_caps", spent(5000, 3000), False, False),
+    ("spend_below_caps", spent(9000), False, False),
+    ("spend_below_caps", spent(10_000), False, True),
+    ("observations_fresh", facts(), True, True),
+    ("observations_fresh", facts(listed_at=ago(11)), False, True),
+    ("observations_fresh", facts(listed_at=None), False, True),
+    ("observations_fresh", facts(balances=[]), False, True),
+    ("observations_fresh", facts(balances=[], policy=replace(POLICY, mode="off")), True, True),
 ]
 
 
 @pytest.mark.parametrize(("name", "known", "passed", "severe"), CASES)
 def test_each_check_at_its_limits(name, known, passed, severe):
-    found = CHECKS[name](known)
-    assert found.passed == passed, found.said
-    assert passed or found.severe == severe
-    assert found.said
+    result = CHECKS[name](known)
+    assert result.passed == passed, result.message
+    assert passed or result.is_error == severe
+    assert result.message
 
 
 @pytest.mark.parametrize(("cents", "level"), [(8000, 80), (9000, 90), (10_000, 100), (12_000, 100)])
 def test_the_level_of_a_cap_is_told(cents, level):
-    assert CHECKS["caps_left"](spent(cents)).said == f"CAP_DAY: at least {level} % used"
+    assert CHECKS["spend_below_caps"](spent(cents)).message == f"CAP_DAY: at least {level} % used"
 
 
 def test_what_is_late_is_named_with_its_amount():
-    said = CHECKS["outcomes_known"](facts(payment(State.UNKNOWN, 3))).said
+    said = CHECKS["no_unknown_outcomes"](facts(payment(State.UNKNOWN, 3))).message
     assert said == "p1 over 50.00 USD is UNKNOWN since 2026-03-04 11:57 UTC"
 
 
-class Known(TopUps):
-    def __init__(self, found: TopupFacts | None, contradictions: list[str]) -> None:
-        self.found, self.wrong = found, contradictions
+@pytest.fixture
+def evaluated(monkeypatch):
+    """The recorded checks, for given measurements and contradictions."""
 
-    def facts(self) -> TopupFacts | None:
-        return self.found
+    def evaluate(health: TopUpHealth | None, contradictions: list[str]) -> dict[str, dg.AssetCheckEvaluation]:
+        for method, value in {"copy_ledger": None, "load_health": health, "audit_ledger": contradictions}.items():
+            monkeypatch.setattr(TopUpResource, method, lambda _, value=value: value)
+        with dg.DagsterInstance.ephemeral() as instance:
+            resources = {"topups": TopUpResource()}
+            result = dg.materialize([ledger_tables, audit_events], resources=resources, instance=instance)
+        return {check.check_name: check for check in result.get_asset_check_evaluations()}
 
-    def contradictions(self) -> list[str]:
-        return self.wrong
-
-
-def judged(topups: TopUps) -> dict[str, dg.AssetCheckEvaluation]:
-    resources = {"topups": topups}
-    done = dg.materialize(
-        [check_payments, check_events], resources=resources, selection=dg.AssetSelection.all_asset_checks()
-    )
-    return {check.check_name: check for check in done.get_asset_check_evaluations()}
+    return evaluate
 
 
-def test_dagster_sees_a_warning_an_error_and_what_was_found():
-    found = judged(Known(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"]))
+def test_dagster_records_a_warning_an_error_and_measurements(evaluated):
+    found = evaluated(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"])
     failed = {name: str(check.severity.value) for name, check in found.items() if not check.passed}
-    assert failed == {"outcomes_known": "WARN", "money_arrived": "ERROR", "history_whole": "ERROR"}
-    assert found["history_whole"].description == "event 3 was changed"
-    assert found["outcomes_known"].metadata["limit_seconds"].value == 7200
+    assert failed == {"no_unknown_outcomes": "WARN", "paid_is_credited": "ERROR", "ledger_history_intact": "ERROR"}
+    assert found["ledger_history_intact"].description == "event 3 was changed"
+    assert found["no_unknown_outcomes"].metadata["limit_seconds"].value == 7200
 
 
-def test_without_a_ledger_every_check_passes_and_says_why():
-    found = judged(Known(None, []))
+def test_without_a_ledger_every_check_passes_and_says_why(evaluated):
+    found = evaluated(None, [])
     assert all(check.passed for check in found.values())
     assert {check.description for name, check in found.items() if name in CHECKS} == {"there is no ledger yet"}
 
 
-def test_the_whole_history_is_not_read_with_each_pass():
-    job = REPOSITORY.get_job("topup_reconcile_job")
-    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} == set(CHECKS)
+def test_every_health_check_is_specified():
+    assert list(HEALTH_CHECKS) == list(CHECKS)
+
+
+def test_a_sync_run_does_not_read_the_whole_history():
+    job = defs().get_repository_def().get_job(SYNC_JOB)
+    names = {key.name for key in job.asset_layer.asset_graph.asset_check_keys if key.asset_key.path[0] == "topups"}
+    assert names == set(CHECKS)

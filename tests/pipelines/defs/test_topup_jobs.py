@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 from topup_ticks import REPOSITORY, create, execute, told
 
-from pipelines.settings import load_settings
+from pipelines.bootstrap import open_configured_ledger
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
-from pipelines.topup.wiring import opened_ledger
+from pipelines.settings import load_settings
 from topups.notices import qr_png
 
 pytest_plugins = ("topup_shop",)
@@ -23,11 +23,11 @@ def failure_of(done: dg.ExecuteInProcessResult) -> str:
 
 
 def payments() -> list:
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         return [payment for payment in ledger.payments() if payment.exception == "none"]
 
 
-def test_a_created_payment_is_told_with_amount_state_verified_link_and_a_picture_to_scan(shop):
+def test_a_created_payment_shows_amount_link_and_qr_code(shop):
     done = create()
     (payment,) = payments()
     metadata = told(done)
@@ -40,7 +40,7 @@ def test_a_created_payment_is_told_with_amount_state_verified_link_and_a_picture
     assert len(metadata["qr"]) < 4000
 
 
-def test_a_wallet_is_told_with_its_address_and_the_coins_to_send(shop, set_topup):
+def test_a_wallet_payment_shows_address_and_amount(shop, set_topup):
     set_topup(RAIL="v3_wallet", CURRENCY="USDT", NETWORK="TRON")
     metadata = told(create())
     (payment,) = payments()
@@ -50,7 +50,7 @@ def test_a_wallet_is_told_with_its_address_and_the_coins_to_send(shop, set_topup
 
 
 @pytest.mark.parametrize("fault", ["commit_then_timeout", "http_500", "garbage", "commit_then_drop"])
-def test_an_unknown_outcome_is_a_success_that_shows_nothing_to_pay(shop, fault):
+def test_an_unknown_outcome_succeeds_and_shows_nothing_to_pay(shop, fault):
     shop.faults.add("create_invoice", fault)
     done = create()
     assert done.success
@@ -70,7 +70,7 @@ def test_an_unknown_outcome_is_a_success_that_shows_nothing_to_pay(shop, fault):
         ({"THRESHOLD_CENTS": "100", "TARGET_CENTS": "300"}, "BALANCE_OK"),
     ],
 )
-def test_a_no_is_a_success_that_tells_its_reason(shop, set_topup, settings, reason):
+def test_a_refusal_succeeds_with_its_reason(shop, set_topup, settings, reason):
     set_topup(**settings)
     done = create()
     assert done.success
@@ -80,7 +80,7 @@ def test_a_no_is_a_success_that_tells_its_reason(shop, set_topup, settings, reas
     assert shop.creates() == 0
 
 
-def test_another_account_than_that_of_the_settings_fails_in_one_line_before_anything_is_asked(shop):
+def test_a_foreign_account_fails_before_any_call(shop):
     config = {"account_id": "somebody-else", "decision_id": "a"}
     done = execute(CREATE_JOB, run_config={"ops": {"create_payment": {"config": config}}})
     line = "asked to fill the account 'somebody-else', but the settings are those of 'sandbox'"
@@ -88,7 +88,7 @@ def test_another_account_than_that_of_the_settings_fails_in_one_line_before_anyt
     assert shop.requests.counts() == {}
 
 
-def test_a_ledger_that_cannot_be_used_fails_in_one_line_and_sends_nothing(shop, home):
+def test_an_unusable_ledger_fails_and_sends_nothing(shop, home):
     (home / "data").mkdir()
     (home / "data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
     for done in (create(), execute(RECONCILE_JOB)):
@@ -106,7 +106,7 @@ def create_with(account: str) -> dg.ExecuteInProcessResult:
     return execute(CREATE_JOB, run_config={"ops": {"create_payment": {"config": {"account_id": account}}}})
 
 
-def test_no_record_of_a_run_holds_the_key(shop):
+def test_run_records_hold_no_key(shop):
     with dg.DagsterInstance.ephemeral() as instance:
         for done in (create(instance), create_with("x")):
             assert shop.api_key not in repr(done.all_events)
@@ -114,7 +114,7 @@ def test_no_record_of_a_run_holds_the_key(shop):
             assert shop.api_key not in repr(instance.all_logs(run.run_id)) + repr(run)
 
 
-def test_both_jobs_run_in_one_process_and_the_one_that_pays_is_never_repeated():
+def test_both_jobs_run_in_one_process_without_retries():
     create_job, reconcile_job = (REPOSITORY.get_job(name) for name in (CREATE_JOB, RECONCILE_JOB))
     assert {job.executor_def.name for job in (create_job, reconcile_job)} == {"in_process"}
     assert create_job.tags["dagster/max_retries"] == "0"

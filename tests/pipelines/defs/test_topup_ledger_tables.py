@@ -1,4 +1,4 @@
-"""``topup_reconcile_job``: it looks, follows and mirrors, and without a change it leaves the warehouse alone."""
+"""The ledger's copy in the warehouse, and ``topup_reconcile_job``, which only updates the ledger."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from topup_ticks import create, execute, look_at_the_vendor
+from topup_ticks import copy_ledger, create, execute, reconcile
 
-from pipelines.calling import declared
-from pipelines.settings import load_settings
+from pipelines.bootstrap import configured_datasets, open_configured_ledger
+from pipelines.defs.resources import TopUpResource
 from pipelines.defs.topup_jobs import RECONCILE_JOB
-from pipelines.topup.mirror import changes_since, refresh_mirror
-from pipelines.topup.wiring import opened_ledger
+from pipelines.ledger_copy import changes_since, copy_changes
+from pipelines.settings import load_settings
 from warehouse.mirror import Mark
 
 pytest_plugins = ("topup_shop",)
@@ -21,10 +21,12 @@ WAREHOUSE, COPY = Path("data/warehouse.duckdb"), Path("data/analytics.duckdb")
 COLUMNS = ("payment_id", "state", "exception", "amount_cents", "vendor_payment_id", "created_at", "credited_at")
 
 
-def reconciled():
-    done = execute(RECONCILE_JOB)
-    assert done.success
-    return done
+def copied():
+    """A reconcile, and the copy that the next sync run makes."""
+    assert execute(RECONCILE_JOB).success
+    result = copy_ledger()
+    assert result.success
+    return result
 
 
 def written(done) -> dict[str, int]:
@@ -43,22 +45,22 @@ def rows(file: Path, query: str):
 
 
 def in_the_ledger() -> list[tuple]:
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         seen = {o.seq: o.at for o in ledger.observations(load_settings().user_id, "balance")}
         payments = sorted(ledger.payments(), key=lambda payment: payment.payment_id)
     return [tuple(seen.get(p.credit) if c == "credited_at" else getattr(p, c) for c in COLUMNS) for p in payments]
 
 
-def test_a_pass_mirrors_the_ledger_into_warehouse_and_copy_and_later_only_what_changed(shop):
+def test_the_ledger_is_copied_and_later_only_what_changed(shop):
     create()
-    first = written(reconciled())
+    first = written(copied())
     query = f"SELECT {', '.join(COLUMNS)} FROM topups.payments ORDER BY payment_id"
     assert rows(WAREHOUSE, query) == rows(COPY, query) == in_the_ledger()
     assert first["payments"] == len(in_the_ledger()) > 1
     (payment,) = [row for row in in_the_ledger() if row[1] == "OPEN"]
     shop.pay(payment[4], payment[3])
     shop.advance(301)
-    assert written(reconciled())["payments"] == 1
+    assert written(copied())["payments"] == 1
     assert rows(WAREHOUSE, query) == rows(COPY, query) == in_the_ledger()
     (arrived,) = rows(COPY, "SELECT state, credited_at IS NOT NULL FROM topups.payments WHERE exception = 'none'")
     assert arrived == ("CREDITED", True)
@@ -67,27 +69,27 @@ def test_a_pass_mirrors_the_ledger_into_warehouse_and_copy_and_later_only_what_c
 
 def test_without_a_change_nothing_is_written(shop):
     create()
-    reconciled()
+    copied()
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (WAREHOUSE, COPY)}
-    done = reconciled()
+    done = copied()
     assert written(done) == {"payments": 0, "events": 0}
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
 
 
-def test_another_ledger_replaces_what_was_mirrored(shop, home):
+def test_another_ledger_replaces_the_copy(shop, home):
     create()
-    reconciled()
+    copied()
     (home / "data/ledger.db").unlink()
-    reconciled()
+    copied()
     assert rows(COPY, "SELECT DISTINCT exception FROM topups.payments") == [("external",)]
     assert rows(COPY, "SELECT count(*), max(seq) FROM topups.events") == [(len(in_the_ledger()),) * 2]
 
 
-def test_the_material_holds_no_link_no_address_and_no_key(shop, set_topup):
+def test_the_copy_holds_no_link_address_or_key(shop, set_topup):
     set_topup(RAIL="v3_wallet", CURRENCY="USDT", NETWORK="TRON")
     create()
-    done = reconciled()
-    with opened_ledger(load_settings()) as ledger:
+    done = copied()
+    with open_configured_ledger(load_settings()) as ledger:
         (payment,) = [p for p in ledger.payments() if p.exception == "none"]
     secrets = [payment.address, shop.api_key]
     assert all(secrets)
@@ -96,31 +98,30 @@ def test_the_material_holds_no_link_no_address_and_no_key(shop, set_topup):
         assert secret not in text + repr(done.all_events)
 
 
-def test_a_vendor_that_does_not_answer_is_told_and_the_mirror_goes_on(shop):
+def test_an_unreachable_vendor_is_reported(shop):
     shop.faults.add("balance", "http_403")
     shop.faults.add("invoices", "http_403")
-    with opened_ledger(load_settings()):
+    with open_configured_ledger(load_settings()):
         pass
-    done = reconciled()
-    (seen,) = [e for e in done.all_events if e.is_successful_output and e.step_key.endswith("reconcile")]
-    assert "HTTP 403" in seen.step_output_data.metadata["problems"].value
-    checks = {check.check_name: check for check in done.get_asset_check_evaluations()}
-    assert not checks["looked_lately"].passed
+    (output,) = [event for event in execute(RECONCILE_JOB).all_events if event.is_successful_output]
+    assert "HTTP 403" in output.step_output_data.metadata["problems"].value
+    checks = {check.check_name: check for check in copy_ledger().get_asset_check_evaluations()}
+    assert not checks["observations_fresh"].passed
     assert shop.creates() == 0
 
 
-def test_a_pass_needs_no_limits_and_creates_nothing_whatever_the_mode(shop, set_topup, monkeypatch):
+def test_a_reconcile_needs_no_limits_and_creates_nothing(shop, set_topup, monkeypatch):
     monkeypatch.delenv("SMSONLINE_TOPUP_CAP_DAY_CENTS")
     for mode in ("off", "auto"):
         set_topup(MODE=mode)
-        look_at_the_vendor()
-        with opened_ledger(load_settings()) as ledger:
+        reconcile()
+        with open_configured_ledger(load_settings()) as ledger:
             kept = ledger.observations(shop.user_id, "decision", limit=1)[0]
         assert kept.facts["reason"] == {"off": "DISABLED", "auto": "NO_POLICY"}[mode]
     assert shop.creates() == 0
 
 
-def test_a_notice_goes_out_with_the_pass(shop, set_topup, monkeypatch):
+def test_a_reconcile_delivers_notices(shop, set_topup, monkeypatch):
     sent = []
 
     class Inbox:
@@ -131,28 +132,38 @@ def test_a_notice_goes_out_with_the_pass(shop, set_topup, monkeypatch):
             sent.append(notice.title)
             return True
 
-    monkeypatch.setattr("pipelines.topup.wiring.AppriseNotifier", Inbox)
+    monkeypatch.setattr("topups.notices.AppriseNotifier", Inbox)
     create()
     set_topup(NOTIFY="json://127.0.0.1:9/")
-    look_at_the_vendor()
+    reconcile()
     assert any(title.startswith("Please pay ") for title in sent)
 
 
-def test_two_mirrors_at_once_are_as_one(shop):
+def test_two_copies_at_once_write_once(shop):
     create()
-    tables = [dataset.table for dataset in declared(load_settings()).values()]
-    with opened_ledger(load_settings()) as ledger:
+    tables = [dataset.table for dataset in configured_datasets(load_settings()).values()]
+    with open_configured_ledger(load_settings()) as ledger:
         late = changes_since(ledger, Mark())
-        assert refresh_mirror(ledger, WAREHOUSE, tables) == late
-        assert refresh_mirror(ledger, WAREHOUSE, tables) is None
+        assert copy_changes(ledger, WAREHOUSE, tables) == late
+        assert copy_changes(ledger, WAREHOUSE, tables) is None
     assert rows(WAREHOUSE, "SELECT count(*) FROM topups.payments") == [(len(late.payments),)]
 
 
 @pytest.mark.parametrize("mode", ["off", "auto"])
-def test_before_the_first_pass_the_checks_have_nothing_to_say(shop, set_topup, mode):
-    from pipelines.defs.topup_resource import TopUps
-
+def test_without_a_ledger_the_copy_succeeds_and_checks_pass(shop, set_topup, mode):
     set_topup(MODE=mode)
-    assert TopUps().facts() is None
-    assert TopUps().contradictions() == []
+    result = copy_ledger()
+    assert result.success
+    assert {check.description for check in result.get_asset_check_evaluations()} == {"there is no ledger yet"}
+    assert TopUpResource().audit_ledger() == []
     assert not Path("data").exists()
+    assert shop.requests.counts() == {}
+
+
+def test_copying_by_hand_calls_no_vendor_and_sends_no_notice(shop, set_topup, monkeypatch):
+    create()
+    shop.requests.clear()
+    set_topup(NOTIFY="json://127.0.0.1:9/")
+    monkeypatch.setattr("topups.notices.AppriseNotifier.send", lambda *_: pytest.fail("a notice was sent"))
+    assert copy_ledger().success
+    assert shop.requests.counts() == {}

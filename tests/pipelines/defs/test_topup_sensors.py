@@ -10,13 +10,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import time_machine
-from topup_ticks import REPOSITORY, create, look_at_the_vendor, told
+from topup_ticks import REPOSITORY, create, reconcile, told
 
-from pipelines import schedules
-from pipelines.settings import load_settings
+from pipelines.bootstrap import configured_policy, open_configured_ledger
+from pipelines.defs import schedules
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.defs.topup_sensors import low_balance, topup_reconcile
-from pipelines.topup.wiring import opened_ledger
+from pipelines.settings import load_settings
 from topups import people
 from topups.ports import Balance
 from topups.snapshot import Burn
@@ -64,7 +64,7 @@ def scheduled(instance):
 @pytest.fixture
 def seen(shop):
     """A ledger that has seen the low balance, as the first reconcile leaves it."""
-    look_at_the_vendor()
+    reconcile()
     shop.requests.clear()
     return shop
 
@@ -74,7 +74,7 @@ def files() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file() and path.suffix != ".db-shm"}
 
 
-def test_a_low_balance_asks_for_a_run_that_names_account_and_decision_and_no_amount(seen, preview):
+def test_a_low_balance_requests_a_run_without_an_amount(seen, preview):
     request = preview()
     config = request.run_config["ops"]["create_payment"]["config"]
     assert set(config) == {"account_id", "decision_id"}
@@ -83,7 +83,7 @@ def test_a_low_balance_asks_for_a_run_that_names_account_and_decision_and_no_amo
     assert "cents" not in json.dumps(request.run_config)
 
 
-def test_a_preview_writes_nothing_calls_nobody_and_sees_the_same_each_time(seen, preview):
+def test_a_preview_writes_nothing_and_calls_no_vendor(seen, preview):
     before = files()
     first, second = preview(), preview()
     assert first.run_key == second.run_key
@@ -94,7 +94,7 @@ def test_a_preview_writes_nothing_calls_nobody_and_sees_the_same_each_time(seen,
     assert seen.requests.counts() == {}
 
 
-def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, scheduled, set_topup):
+def test_a_preview_creates_no_ledger(shop, preview, scheduled, set_topup):
     assert preview().startswith("LEDGER_UNAVAILABLE: there is no ledger yet; the first reconcile or run makes it; ")
     set_topup(MODE="off")
     assert preview().startswith("DISABLED: mode is off")
@@ -103,9 +103,9 @@ def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, schedule
     assert shop.requests.counts() == {}
 
 
-def test_what_a_killed_program_left_in_the_log_is_seen_and_left_there(seen, preview, home):
+def test_a_preview_reads_an_unmerged_write_ahead_log(seen, preview, home):
     """Its log is not yet in the ledger's file, and nobody keeps the log's index."""
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         people.pause(ledger, "Ada", "holidays", datetime.now(UTC))
         for name in (LEDGER, Path(f"{LEDGER}-wal")):
             shutil.copyfile(name, home / name.name)
@@ -147,26 +147,26 @@ def test_a_missing_account_is_a_reason_too(seen, preview, scheduled, monkeypatch
 
 def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, preview):
     old = datetime.now(UTC) - timedelta(minutes=11)
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         ledger.saw_balance(shop.user_id, Balance(100, old), old)
     said = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
     assert preview() == said
 
 
-def test_a_ledger_without_a_balance_says_what_brings_it(shop, preview):
-    opened_ledger(load_settings()).close()
+def test_a_ledger_without_a_balance_names_the_fix(shop, preview):
+    open_configured_ledger(load_settings()).close()
     assert preview() == "BALANCE_UNREADABLE: no balance is known; the schedule topup_reconcile has to be on"
 
 
-def test_a_forecast_asks_before_the_threshold_is_reached(shop, preview, set_topup, monkeypatch):
+def test_a_forecast_requests_before_the_threshold(shop, preview, set_topup, monkeypatch):
     """The sensor makes no forecast: it takes that of the last pass."""
     set_topup(THRESHOLD_CENTS="100", TARGET_CENTS="20000")
-    look_at_the_vendor()
+    reconcile()
     assert preview().startswith("BALANCE_OK: ")
     burn = Burn(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
-    monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", lambda *_: burn)
-    look_at_the_vendor()
-    monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", fails)
+    monkeypatch.setattr("pipelines.topup.forecast.Forecaster.burn", lambda *_: burn)
+    reconcile()
+    monkeypatch.setattr("pipelines.topup.forecast.Forecaster.burn", fails)
     assert preview().run_key
 
 
@@ -174,56 +174,54 @@ def fails(*_):
     pytest.fail("the sensor makes a forecast")
 
 
-def test_a_person_is_asked_once_and_their_word_asks_for_the_payment(seen, preview, set_topup):
+def test_approval_is_requested_once_and_then_the_payment(seen, preview, set_topup):
     set_topup(MODE="approve")
     assert preview().run_key  # the run that asks the person
     waiting = told(create())["payment_id"]
     assert preview().startswith(f"AWAITING_APPROVAL: {waiting} over ")
-    with opened_ledger(load_settings()) as ledger:
-        from pipelines.topup.wiring import policy_of
-
-        people.approve(ledger, waiting, "Ada", datetime.now(UTC), policy_of(load_settings()))
+    with open_configured_ledger(load_settings()) as ledger:
+        people.approve(ledger, waiting, "Ada", datetime.now(UTC), configured_policy(load_settings()))
     assert preview().run_key
     assert seen.creates() == 0
 
 
-def test_while_a_run_waits_or_goes_on_no_other_is_asked_for(seen, preview, scheduled, instance):
+def test_an_active_run_blocks_the_next(seen, preview, scheduled, instance):
     for job in (CREATE_JOB, RECONCILE_JOB):
         instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.STARTED))
     assert preview() == f"IN_FLIGHT: a run of {CREATE_JOB} has not ended"
     assert scheduled() == f"the previous run of {RECONCILE_JOB} has not ended"
 
 
-def test_a_run_that_was_left_behind_stops_no_later_one_for_ever(seen, preview, scheduled, instance):
+def test_an_abandoned_run_blocks_no_later_one(seen, preview, scheduled, instance):
     for job in (CREATE_JOB, RECONCILE_JOB):
         instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.NOT_STARTED))
-    with time_machine.travel(datetime.now(UTC) + schedules.LONGEST_WAIT + timedelta(seconds=1)):
+    with time_machine.travel(datetime.now(UTC) + schedules.MAX_ACTIVE + timedelta(seconds=1)):
         assert preview().startswith("BALANCE_STALE: ")
         assert isinstance(scheduled(), dg.RunRequest)
 
 
-def test_a_new_look_at_the_vendor_is_a_new_decision(seen, preview):
+def test_a_new_reconcile_is_a_new_decision(seen, preview):
     first = preview().run_key
-    look_at_the_vendor()
+    reconcile()
     assert preview().run_key != first
 
 
-def test_the_sensor_is_off_until_somebody_switches_it_on_and_the_schedule_is_on():
+def test_the_sensor_is_off_and_the_schedule_on_by_default():
     assert low_balance.default_status is dg.DefaultSensorStatus.STOPPED
     assert topup_reconcile.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
-def test_the_schedule_rests_while_the_mode_is_off_and_there_is_nothing_to_follow(shop, scheduled, set_topup):
+def test_the_schedule_skips_when_there_is_nothing_to_track(shop, scheduled, set_topup):
     assert scheduled().run_config == {}
     set_topup(MODE="off")
-    opened_ledger(load_settings()).close()
+    open_configured_ledger(load_settings()).close()
     assert scheduled() == "DISABLED: mode is off and no payment of the last month is to be followed"
 
 
-def test_switching_the_mode_off_leaves_no_payment_unwatched(shop, scheduled, set_topup, monkeypatch):
+def test_mode_off_leaves_no_payment_untracked(shop, scheduled, set_topup, monkeypatch):
     create()
     set_topup(MODE="off")
     for name in ("CAP_DAY_CENTS", "THRESHOLD_CENTS"):
         monkeypatch.delenv(f"SMSONLINE_TOPUP_{name}")
     assert isinstance(scheduled(), dg.RunRequest)
-    look_at_the_vendor()
+    reconcile()

@@ -22,13 +22,12 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from pipelines.settings import load_settings
-from pipelines.defs.topup_assets import ledger_in_sql
-from pipelines.defs.topup_checks import check_events, check_payments
+from pipelines.defs.resources import TopUpResource
+from pipelines.defs.topup_assets import audit_events, ledger_tables
 from pipelines.defs.topup_jobs import CREATE_JOB, topup_create_job, topup_reconcile_job
-from pipelines.topup.passes import reconcile
-from pipelines.defs.topup_resource import TopUps
 from pipelines.defs.topup_sensors import low_balance, topup_reconcile
+from pipelines.settings import load_settings
+from pipelines.topup_service import TopUpService
 
 SENSORS = ("low_balance", "low_balance_renamed")
 
@@ -39,12 +38,12 @@ def renamed(context: dg.SensorEvaluationContext):
 
 
 defs = dg.Definitions(
-    assets=[ledger_in_sql],
-    asset_checks=[check_payments, check_events],
+    assets=[ledger_tables],
+    asset_checks=[audit_events],
     jobs=[topup_create_job, topup_reconcile_job],
     schedules=[topup_reconcile],
     sensors=[low_balance, renamed],
-    resources={"topups": TopUps()},
+    resources={"topups": TopUpResource()},
     executor=dg.in_process_executor,
 )
 REPOSITORY = defs.get_repository_def()
@@ -67,9 +66,14 @@ def told(done: dg.ExecuteInProcessResult) -> dict[str, Any]:
     return {name: value.value for name, value in event.step_output_data.metadata.items()}
 
 
-def look_at_the_vendor() -> None:
-    """What the schedule does every two minutes, without Dagster around it."""
-    reconcile(load_settings(), warn=pytest.fail)
+def reconcile() -> None:
+    """What the schedule does every two minutes, without Dagster."""
+    TopUpService(load_settings(), pytest.fail).reconcile()
+
+
+def copy_ledger() -> dg.ExecuteInProcessResult:
+    """Materialises the ledger's copy, with its checks."""
+    return dg.materialize([ledger_tables], resources={"topups": TopUpResource()}, raise_on_error=False)
 
 
 @dataclass
