@@ -89,5 +89,5 @@ def mart_asset(mart: Mart, sources: Sequence[str], draw_chart: ChartFunction) ->
 
 def mart_schema(mart: Mart, types: Mapping[str, str] = MappingProxyType({})) -> dg.TableSchema:
     """The columns with their meanings, and the database's types where they are known."""
-    columns = [dg.TableColumn(name, types.get(name, "unknown"), comment) for name, comment in mart.columns.items()]
+    columns = [dg.TableColumn(name, types.get(name, "string"), comment) for name, comment in mart.columns.items()]
     return dg.TableSchema(columns)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from pipelines import dev_server as up
+from pipelines import dev_server
 
 ONE_LINE = "error: "
 
@@ -34,7 +34,7 @@ def an_account(monkeypatch):
 
 def ended(capfd, *arguments: str) -> list[str]:
     with pytest.raises(SystemExit) as stop:
-        up.main(list(arguments))
+        dev_server.main(list(arguments))
     assert stop.value.code == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -73,18 +73,18 @@ def test_a_taken_port_is_one_line_before_anything_starts(capfd, an_account):
 
 
 def test_the_instance_configuration_is_put_in_place_once_and_never_overwritten(tmp_path):
-    home = up.prepare_home(tmp_path / "new" / "home")
-    assert (home / "dagster.yaml").read_text() == up.INSTANCE_TEMPLATE.read_text()
+    home = dev_server.prepare_home(tmp_path / "new" / "home")
+    assert (home / "dagster.yaml").read_text() == dev_server.INSTANCE_TEMPLATE.read_text()
     assert os.environ["DAGSTER_HOME"] == str(home)
     (home / "dagster.yaml").write_text("# mine\n")
-    up.prepare_home(home)
+    dev_server.prepare_home(home)
     assert (home / "dagster.yaml").read_text() == "# mine\n"
 
 
 def test_the_sandbox_has_a_warehouse_of_its_own(monkeypatch, tmp_path, an_account):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/warehouse.duckdb")
-    with up.sandbox():
+    with dev_server.sandbox():
         assert os.environ["SMSONLINE_WAREHOUSE"] == str(tmp_path / "data" / "sandbox.duckdb")
         assert os.environ["SMSONLINE_BASE_URL"].startswith("http://127.0.0.1:")
         assert os.environ["SMSONLINE_API_KEY"] == "sandbox-key"

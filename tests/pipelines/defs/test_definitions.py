@@ -10,16 +10,16 @@ import yaml
 
 import pipelines.definitions
 from assets.datasets import DATASETS
-from pipelines.definitions import definitions
-from pipelines.defs.jobs import CHECK_ALL, SYNC_ALL
+from pipelines.definitions import defs
+from pipelines.defs.jobs import AUDIT_JOB, SYNC_JOB
 from pipelines.dev_server import INSTANCE_TEMPLATE, WORKSPACE
-from pipelines.settings import Settings, SettingsError
+from pipelines.settings import SettingsError
 
-DEFINITIONS = definitions(Settings())
+DEFINITIONS = defs()
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_set(tmp_path, monkeypatch):
+def no_settings(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("SMSONLINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,8 @@ def test_the_asset_graph_is_the_one_on_record(snapshot):
 
 
 def test_the_checks_are_the_ones_on_record(snapshot):
-    specs = [spec for checks in DEFINITIONS.asset_checks for spec in checks.check_specs]
+    graph = DEFINITIONS.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
     assert {f"{spec.asset_key.to_user_string()}: {spec.name}": spec.description for spec in specs} == snapshot
 
 
@@ -71,7 +72,7 @@ def test_the_jobs_schedules_and_sensors_are_the_ones_on_record(snapshot):
                 "checks": len(job.asset_layer.asset_graph.asset_check_keys),
                 "tags": dict(job.tags),
                 "executor": job.executor_def.name,
-                "hooks": sorted(hook.name for hook in job.hook_defs),
+                "pools": sorted({pool for node in job.graph.node_defs for pool in node.pools}),
             }
             for job in repository.get_all_jobs()
             if not job.name.startswith("__")
@@ -88,57 +89,57 @@ def test_the_definitions_validate():
     dg.Definitions.validate_loadable(DEFINITIONS)
 
 
-def test_every_dataset_is_in_one_cadence_job_and_in_the_job_of_all():
-    jobs = {job.name: job for job in DEFINITIONS.get_repository_def().get_all_jobs()}
-    cadence_jobs = [name for name in jobs if name.startswith("sync_") and name != SYNC_ALL]
-    found = [key.path[-1] for name in cadence_jobs for key in jobs[name].asset_layer.selected_asset_keys]
-    assert sorted(found) == sorted(DATASETS)
-    assert {key.path[-1] for key in jobs[SYNC_ALL].asset_layer.selected_asset_keys} == set(DATASETS)
-    assert jobs[CHECK_ALL].asset_layer.selected_asset_keys == set()
+def test_the_sync_job_has_every_dataset_and_the_ledger_tables():
+    repository = DEFINITIONS.get_repository_def()
+    keys = repository.get_job(SYNC_JOB).asset_layer.selected_asset_keys
+    assert {key.path[-1] for key in keys} == {*DATASETS, "payments", "events"}
+    assert repository.get_job(AUDIT_JOB).asset_layer.selected_asset_keys == set()
 
 
 def test_loading_needs_no_account_no_network_and_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
-    importlib.reload(pipelines.definitions)
+    importlib.reload(pipelines.definitions).defs()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_key_is_nowhere_in_the_definitions(monkeypatch):
-    key = "canary-9d2b64c0e7"
-    monkeypatch.setenv("SMSONLINE_API_KEY", key)
-    external = importlib.reload(pipelines.definitions).defs.get_repository_def()
-    assert key not in repr(external.get_top_level_resources())
-    for job in external.get_all_jobs():
-        assert key not in repr(job.tags) + repr(job.run_config)
 
 
 def test_a_settings_file_that_is_no_toml_is_named(tmp_path):
     (tmp_path / "smsonline.toml").write_text("datasets = [")
     with pytest.raises(SettingsError, match=r"^smsonline.toml cannot be read: ") as caught:
-        importlib.reload(pipelines.definitions)
+        defs()
     assert "\n" not in str(caught.value)
 
 
 def test_an_override_that_fits_nothing_is_named(tmp_path):
     (tmp_path / "smsonline.toml").write_text("[datasets.balance]\ncadence_minutes = 5\n")
     with pytest.raises(SettingsError, match=r"\[datasets.balance\]: no such dataset"):
-        importlib.reload(pipelines.definitions)
+        defs()
 
 
-def test_an_override_of_a_cadence_moves_the_dataset_to_another_job(tmp_path):
+def test_an_override_of_a_cadence_changes_the_schedule(tmp_path):
+    assert "0 */6 * * *" not in cron_schedules()
     (tmp_path / "smsonline.toml").write_text("[datasets.balances]\ncadence_minutes = 360\n")
-    repository = importlib.reload(pipelines.definitions).defs.get_repository_def()
-    schedule = repository.get_schedule_def("every_6_hours")
-    assert schedule.cron_schedule == "0 */6 * * *"
-    keys = repository.get_job("sync_every_6_hours").asset_layer.selected_asset_keys
-    assert [key.path[-1] for key in keys] == ["balances"]
+    assert "0 */6 * * *" in cron_schedules()
+
+
+def cron_schedules() -> list[str]:
+    return list(defs().get_repository_def().get_schedule_def("sync_due_datasets").cron_schedule)
+
+
+def test_runs_of_the_warehouse_share_a_pool_and_money_needs_none():
+    """A run waits for the pool of any of its steps."""
+    repository = DEFINITIONS.get_repository_def()
+    pools = {
+        job.name: {pool for node in job.graph.node_defs for pool in node.pools} for job in repository.get_all_jobs()
+    }
+    assert pools["sync_datasets"] == {"duckdb"}
+    assert pools["topup_reconcile_job"] == pools["topup_create_job"] == pools["audit_ledger"] == set()
 
 
 def test_the_instance_configuration_for_one_box_is_accepted(tmp_path):
     (tmp_path / "dagster.yaml").write_text(INSTANCE_TEMPLATE.read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         concurrency = instance.get_concurrency_config()
-        assert concurrency.run_queue_config.max_concurrent_runs == 1
+        assert concurrency.run_queue_config.max_concurrent_runs > 1
         assert concurrency.pool_config.pool_granularity.value == "run"
         assert concurrency.pool_config.default_pool_limit == 1
         assert not instance.telemetry_enabled
