@@ -74,13 +74,14 @@ def mart_asset(mart: Mart, sources: Sequence[str], draw_chart: ChartFunction) ->
             described = connection.execute(f"DESCRIBE marts.{mart.name}").fetchall()
             stats, preview = collect_mart_stats(connection, mart, sources), mart_preview(connection, mart)
             png = draw_chart(mart.name, connection)
-        metadata: dict[str, Any] = {
+        metadata: dict[str, Any] = {}
+        if png:
+            metadata["chart"] = chart_metadata(context.instance, context.run.run_id, mart.name, png)
+        metadata |= {
             "dagster/row_count": stats.rows,
             "dagster/column_schema": mart_schema(mart, {str(row[0]): str(row[1]) for row in described}),
             "preview": dg.MetadataValue.md(preview),
         }
-        if png:
-            metadata["chart"] = chart_metadata(context.instance, context.run.run_id, mart.name, png)
         results = [asset_check_result(key, name, check(mart, stats)) for name, check in checks.items()]
         return dg.MaterializeResult(metadata=metadata, check_results=results)
 

@@ -18,8 +18,14 @@ FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 
 
 def delete_runs(instance: dg.DagsterInstance, before: datetime) -> int:
-    """Deletes finished runs created before that time with all their events and logs; returns how many."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=FINISHED, created_before=before), limit=MAX_DELETED)
+    """Deletes finished runs created before that time with all their events and logs; returns how many.
+
+    A run with the latest materialization of an asset stays: the asset's page shows its metadata and chart.
+    """
+    events = [instance.get_latest_materialization_event(key) for key in instance.all_asset_keys()]
+    latest = {event.run_id for event in events if event}
+    finished = instance.get_runs(dg.RunsFilter(statuses=FINISHED, created_before=before), limit=MAX_DELETED)
+    runs = [run for run in finished if run.run_id not in latest]
     # Only the SQLite storage has a file per run, which deleting the run empties and leaves.
     file_of_run = getattr(instance.event_log_storage, "path_for_shard", None)
     for run in runs:

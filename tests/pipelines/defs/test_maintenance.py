@@ -30,12 +30,29 @@ def purge(instance: dg.DagsterInstance, later: timedelta) -> None:
         assert purge_run_history.execute_in_process(instance=instance).success
 
 
+@dg.op
+def nothing() -> None:
+    print("printed by a step")  # noqa: T201
+
+
+@dg.job
+def a_job() -> None:
+    nothing()
+
+
 def test_an_old_run_leaves_nothing_behind(instance):
-    run_id = dg.materialize([something], instance=instance).run_id
+    run_id = a_job.execute_in_process(instance=instance).run_id
     assert files_of(instance, run_id)
     purge(instance, RETENTION + timedelta(hours=1))
     assert instance.get_run_by_id(run_id) is None
     assert files_of(instance, run_id) == []
+
+
+def test_the_latest_materialization_of_an_asset_is_kept(instance):
+    old = dg.materialize([something], instance=instance).run_id
+    new = dg.materialize([something], instance=instance).run_id
+    purge(instance, RETENTION + timedelta(hours=1))
+    assert [instance.get_run_by_id(old), instance.get_run_by_id(new).run_id] == [None, new]
 
 
 def test_a_recent_run_is_kept(instance):
