@@ -106,6 +106,10 @@ def _request(
     instance: dg.DagsterInstance, names: list[str], tags: Mapping[str, str], run_key: str | None = None
 ) -> dg.RunRequest | dg.SkipReason:
     """A run of the datasets and of the ledger's copy, without what is queued or in progress."""
+    try:
+        _ = load_settings().account
+    except SettingsError as error:
+        return dg.SkipReason(str(error))
     recent = datetime.now(UTC) - MAX_ACTIVE
     active = instance.get_runs(dg.RunsFilter(job_name=SYNC_JOB, statuses=ACTIVE, created_after=recent))
     if any(run.asset_selection is None for run in active):

@@ -54,8 +54,10 @@ def records(tmp_path_factory):
 
 
 @pytest.fixture
-def instance(records):
+def instance(records, monkeypatch):
     """Records without any run or asset: to make them costs more than a test."""
+    monkeypatch.setenv("SMSONLINE_USER_ID", "7")
+    monkeypatch.setenv("SMSONLINE_API_KEY", "key")
     yield records
     for run in records.get_runs():
         records.delete_run(run.run_id)
@@ -181,10 +183,10 @@ def test_no_initial_load_while_one_runs_or_when_all_is_loaded(instance):
     assert "has not ended" in sense(instance).skip_message
 
 
-def test_schedule_and_sensor_need_no_setting_and_touch_no_file(tmp_path, monkeypatch, instance):
+def test_without_an_account_nothing_is_requested_and_no_file_touched(tmp_path, monkeypatch, instance):
     for name in [name for name in os.environ if name.startswith("SMSONLINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    tick(instance)
-    sense(instance)
+    for message in (tick(instance), sense(instance).skip_message):
+        assert message.startswith("SMSONLINE_USER_ID is not set: ")
     assert list(tmp_path.iterdir()) == []

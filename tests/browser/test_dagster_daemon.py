@@ -1,0 +1,71 @@
+"""The daemon with a key from ``smsonline.toml`` while a sync hangs: money is not delayed, the key not recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from dagster_server import DagsterServer, dagster_server
+
+from smsonline.sandbox import Sandbox, serve
+
+pytestmark = pytest.mark.browser
+
+CANARY = "canary-3c91f07ad5e246b8"
+MAX_DELAY_SECONDS = 10
+TICKS = """{ scheduleOrError(scheduleSelector: {repositoryLocationName: "smsonline", repositoryName: "__repository__",
+    scheduleName: "topup_reconcile"}) { ... on Schedule { scheduleState { ticks { timestamp runIds } } } } }"""
+RESOURCES = """{ allTopLevelResourceDetailsOrError(repositorySelector: {repositoryLocationName: "smsonline",
+    repositoryName: "__repository__"}) { ... on ResourceDetailsList { results { name resourceType
+    configuredValues { key value type } } } } }"""
+EVENTS = """{ logsForRun(runId: "%s", limit: 1000) { ... on EventConnection { events { ... on MessageEvent {
+    message } } } } }"""
+TERMINATE = 'mutation { terminateRun(runId: "%s") { __typename } }'
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServer]:
+    """Runs while the vendor does not respond to the request for services."""
+    folder = tmp_path_factory.mktemp("daemon")
+    sandbox = Sandbox(api_key=CANARY)
+    sandbox.faults.add("services", "timeout")
+    with serve(sandbox) as address:
+        values = {"user_id": sandbox.user_id, "api_key": CANARY, "base_url": address.base_url}
+        values |= {"v2_base_url": address.v2_base_url, "topup_mode": "dry_run"}
+        toml = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+        (folder / "smsonline.toml").write_text(toml)
+        with dagster_server(folder, {}) as server:
+            server.wait_for(lambda: any(run["status"] == "STARTED" for run in server.runs("sync_datasets")))
+            yield server
+
+
+def test_a_reconcile_starts_within_seconds_of_its_tick_while_a_sync_hangs(server):
+    (run,) = server.wait_for(lambda: [run for run in server.runs("topup_reconcile_job") if run["startTime"]], 150)
+    ticks = server.query(TICKS)["scheduleOrError"]["scheduleState"]["ticks"]
+    (due,) = [tick["timestamp"] for tick in ticks if run["runId"] in tick["runIds"]]
+    assert run["startTime"] - due <= MAX_DELAY_SECONDS
+    assert {sync["status"] for sync in server.runs("sync_datasets")} == {"STARTED"}
+
+
+def test_a_key_of_the_settings_file_is_nowhere_in_dagster(server):
+    server.wait_for(lambda: any(run["status"] == "SUCCESS" for run in server.runs("topup_reconcile_job")), 150)
+    resources = server.query(RESOURCES)["allTopLevelResourceDetailsOrError"]["results"]
+    fields = {(each["name"], field["key"]): field["value"] for each in resources for field in each["configuredValues"]}
+    assert fields["smsonline", "user_id"] == '"sandbox"'
+    assert fields["smsonline", "api_key"] == fields["topups", "api_key"] == '""'
+    runs = server.runs()
+    events = [server.query(EVENTS % run["runId"]) for run in runs]
+    assert len(json.dumps(events)) > 1000
+    assert CANARY not in json.dumps([resources, runs, events])
+    recorded = b"".join(path.read_bytes() for path in server.home.rglob("*") if path.is_file())
+    assert b"topup_reconcile_job" in recorded  # what is searched is what was recorded
+    assert CANARY.encode() not in recorded
+    assert CANARY not in server.log.read_text()
+
+
+def test_the_hanging_run_can_be_terminated(server):
+    """And its pool is free for the next one."""
+    (run,) = [run for run in server.runs("sync_datasets") if run["status"] == "STARTED"]
+    server.query(TERMINATE % run["runId"])
+    server.wait_for(lambda: {run["status"] for run in server.runs("sync_datasets")} & {"CANCELED", "FAILURE"}, 90)
