@@ -51,7 +51,11 @@ def test_a_reconcile_starts_within_seconds_of_its_tick_while_a_sync_hangs(server
 def test_a_key_of_the_settings_file_is_nowhere_in_dagster(server):
     server.wait_for(lambda: any(run["status"] == "SUCCESS" for run in server.runs("topup_reconcile_job")), 150)
     resources = server.query(RESOURCES)["allTopLevelResourceDetailsOrError"]["results"]
-    fields = {(each["name"], field["key"]): field["value"] for each in resources for field in each["configuredValues"]}
+    fields = {
+        (resource["name"], field["key"]): field["value"]
+        for resource in resources
+        for field in resource["configuredValues"]
+    }
     assert fields["smsonline", "user_id"] == '"sandbox"'
     assert fields["smsonline", "api_key"] == fields["topups", "api_key"] == '""'
     runs = server.runs()

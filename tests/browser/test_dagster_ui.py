@@ -36,6 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServer]:
     with dagster_server(tmp_path_factory.mktemp("up"), {"SANDBOX": "1"}) as server:
         server.wait_for(lambda: any(run["status"] == "SUCCESS" for run in server.runs("sync_datasets")))
         yield server
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture(scope="module")

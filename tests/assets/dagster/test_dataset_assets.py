@@ -97,14 +97,14 @@ def test_command_line_and_job_give_identical_tables(synced, name):
 @pytest.mark.parametrize("name", DATASETS)
 def test_metadata_account_for_every_record(synced, name):
     result, warehouse, _ = synced
-    told = metadata(result, name)
-    assert told["fetched"] == sum(told[each] for each in ("inserted", "changed", "unchanged", "rejected", "duplicates"))
-    assert told["dagster/row_count"] == len(rows(warehouse, name, name)) == told["inserted"]
-    assert told["bytes"] > 0
-    assert told["seconds"] >= 0
-    assert told["run_id"] == result.run_id
+    shown = metadata(result, name)
+    assert shown["fetched"] == sum(shown[n] for n in ("inserted", "changed", "unchanged", "rejected", "duplicates"))
+    assert shown["dagster/row_count"] == len(rows(warehouse, name, name)) == shown["inserted"]
+    assert shown["bytes"] > 0
+    assert shown["seconds"] >= 0
+    assert shown["run_id"] == result.run_id
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        load = connection.execute("SELECT dataset FROM ops.loads WHERE load_id = ?", [told["load_id"]]).fetchone()
+        load = connection.execute("SELECT dataset FROM ops.loads WHERE load_id = ?", [shown["load_id"]]).fetchone()
     assert load == (name,)
 
 
@@ -113,9 +113,9 @@ def test_the_column_schema_is_that_of_the_view(synced, name):
     result, warehouse, _ = synced
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         described = connection.execute(f"DESCRIBE sms.{name}").fetchall()
-    known = {row[0]: row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for row in described}
-    told = metadata(result, name)["dagster/column_schema"].columns
-    assert {column.name: column.type for column in told} == known
+    types = {row[0]: row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for row in described}
+    shown = metadata(result, name)["dagster/column_schema"].columns
+    assert {column.name: column.type for column in shown} == types
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -146,8 +146,8 @@ def test_a_second_sync_changes_nothing(synced):
     assert result.success
     for event in result.get_asset_materialization_events():
         if event.asset_key.path[0] == "sms":
-            told = {name: value.value for name, value in event.materialization.metadata.items()}
-            assert told["fetched"] == told["unchanged"] > 0
+            shown = {name: value.value for name, value in event.materialization.metadata.items()}
+            assert shown["fetched"] == shown["unchanged"] > 0
     assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
 
 
@@ -176,7 +176,7 @@ def test_a_wrong_key_fails_with_one_line_and_without_retries(tmp_path):
         dg.DagsterInstance.ephemeral() as instance,
     ):
         result = run(instance, "balances", "invoices")
-        asked = instance.get_run_by_id(result.run_id).tags
+        tags = instance.get_run_by_id(result.run_id).tags
     for failure in failures(result).values():
         assert "SMSONLINE_API_KEY" in failure.description
         assert "\n" not in failure.description
@@ -184,7 +184,7 @@ def test_a_wrong_key_fails_with_one_line_and_without_retries(tmp_path):
     assert set(failures(result)) == {"sms__balances", "sms__invoices"}
     assert not checks(result, "balances")["last_load_ok"]
     assert checks(result, "balances")["unique_key"]
-    assert asked["dagster/max_retries"] == "0"
+    assert tags["dagster/max_retries"] == "0"
 
 
 class FixedOutcome:

@@ -111,17 +111,17 @@ def refreshed(account, home) -> dg.ExecuteInProcessResult:
 @pytest.mark.parametrize("name", marts())
 def test_metadata_show_the_mart(account, refreshed, name):
     (event,) = [e for e in refreshed.get_asset_materialization_events() if e.asset_key == mart_key(name)]
-    told = {key: value.value for key, value in event.materialization.metadata.items()}
+    shown = {key: value.value for key, value in event.materialization.metadata.items()}
     with account.read() as connection:
         described = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE marts.{name}").fetchall()]
         rows = connection.execute(f"SELECT count(*) FROM marts.{name}").fetchall()[0][0]
-    assert told["dagster/row_count"] == rows > 0
-    columns = told["dagster/column_schema"].columns
+    assert shown["dagster/row_count"] == rows > 0
+    columns = shown["dagster/column_schema"].columns
     assert [(column.name, column.type) for column in columns] == described
     assert all(column.description for column in columns)
-    assert 3 <= len(told["preview"].splitlines()) <= 7
+    assert 3 <= len(shown["preview"].splitlines()) <= 7
     private = {"account_id", "payment_id", "vendor_payment_id", "last_error"}
-    assert not private & set(told["preview"].splitlines()[0].replace("|", " ").split())
+    assert not private & set(shown["preview"].splitlines()[0].replace("|", " ").split())
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -151,8 +151,8 @@ def test_a_loaded_warehouse_passes_every_check(refreshed):
     evaluations = refreshed.get_asset_check_evaluations()
     expected = {(name, check) for name in marts() for check in ("not_empty", "unique_key")}
     expected |= {(name, "rates_in_range") for name, mart in marts().items() if rate_columns(mart)}
-    assert {(each.asset_key.path[-1], each.check_name) for each in evaluations} == expected
-    assert [(each.asset_key, each.check_name) for each in evaluations if not each.passed] == []
+    assert {(check.asset_key.path[-1], check.check_name) for check in evaluations} == expected
+    assert [(check.asset_key, check.check_name) for check in evaluations if not check.passed] == []
 
 
 MANIPULATED = [

@@ -140,6 +140,7 @@ def test_the_instance_configuration_for_one_box_is_accepted(tmp_path):
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         concurrency = instance.get_concurrency_config()
         assert concurrency.run_queue_config.max_concurrent_runs > 1
+        assert instance.run_coordinator.dequeue_interval_seconds == 1
         assert concurrency.pool_config.pool_granularity.value == "run"
         assert concurrency.pool_config.default_pool_limit == 1
         assert not instance.telemetry_enabled

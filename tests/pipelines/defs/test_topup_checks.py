@@ -41,8 +41,8 @@ def balance(seq: int, minutes: float, cents: int) -> Observation:
 
 def facts(*payments: Payment, **changed: Any) -> TopUpHealth:
     balances = [balance(1, 60, 1000), balance(2, 1, 900)]
-    known = TopUpHealth(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
-    return replace(known, **changed)
+    health = TopUpHealth(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
+    return replace(health, **changed)
 
 
 def spent(*cents: int) -> TopUpHealth:
@@ -83,9 +83,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "known", "passed", "severe"), CASES)
-def test_each_check_at_its_limits(name, known, passed, severe):
-    result = CHECKS[name](known)
+@pytest.mark.parametrize(("name", "health", "passed", "severe"), CASES)
+def test_each_check_at_its_limits(name, health, passed, severe):
+    result = CHECKS[name](health)
     assert result.passed == passed, result.message
     assert passed or result.is_error == severe
     assert result.message
@@ -97,8 +97,8 @@ def test_the_level_of_a_cap_is_told(cents, level):
 
 
 def test_what_is_late_is_named_with_its_amount():
-    said = CHECKS["no_unknown_outcomes"](facts(payment(State.UNKNOWN, 3))).message
-    assert said == "p1 over 50.00 USD is UNKNOWN since 2026-03-04 11:57 UTC"
+    message = CHECKS["no_unknown_outcomes"](facts(payment(State.UNKNOWN, 3))).message
+    assert message == "p1 over 50.00 USD is UNKNOWN since 2026-03-04 11:57 UTC"
 
 
 @pytest.fixture
@@ -117,17 +117,17 @@ def evaluated(monkeypatch):
 
 
 def test_dagster_records_a_warning_an_error_and_measurements(evaluated):
-    found = evaluated(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"])
-    failed = {name: str(check.severity.value) for name, check in found.items() if not check.passed}
+    checks = evaluated(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"])
+    failed = {name: str(check.severity.value) for name, check in checks.items() if not check.passed}
     assert failed == {"no_unknown_outcomes": "WARN", "paid_is_credited": "ERROR", "ledger_history_intact": "ERROR"}
-    assert found["ledger_history_intact"].description == "event 3 was changed"
-    assert found["no_unknown_outcomes"].metadata["limit_seconds"].value == 7200
+    assert checks["ledger_history_intact"].description == "event 3 was changed"
+    assert checks["no_unknown_outcomes"].metadata["limit_seconds"].value == 7200
 
 
 def test_without_a_ledger_every_check_passes_and_says_why(evaluated):
-    found = evaluated(None, [])
-    assert all(check.passed for check in found.values())
-    assert {check.description for name, check in found.items() if name in CHECKS} == {"there is no ledger yet"}
+    checks = evaluated(None, [])
+    assert all(check.passed for check in checks.values())
+    assert {check.description for name, check in checks.items() if name in CHECKS} == {"there is no ledger yet"}
 
 
 def test_every_health_check_is_specified():

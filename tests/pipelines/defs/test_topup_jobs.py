@@ -1,4 +1,4 @@
-"""``topup_create_job``: what its page tells, and when it fails."""
+"""``topup_create_job``: what its page shows, and when it fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 
 import dagster as dg
 import pytest
-from topup_ticks import REPOSITORY, create, execute, told
+from topup_ticks import REPOSITORY, create, execute, output_metadata
 
 from pipelines.bootstrap import open_configured_ledger
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
@@ -16,9 +16,9 @@ from topups.notices import qr_png
 pytest_plugins = ("topup_shop",)
 
 
-def failure_of(done: dg.ExecuteInProcessResult) -> str:
-    assert not done.success
-    (event,) = [event for event in done.all_events if event.is_step_failure]
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    assert not result.success
+    (event,) = [event for event in result.all_events if event.is_step_failure]
     return event.step_failure_data.error.message
 
 
@@ -28,9 +28,9 @@ def payments() -> list:
 
 
 def test_a_created_payment_shows_amount_link_and_qr_code(shop):
-    done = create()
+    result = create()
     (payment,) = payments()
-    metadata = told(done)
+    metadata = output_metadata(result)
     assert (metadata["state"], metadata["payment_id"]) == ("OPEN", payment.payment_id)
     assert metadata["amount"] == f"{payment.amount_cents / 100:.2f} USD"
     assert metadata["link"] == payment.url
@@ -42,7 +42,7 @@ def test_a_created_payment_shows_amount_link_and_qr_code(shop):
 
 def test_a_wallet_payment_shows_address_and_amount(shop, set_topup):
     set_topup(RAIL="v3_wallet", CURRENCY="USDT", NETWORK="TRON")
-    metadata = told(create())
+    metadata = output_metadata(create())
     (payment,) = payments()
     assert metadata["address"] == payment.address
     assert metadata["send"].endswith(" USDT on TRON")
@@ -52,9 +52,9 @@ def test_a_wallet_payment_shows_address_and_amount(shop, set_topup):
 @pytest.mark.parametrize("fault", ["commit_then_timeout", "http_500", "garbage", "commit_then_drop"])
 def test_an_unknown_outcome_succeeds_and_shows_nothing_to_pay(shop, fault):
     shop.faults.add("create_invoice", fault)
-    done = create()
-    assert done.success
-    metadata = told(done)
+    result = create()
+    assert result.success
+    metadata = output_metadata(result)
     assert (metadata["state"], metadata["decision"]) == ("UNKNOWN", "create")
     assert not {"link", "qr", "address"} & set(metadata)
     assert shop.creates() == 1
@@ -72,9 +72,9 @@ def test_an_unknown_outcome_succeeds_and_shows_nothing_to_pay(shop, fault):
 )
 def test_a_refusal_succeeds_with_its_reason(shop, set_topup, settings, reason):
     set_topup(**settings)
-    done = create()
-    assert done.success
-    metadata = told(done)
+    result = create()
+    assert result.success
+    metadata = output_metadata(result)
     assert (metadata["decision"], metadata["reason"]) == ("refuse", reason)
     assert metadata["facts"]
     assert shop.creates() == 0
@@ -82,24 +82,24 @@ def test_a_refusal_succeeds_with_its_reason(shop, set_topup, settings, reason):
 
 def test_a_foreign_account_fails_before_any_call(shop):
     config = {"account_id": "somebody-else", "decision_id": "a"}
-    done = execute(CREATE_JOB, run_config={"ops": {"create_payment": {"config": config}}})
+    result = execute(CREATE_JOB, run_config={"ops": {"create_payment": {"config": config}}})
     line = "asked to fill the account 'somebody-else', but the settings are those of 'sandbox'"
-    assert line in failure_of(done)
+    assert line in failure_of(result)
     assert shop.requests.counts() == {}
 
 
 def test_an_unusable_ledger_fails_and_sends_nothing(shop, home):
     (home / "data").mkdir()
     (home / "data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
-    for done in (create(), execute(RECONCILE_JOB)):
-        assert "restore it from a backup" in failure_of(done)
+    for result in (create(), execute(RECONCILE_JOB)):
+        assert "restore it from a backup" in failure_of(result)
     assert shop.creates() == 0
 
 
 def test_a_wrong_setting_fails_in_one_line(shop, set_topup):
     set_topup(RAIL="cash")
-    for done in (create_with("sandbox"), execute(RECONCILE_JOB)):
-        assert "SMSONLINE_TOPUP_RAIL: " in failure_of(done)
+    for result in (create_with("sandbox"), execute(RECONCILE_JOB)):
+        assert "SMSONLINE_TOPUP_RAIL: " in failure_of(result)
 
 
 def create_with(account: str) -> dg.ExecuteInProcessResult:
@@ -108,8 +108,8 @@ def create_with(account: str) -> dg.ExecuteInProcessResult:
 
 def test_run_records_hold_no_key(shop):
     with dg.DagsterInstance.ephemeral() as instance:
-        for done in (create(instance), create_with("x")):
-            assert shop.api_key not in repr(done.all_events)
+        for result in (create(instance), create_with("x")):
+            assert shop.api_key not in repr(result.all_events)
         for run in instance.get_runs():
             assert shop.api_key not in repr(instance.all_logs(run.run_id)) + repr(run)
 

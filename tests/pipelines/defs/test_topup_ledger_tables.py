@@ -29,8 +29,8 @@ def copied():
     return result
 
 
-def written(done) -> dict[str, int]:
-    events = done.get_asset_materialization_events()
+def written(result) -> dict[str, int]:
+    events = result.get_asset_materialization_events()
     return {
         event.asset_key.path[-1]: event.materialization.metadata["written"].value
         for event in events
@@ -46,9 +46,9 @@ def rows(file: Path, query: str):
 
 def in_the_ledger() -> list[tuple]:
     with open_configured_ledger(load_settings()) as ledger:
-        seen = {o.seq: o.at for o in ledger.observations(load_settings().user_id, "balance")}
+        observed = {o.seq: o.at for o in ledger.observations(load_settings().user_id, "balance")}
         payments = sorted(ledger.payments(), key=lambda payment: payment.payment_id)
-    return [tuple(seen.get(p.credit) if c == "credited_at" else getattr(p, c) for c in COLUMNS) for p in payments]
+    return [tuple(observed.get(p.credit) if c == "credited_at" else getattr(p, c) for c in COLUMNS) for p in payments]
 
 
 def test_the_ledger_is_copied_and_later_only_what_changed(shop):
@@ -71,8 +71,8 @@ def test_without_a_change_nothing_is_written(shop):
     create()
     copied()
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (WAREHOUSE, COPY)}
-    done = copied()
-    assert written(done) == {"payments": 0, "events": 0}
+    result = copied()
+    assert written(result) == {"payments": 0, "events": 0}
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
 
 
@@ -88,14 +88,14 @@ def test_another_ledger_replaces_the_copy(shop, home):
 def test_the_copy_holds_no_link_address_or_key(shop, set_topup):
     set_topup(RAIL="v3_wallet", CURRENCY="USDT", NETWORK="TRON")
     create()
-    done = copied()
+    result = copied()
     with open_configured_ledger(load_settings()) as ledger:
         (payment,) = [p for p in ledger.payments() if p.exception == "none"]
     secrets = [payment.address, shop.api_key]
     assert all(secrets)
     text = repr(rows(COPY, "SELECT * FROM topups.payments")) + repr(rows(COPY, "SELECT * FROM topups.events"))
     for secret in secrets:
-        assert secret not in text + repr(done.all_events)
+        assert secret not in text + repr(result.all_events)
 
 
 def test_an_unreachable_vendor_is_reported(shop):
@@ -116,8 +116,8 @@ def test_a_reconcile_needs_no_limits_and_creates_nothing(shop, set_topup, monkey
         set_topup(MODE=mode)
         reconcile()
         with open_configured_ledger(load_settings()) as ledger:
-            kept = ledger.observations(shop.user_id, "decision", limit=1)[0]
-        assert kept.facts["reason"] == {"off": "DISABLED", "auto": "NO_POLICY"}[mode]
+            decision = ledger.observations(shop.user_id, "decision", limit=1)[0]
+        assert decision.facts["reason"] == {"off": "DISABLED", "auto": "NO_POLICY"}[mode]
     assert shop.creates() == 0
 
 

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import dagster as dg
 import pytest
-from topup_ticks import SENSORS, create, new_daemon, reconcile, told
+from topup_ticks import SENSORS, create, new_daemon, output_metadata, reconcile
 
 from pipelines.bootstrap import open_configured_ledger
 from pipelines.defs import topup_jobs
@@ -38,7 +38,7 @@ def daemon(records, shop):
 
 @pytest.fixture
 def frozen_evaluation(daemon, monkeypatch):
-    """Every look sees what was known at first, as looks at one instant do."""
+    """Every evaluation is the first one, as at one point in time."""
     evaluation = TopUpService(load_settings()).evaluate_now()
     monkeypatch.setattr(TopUpService, "evaluate_now", lambda _: evaluation)
     return evaluation
@@ -86,14 +86,14 @@ def test_a_run_that_failed_after_the_request_may_be_repeated(daemon, shop, monke
     for _ in range(2):
         again = daemon.execute_again(failed)
         assert again.success
-        assert told(again)["decision"] == "refuse"
+        assert output_metadata(again)["decision"] == "refuse"
     assert shop.creates() == 1
 
 
 def test_a_successful_run_may_be_repeated(daemon, shop):
     daemon.tick()
     again = daemon.execute_again(daemon.runs()[0])
-    assert (again.success, told(again)["reason"], shop.creates()) == (True, "PAYMENT_OPEN_AT_VENDOR", 1)
+    assert (again.success, output_metadata(again)["reason"], shop.creates()) == (True, "PAYMENT_OPEN_AT_VENDOR", 1)
 
 
 def test_one_decision_is_one_payment_when_the_next_is_due(daemon, shop, home, set_topup):
@@ -107,23 +107,23 @@ def test_one_decision_is_one_payment_when_the_next_is_due(daemon, shop, home, se
     set_topup(THRESHOLD_CENTS="30000", TARGET_CENTS="50000", AMOUNT_MAX_CENTS="90000")
     set_topup(**dict.fromkeys(("CAP_DAY_CENTS", "CAP_WEEK_CENTS", "CAP_MONTH_CENTS"), "900000"))
     again = daemon.execute_again(daemon.runs()[0])
-    assert (again.success, told(again)["reason"], shop.creates()) == (True, "LOST_RACE", 1)
+    assert (again.success, output_metadata(again)["reason"], shop.creates()) == (True, "LOST_RACE", 1)
     daemon.tick()
     assert shop.creates() == 2
 
 
 def vendor_id(daemon) -> str:
     with open_configured_ledger(load_settings()) as ledger:
-        found = [payment for payment in ledger.payments() if payment.exception == "none"]
-    assert len(found) == 1
-    return found[0].vendor_payment_id
+        payments = [payment for payment in ledger.payments() if payment.exception == "none"]
+    assert len(payments) == 1
+    return payments[0].vendor_payment_id
 
 
 def test_a_manual_run_is_one_decision_however_often_repeated(daemon, shop):
     first = create(daemon.instance)
     run = daemon.instance.get_run_by_id(first.run_id)
-    assert told(first)["decision"] == "create"
-    assert told(daemon.execute_again(run))["decision"] == "refuse"
+    assert output_metadata(first)["decision"] == "create"
+    assert output_metadata(daemon.execute_again(run))["decision"] == "refuse"
     assert shop.creates() == 1
 
 
@@ -138,8 +138,8 @@ def test_several_daemons_at_once_send_one_request(shop):
 
     with ThreadPoolExecutor(4) as daemons:
         ended = list(daemons.map(run, ["a", "a", "b", "c"]))
-    assert all(done.success for done in ended)
-    assert sorted(told(done)["decision"] for done in ended) == ["create", "refuse", "refuse", "refuse"]
+    assert all(result.success for result in ended)
+    assert sorted(output_metadata(result)["decision"] for result in ended) == ["create", "refuse", "refuse", "refuse"]
     assert shop.creates() == 1
 
 
@@ -148,10 +148,10 @@ def test_deleted_runs_and_another_daemon_send_no_second(daemon, shop, frozen_eva
     daemon.forget_runs()
     daemon.tick()
     (tmp_path / "elsewhere").mkdir()
-    with new_daemon(tmp_path / "elsewhere") as other:
-        other.watch("low_balance")
-        other.tick()
-        assert [len(each.runs()) for each in (daemon, other)] == [1, 1]
+    with new_daemon(tmp_path / "elsewhere") as second:
+        second.watch("low_balance")
+        second.tick()
+        assert [len(daemon_.runs()) for daemon_ in (daemon, second)] == [1, 1]
     assert shop.creates() == 1
 
 
@@ -165,16 +165,16 @@ def test_a_renamed_sensor_sends_no_second_request(daemon, shop, frozen_evaluatio
 
 
 def test_a_run_launched_with_retries_loses_them_before_sending(daemon, shop, monkeypatch):
-    seen = []
+    tags = []
 
     def pay(self, *_):
-        seen.extend(run.tags["dagster/max_retries"] for run in daemon.runs())
+        tags.extend(run.tags["dagster/max_retries"] for run in daemon.runs())
         fails()
 
     monkeypatch.setattr(TopUpResource, "request_topup", pay)
     failed = create(daemon.instance, "a", tags=FIVE_RETRIES)
     run = daemon.instance.get_run_by_id(failed.run_id)
-    assert seen == ["0"]
+    assert tags == ["0"]
     assert (run.tags["dagster/max_retries"], run.tags["dagster/will_retry"]) == ("0", "false")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import time_machine
-from topup_ticks import REPOSITORY, create, reconcile, told
+from topup_ticks import REPOSITORY, create, output_metadata, reconcile
 
 from pipelines.bootstrap import configured_policy, open_configured_ledger
 from pipelines.defs import schedules
@@ -45,8 +45,8 @@ def preview(instance):
 
     def look():
         context = dg.build_sensor_context(instance, repository_def=REPOSITORY)
-        found = low_balance.evaluate_tick(context)
-        return found.skip_message or found.run_requests[0]
+        evaluation = low_balance.evaluate_tick(context)
+        return evaluation.skip_message or evaluation.run_requests[0]
 
     return look
 
@@ -55,15 +55,15 @@ def preview(instance):
 def scheduled(instance):
     def tick():
         context = dg.build_schedule_context(instance, scheduled_execution_time=datetime.now(UTC))
-        found = topup_reconcile.evaluate_tick(context)
-        return found.skip_message or found.run_requests[0]
+        evaluation = topup_reconcile.evaluate_tick(context)
+        return evaluation.skip_message or evaluation.run_requests[0]
 
     return tick
 
 
 @pytest.fixture
-def seen(shop):
-    """A ledger that has seen the low balance, as the first reconcile leaves it."""
+def shop_observed(shop):
+    """A ledger that has observed the low balance, as the first reconcile leaves it."""
     reconcile()
     shop.requests.clear()
     return shop
@@ -74,16 +74,16 @@ def files() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in Path().rglob("*") if path.is_file() and path.suffix != ".db-shm"}
 
 
-def test_a_low_balance_requests_a_run_without_an_amount(seen, preview):
+def test_a_low_balance_requests_a_run_without_an_amount(shop_observed, preview):
     request = preview()
     config = request.run_config["ops"]["create_payment"]["config"]
     assert set(config) == {"account_id", "decision_id"}
-    assert request.run_key == f"{seen.user_id}:{config['decision_id']}"
+    assert request.run_key == f"{shop_observed.user_id}:{config['decision_id']}"
     assert request.tags["dagster/max_retries"] == "0"
     assert "cents" not in json.dumps(request.run_config)
 
 
-def test_a_preview_writes_nothing_and_calls_no_vendor(seen, preview):
+def test_a_preview_writes_nothing_and_calls_no_vendor(shop_observed, preview):
     before = files()
     first, second = preview(), preview()
     assert first.run_key == second.run_key
@@ -91,7 +91,7 @@ def test_a_preview_writes_nothing_and_calls_no_vendor(seen, preview):
     assert after.pop(f"{LEDGER}-wal", b"") == b""
     before.pop(f"{LEDGER}-wal", None)
     assert after == before
-    assert seen.requests.counts() == {}
+    assert shop_observed.requests.counts() == {}
 
 
 def test_a_preview_creates_no_ledger(shop, preview, scheduled, set_topup):
@@ -103,7 +103,7 @@ def test_a_preview_creates_no_ledger(shop, preview, scheduled, set_topup):
     assert shop.requests.counts() == {}
 
 
-def test_a_preview_reads_an_unmerged_write_ahead_log(seen, preview, home):
+def test_a_preview_reads_an_unmerged_write_ahead_log(shop_observed, preview, home):
     """Its log is not yet in the ledger's file, and nobody keeps the log's index."""
     with open_configured_ledger(load_settings()) as ledger:
         people.pause(ledger, "Ada", "holidays", datetime.now(UTC))
@@ -119,7 +119,7 @@ def test_a_preview_reads_an_unmerged_write_ahead_log(seen, preview, home):
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"MODE": "off"}, "DISABLED: mode is off (limit: dry_run, approve or auto)"),
         ({"MODE": "dry_run"}, "DRY_RUN_WOULD_CREATE: "),
@@ -130,17 +130,17 @@ def test_a_preview_reads_an_unmerged_write_ahead_log(seen, preview, home):
         ({"RAIL": "cash"}, "NO_POLICY: SMSONLINE_TOPUP_RAIL: "),
     ],
 )
-def test_every_no_is_one_code_with_its_figure(seen, preview, set_topup, settings, said):
+def test_every_no_is_one_code_with_its_figure(shop_observed, preview, set_topup, settings, message):
     set_topup(**settings)
-    assert preview().startswith(said)
+    assert preview().startswith(message)
 
 
-def test_missing_limits_are_named(seen, preview, monkeypatch):
+def test_missing_limits_are_named(shop_observed, preview, monkeypatch):
     monkeypatch.delenv("SMSONLINE_TOPUP_CAP_DAY_CENTS")
     assert preview() == "NO_POLICY: SMSONLINE_TOPUP_CAP_DAY_CENTS must be set: nothing is paid without these limits"
 
 
-def test_a_missing_account_is_a_reason_too(seen, preview, scheduled, monkeypatch):
+def test_a_missing_account_is_a_reason_too(shop_observed, preview, scheduled, monkeypatch):
     monkeypatch.delenv("SMSONLINE_USER_ID")
     assert preview().startswith("NO_POLICY: SMSONLINE_USER_ID is not set")
 
@@ -149,8 +149,8 @@ def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, previe
     old = datetime.now(UTC) - timedelta(minutes=11)
     with open_configured_ledger(load_settings()) as ledger:
         ledger.saw_balance(shop.user_id, Balance(100, old), old)
-    said = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
-    assert preview() == said
+    message = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
+    assert preview() == message
 
 
 def test_a_ledger_without_a_balance_names_the_fix(shop, preview):
@@ -174,25 +174,25 @@ def fails(*_):
     pytest.fail("the sensor makes a forecast")
 
 
-def test_approval_is_requested_once_and_then_the_payment(seen, preview, set_topup):
+def test_approval_is_requested_once_and_then_the_payment(shop_observed, preview, set_topup):
     set_topup(MODE="approve")
     assert preview().run_key  # the run that asks the person
-    waiting = told(create())["payment_id"]
+    waiting = output_metadata(create())["payment_id"]
     assert preview().startswith(f"AWAITING_APPROVAL: {waiting} over ")
     with open_configured_ledger(load_settings()) as ledger:
         people.approve(ledger, waiting, "Ada", datetime.now(UTC), configured_policy(load_settings()))
     assert preview().run_key
-    assert seen.creates() == 0
+    assert shop_observed.creates() == 0
 
 
-def test_an_active_run_blocks_the_next(seen, preview, scheduled, instance):
+def test_an_active_run_blocks_the_next(shop_observed, preview, scheduled, instance):
     for job in (CREATE_JOB, RECONCILE_JOB):
         instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.STARTED))
     assert preview() == f"IN_FLIGHT: a run of {CREATE_JOB} has not ended"
     assert scheduled() == f"the previous run of {RECONCILE_JOB} has not ended"
 
 
-def test_an_abandoned_run_blocks_no_later_one(seen, preview, scheduled, instance):
+def test_an_abandoned_run_blocks_no_later_one(shop_observed, preview, scheduled, instance):
     for job in (CREATE_JOB, RECONCILE_JOB):
         instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.NOT_STARTED))
     with time_machine.travel(datetime.now(UTC) + schedules.MAX_ACTIVE + timedelta(seconds=1)):
@@ -200,7 +200,7 @@ def test_an_abandoned_run_blocks_no_later_one(seen, preview, scheduled, instance
         assert isinstance(scheduled(), dg.RunRequest)
 
 
-def test_a_new_reconcile_is_a_new_decision(seen, preview):
+def test_a_new_reconcile_is_a_new_decision(shop_observed, preview):
     first = preview().run_key
     reconcile()
     assert preview().run_key != first

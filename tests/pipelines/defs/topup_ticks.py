@@ -50,7 +50,7 @@ REPOSITORY = defs.get_repository_def()
 
 
 def execute(job: str, instance: dg.DagsterInstance | None = None, **more: Any) -> dg.ExecuteInProcessResult:
-    """A run in this process; one that fails is told in its result."""
+    """A run in this process; one that fails is output_metadata in its result."""
     return REPOSITORY.get_job(job).execute_in_process(instance=instance, raise_on_error=False, **more)
 
 
@@ -60,9 +60,9 @@ def create(instance: dg.DagsterInstance | None = None, decision: str = "", **mor
     return execute(CREATE_JOB, instance, run_config={"ops": {"create_payment": {"config": config}}}, **more)
 
 
-def told(done: dg.ExecuteInProcessResult) -> dict[str, Any]:
+def output_metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     """The metadata of the step that asks for a payment."""
-    (event,) = [event for event in done.all_events if event.is_successful_output]
+    (event,) = [event for event in result.all_events if event.is_successful_output]
     return {name: value.value for name, value in event.step_output_data.metadata.items()}
 
 
