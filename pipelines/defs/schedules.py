@@ -1,13 +1,13 @@
-"""When datasets are synced: one schedule for all cadences, and a sensor for the initial load.
+"""When datasets are synced: one schedule for all cadences.
 
 A tick requests one run for all datasets that are due. A cadence is due when no run was requested since its latest tick,
-so that a tick that was missed is made up for. Datasets of a run that has not ended are not requested again. Neither
-calls the vendor nor opens the warehouse: both read Dagster's own records only.
+so that a tick that was missed is made up for. Datasets of a run that has not ended are not requested again. A tick
+neither calls the vendor nor opens the warehouse: it reads Dagster's own records only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -67,51 +67,32 @@ def sync_schedule(datasets: Mapping[str, Dataset]) -> dg.ScheduleDefinition:
     )
     def sync_due_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         instance, at = context.instance, context.scheduled_execution_time
-        ticks = _cadence_tags(datasets, at)
-        due = {tag: tick for tag, tick in ticks.items() if not _exists(instance, tags={tag: tick})}
+        ticks = cadence_tags(datasets, at)
+        due = {
+            tag: tick for tag, tick in ticks.items() if not instance.get_runs(dg.RunsFilter(tags={tag: tick}), limit=1)
+        }
         names = [name for name, dataset in datasets.items() if _cadence_tag(dataset.cadence_minutes) in due]
         if not names:
             return dg.SkipReason("no dataset is due")
-        return _request(instance, names, due)
+        return request_sync(instance, names, due)
 
     return sync_due_datasets
 
 
-def initial_load_sensor(datasets: Mapping[str, Dataset]) -> dg.SensorDefinition:
-    """Requests datasets that were never loaded, at most once an hour: nobody waits for the first tick."""
-
-    @dg.sensor(
-        name="initial_load",
-        job_name=SYNC_JOB,
-        minimum_interval_seconds=600,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Syncs at once what was never loaded.",
-    )
-    def initial_load(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        instance, now = context.instance, datetime.now(UTC)
-        missing = [name for name in datasets if instance.get_latest_materialization_event(asset_key(name)) is None]
-        if not missing:
-            return dg.SkipReason("every dataset was loaded before")
-        return _request(instance, missing, _cadence_tags(datasets, now), run_key=now.strftime("%Y-%m-%dT%H"))
-
-    return initial_load
-
-
 def has_active_run(instance: dg.DagsterInstance, job: str) -> bool:
     """Whether a run of the job is queued or in progress."""
-    return _exists(instance, job_name=job, statuses=ACTIVE, created_after=datetime.now(UTC) - MAX_ACTIVE)
+    return bool(_active_runs(instance, job))
 
 
-def _request(
+def request_sync(
     instance: dg.DagsterInstance, names: list[str], tags: Mapping[str, str], run_key: str | None = None
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run of the datasets and of the ledger's copy, without what is queued or in progress."""
+    """A run of the datasets and of the ledger's copy, without what is queued or in progress; none without an account."""
     try:
-        _ = load_settings().account
+        _ = load_settings().account  # raises when it is incomplete
     except SettingsError as error:
         return dg.SkipReason(str(error))
-    recent = datetime.now(UTC) - MAX_ACTIVE
-    active = instance.get_runs(dg.RunsFilter(job_name=SYNC_JOB, statuses=ACTIVE, created_after=recent))
+    active = _active_runs(instance, SYNC_JOB)
     if any(run.asset_selection is None for run in active):
         return dg.SkipReason("a run of all datasets has not ended")
     pending = {key for run in active for key in run.asset_selection or ()}
@@ -122,7 +103,7 @@ def _request(
     return dg.RunRequest(run_key=run_key, asset_selection=keys, tags=dict(tags))
 
 
-def _cadence_tags(datasets: Mapping[str, Dataset], at: datetime) -> dict[str, str]:
+def cadence_tags(datasets: Mapping[str, Dataset], at: datetime) -> dict[str, str]:
     """Per cadence the latest tick, as the tags of the run that is requested for it."""
     cadences = sorted({dataset.cadence_minutes for dataset in datasets.values()})
     return {_cadence_tag(minutes): latest_tick(minutes, at).strftime("%Y-%m-%dT%H:%M") for minutes in cadences}
@@ -132,12 +113,12 @@ def _cadence_tag(minutes: int) -> str:
     return f"smsonline/tick_of_{minutes}_minutes"
 
 
-def _exists(instance: dg.DagsterInstance, **filters: object) -> bool:
-    return bool(instance.get_runs(dg.RunsFilter(**filters), limit=1))  # type: ignore[arg-type]
+def _active_runs(instance: dg.DagsterInstance, job: str) -> Sequence[dg.DagsterRun]:
+    recent = datetime.now(UTC) - MAX_ACTIVE
+    return instance.get_runs(dg.RunsFilter(job_name=job, statuses=ACTIVE, created_after=recent))
 
 
 @dg.definitions
 def dataset_schedules() -> dg.Definitions:
-    """The schedule and the sensor of the configured datasets."""
-    datasets = configured_datasets(load_settings())
-    return dg.Definitions(schedules=[sync_schedule(datasets)], sensors=[initial_load_sensor(datasets)])
+    """The schedule of the configured datasets."""
+    return dg.Definitions(schedules=[sync_schedule(configured_datasets(load_settings()))])

@@ -67,7 +67,7 @@ def dagster_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Dagste
         yield DagsterServer(f"http://127.0.0.1:{port}", home, log, process)
     finally:
         process.send_signal(signal.SIGINT)
-        code = process.wait(60)
+        code = process.wait(120)
     assert code == 0, log.read_text()[-3000:]
     assert processes_of(folder) == []
 

@@ -15,7 +15,8 @@ from assets.dagster.dataset_assets import asset_key
 from assets.datasets import DATASETS
 from pipelines.definitions import defs
 from pipelines.defs.jobs import SYNC_JOB
-from pipelines.defs.schedules import ACTIVE, cron_schedule, initial_load_sensor, latest_tick, sync_schedule
+from pipelines.defs.schedules import ACTIVE, cron_schedule, latest_tick, sync_schedule
+from pipelines.defs.sensors import initial_load_sensor
 from pipelines.defs.topup_assets import LEDGER_ASSETS
 from pipelines.settings import SettingsError
 
