@@ -87,7 +87,10 @@ def has_active_run(instance: dg.DagsterInstance, job: str) -> bool:
 def request_sync(
     instance: dg.DagsterInstance, names: list[str], tags: Mapping[str, str], run_key: str | None = None
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run of the datasets and of the ledger's copy, without what is queued or in progress; none without an account."""
+    """A run of the datasets and of the ledger's copy, without what is queued or in progress.
+
+    None without an account in the settings.
+    """
     try:
         _ = load_settings().account  # raises when it is incomplete
     except SettingsError as error:
