@@ -21,15 +21,16 @@ RESOURCES = """{ allTopLevelResourceDetailsOrError(repositorySelector: {reposito
     configuredValues { key value type } } } } }"""
 EVENTS = """{ logsForRun(runId: "%s", limit: 1000) { ... on EventConnection { events { ... on MessageEvent {
     message } } } } }"""
-EXECUTIONS = """{ assetCheckExecutions(assetKey: {path: ["sms", "services"]}, checkName: "%s", limit: 1) { status } }"""
+EXECUTIONS = """{ assetCheckExecutions(assetKey: {path: ["sms", "statistics"]}, checkName: "%s", limit: 1) {
+    status } }"""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServer]:
-    """Runs while the vendor does not respond to the request for services."""
+    """Runs while the vendor does not respond to the request for statistics: for two minutes, with retries."""
     folder = tmp_path_factory.mktemp("daemon")
     sandbox = Sandbox(api_key=CANARY)
-    sandbox.faults.add("services", "timeout")
+    sandbox.faults.add("statistics", "timeout")
     with serve(sandbox) as address:
         values = {"user_id": sandbox.user_id, "api_key": CANARY, "base_url": address.base_url}
         values |= {"v2_base_url": address.v2_base_url, "topup_mode": "dry_run"}
