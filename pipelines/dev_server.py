@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextmanager
 def sandbox() -> Iterator[None]:
-    """Serves the sandbox while the body runs, and points this process and its children at it."""
+    """Serves the sandbox, with the settings of this process and its children pointing at it."""
     from smsonline.sandbox import Sandbox, serve
 
     vendor = Sandbox()
@@ -81,7 +81,7 @@ def check_port(port: int) -> None:
 
 
 def prepare_home(home: Path) -> Path:
-    """Makes Dagster's home, with the instance configuration for one box unless it has one."""
+    """Creates Dagster's home with the instance configuration for one machine, unless it has one."""
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
@@ -91,7 +91,7 @@ def prepare_home(home: Path) -> Path:
 
 
 def run_dagster(port: int) -> int:
-    """Runs UI and daemon until they end, or passes an interruption on to them and waits for their clean end."""
+    """Runs UI and daemon until they end; passes Ctrl-C on to them and waits until they have shut down."""
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev"]
     command += ["--workspace", str(WORKSPACE), "--host", HOST, "--port", str(port)]
     # A group of its own: Ctrl-C then reaches it once, from here, and not a second time from the terminal.

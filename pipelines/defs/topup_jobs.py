@@ -8,13 +8,16 @@ does not delay money.
 # No postponed annotations here: Dagster reads the parameters' types.
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
 from pipelines.defs.jobs import NO_RETRIES
 from pipelines.defs.resources import TopUpResource
+
+if TYPE_CHECKING:
+    from pipelines.topup_service import TopUpOutcome
 
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
 # Longer than a run whose every call is repeated until its deadline.
@@ -85,8 +88,8 @@ def topup_reconcile_job() -> None:
     reconcile_ledger()
 
 
-def create_metadata(outcome: Any) -> dict[str, Any]:
-    """What the run's page shows of a ``TopUpOutcome``, without empty values."""
+def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
+    """What the run's page shows of a run that may request a payment, without empty values."""
     from pipelines.topup_presenter import payment_instructions, run_json
     from topups.amounts import usd
     from topups.notices import qr_png
