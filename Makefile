@@ -30,7 +30,7 @@ simulate: .venv/installed-dev ## The top-ups against a simulated vendor; SEEDS=5
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000)
 
 up: .venv/installed ## Dagster UI and daemon; SANDBOX=1 for the sandbox instead of an account.
-	$(BIN)/python -m pipelines.up
+	$(BIN)/python -m pipelines.dev_server
 
 lint: .venv/installed-dev ## Style, types and import rules.
 	$(BIN)/ruff check .
