@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from dagster_server import DagsterServer, dagster_server
@@ -41,12 +42,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServer]:
             yield server
 
 
-def test_a_reconcile_starts_within_seconds_of_its_tick_while_a_sync_hangs(server):
-    (run,) = server.wait_for(lambda: [run for run in server.runs("topup_reconcile_job") if run["startTime"]], 150)
+def test_a_reconcile_starts_within_seconds_while_a_sync_hangs(server):
+    (sync,) = server.runs("sync_datasets")
+
+    def later_reconciles() -> list[dict[str, Any]]:
+        return [run for run in server.runs("topup_reconcile_job") if (run["startTime"] or 0) > sync["startTime"]]
+
+    run = server.wait_for(later_reconciles, 150)[0]
     ticks = server.query(TICKS)["scheduleOrError"]["scheduleState"]["ticks"]
     (due,) = [tick["timestamp"] for tick in ticks if run["runId"] in tick["runIds"]]
     assert run["startTime"] - due <= MAX_DELAY_SECONDS
-    assert {sync["status"] for sync in server.runs("sync_datasets")} == {"STARTED"}
+    assert "STARTED" in {run["status"] for run in server.runs("sync_datasets")}
 
 
 def test_a_key_of_the_settings_file_is_nowhere_in_dagster(server):
