@@ -7,7 +7,7 @@ import dagster as dg
 from assets.dagster_assets import dataset_asset
 from assets.dagster_checks import dataset_checks
 from assets.dagster_marts import mart_assets, mart_checks, mart_sensor
-from pipelines.calling import catalogue, declared
+from pipelines.bootstrap import configured_datasets, configured_endpoints
 from pipelines.jobs import all_jobs
 from pipelines.report_asset import report
 from pipelines.resources import SmsOnline
@@ -23,7 +23,7 @@ from pipelines.topup.sensor import low_balance, topup_reconcile
 
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything Dagster knows, with the overrides of ``settings``. Raises ``SettingsError`` for a wrong override."""
-    datasets, endpoints = declared(settings), catalogue(settings)
+    datasets, endpoints = configured_datasets(settings), configured_endpoints(settings)
     tables = [dataset.table for dataset in datasets.values()]
     pulled = [dataset_asset(dataset, endpoints[dataset.endpoint]) for dataset in datasets.values()]
     return dg.Definitions(

@@ -9,8 +9,8 @@ import dagster as dg
 import duckdb
 
 from assets.sync import Result
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import SettingsError, load_settings
-from pipelines.wiring import data_path
 from smsonline.errors import VendorError
 from topups.ledger.errors import LedgerUnavailable
 from warehouse.connection import opened
@@ -25,7 +25,7 @@ class SmsOnline:
 
     def sync(self, dataset: str, run_id: str) -> Result:
         """One pass over one dataset, published. Raises ``dagster.Failure`` with one clear line when it cannot begin."""
-        with clear_failures(), data_path(load_settings()) as path:
+        with clear_failures(), open_pipeline(load_settings()) as path:
             result = next(iter(path.sync([dataset], run_id)))
             path.publish()
             return result

@@ -15,10 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, open_pipeline
 from pipelines.cli.console import MISCONFIGURED, clear_errors, say, stop
 from pipelines.settings import load_settings
-from pipelines.wiring import data_path
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,8 +65,8 @@ def check_settings() -> None:
 
     with clear_errors():
         settings = load_settings()
-        all_schedules(declared(settings))
-        with data_path(settings):
+        all_schedules(configured_datasets(settings))
+        with open_pipeline(settings):
             pass
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, open_pipeline
 from pipelines.cli.console import clear_errors, log_beside, print_table, say
 from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Address, Sandbox, serve
 from topups.decide import decide
 from topups.policy import Policy
@@ -77,8 +76,8 @@ def _settings(address: Address, vendor: Sandbox) -> Settings:
 
 
 def _sync(settings: Settings, passed: timedelta, title: str) -> None:
-    with data_path(settings, now=lambda: datetime.now(UTC) + passed) as path:
-        names = list(declared(settings))
+    with open_pipeline(settings, now=lambda: datetime.now(UTC) + passed) as path:
+        names = list(configured_datasets(settings))
         results = sorted(path.sync(names), key=lambda result: names.index(result.dataset))
         path.publish()
     print_results(results, title)

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assets.declaration import Dataset
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, configured_policy
 from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
 from pipelines.cli.topup_outlook import runway
 from pipelines.settings import Settings, load_settings
 from pipelines.topup.forecast import Forecaster
-from pipelines.topup.policy import policy_of
 from topups.amounts import usd
 from topups.forecast.forecasting import Forecast
 from warehouse.overview import overview
@@ -30,7 +29,7 @@ def run_status(*, as_json: bool) -> None:
     """Prints the state of every dataset; exits 1 when one is stale or was never loaded."""
     with clear_errors(as_json=as_json):
         settings = load_settings()
-        datasets = declared(settings)
+        datasets = configured_datasets(settings)
         loads, money = overview(settings.warehouse, datasets) if settings.warehouse.exists() else ({}, [])
         accounts = _with_forecasts(money, settings) if money else []
     rows = [_line(dataset, loads.get(dataset.name, {})) for dataset in datasets.values()]
@@ -64,7 +63,7 @@ def _line(dataset: Dataset, known: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_forecasts(money: Sequence[Row], settings: Settings) -> list[tuple[Row, Forecast | None]]:
     """Each account with its forecast, whose figures take the place of the overview's where there is one."""
-    policy, now = policy_of(settings), datetime.now(UTC)
+    policy, now = configured_policy(settings), datetime.now(UTC)
     found: list[tuple[Row, Forecast | None]] = []
     with _ledger(settings) as ledger:
         for account in money:

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from assets.sync import DataPath, Result
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, open_pipeline, select_datasets
 from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
 from pipelines.settings import Settings, load_settings
-from pipelines.wiring import chosen, data_path
 from smsonline.errors import ConfigurationError, VendorError
 from warehouse.errors import WarehouseError
 
@@ -24,36 +23,34 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
     """One pass over ``names``; exits with the contract's code when anything went wrong."""
     with clear_errors(as_json=as_json):
         settings = load_settings()
-        wanted = chosen(names, declared(settings))
+        wanted = select_datasets(names, configured_datasets(settings))
         run_id = uuid.uuid4().hex
-        with data_path(settings, accept_shrink=accept_shrink) as path:
+        with open_pipeline(settings, accept_shrink=accept_shrink) as path:
             log_beside(settings.warehouse)
             results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
-            unmirrored = mirror_ledger(settings, path)
+            uncopied = _copy_ledger(settings, path)
             unpublished = _published(path)
     results.sort(key=lambda result: wanted.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
     else:
         print_results(results)
-    for line in dict.fromkeys([*problems(results), *unmirrored, *unpublished]):
+    for line in dict.fromkeys([*problems(results), *uncopied, *unpublished]):
         say(f"error: {line}")
     if code := exit_code(results) or (FAILED if unpublished else 0):
         sys.exit(code)
 
 
-def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
-    """Brings the payments of the ledger along, if there is one; the line that says why not, which fails no dataset."""
+def _copy_ledger(settings: Settings, pipeline: DataPath) -> list[str]:
+    """Copies the payments of an existing ledger; returns the error line, if any. An error here fails no dataset."""
     if settings.ledger_file and not settings.ledger_file.is_file():
         return []  # before SQLAlchemy is imported, which takes a fifth of a small sync
 
-    from pipelines.topup.mirror import refresh_mirror
-    from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger
+    from pipelines.topup_service import TopUpService
+    from topups.ledger import LedgerUnavailable, NoLedgerYet
 
     try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            tables = [dataset.table for dataset in path.datasets.values()]
-            path.unpublished |= refresh_mirror(ledger, settings.warehouse, tables) is not None
+        pipeline.unpublished |= TopUpService(settings).copy_ledger(published=False).changed
     except NoLedgerYet:
         return []
     except (LedgerUnavailable, WarehouseError) as error:

@@ -50,9 +50,9 @@ def run(json: Json = False) -> None:
 @topup_app.command()
 def reconcile(json: Json = False) -> None:
     """Brings the ledger to what the vendor says and sends waiting notices; never asks for a payment."""
-    from pipelines.cli.topup_passes import run_reconciling
+    from pipelines.cli.topup_passes import run_reconcile
 
-    run_reconciling(as_json=json)
+    run_reconcile(as_json=json)
 
 
 @topup_app.command("list")
@@ -77,25 +77,25 @@ def show(payment_id: PaymentId, json: Json = False) -> None:
 @topup_app.command()
 def approve(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Agrees to a payment that waits for a person; the next run sends it."""
-    from pipelines.cli.topup_people import run_approve
+    from pipelines.cli.topup_people import run_action
 
-    run_approve(payment_id, by, as_json=json)
+    run_action("approve", payment_id, by, as_json=json)
 
 
 @topup_app.command()
 def refuse(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Says no to a payment that waits for a person."""
-    from pipelines.cli.topup_people import run_refuse
+    from pipelines.cli.topup_people import run_action
 
-    run_refuse(payment_id, by, as_json=json)
+    run_action("reject", payment_id, by, as_json=json)
 
 
 @topup_app.command()
 def finish(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Declares a stuck payment finished, after a look at the vendor's site: others may be created again."""
-    from pipelines.cli.topup_people import run_finish
+    from pipelines.cli.topup_people import run_action
 
-    run_finish(payment_id, by, as_json=json)
+    run_action("close", payment_id, by, as_json=json)
 
 
 @topup_app.command()

@@ -3,53 +3,48 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from pipelines.cli.console import print_json, print_table
-from pipelines.cli.topup_console import clear_topup_errors, payment_json, payment_of
+from pipelines.cli.topup_console import clear_topup_errors
 from pipelines.settings import load_settings
-from pipelines.topup.wiring import opened_ledger
+from pipelines.topup_presenter import event_json, payment_json
+from pipelines.topup_service import TopUpService
 from topups.amounts import usd
-from topups.ledger import Event, Payment
 
 COLUMNS = ("created (UTC)", "payment", "account", "state", "exception", "amount", "rail", "vendor's id")
 
 
 def run_list(limit: int | None, *, as_json: bool) -> None:
     """Prints the payments of all accounts, newest first; with ``--json`` an array."""
-    with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payments = ledger.payments(limit=limit)
+    with clear_topup_errors(as_json=as_json):
+        payments = TopUpService(load_settings()).payments(limit)
     if as_json:
         print_json([payment_json(payment) for payment in payments])
-    else:
-        print_table("payments", COLUMNS, [_row(payment) for payment in payments], right=("amount",))
+        return
+    rows = [
+        [
+            f"{payment.created_at:%Y-%m-%d %H:%M:%S}",
+            payment.payment_id,
+            payment.account_id,
+            payment.state,
+            payment.exception,
+            usd(payment.amount_cents),
+            payment.rail,
+            payment.vendor_payment_id,
+        ]
+        for payment in payments
+    ]
+    print_table("payments", COLUMNS, rows, right=("amount",))
 
 
 def run_show(payment_id: str, *, as_json: bool) -> None:
-    """Prints one payment and its events; exits 2 when there is none of this id."""
-    with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = payment_of(ledger, payment_id)
-        events = [_event(event) for event in ledger.events(payment.payment_id)]
+    """Prints one payment and its events; exits 2 for an unknown id."""
+    with clear_topup_errors(as_json=as_json):
+        payment, history = TopUpService(load_settings()).payment(payment_id)
+    shown, events = payment_json(payment), [event_json(event) for event in history]
     if as_json:
-        print_json({**payment_json(payment), "events": events})
+        print_json({**shown, "events": events})
         return
-    lines = [f"{name}: {value}" for name, value in payment_json(payment).items() if value not in (None, "")]
+    lines = [f"{name}: {value}" for name, value in shown.items() if value not in (None, "")]
     sys.stdout.write("\n".join(lines) + "\n\n")
     print_table("history", ("at", "what", "from", "to"), [list(event.values()) for event in events])
-
-
-def _row(payment: Payment) -> list[Any]:
-    return [
-        f"{payment.created_at:%Y-%m-%d %H:%M:%S}",
-        payment.payment_id,
-        payment.account_id,
-        payment.state,
-        payment.exception,
-        usd(payment.amount_cents),
-        payment.rail,
-        payment.vendor_payment_id,
-    ]
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {"at": event.at.isoformat(), "kind": event.kind, "from": event.from_state, "to": event.to_state}

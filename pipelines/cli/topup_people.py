@@ -1,52 +1,43 @@
-"""``smsonline topup approve``, ``refuse``, ``finish``, ``pause`` and ``resume``: a person's word."""
+"""``smsonline topup approve``, ``reject``, ``close``, ``pause`` and ``resume``: operator actions."""
 
 from __future__ import annotations
 
 import getpass
 import sys
-from datetime import UTC, datetime
+from typing import Literal
 
 from pipelines.cli.console import print_json
-from pipelines.cli.topup_console import clear_topup_errors, payment_json, payment_of
+from pipelines.cli.topup_console import clear_topup_errors
 from pipelines.settings import load_settings
-from pipelines.topup.wiring import opened_ledger, policy_of
-from topups import people
+from pipelines.topup_presenter import payment_json
+from pipelines.topup_service import TopUpService
 from topups.amounts import usd
-from topups.ledger import Payment
-from topups.ledger.schema import EVERY_ACCOUNT
 
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
+EFFECTS = {
+    "approve": "is approved: the next run asks for it",
+    "reject": "is rejected: it will not be asked for",
+    "close": "is closed ({state}): it blocks no other payment",
+}
 
 
-def run_approve(payment_id: str, by: str, *, as_json: bool) -> None:
-    """Agrees to a waiting payment; exits 2 for an unknown id, 1 when it does not wait."""
+def run_action(action: Literal["approve", "reject", "close"], payment_id: str, by: str, *, as_json: bool) -> None:
+    """Applies one action to a payment; exits 2 for an unknown id and 1 when its state does not allow the action."""
     with clear_topup_errors(as_json=as_json):
-        settings = load_settings()
-        policy = policy_of(settings)
-        with opened_ledger(settings) as ledger:
-            known = payment_of(ledger, payment_id)
-            payment = people.approve(ledger, known.payment_id, _name(by), _now(), policy)
-    _print(payment, "is approved: the next run asks for it", as_json)
-
-
-def run_refuse(payment_id: str, by: str, *, as_json: bool) -> None:
-    """Says no to a waiting payment; exit codes as ``approve``."""
-    with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = people.refuse(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
-    _print(payment, "is refused: it will not be asked for", as_json)
-
-
-def run_finish(payment_id: str, by: str, *, as_json: bool) -> None:
-    """Declares a stuck payment finished; exit codes as ``approve``."""
-    with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        payment = people.finish(ledger, payment_of(ledger, payment_id).payment_id, _name(by), _now())
-    _print(payment, f"is declared finished ({payment.state}): it blocks no other payment", as_json)
+        service = TopUpService(load_settings())
+        apply = {"approve": service.approve, "reject": service.reject, "close": service.close}[action]
+        payment = apply(payment_id, _operator(by))
+    if as_json:
+        print_json(payment_json(payment))
+        return
+    effect = EFFECTS[action].format(state=payment.state)
+    sys.stdout.write(f"payment {payment.payment_id} over {usd(payment.amount_cents)} {effect}\n")
 
 
 def run_pause(why: str, by: str, *, as_json: bool) -> None:
-    """The ledger's kill switch, for all its accounts."""
-    with clear_topup_errors(as_json=as_json), opened_ledger(load_settings()) as ledger:
-        paused = people.pause(ledger, _name(by), why, _now()).paused
+    """Pauses all accounts of the ledger."""
+    with clear_topup_errors(as_json=as_json):
+        paused = TopUpService(load_settings()).pause(why, _operator(by))
     if as_json:
         print_json({"paused": True, "why": paused})
     else:
@@ -54,34 +45,20 @@ def run_pause(why: str, by: str, *, as_json: bool) -> None:
 
 
 def run_resume(by: str, *, as_json: bool) -> None:
-    """Ends the pause of all accounts; for the account of the settings also its own pause and its breaker."""
+    """Ends the pause of all accounts; for the configured account also its own pause and its circuit breaker."""
     with clear_topup_errors(as_json=as_json):
-        settings = load_settings()
-        accounts = [EVERY_ACCOUNT, *filter(None, [settings.user_id.strip()])]
-        with opened_ledger(settings) as ledger:
-            for account in accounts:
-                people.resume(ledger, _name(by), _now(), account)
+        TopUpService(load_settings()).resume(_operator(by))
     if as_json:
         print_json({"paused": False, "why": ""})
     else:
         sys.stdout.write("resumed: payments are created again where the policy allows it\n")
 
 
-def _print(payment: Payment, what: str, as_json: bool) -> None:
-    if as_json:
-        print_json(payment_json(payment))
-    else:
-        sys.stdout.write(f"payment {payment.payment_id} over {usd(payment.amount_cents)} {what}\n")
-
-
-def _name(given: str) -> str:
-    if given.strip():
-        return given.strip()[:LONGEST_NAME]
+def _operator(name: str) -> str:
+    """The given name, or that of the user who runs the command."""
+    if name.strip():
+        return name.strip()[:MAX_NAME_LENGTH]
     try:
-        return getpass.getuser()[:LONGEST_NAME]
+        return getpass.getuser()[:MAX_NAME_LENGTH]
     except (OSError, KeyError):
-        return "somebody"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        return "unknown user"

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from assets.privacy import privacy_of
-from pipelines.calling import call_policy, catalogue, declared
+from pipelines.bootstrap import client_config, configured_datasets, configured_endpoints
 from pipelines.doctor.asking import Asker
 from pipelines.doctor.here import Check, look_around
 from pipelines.doctor.mends import mends_of
@@ -70,12 +70,12 @@ def diagnose(
 
     ``prepare`` runs after this machine was looked at and before the vendor is called.
     """
-    account, endpoints, datasets = settings.account, catalogue(settings), declared(settings)
+    account, endpoints, datasets = settings.account, configured_endpoints(settings), configured_datasets(settings)
     checks, limit = look_around(settings)
     asked = subjects(endpoints, datasets, frozenset(settings.endpoints) | frozenset(settings.datasets))
     # Messages and full numbers are never looked at, whatever a sync may keep.
     privacy = privacy_of(account, hash_key=settings.phone_hash_key.get_secret_value())
-    policy = _once(call_policy(settings))
+    policy = _once(client_config(settings))
     with Client(account, catalogue=endpoints, policy=policy, now=now) as client:
         prepare()
         visits = Asker(client, account.user_id, privacy, policy.parallel).ask_all(asked)

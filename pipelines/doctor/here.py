@@ -15,8 +15,8 @@ import duckdb
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from pipelines.bootstrap import configured_notifier, configured_policy, configured_units, open_configured_ledger
 from pipelines.settings import Settings, SettingsError
-from pipelines.topup.wiring import notifier_of, opened_ledger, policy_of, units_of
 from topups.ledger import LedgerUnavailable
 from topups.policy import Policy
 from warehouse.connection import opened
@@ -40,9 +40,9 @@ def look_around(settings: Settings) -> tuple[list[Check], timedelta]:
     checks = [Check("versions", "ok", _versions()), _warehouse(settings.warehouse), _ledger(settings)]
     policy = Policy()
     try:
-        policy = policy_of(settings)
-        units_of(settings)
-        notifier = notifier_of(settings)
+        policy = configured_policy(settings)
+        configured_units(settings)
+        notifier = configured_notifier(settings)
     except SettingsError as error:
         return [*checks, Check("top-ups", "note", str(error))], policy.clock_skew
     return [*checks, _topups(policy, notified=notifier is not None)], policy.clock_skew
@@ -81,7 +81,7 @@ def _ledger(settings: Settings) -> Check:
     if file and not file.exists():
         return _unmade("ledger", file, "the first top-up command makes it", grave)
     try:
-        opened_ledger(settings).close()
+        open_configured_ledger(settings).close()
     except (LedgerUnavailable, SettingsError) as error:
         return Check("ledger", grave, str(error))
     return Check("ledger", "ok", f"{url.render_as_string(hide_password=True)} can be opened")

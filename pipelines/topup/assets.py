@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.topup.mirror import Mirrored
+from pipelines.ledger_copy import LedgerCopyResult
 from pipelines.topup.resource import TopUps
 from topups.amounts import usd
 from topups.reconciled import Reconciled
@@ -36,7 +36,8 @@ def column_schema(columns: tuple[Column, ...]) -> dg.TableSchema:
 @dg.op(description="Brings the ledger to what the vendor says and sends waiting notices.", out=dg.Out(dg.Nothing))
 def reconcile(context: dg.OpExecutionContext, topups: dg.ResourceParam[TopUps]) -> None:
     """One pass that asks for no money. A vendor that does not answer is no failure: checks tell how long that lasts."""
-    _, done, delivered = topups.reconcile(context.log.warning)
+    outcome = topups.reconcile(context.log.warning)
+    done, delivered = outcome.report, outcome.notices_delivered
     for problem in done.as_json()["problems"]:
         context.log.warning(problem)
     context.add_output_metadata(_seen(done) | {"notices_delivered": delivered})
@@ -89,7 +90,7 @@ def _seen(done: Reconciled) -> dict[str, Any]:
     }
 
 
-def _copied(name: str, columns: tuple[Column, ...], done: Mirrored) -> dict[str, Any]:
+def _copied(name: str, columns: tuple[Column, ...], done: LedgerCopyResult) -> dict[str, Any]:
     return {
         "dagster/row_count": done.rows[name],
         "dagster/column_schema": column_schema(columns),

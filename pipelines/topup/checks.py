@@ -8,8 +8,8 @@ import dagster as dg
 
 from assets.quality import Finding
 from pipelines.topup.assets import KEYS
-from pipelines.topup.quality import CHECKS
 from pipelines.topup.resource import TopUps
+from pipelines.topup_health import CHECKS
 
 NO_LEDGER = Finding(True, "there is no ledger yet")
 HISTORY = "history_whole"

@@ -6,26 +6,19 @@ records, call nobody and write nothing. What they see may be old when the pass b
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import dagster as dg
 
 from pipelines.hooks import NO_RETRIES
 from pipelines.schedules import unfinished
 from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
-from pipelines.topup.passes import burn_kept
-from pipelines.topup.policy import kill_environment, policy_of
-from topups.ledger import LedgerUnavailable, read_ledger
-from topups.plan import Plan, judge, plan
-from topups.ports import killed
+from pipelines.topup_service import TopUpService
+from topups.plan import Plan
 from topups.reasons import Reason, Refusal
-from topups.snapshot import Snapshot
 
 RECONCILE = "topup_reconcile"
 SECONDS_BETWEEN_LOOKS = 60
 EVERY_TWO_MINUTES = "*/2 * * * *"
-SAID_WITHOUT_A_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
 # Only a pass that asks the vendor cures these.
 CURED_BY_RECONCILING = frozenset({Reason.BALANCE_UNREADABLE, Reason.BALANCE_STALE, Reason.LEDGER_UNAVAILABLE})
 
@@ -74,29 +67,12 @@ def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
 
 def planned(settings: Settings) -> Plan:
     """The verdict on what the ledger has written down. Raises ``SettingsError``."""
-    account_id, policy, now = settings.account.user_id, policy_of(settings), datetime.now(UTC)
-    environment = kill_environment(settings)
-    try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            burn = burn_kept(ledger, account_id, now - policy.balance_max_age)
-            return plan(ledger, account_id, policy, now, environment=environment, burn=burn)
-    except LedgerUnavailable as error:
-        # Who is switched off or has no limits needs no ledger to be told so.
-        early = judge(Snapshot(account_id, killed=killed(environment)), policy, now)
-        known = isinstance(early.verdict, Refusal) and early.verdict.reason in SAID_WITHOUT_A_LEDGER
-        return early if known else Plan(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)), (), "")
+    return TopUpService(settings).evaluate_now()
 
 
 def nothing_to_follow(settings: Settings) -> str:
-    """Why a pass would have nothing to do: switched off, and no payment of the last month. Else an empty text."""
-    if policy_of(settings).mode != "off":
-        return ""
-    try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            known = ledger.snapshot(settings.account.user_id, datetime.now(UTC)).payments
-    except LedgerUnavailable as error:
-        return f"{Reason.DISABLED}: mode is off; {error}"
-    return "" if known else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
+    """Why a pass would have nothing to do."""
+    return TopUpService(settings).idle_reason()
 
 
 def _said(refusal: Refusal) -> str:

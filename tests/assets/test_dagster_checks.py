@@ -14,8 +14,8 @@ from assets.dagster_checks import dataset_checks
 from assets.datasets import DATASETS
 from assets.facts import Facts
 from assets.quality import CHECKS, checks_for, counts_reconcile, rejects_below_limit
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 from warehouse.connection import opened
 
@@ -46,7 +46,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
             v2_base_url=address.v2_base_url,
             warehouse=path,
         )
-        with data_path(settings) as way:
+        with open_pipeline(settings) as way:
             assert {result.outcome.status for result in way.sync(list(DATASETS))} == {"ok"}
     duckdb.connect(str(path)).close()  # writes the log beside the file into it, as the tests copy the file alone
     return path

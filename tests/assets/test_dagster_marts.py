@@ -20,8 +20,8 @@ from assets.datasets import DATASETS
 from assets.mart_facts import fractions
 from assets.mart_pictures import PICTURES
 from assets.sync import DataPath, Result
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.catalogue import ENDPOINTS
 from smsonline.sandbox import Sandbox, serve
 from warehouse.connection import opened
@@ -47,7 +47,7 @@ class Account:
 
     def data_path(self) -> AbstractContextManager[DataPath]:
         """On the sandbox's clock."""
-        return data_path(self.settings, now=lambda: datetime.fromtimestamp(self.sandbox.world.clock.instant(), UTC))
+        return open_pipeline(self.settings, now=lambda: datetime.fromtimestamp(self.sandbox.world.clock.instant(), UTC))
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

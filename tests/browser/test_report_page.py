@@ -15,12 +15,11 @@ import pytest
 from playwright.sync_api import Page
 from pydantic import SecretStr
 
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, open_pipeline
 from pipelines.report.contents import charts_of, report_of
 from pipelines.report.facts import read_facts
 from pipelines.report.page import html_of
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 pytestmark = pytest.mark.browser
@@ -52,8 +51,8 @@ def report(tmp_path_factory) -> tuple[Path, list[str]]:
         )
         for sync in range(SYNCS):
             passed = sync * timedelta(days=DAYS) / (SYNCS - 1)
-            with data_path(settings, now=lambda passed=passed: start + passed) as path:
-                assert {result.outcome.status for result in path.sync(list(declared(settings)))} == {"ok"}
+            with open_pipeline(settings, now=lambda passed=passed: start + passed) as path:
+                assert {result.outcome.status for result in path.sync(list(configured_datasets(settings)))} == {"ok"}
             vendor.advance((timedelta(days=DAYS) / (SYNCS - 1)).total_seconds())
     contents = report_of(read_facts(warehouse, datetime.now(UTC)))
     page.write_text(html_of(contents), "utf-8")

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 
@@ -23,7 +23,7 @@ def synced(tmp_path_factory):
         key = SecretStr(sandbox.api_key)
         warehouse = folder / "data/warehouse.duckdb"
         settings = Settings(user_id=sandbox.user_id, api_key=key, base_url=address.base_url, warehouse=warehouse)
-        with data_path(settings) as path:
+        with open_pipeline(settings) as path:
             assert all(r.outcome.status == "ok" for r in path.sync(["countries", "statistics", "inventory"]))
             path.publish()
     return folder

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import load_settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox
 
 HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ def synced(
     began = datetime.now(UTC)
     for number in range(hours):
         shift = shifts[number] if shifts else number * HOUR
-        with data_path(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as path:
+        with open_pipeline(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as path:
             assert all(result.outcome.status == "ok" for result in path.sync(names))
             path.publish()
         vendor.advance(HOUR.total_seconds())

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from assets.datasets import DATASETS
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 
@@ -20,7 +20,7 @@ def synced(tmp_path_factory):
     sandbox, folder = Sandbox(), tmp_path_factory.mktemp("synced")
     with serve(sandbox) as address:
         given = {"user_id": sandbox.user_id, "api_key": SecretStr(sandbox.api_key), "base_url": address.base_url}
-        with data_path(Settings(**given, warehouse=folder / "warehouse.duckdb")) as path:
+        with open_pipeline(Settings(**given, warehouse=folder / "warehouse.duckdb")) as path:
             assert {result.outcome.status for result in path.sync(list(DATASETS))} == {"ok"}
             path.publish()
     return folder

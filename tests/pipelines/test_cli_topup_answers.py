@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.topup import wiring
-
 pytest_plugins = ("topup_shop",)
 
 # apprise looks for a module that Python is about to drop.
@@ -142,7 +140,7 @@ def test_a_notice_goes_out_with_the_pass_that_wrote_it(shop, command, set_topup,
             sent.append((self.urls, notice.title))
             return True
 
-    monkeypatch.setattr(wiring, "AppriseNotifier", Inbox)
+    monkeypatch.setattr("topups.notices.AppriseNotifier", Inbox)
     set_topup(NOTIFY="json://one/a,b json://two, mailto://three")
     assert command("topup", "run", "--json").document["notices_delivered"] == len(sent) > 0
     assert any(title.startswith("Please pay ") for _, title in sent)

@@ -11,9 +11,8 @@ import pytest
 from topup_ticks import REPOSITORY
 
 from pipelines.topup.checks import check_events, check_payments
-from pipelines.topup.facts import TopupFacts
-from pipelines.topup.quality import CHECKS
 from pipelines.topup.resource import TopUps
+from pipelines.topup_health import CHECKS, TopUpHealth
 from topups.ledger import Observation, Payment
 from topups.ledger.reading import planned
 from topups.ledger.rows import Draft
@@ -39,47 +38,47 @@ def balance(seq: int, minutes: float, cents: int) -> Observation:
     return Observation(seq, "7", "balance", ago(minutes), True, cents, {})
 
 
-def facts(*payments: Payment, **changed: Any) -> TopupFacts:
+def facts(*payments: Payment, **changed: Any) -> TopUpHealth:
     balances = [balance(1, 60, 1000), balance(2, 1, 900)]
-    known = TopupFacts(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
+    known = TopUpHealth(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
     return replace(known, **changed)
 
 
-def spent(*cents: int) -> TopupFacts:
+def spent(*cents: int) -> TopUpHealth:
     made = [PaymentFact(str(n), State.OPEN, Oddity.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
     return facts(snapshot=Snapshot("7", payments=tuple(made)))
 
 
 CASES = [
-    ("outcomes_known", facts(), True, False),
-    ("outcomes_known", facts(payment(State.UNKNOWN, 1)), False, False),
-    ("outcomes_known", facts(payment(State.UNKNOWN, 121)), False, True),
-    ("outcomes_known", facts(payment(State.NEEDS_HUMAN, 5)), False, True),
-    ("paid_in_time", facts(payment(State.OPEN, 29)), True, False),
-    ("paid_in_time", facts(payment(State.OPEN, 30)), False, False),
-    ("paid_in_time", facts(payment(State.UNDERPAID_WAITING, 54)), False, True),
-    ("paid_in_time", facts(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
-    ("paid_in_time", facts(payment(State.EXPIRED, 500)), True, False),
-    ("money_arrived", facts(payment(State.PAID, 59)), True, True),
-    ("money_arrived", facts(payment(State.PAID, 60)), False, True),
-    ("money_arrived", facts(payment(State.CREDITED, 600)), True, True),
-    ("credits_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
-    ("credits_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
+    ("no_unknown_outcomes", facts(), True, False),
+    ("no_unknown_outcomes", facts(payment(State.UNKNOWN, 1)), False, False),
+    ("no_unknown_outcomes", facts(payment(State.UNKNOWN, 121)), False, True),
+    ("no_unknown_outcomes", facts(payment(State.NEEDS_HUMAN, 5)), False, True),
+    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 29)), True, False),
+    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 30)), False, False),
+    ("open_invoices_paid_in_time", facts(payment(State.UNDERPAID_WAITING, 54)), False, True),
+    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
+    ("open_invoices_paid_in_time", facts(payment(State.EXPIRED, 500)), True, False),
+    ("paid_is_credited", facts(payment(State.PAID, 59)), True, True),
+    ("paid_is_credited", facts(payment(State.PAID, 60)), False, True),
+    ("paid_is_credited", facts(payment(State.CREDITED, 600)), True, True),
+    ("balance_increases_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
+    ("balance_increases_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
     (
-        "credits_explained",
+        "balance_increases_explained",
         facts(payment(State.CREDITED, 60, credit=2), balances=[balance(1, 9, 900), balance(2, 5, 5900)]),
         True,
         False,
     ),
-    ("caps_left", spent(7999), True, False),
-    ("caps_left", spent(5000, 3000), False, False),
-    ("caps_left", spent(9000), False, False),
-    ("caps_left", spent(10_000), False, True),
-    ("looked_lately", facts(), True, True),
-    ("looked_lately", facts(listed_at=ago(11)), False, True),
-    ("looked_lately", facts(listed_at=None), False, True),
-    ("looked_lately", facts(balances=[]), False, True),
-    ("looked_lately", facts(balances=[], policy=replace(POLICY, mode="off")), True, True),
+    ("spend_below_caps", spent(7999), True, False),
+    ("spend_below_caps", spent(5000, 3000), False, False),
+    ("spend_below_caps", spent(9000), False, False),
+    ("spend_below_caps", spent(10_000), False, True),
+    ("observations_fresh", facts(), True, True),
+    ("observations_fresh", facts(listed_at=ago(11)), False, True),
+    ("observations_fresh", facts(listed_at=None), False, True),
+    ("observations_fresh", facts(balances=[]), False, True),
+    ("observations_fresh", facts(balances=[], policy=replace(POLICY, mode="off")), True, True),
 ]
 
 
@@ -93,19 +92,19 @@ def test_each_check_at_its_limits(name, known, passed, severe):
 
 @pytest.mark.parametrize(("cents", "level"), [(8000, 80), (9000, 90), (10_000, 100), (12_000, 100)])
 def test_the_level_of_a_cap_is_told(cents, level):
-    assert CHECKS["caps_left"](spent(cents)).said == f"CAP_DAY: at least {level} % used"
+    assert CHECKS["spend_below_caps"](spent(cents)).said == f"CAP_DAY: at least {level} % used"
 
 
 def test_what_is_late_is_named_with_its_amount():
-    said = CHECKS["outcomes_known"](facts(payment(State.UNKNOWN, 3))).said
+    said = CHECKS["no_unknown_outcomes"](facts(payment(State.UNKNOWN, 3))).said
     assert said == "p1 over 50.00 USD is UNKNOWN since 2026-03-04 11:57 UTC"
 
 
 class Known(TopUps):
-    def __init__(self, found: TopupFacts | None, contradictions: list[str]) -> None:
+    def __init__(self, found: TopUpHealth | None, contradictions: list[str]) -> None:
         self.found, self.wrong = found, contradictions
 
-    def facts(self) -> TopupFacts | None:
+    def facts(self) -> TopUpHealth | None:
         return self.found
 
     def contradictions(self) -> list[str]:
@@ -123,9 +122,9 @@ def judged(topups: TopUps) -> dict[str, dg.AssetCheckEvaluation]:
 def test_dagster_sees_a_warning_an_error_and_what_was_found():
     found = judged(Known(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"]))
     failed = {name: str(check.severity.value) for name, check in found.items() if not check.passed}
-    assert failed == {"outcomes_known": "WARN", "money_arrived": "ERROR", "history_whole": "ERROR"}
+    assert failed == {"no_unknown_outcomes": "WARN", "paid_is_credited": "ERROR", "history_whole": "ERROR"}
     assert found["history_whole"].description == "event 3 was changed"
-    assert found["outcomes_known"].metadata["limit_seconds"].value == 7200
+    assert found["no_unknown_outcomes"].metadata["limit_seconds"].value == 7200
 
 
 def test_without_a_ledger_every_check_passes_and_says_why():

@@ -8,11 +8,10 @@ import duckdb
 import pytest
 from topup_ticks import create, execute, look_at_the_vendor
 
-from pipelines.calling import declared
+from pipelines.bootstrap import configured_datasets, open_configured_ledger
+from pipelines.ledger_copy import changes_since, copy_changes
 from pipelines.settings import load_settings
 from pipelines.topup.jobs import RECONCILE_JOB
-from pipelines.topup.mirror import changes_since, refresh_mirror
-from pipelines.topup.wiring import opened_ledger
 from warehouse.mirror import Mark
 
 pytest_plugins = ("topup_shop",)
@@ -43,7 +42,7 @@ def rows(file: Path, query: str):
 
 
 def in_the_ledger() -> list[tuple]:
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         seen = {o.seq: o.at for o in ledger.observations(load_settings().user_id, "balance")}
         payments = sorted(ledger.payments(), key=lambda payment: payment.payment_id)
     return [tuple(seen.get(p.credit) if c == "credited_at" else getattr(p, c) for c in COLUMNS) for p in payments]
@@ -87,7 +86,7 @@ def test_the_material_holds_no_link_no_address_and_no_key(shop, set_topup):
     set_topup(RAIL="v3_wallet", CURRENCY="USDT", NETWORK="TRON")
     create()
     done = reconciled()
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         (payment,) = [p for p in ledger.payments() if p.exception == "none"]
     secrets = [payment.address, shop.api_key]
     assert all(secrets)
@@ -99,13 +98,13 @@ def test_the_material_holds_no_link_no_address_and_no_key(shop, set_topup):
 def test_a_vendor_that_does_not_answer_is_told_and_the_mirror_goes_on(shop):
     shop.faults.add("balance", "http_403")
     shop.faults.add("invoices", "http_403")
-    with opened_ledger(load_settings()):
+    with open_configured_ledger(load_settings()):
         pass
     done = reconciled()
     (seen,) = [e for e in done.all_events if e.is_successful_output and e.step_key.endswith("reconcile")]
     assert "HTTP 403" in seen.step_output_data.metadata["problems"].value
     checks = {check.check_name: check for check in done.get_asset_check_evaluations()}
-    assert not checks["looked_lately"].passed
+    assert not checks["observations_fresh"].passed
     assert shop.creates() == 0
 
 
@@ -114,7 +113,7 @@ def test_a_pass_needs_no_limits_and_creates_nothing_whatever_the_mode(shop, set_
     for mode in ("off", "auto"):
         set_topup(MODE=mode)
         look_at_the_vendor()
-        with opened_ledger(load_settings()) as ledger:
+        with open_configured_ledger(load_settings()) as ledger:
             kept = ledger.observations(shop.user_id, "decision", limit=1)[0]
         assert kept.facts["reason"] == {"off": "DISABLED", "auto": "NO_POLICY"}[mode]
     assert shop.creates() == 0
@@ -131,7 +130,7 @@ def test_a_notice_goes_out_with_the_pass(shop, set_topup, monkeypatch):
             sent.append(notice.title)
             return True
 
-    monkeypatch.setattr("pipelines.topup.wiring.AppriseNotifier", Inbox)
+    monkeypatch.setattr("topups.notices.AppriseNotifier", Inbox)
     create()
     set_topup(NOTIFY="json://127.0.0.1:9/")
     look_at_the_vendor()
@@ -140,11 +139,11 @@ def test_a_notice_goes_out_with_the_pass(shop, set_topup, monkeypatch):
 
 def test_two_mirrors_at_once_are_as_one(shop):
     create()
-    tables = [dataset.table for dataset in declared(load_settings()).values()]
-    with opened_ledger(load_settings()) as ledger:
+    tables = [dataset.table for dataset in configured_datasets(load_settings()).values()]
+    with open_configured_ledger(load_settings()) as ledger:
         late = changes_since(ledger, Mark())
-        assert refresh_mirror(ledger, WAREHOUSE, tables) == late
-        assert refresh_mirror(ledger, WAREHOUSE, tables) is None
+        assert copy_changes(ledger, WAREHOUSE, tables) == late
+        assert copy_changes(ledger, WAREHOUSE, tables) is None
     assert rows(WAREHOUSE, "SELECT count(*) FROM topups.payments") == [(len(late.payments),)]
 
 

@@ -111,9 +111,9 @@ def test_of_one_decision_there_is_one_payment_even_when_the_next_one_is_due(daem
 
 
 def vendor_id(daemon) -> str:
-    from pipelines.topup.wiring import opened_ledger
+    from pipelines.bootstrap import open_configured_ledger
 
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         found = [payment for payment in ledger.payments() if payment.exception == "none"]
     assert len(found) == 1
     return found[0].vendor_payment_id

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 from topup_ticks import REPOSITORY, create, execute, told
 
+from pipelines.bootstrap import open_configured_ledger
 from pipelines.settings import load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
-from pipelines.topup.wiring import opened_ledger
 from topups.notices import qr_png
 
 pytest_plugins = ("topup_shop",)
@@ -23,7 +23,7 @@ def failure_of(done: dg.ExecuteInProcessResult) -> str:
 
 
 def payments() -> list:
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         return [payment for payment in ledger.payments() if payment.exception == "none"]
 
 

@@ -13,10 +13,10 @@ import time_machine
 from topup_ticks import REPOSITORY, create, look_at_the_vendor, told
 
 from pipelines import schedules
+from pipelines.bootstrap import open_configured_ledger
 from pipelines.settings import load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.topup.sensor import low_balance, topup_reconcile
-from pipelines.topup.wiring import opened_ledger
 from topups import people
 from topups.ports import Balance
 from topups.snapshot import Burn
@@ -105,7 +105,7 @@ def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, schedule
 
 def test_what_a_killed_program_left_in_the_log_is_seen_and_left_there(seen, preview, home):
     """Its log is not yet in the ledger's file, and nobody keeps the log's index."""
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         people.pause(ledger, "Ada", "holidays", datetime.now(UTC))
         for name in (LEDGER, Path(f"{LEDGER}-wal")):
             shutil.copyfile(name, home / name.name)
@@ -147,14 +147,14 @@ def test_a_missing_account_is_a_reason_too(seen, preview, scheduled, monkeypatch
 
 def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, preview):
     old = datetime.now(UTC) - timedelta(minutes=11)
-    with opened_ledger(load_settings()) as ledger:
+    with open_configured_ledger(load_settings()) as ledger:
         ledger.saw_balance(shop.user_id, Balance(100, old), old)
     said = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
     assert preview() == said
 
 
 def test_a_ledger_without_a_balance_says_what_brings_it(shop, preview):
-    opened_ledger(load_settings()).close()
+    open_configured_ledger(load_settings()).close()
     assert preview() == "BALANCE_UNREADABLE: no balance is known; the schedule topup_reconcile has to be on"
 
 
@@ -164,9 +164,9 @@ def test_a_forecast_asks_before_the_threshold_is_reached(shop, preview, set_topu
     look_at_the_vendor()
     assert preview().startswith("BALANCE_OK: ")
     burn = Burn(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
-    monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", lambda *_: burn)
+    monkeypatch.setattr("pipelines.topup.forecast.Forecaster.burn", lambda *_: burn)
     look_at_the_vendor()
-    monkeypatch.setattr("pipelines.topup.wiring.Forecaster.burn", fails)
+    monkeypatch.setattr("pipelines.topup.forecast.Forecaster.burn", fails)
     assert preview().run_key
 
 
@@ -179,10 +179,10 @@ def test_a_person_is_asked_once_and_their_word_asks_for_the_payment(seen, previe
     assert preview().run_key  # the run that asks the person
     waiting = told(create())["payment_id"]
     assert preview().startswith(f"AWAITING_APPROVAL: {waiting} over ")
-    with opened_ledger(load_settings()) as ledger:
-        from pipelines.topup.wiring import policy_of
+    with open_configured_ledger(load_settings()) as ledger:
+        from pipelines.bootstrap import configured_policy
 
-        people.approve(ledger, waiting, "Ada", datetime.now(UTC), policy_of(load_settings()))
+        people.approve(ledger, waiting, "Ada", datetime.now(UTC), configured_policy(load_settings()))
     assert preview().run_key
     assert seen.creates() == 0
 
@@ -216,7 +216,7 @@ def test_the_sensor_is_off_until_somebody_switches_it_on_and_the_schedule_is_on(
 def test_the_schedule_rests_while_the_mode_is_off_and_there_is_nothing_to_follow(shop, scheduled, set_topup):
     assert scheduled().run_config == {}
     set_topup(MODE="off")
-    opened_ledger(load_settings()).close()
+    open_configured_ledger(load_settings()).close()
     assert scheduled() == "DISABLED: mode is off and no payment of the last month is to be followed"
 
 

@@ -58,6 +58,6 @@ def shop(served, set_topup, monkeypatch) -> Iterator[Shop]:
         monkeypatch.setenv(f"SMSONLINE_{name}", value)
     set_topup(**POLICY)
     quick = partial(CallPolicy, read_timeout_seconds=0.3, total_deadline_seconds=2, backoff_first_seconds=0.001)
-    monkeypatch.setattr("pipelines.calling.CallPolicy", quick)
+    monkeypatch.setattr("pipelines.bootstrap.CallPolicy", quick)
     yield sandbox
     sandbox.faults.clear()

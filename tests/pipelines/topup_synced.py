@@ -11,8 +11,8 @@ import time_machine
 from pydantic import SecretStr
 from topup_afternoon import NOW, STEP, STEPS, TOP_UP, Synced
 
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 from warehouse.connection import opened
 
@@ -49,13 +49,13 @@ def _synced(clock: time_machine.Traveller, folders: pytest.TempPathFactory) -> S
             if left == STEPS - 3:
                 invoice = vendor.world.account.bill("cryptomus", TOP_UP, round(at.timestamp()))
                 vendor.pay(invoice.uuid, TOP_UP)
-            with data_path(settings) as path:
+            with open_pipeline(settings) as path:
                 assert all(result.outcome.status == "ok" for result in path.sync(MONEY))
             with opened(settings.warehouse) as connection:
                 connection.execute("CHECKPOINT")
             copies[at] = folders.mktemp("copy") / "warehouse.duckdb"
             shutil.copy(settings.warehouse, copies[at])
-        with data_path(settings) as path:
+        with open_pipeline(settings) as path:
             path.publish()
     return Synced(end, copies, vendor)
 

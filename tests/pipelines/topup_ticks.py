@@ -26,9 +26,9 @@ from pipelines.settings import load_settings
 from pipelines.topup.assets import ledger_in_sql
 from pipelines.topup.checks import check_events, check_payments
 from pipelines.topup.jobs import CREATE_JOB, topup_create_job, topup_reconcile_job
-from pipelines.topup.passes import reconcile
 from pipelines.topup.resource import TopUps
 from pipelines.topup.sensor import low_balance, topup_reconcile
+from pipelines.topup_service import TopUpService
 
 SENSORS = ("low_balance", "low_balance_renamed")
 
@@ -69,7 +69,7 @@ def told(done: dg.ExecuteInProcessResult) -> dict[str, Any]:
 
 def look_at_the_vendor() -> None:
     """What the schedule does every two minutes, without Dagster around it."""
-    reconcile(load_settings(), warn=pytest.fail)
+    TopUpService(load_settings(), pytest.fail).reconcile()
 
 
 @dataclass
