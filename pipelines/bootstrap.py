@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
-POLICY_SETTINGS = (
-    *("mode", "threshold_cents", "target_cents", "amount_min_cents", "amount_max_cents"),
-    *("cap_day_cents", "cap_week_cents", "cap_month_cents", "rail", "currency", "network"),
-)
 
 
 def configured_endpoints(settings: Settings) -> Catalogue:
@@ -100,35 +96,33 @@ def open_pipeline(
 def configured_policy(settings: Settings) -> Policy:
     """The top-up policy. A missing limit is no error here: the policy then refuses every payment and names the limit.
 
-    Raises ``SettingsError`` for an entry of ``[topup]`` that the policy does not have or that does not fit.
+    Raises ``SettingsError`` for an entry that the policy does not have or that does not fit.
     """
-    for name in POLICY_SETTINGS:
-        if name in settings.topup:
-            raise SettingsError(f"topup.{name}: write topup_{name} instead, or {PREFIX}TOPUP_{name.upper()}")
-    own = {name: getattr(settings, f"topup_{name}") for name in POLICY_SETTINGS}
     try:
-        return policy_from(settings.topup, Policy(**own))
+        return policy_from(settings.topup.policy_entries)
     except ValueError as error:
-        raise SettingsError(f"topup.{error}") from None
+        name, _, problem = str(error).partition(":")
+        variable = f"{PREFIX}TOPUP_{name.upper()}"
+        raise SettingsError(f"{variable if variable in os.environ else f'topup.{name}'}:{problem}") from None
 
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
     """Where the kill switch is read: the live environment first, then the value of the settings file."""
-    return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup_kill)})
+    return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup.kill)})
 
 
 def configured_units(settings: Settings) -> Units:
     """The units of the vendor's amounts. Raises ``SettingsError`` that names the entry."""
     from topups.vendor import Units
 
-    for name, value in settings.topup_units.items():
+    for name, value in settings.topup.units.items():
         if name not in Units.__dataclass_fields__:
             raise SettingsError(f"topup_units.{name}: there are {', '.join(Units.__dataclass_fields__)}")
         if name == "zone":
             _check_time_zone(value)
         elif value not in ("cents", "dollars"):
             raise SettingsError(f"topup_units.{name} must be cents or dollars, not {value!r}")
-    return Units(**settings.topup_units)
+    return Units(**settings.topup.units)
 
 
 def _check_time_zone(name: str) -> None:
@@ -142,7 +136,7 @@ def configured_notifier(settings: Settings) -> Notifier | None:
     """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
     from topups.notices import AppriseNotifier
 
-    urls = BETWEEN_URLS.split(settings.topup_notify.get_secret_value().strip(" ,\n\t"))
+    urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
     if not any(urls):
         return None
     # Its log lines can contain the addresses, which are secrets.

@@ -77,7 +77,7 @@ def _with_forecasts(money: Sequence[Row], settings: Settings) -> list[tuple[Row,
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger | None]:
     """The ledger where top-ups are in use; without it nobody waits for its library."""
-    if settings.topup_mode == "off":
+    if settings.topup.mode == "off":
         yield None
         return
     from topups.ledger import LedgerUnavailable, read_ledger

@@ -72,7 +72,7 @@ def _warehouse(path: Path) -> Check:
 
 def _ledger(settings: Settings) -> Check:
     """A ledger that does not exist yet is not made here. Without top-ups nobody needs it."""
-    grave: Literal["note", "breaking"] = "note" if settings.topup_mode == "off" else "breaking"
+    grave: Literal["note", "breaking"] = "note" if settings.topup.mode == "off" else "breaking"
     try:
         url = make_url(settings.ledger.get_secret_value())
     except ArgumentError:

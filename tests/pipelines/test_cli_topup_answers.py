@@ -172,7 +172,7 @@ def test_a_notice_address_that_nobody_understands_is_named_by_its_number(shop, c
 def test_further_policy_entries_come_from_the_file(shop, command, home):
     (home / "smsonline.toml").write_text("[topup]\napproval_above_cents = 100\n")
     assert command("topup", "run", "--json").document["reason"] == "AWAITING_APPROVAL"
-    (home / "smsonline.toml").write_text('[topup]\nmode = "auto"\n')
+    (home / "smsonline.toml").write_text('topup_mode = "auto"\n[topup]\nmode = "auto"\n')
     done = command("topup", "run")
     assert (done.code, "SMSONLINE_TOPUP_MODE" in done.err) == (2, True)
     (home / "smsonline.toml").write_text('[topup_units]\nbalance = "euros"\n')
