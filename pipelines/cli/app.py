@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.choices import Format, Scale
-from pipelines.cli.topup import topup_app
+from pipelines.cli.topup.app import topup_app
 
 app = typer.Typer(
     name="smsonline",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pipelines.cli.console import print_json, print_table
-from pipelines.cli.topup_console import clear_topup_errors
+from pipelines.cli.topup.common import clear_topup_errors
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import event_json, payment_json
 from pipelines.topup_service import TopUpService

@@ -30,7 +30,7 @@ def plan(
     json: Json = False,
 ) -> None:
     """What would happen now and why: each rule's figure and limit. Reads only, creates nothing, whatever the mode."""
-    from pipelines.cli.topup_plan import run_plan
+    from pipelines.cli.topup.plan import run_plan
 
     run_plan(at, policy, as_json=json)
 
@@ -42,7 +42,7 @@ def run(json: Json = False) -> None:
     Exits 0 with its decision and reason, also when it decides against a payment; 1 when the ledger cannot be used, 2 on
     a wrong setting.
     """
-    from pipelines.cli.topup_passes import run_topup
+    from pipelines.cli.topup.run import run_topup
 
     run_topup(as_json=json)
 
@@ -50,7 +50,7 @@ def run(json: Json = False) -> None:
 @topup_app.command()
 def reconcile(json: Json = False) -> None:
     """Brings the ledger to what the vendor says and sends waiting notices; never asks for a payment."""
-    from pipelines.cli.topup_passes import run_reconcile
+    from pipelines.cli.topup.run import run_reconcile
 
     run_reconcile(as_json=json)
 
@@ -61,7 +61,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """The payments in the ledger, newest first."""
-    from pipelines.cli.topup_payments import run_list
+    from pipelines.cli.topup.list import run_list
 
     run_list(limit, as_json=json)
 
@@ -69,7 +69,7 @@ def list_(
 @topup_app.command()
 def show(payment_id: PaymentId, json: Json = False) -> None:
     """One payment and its history."""
-    from pipelines.cli.topup_payments import run_show
+    from pipelines.cli.topup.list import run_show
 
     run_show(payment_id, as_json=json)
 
@@ -77,7 +77,7 @@ def show(payment_id: PaymentId, json: Json = False) -> None:
 @topup_app.command()
 def approve(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Agrees to a payment that waits for a person; the next run sends it."""
-    from pipelines.cli.topup_people import run_action
+    from pipelines.cli.topup.operator import run_action
 
     run_action("approve", payment_id, by, as_json=json)
 
@@ -85,7 +85,7 @@ def approve(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
 @topup_app.command()
 def refuse(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Says no to a payment that waits for a person."""
-    from pipelines.cli.topup_people import run_action
+    from pipelines.cli.topup.operator import run_action
 
     run_action("reject", payment_id, by, as_json=json)
 
@@ -93,7 +93,7 @@ def refuse(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
 @topup_app.command()
 def finish(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Declares a stuck payment finished, after a look at the vendor's site: others may be created again."""
-    from pipelines.cli.topup_people import run_action
+    from pipelines.cli.topup.operator import run_action
 
     run_action("close", payment_id, by, as_json=json)
 
@@ -105,7 +105,7 @@ def pause(
     json: Json = False,
 ) -> None:
     """Stops all payments of this ledger until they are resumed."""
-    from pipelines.cli.topup_people import run_pause
+    from pipelines.cli.topup.operator import run_pause
 
     run_pause(why, by, as_json=json)
 
@@ -113,6 +113,6 @@ def pause(
 @topup_app.command()
 def resume(by: By = "", json: Json = False) -> None:
     """Ends a pause, and lets payments begin again after several failed in a row."""
-    from pipelines.cli.topup_people import run_resume
+    from pipelines.cli.topup.operator import run_resume
 
     run_resume(by, as_json=json)

@@ -7,7 +7,7 @@ import sys
 from typing import Literal
 
 from pipelines.cli.console import print_json
-from pipelines.cli.topup_console import clear_topup_errors
+from pipelines.cli.topup.common import clear_topup_errors
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import payment_json
 from pipelines.topup_service import TopUpService

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.bootstrap import configured_policy
 from pipelines.cli.console import log_beside, print_json, print_table
-from pipelines.cli.topup_console import clear_topup_errors
+from pipelines.cli.topup.common import clear_topup_errors
 from pipelines.cli.topup_outlook import advice_lines, forecast_lines, outlook_json
 from pipelines.settings import SettingsError, load_settings
 from pipelines.topup_presenter import preview_json, preview_line

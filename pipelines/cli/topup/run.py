@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pipelines.cli.console import FAILED, log_beside, print_json, say
-from pipelines.cli.topup_console import clear_topup_errors
+from pipelines.cli.topup.common import clear_topup_errors
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import reconcile_json, reconcile_lines, run_json, run_lines
 from pipelines.topup_service import TopUpService
