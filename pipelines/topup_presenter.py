@@ -13,12 +13,42 @@ from topups.amounts import usd
 from topups.ledger import Event, Payment
 from topups.plan import Plan
 from topups.protocol import Pass
-from topups.reasons import Decision, Refusal
+from topups.reasons import Decision, Finding, Reason, Refusal
 from topups.telling import PAYABLE
 
 if TYPE_CHECKING:
     from pipelines.topup_service import ReconcileOutcome, TopUpOutcome, TopUpPreview
 
+# What a rule requires, by the reason that it gives when it is not met.
+CHECK_NAMES = {
+    Reason.DISABLED: "top-ups enabled",
+    Reason.NO_POLICY: "all limits set",
+    Reason.KILL_SWITCH: "kill switch off",
+    Reason.CLOCK_SUSPECT: "clock in sync",
+    Reason.BALANCE_UNREADABLE: "balance readable",
+    Reason.BALANCE_STALE: "balance recent",
+    Reason.BALANCE_OK: "balance low",
+    Reason.OUTCOME_UNKNOWN: "outcomes known",
+    Reason.PAID_NOT_CREDITED: "paid is credited",
+    Reason.VENDOR_LIST_UNAVAILABLE: "vendor list available",
+    Reason.VENDOR_LIST_INCOMPLETE: "vendor list complete",
+    Reason.PAYMENT_OPEN_AT_VENDOR: "nothing payable at vendor",
+    Reason.IN_FLIGHT: "no payment in flight",
+    Reason.BREAKER_OPEN: "circuit breaker closed",
+    Reason.BACKOFF: "backoff elapsed",
+    Reason.COOLDOWN: "cooldown elapsed",
+    Reason.COUNT_CAP: "payments per day",
+    Reason.NETWORK_NOT_ALLOWED: "coin and network allowed",
+    Reason.AMOUNT_BELOW_MIN: "smallest amount",
+    Reason.AMOUNT_ABOVE_MAX: "largest amount",
+    Reason.EXPOSURE_CAP: "prepaid money",
+    Reason.CAP_DAY: "day cap",
+    Reason.CAP_WEEK: "week cap",
+    Reason.CAP_MONTH: "month cap",
+    Reason.AWAITING_APPROVAL: "approval",
+    Reason.APPROVAL_EXPIRED: "approval",
+    Reason.DRY_RUN_WOULD_CREATE: "mode sends payments",
+}
 # Not verified (the create response), or the ledger's own counters.
 HIDDEN_COLUMNS = frozenset({"claim", "slot", "listed_at", "absences", "absent_at", "baseline", "credit", "version"})
 
@@ -84,6 +114,12 @@ def reconcile_lines(outcome: ReconcileOutcome) -> list[str]:
     balance = usd(report.balance.cents) if report.balance else "unknown"
     changes = [f"payment {payment_id}: {before} -> {after}" for payment_id, before, after in report.moved]
     return [f"balance {balance}, {len(report.adopted)} payments of others new", *changes]
+
+
+def rule_row(rule: Finding) -> list[str]:
+    """One rule as a row: check, result, value, limit; a rule that blocks names its reason."""
+    name = CHECK_NAMES.get(rule.reason, str(rule.reason))
+    return [name, "pass" if rule.passed else f"blocks ({rule.reason})", rule.figure, rule.limit]
 
 
 def planned_payment(evaluation: Plan) -> Decision | None:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipelines.bootstrap import configured_datasets, open_pipeline
-from pipelines.cli.console import MISCONFIGURED, clear_errors, say, stop
+from pipelines.cli.console import MISCONFIGURED, exit_on_error, exit_with_error, print_stderr
 from pipelines.settings import load_settings
 
 HOST = "127.0.0.1"
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_settings()
         check_port(port)
         home = prepare_home(Path(os.environ.get("DAGSTER_HOME") or ROOT / ".dagster"))
-        say(f"Dagster comes up on http://{HOST}:{port} (its records: {home}); Ctrl-C ends it")
+        print_stderr(f"Dagster comes up on http://{HOST}:{port} (its records: {home}); Ctrl-C ends it")
         return run_dagster(port)
 
 
@@ -55,7 +55,7 @@ def sandbox() -> Iterator[None]:
             "SMSONLINE_WAREHOUSE": str(Path("data", "sandbox.duckdb").resolve()),
             "SMSONLINE_LEDGER": f"sqlite:///{Path('data', 'sandbox-ledger.db').resolve()}",
         }
-        say(f"sandbox on {address.url}; its warehouse is {os.environ['SMSONLINE_WAREHOUSE']}")
+        print_stderr(f"sandbox on {address.url}; its warehouse is {os.environ['SMSONLINE_WAREHOUSE']}")
         yield
 
 
@@ -63,7 +63,7 @@ def check_settings() -> None:
     """Ends the process with the contract's exit code when a setting is missing or wrong. Calls nobody."""
     from pipelines.schedules import all_schedules
 
-    with clear_errors():
+    with exit_on_error():
         settings = load_settings()
         all_schedules(configured_datasets(settings))
         with open_pipeline(settings):
@@ -77,7 +77,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError) as error:
-            stop(f"port {port} cannot be used: {error}; choose another with --port", MISCONFIGURED)
+            exit_with_error(f"port {port} cannot be used: {error}; choose another with --port", MISCONFIGURED)
 
 
 def prepare_home(home: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines.cli.console import clear_errors, log_beside, print_json, print_table, say
+from pipelines.cli.console import configure_log_file, exit_on_error, print_json, print_stderr, print_table
 from pipelines.doctor import Diagnosis, diagnose
 from pipelines.doctor.diagnosis import as_document
 from pipelines.doctor.saving import folder_for, save
@@ -20,7 +20,7 @@ COLUMNS = ("endpoint", "known as", "holds", "HTTP", "ms", "bytes", "records", "v
 
 def run_doctor(folder: Path | None, *, as_json: bool) -> None:
     """Prints what the vendor's answers are like; exits 1 when something breaks a sync, 2 on a wrong setting."""
-    with clear_errors(as_json=as_json):
+    with exit_on_error(as_json=as_json):
         settings = load_settings()
         if folder:
             folder_for(folder)
@@ -32,14 +32,14 @@ def run_doctor(folder: Path | None, *, as_json: bool) -> None:
     else:
         _print(diagnosis, folder)
     for line in problems(diagnosis.visits):
-        say(line)
+        print_stderr(line)
     if diagnosis.exit_code:
         sys.exit(diagnosis.exit_code)
 
 
 def _log(warehouse: Path) -> None:
     with suppress(WarehouseError):  # told among the checks
-        log_beside(warehouse)
+        configure_log_file(warehouse)
 
 
 def problems(visits: Sequence[Visit]) -> list[str]:

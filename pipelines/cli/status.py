@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.declaration import Dataset
 from pipelines.bootstrap import configured_datasets, configured_policy
-from pipelines.cli.console import FAILED, clear_errors, print_json, print_table, say
+from pipelines.cli.console import FAILED, exit_on_error, print_json, print_stderr, print_table
 from pipelines.cli.topup_outlook import runway
 from pipelines.settings import Settings, load_settings
 from pipelines.topup.forecast import Forecaster
@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 def run_status(*, as_json: bool) -> None:
     """Prints the state of every dataset; exits 1 when one is stale or was never loaded."""
-    with clear_errors(as_json=as_json):
+    with exit_on_error(as_json=as_json):
         settings = load_settings()
         datasets = configured_datasets(settings)
         loads, money = overview(settings.warehouse, datasets) if settings.warehouse.exists() else ({}, [])
@@ -41,7 +41,7 @@ def run_status(*, as_json: bool) -> None:
         _print(rows, accounts)
     if any(row["stale"] for row in rows):
         if not loads:
-            say(f"nothing has been synced into {settings.warehouse} yet: run smsonline sync")
+            print_stderr(f"nothing has been synced into {settings.warehouse} yet: run smsonline sync")
         sys.exit(FAILED)
 
 

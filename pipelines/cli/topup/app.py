@@ -1,4 +1,4 @@
-"""The commands under ``smsonline topup``; as in ``app``, the work is imported when a command runs."""
+"""The commands under ``smsonline topup``. As in ``pipelines.cli.app``, implementations are imported when they run."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import typer
 
 topup_app = typer.Typer(
     name="topup",
-    help="Keeps the account funded: plans, asks for and follows payments.",
+    help="Keeps the account funded: plans, requests and tracks payments.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="A payment's id, or the vendor's id of it.")]
-By = Annotated[str, typer.Option(metavar="NAME", help="Who does this; by default the user of this machine.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+PaymentId = Annotated[str, typer.Argument(metavar="ID", help="The payment's id, or its id at the vendor.")]
+By = Annotated[str, typer.Option(metavar="NAME", help="Who does this (default: the user who runs the command).")]
 
 
 @topup_app.command()
 def plan(
     at: Annotated[
-        datetime | None, typer.Option(help="Decide as of this past instant (UTC), from the ledger alone.")
+        datetime | None, typer.Option(help="Decide as of this past time (UTC), from the ledger alone.")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML with entries that replace the policy's.")
+        Path | None, typer.Option(metavar="FILE", help="TOML file with entries that override the policy.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """What would happen now and why: each rule's figure and limit. Reads only, creates nothing, whatever the mode."""
+    """Shows what a run would do now and why: every check with its value and limit. Read-only in every mode."""
     from pipelines.cli.topup.plan import run_plan
 
     run_plan(at, policy, as_json=json)
@@ -37,10 +37,10 @@ def plan(
 
 @topup_app.command()
 def run(json: Json = False) -> None:
-    """One pass: reconciles, decides, and asks for a payment if every rule allows it.
+    """Reconciles, decides, and requests one payment if every check passes.
 
-    Exits 0 with its decision and reason, also when it decides against a payment; 1 when the ledger cannot be used, 2 on
-    a wrong setting.
+    Exits 0 whether or not a payment was requested (the decision and reason are printed), 1 when the ledger cannot be
+    used, 2 on a wrong setting.
     """
     from pipelines.cli.topup.run import run_topup
 
@@ -49,18 +49,18 @@ def run(json: Json = False) -> None:
 
 @topup_app.command()
 def reconcile(json: Json = False) -> None:
-    """Brings the ledger to what the vendor says and sends waiting notices; never asks for a payment."""
+    """Updates the ledger from the vendor's payment list and sends pending notices. Never requests a payment."""
     from pipelines.cli.topup.run import run_reconcile
 
     run_reconcile(as_json=json)
 
 
 @topup_app.command("list")
-def list_(
-    limit: Annotated[int | None, typer.Option(min=1, help="So many at most; all when left out.")] = None,
+def list_payments(
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of payments to show (default: all).")] = None,
     json: Json = False,
 ) -> None:
-    """The payments in the ledger, newest first."""
+    """Lists the payments in the ledger, newest first."""
     from pipelines.cli.topup.list import run_list
 
     run_list(limit, as_json=json)
@@ -68,7 +68,7 @@ def list_(
 
 @topup_app.command()
 def show(payment_id: PaymentId, json: Json = False) -> None:
-    """One payment and its history."""
+    """Shows one payment and its history."""
     from pipelines.cli.topup.list import run_show
 
     run_show(payment_id, as_json=json)
@@ -76,23 +76,25 @@ def show(payment_id: PaymentId, json: Json = False) -> None:
 
 @topup_app.command()
 def approve(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
-    """Agrees to a payment that waits for a person; the next run sends it."""
+    """Approves a payment that awaits approval; the next run requests it."""
     from pipelines.cli.topup.operator import run_action
 
     run_action("approve", payment_id, by, as_json=json)
 
 
+@topup_app.command("refuse", hidden=True)
 @topup_app.command()
-def refuse(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
-    """Says no to a payment that waits for a person."""
+def reject(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
+    """Rejects a payment that awaits approval (alias: refuse)."""
     from pipelines.cli.topup.operator import run_action
 
     run_action("reject", payment_id, by, as_json=json)
 
 
+@topup_app.command("finish", hidden=True)
 @topup_app.command()
-def finish(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
-    """Declares a stuck payment finished, after a look at the vendor's site: others may be created again."""
+def close(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
+    """Closes a stuck payment, after a check on the vendor's site, so that it blocks no other one (alias: finish)."""
     from pipelines.cli.topup.operator import run_action
 
     run_action("close", payment_id, by, as_json=json)
@@ -100,11 +102,11 @@ def finish(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
 
 @topup_app.command()
 def pause(
-    why: Annotated[str, typer.Option(metavar="TEXT", help="Shown wherever a payment is refused.")] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason, shown with every refusal.")] = "",
     by: By = "",
     json: Json = False,
 ) -> None:
-    """Stops all payments of this ledger until they are resumed."""
+    """Stops all payments of this ledger until ``resume``."""
     from pipelines.cli.topup.operator import run_pause
 
     run_pause(why, by, as_json=json)
@@ -112,7 +114,7 @@ def pause(
 
 @topup_app.command()
 def resume(by: By = "", json: Json = False) -> None:
-    """Ends a pause, and lets payments begin again after several failed in a row."""
+    """Ends a pause, and resets the circuit breaker after several failed payments."""
     from pipelines.cli.topup.operator import run_resume
 
     run_resume(by, as_json=json)

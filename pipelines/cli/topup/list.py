@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pipelines.cli.console import print_json, print_table
-from pipelines.cli.topup.common import clear_topup_errors
+from pipelines.cli.topup.common import exit_on_topup_error
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import event_json, payment_json
 from pipelines.topup_service import TopUpService
@@ -16,7 +16,7 @@ COLUMNS = ("created (UTC)", "payment", "account", "state", "exception", "amount"
 
 def run_list(limit: int | None, *, as_json: bool) -> None:
     """Prints the payments of all accounts, newest first; with ``--json`` an array."""
-    with clear_topup_errors(as_json=as_json):
+    with exit_on_topup_error(as_json=as_json):
         payments = TopUpService(load_settings()).payments(limit)
     if as_json:
         print_json([payment_json(payment) for payment in payments])
@@ -39,7 +39,7 @@ def run_list(limit: int | None, *, as_json: bool) -> None:
 
 def run_show(payment_id: str, *, as_json: bool) -> None:
     """Prints one payment and its events; exits 2 for an unknown id."""
-    with clear_topup_errors(as_json=as_json):
+    with exit_on_topup_error(as_json=as_json):
         payment, history = TopUpService(load_settings()).payment(payment_id)
     shown, events = payment_json(payment), [event_json(event) for event in history]
     if as_json:

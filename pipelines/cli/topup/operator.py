@@ -7,7 +7,7 @@ import sys
 from typing import Literal
 
 from pipelines.cli.console import print_json
-from pipelines.cli.topup.common import clear_topup_errors
+from pipelines.cli.topup.common import exit_on_topup_error
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import payment_json
 from pipelines.topup_service import TopUpService
@@ -23,7 +23,7 @@ EFFECTS = {
 
 def run_action(action: Literal["approve", "reject", "close"], payment_id: str, by: str, *, as_json: bool) -> None:
     """Applies one action to a payment; exits 2 for an unknown id and 1 when its state does not allow the action."""
-    with clear_topup_errors(as_json=as_json):
+    with exit_on_topup_error(as_json=as_json):
         service = TopUpService(load_settings())
         apply = {"approve": service.approve, "reject": service.reject, "close": service.close}[action]
         payment = apply(payment_id, _operator(by))
@@ -36,7 +36,7 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
 
 def run_pause(why: str, by: str, *, as_json: bool) -> None:
     """Pauses all accounts of the ledger."""
-    with clear_topup_errors(as_json=as_json):
+    with exit_on_topup_error(as_json=as_json):
         paused = TopUpService(load_settings()).pause(why, _operator(by))
     if as_json:
         print_json({"paused": True, "why": paused})
@@ -46,7 +46,7 @@ def run_pause(why: str, by: str, *, as_json: bool) -> None:
 
 def run_resume(by: str, *, as_json: bool) -> None:
     """Ends the pause of all accounts; for the configured account also its own pause and its circuit breaker."""
-    with clear_topup_errors(as_json=as_json):
+    with exit_on_topup_error(as_json=as_json):
         TopUpService(load_settings()).resume(_operator(by))
     if as_json:
         print_json({"paused": False, "why": ""})

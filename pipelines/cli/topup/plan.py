@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.bootstrap import configured_policy
-from pipelines.cli.console import log_beside, print_json, print_table
-from pipelines.cli.topup.common import clear_topup_errors
+from pipelines.cli.console import configure_log_file, print_json, print_table
+from pipelines.cli.topup.common import exit_on_topup_error
 from pipelines.cli.topup_outlook import advice_lines, forecast_lines, outlook_json
 from pipelines.settings import SettingsError, load_settings
-from pipelines.topup_presenter import preview_json, preview_line
+from pipelines.topup_presenter import preview_json, preview_line, rule_row
 from pipelines.topup_service import TopUpPreview, TopUpService
 from topups.policy import Policy, policy_from
 
 
 def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
     """Prints the plan; exits 0 whatever it decides."""
-    with clear_topup_errors(as_json=as_json):
+    with exit_on_topup_error(as_json=as_json):
         settings = load_settings()
-        log_beside(settings.warehouse)
+        configure_log_file(settings.warehouse)
         utc = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
         policy = _override_policy(file, configured_policy(settings))
         preview = TopUpService(settings).preview(utc, policy)
@@ -45,7 +45,7 @@ def _override_policy(file: Path | None, base: Policy) -> Policy:
 
 def _print(preview: TopUpPreview) -> None:
     rules, outlook = preview.evaluation.findings, preview.outlook
-    rows = [[rule.reason, "kept" if rule.passed else "BROKEN", rule.figure, rule.limit] for rule in rules]
-    print_table(f"top-up plan (mode {preview.policy.mode})", ["rule", "", "figure", "limit"], rows)
+    rows = [rule_row(rule) for rule in rules]
+    print_table(f"top-up plan (mode {preview.policy.mode})", ["check", "result", "value", "limit"], rows)
     lines = [*forecast_lines(outlook.forecast, outlook.problem), *advice_lines(outlook.advice)]
     sys.stdout.write("\n".join([*lines, preview_line(preview.evaluation)]) + "\n")

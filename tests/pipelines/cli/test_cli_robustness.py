@@ -149,11 +149,11 @@ def test_a_short_count_is_never_in_powers_of_ten():
 def test_a_table_of_very_many_rows_is_there_at_once_and_looks_the_same(made, command, monkeypatch):
     sql = "SELECT i * i AS square, 'Å 中 ' || i AS \"name\", NULL AS none FROM range(40) t(i)"
     by_rich = command("query", sql).out
-    monkeypatch.setattr("pipelines.cli.console.MANY_ROWS", 39)
+    monkeypatch.setattr("pipelines.cli.console.MAX_RICH_ROWS", 39)
     assert [line.rstrip() for line in command("query", sql).out.splitlines()] == [
         line.rstrip() for line in by_rich.rstrip().splitlines()
     ]
-    monkeypatch.setattr("pipelines.cli.console.MANY_ROWS", 1000)
+    monkeypatch.setattr("pipelines.cli.console.MAX_RICH_ROWS", 1000)
     began = time.process_time()
     done = command("query", "SELECT i, i AS b, i AS c, 'x' AS d FROM range(50_000) t(i)")
     assert (done.code, len(done.out.splitlines())) == (0, 50_004)
