@@ -17,19 +17,17 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from assets import overrides
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
 from pipelines.settings import PREFIX, Settings, SettingsError
 from smsonline.catalogue import Catalogue, with_overrides
 from smsonline.policy import CallPolicy
-from topups.policy import Policy, policy_from
-from topups.ports import KILL_VARIABLE, Notifier
 
 if TYPE_CHECKING:
+    from assets.declaration import Dataset
     from assets.sync import DataPath
     from topups.context import Context
     from topups.ledger import Ledger
+    from topups.policy import Policy
+    from topups.ports import Notifier
     from topups.snapshot import Burn
     from topups.vendor import Units
 
@@ -47,6 +45,9 @@ def configured_endpoints(settings: Settings) -> Catalogue:
 
 def configured_datasets(settings: Settings) -> Mapping[str, Dataset]:
     """The dataset definitions with the configured overrides. Raises ``SettingsError`` for one that does not fit."""
+    from assets import overrides
+    from assets.datasets import DATASETS
+
     try:
         return overrides.with_overrides(DATASETS, settings.datasets)
     except ValueError as error:
@@ -98,6 +99,8 @@ def configured_policy(settings: Settings) -> Policy:
 
     Raises ``SettingsError`` for an entry that the policy does not have or that does not fit.
     """
+    from topups.policy import policy_from
+
     try:
         return policy_from(settings.topup.policy_entries)
     except ValueError as error:
@@ -108,6 +111,8 @@ def configured_policy(settings: Settings) -> Policy:
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
     """Where the kill switch is read: the live environment first, then the value of the settings file."""
+    from topups.ports import KILL_VARIABLE
+
     return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup.kill)})
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pipelines.bootstrap import (
     configured_datasets,
@@ -21,17 +22,11 @@ from pipelines.bootstrap import (
     open_configured_ledger,
     open_topup_context,
 )
-from pipelines.ledger_copy import LedgerCopyResult, copy_ledger
 from pipelines.settings import Settings, SettingsError
 from pipelines.topup.forecast import Forecaster
-from pipelines.topup_health import TopUpHealth, load_health
 from topups import people
-from topups.advisor import Advice
 from topups.context import Context, Step, drive
-from topups.forecast.forecasting import Forecast
-from topups.history import snapshot_at
 from topups.ledger import Event, Ledger, LedgerUnavailable, NoLedgerYet, Payment, read_ledger
-from topups.ledger.audit import audit
 from topups.ledger.schema import EVERY_ACCOUNT
 from topups.notices import deliver
 from topups.observe import SHRINK_MEMORY, judged, watched
@@ -45,6 +40,12 @@ from topups.reconciled import Reconciled
 from topups.snapshot import Burn, Snapshot
 from topups.verdicts import write_verdict
 from warehouse.crashpoints import reach
+
+if TYPE_CHECKING:
+    from pipelines.ledger_copy import LedgerCopyResult
+    from pipelines.topup_health import TopUpHealth
+    from topups.advisor import Advice
+    from topups.forecast.forecasting import Forecast
 
 Warn = Callable[[str], None]
 # Runs that may request a payment store their decisions too, without a forecast.
@@ -150,6 +151,8 @@ class TopUpService:
 
         ``policy`` replaces the configured one.
         """
+        from topups.history import snapshot_at
+
         policy = policy or configured_policy(self.settings)
         with open_configured_ledger(self.settings) as ledger:
             if at is None:
@@ -194,12 +197,16 @@ class TopUpService:
 
         Raises ``NoLedgerYet`` and ``WarehouseError`` too.
         """
+        from pipelines.ledger_copy import copy_ledger
+
         tables = [dataset.table for dataset in configured_datasets(self.settings).values()]
         with read_ledger(self.settings.ledger.get_secret_value()) as ledger:
             return copy_ledger(ledger, self.settings.warehouse, tables, published=published)
 
     def load_health(self) -> TopUpHealth | None:
         """What the health checks measure; None without a ledger."""
+        from pipelines.topup_health import load_health
+
         with self._read_existing_ledger() as ledger:
             if ledger is None:
                 return None
@@ -208,6 +215,8 @@ class TopUpService:
 
     def audit_ledger(self) -> list[str]:
         """Contradictions in the history of the ledger; none without a ledger. Reads all events."""
+        from topups.ledger.audit import audit
+
         with self._read_existing_ledger() as ledger:
             return audit(ledger) if ledger else []
 
