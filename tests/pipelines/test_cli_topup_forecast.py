@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import duckdb
 import pytest
-from topup_afternoon import HALFWAY, MINUTE, NOW, TOP_UP, pay_in
+from topup_afternoon import HALFWAY, MINUTE, NOW, TOP_UP, record_deposits
 
 from pipelines.topup.forecast import Forecaster
 from smsonline.sandbox import Sandbox
@@ -65,7 +65,7 @@ def test_slow_payments_are_asked_for_before_the_threshold_is_reached(shop, wareh
     set_topup(MODE="dry_run", THRESHOLD_CENTS=str(threshold), TARGET_CENTS=str(target), AMOUNT_MAX_CENTS="90000")
     set_topup(CAP_DAY_CENTS="90000", CAP_WEEK_CENTS="90000")
     assert plan(command)["reason"] == "BALANCE_OK"
-    pay_in(warehouse.parent, shop.user_id, timedelta(days=20))
+    record_deposits(warehouse.parent, shop.user_id, timedelta(days=20))
     found = plan(command)
     assert (found["forecast"]["lead_payments"], found["forecast"]["lead_hours_p90"]) == (5, 480.0)
     assert found["forecast"]["reorder_cents"] > balance
@@ -101,7 +101,7 @@ def test_status_tells_runway_burn_and_reorder_point(shop, synced, warehouse, com
 
 
 def test_status_knows_the_lead_time_where_top_ups_are_used(shop, warehouse, command, set_topup):
-    pay_in(warehouse.parent, shop.user_id, timedelta(hours=7))
+    record_deposits(warehouse.parent, shop.user_id, timedelta(hours=7))
     assert command("status", "--json").document["accounts"][0]["lead_hours_p90"] == 7
     set_topup(MODE="off")
     assert command("status", "--json").document["accounts"][0]["lead_payments"] == 0

@@ -1,4 +1,4 @@
-"""A sandbox whose account needs a payment, for the tests of the top-up commands. They name it in ``pytest_plugins``."""
+"""A sandbox whose account needs a payment, as a pytest plugin for the tests of the top-ups."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLICY = {
 
 class Shop(Sandbox):
     def creates(self) -> int:
-        """Requests that asked for a payment, counted at the server."""
+        """The number of create requests that the server has received."""
         return sum(self.requests.count(endpoint) for endpoint in CREATES)
 
 
@@ -49,7 +49,7 @@ def served() -> Iterator[tuple[Shop, Address]]:
 
 @pytest.fixture
 def shop(served, set_topup, monkeypatch) -> Iterator[Shop]:
-    """A new world behind one server, a policy under which its account needs a payment, and little patience."""
+    """New data behind one server, a policy under which its account needs a payment, and short timeouts."""
     sandbox, address = served
     sandbox.world = World(7, "small", sandbox.user_id, None)
     sandbox.requests.clear()

@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 
-def test_the_demo_ends_with_success_rates_and_can_be_repeated(home, command, monkeypatch):
+def test_demo_prints_success_rates_and_can_be_repeated(home, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_TOPUP_MODE", "nonsense: the user's settings have no part in the demo")
     for _ in range(2):
         done = command("demo")
@@ -26,7 +26,7 @@ def test_the_demo_ends_with_success_rates_and_can_be_repeated(home, command, mon
     assert "540 rows" in command("query", "FROM marts.success_rates").out
 
 
-def test_the_sandbox_serves_on_loopback_until_it_is_interrupted(home):
+def test_sandbox_serves_on_loopback_until_interrupted(home):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -65,13 +65,13 @@ def _when_up(url: str) -> bytes:
         (["--fault", "balance"], "ENDPOINT=KIND"),
     ],
 )
-def test_a_fault_that_does_not_exist_is_one_line(home, command, arguments, named):
+def test_unknown_fault_exits_with_one_line(home, command, arguments, named):
     done = command("sandbox", *arguments)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert named in done.err
 
 
-def test_a_taken_port_is_one_line(home, command):
+def test_port_in_use_exits_with_one_line(home, command):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

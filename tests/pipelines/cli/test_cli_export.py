@@ -1,4 +1,4 @@
-"""``smsonline export``: what a person and a program are told, and that no sync is ever in its way."""
+"""``smsonline export``: table and JSON output, refused folders, and independence from running syncs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def filled(vendor, command):
     return command
 
 
-def test_an_export_opens_and_is_told_as_a_table_and_as_json(filled, home):
+def test_export_prints_table_and_json(filled, home):
     done = filled("export", "out")
     assert (done.code, done.err) == (0, "")
     assert "sms.statistics_history" in done.out
@@ -33,7 +33,7 @@ def test_an_export_opens_and_is_told_as_a_table_and_as_json(filled, home):
     assert set(manifest["datasets"]) == {"countries", "statistics", "balances"}
 
 
-def test_an_export_waits_for_nobody_who_writes_the_warehouse(filled, home):
+def test_export_does_not_wait_for_a_warehouse_writer(filled, home):
     with opened(home / "data/warehouse.duckdb"):
         script = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
         done = subprocess.run(
@@ -42,14 +42,14 @@ def test_an_export_waits_for_nobody_who_writes_the_warehouse(filled, home):
     assert done.returncode == 0, done.stderr
 
 
-def test_without_a_sync_the_next_step_is_named(home, command):
+def test_export_without_a_sync_suggests_one(home, command):
     done = command("export", "out", "--json")
     assert (done.code, len(done.error_lines)) == (2, 1)
     assert "run smsonline sync first" in done.document["error"]
     assert not (home / "out").exists()
 
 
-def test_a_folder_with_other_files_is_refused_in_one_line(filled, home):
+def test_export_refuses_a_folder_with_foreign_files(filled, home):
     (home / "mine").mkdir()
     (home / "mine/notes.txt").write_text("mine")
     done = filled("export", "mine")
@@ -58,7 +58,7 @@ def test_a_folder_with_other_files_is_refused_in_one_line(filled, home):
     assert [path.name for path in (home / "mine").iterdir()] == ["notes.txt"]
 
 
-def test_help_and_export_need_neither_pandas_nor_dagster(home):
+def test_export_imports_neither_pandas_nor_dagster(home):
     script = (
         "import sys\nfrom pipelines.cli.app import app\n"
         "try:\n    app(['export', 'out'])\nexcept SystemExit:\n    pass\n"

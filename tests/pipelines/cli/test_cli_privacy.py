@@ -17,7 +17,7 @@ def inventory(home):
     return rows, json.loads(zstandard.decompress(body))["body"]
 
 
-def test_messages_are_kept_in_raw_only_when_asked_for_and_tables_stay_the_same(vendor, command, home, monkeypatch):
+def test_keep_messages_changes_raw_bodies_but_no_table(vendor, command, home, monkeypatch):
     command("sync", "inventory")
     rows, redacted = inventory(home)
     assert all(set(order["phoneNumber"][:-4]) == {"*"} for order in redacted)
@@ -31,7 +31,7 @@ def test_messages_are_kept_in_raw_only_when_asked_for_and_tables_stay_the_same(v
     assert same_rows == rows
 
 
-def test_a_key_of_its_own_keeps_hashes_when_the_api_key_changes(vendor, command, home, monkeypatch):
+def test_phone_hash_key_keeps_hashes_after_a_new_api_key(vendor, command, home, monkeypatch):
     monkeypatch.setenv("SMSONLINE_PHONE_HASH_KEY", "one secret")
     command("sync", "inventory")
     before = [row[2] for row in inventory(home)[0]]

@@ -1,4 +1,4 @@
-"""``smsonline query``: reads in four formats, writes nothing, explains SQL errors in one line."""
+"""``smsonline query``: four output formats, and SQL errors in one line."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def filled(synced, home, command, monkeypatch):
     return command
 
 
-def test_a_table_shows_every_row(filled):
+def test_table_format_prints_every_row(filled):
     done = filled("query", "SELECT country_code, carrier FROM sms.countries ORDER BY ALL")
     assert done.code == 0
     assert done.out.startswith("27 rows")
 
 
-def test_csv_json_and_parquet_carry_the_same_rows(filled, home):
+def test_csv_json_and_parquet_contain_the_same_rows(filled, home):
     sql = "SELECT country_code, carrier FROM sms.countries ORDER BY ALL;"
     rows = json.loads(filled("query", sql, "--format", "json").out)
     listed = list(csv.DictReader(io.StringIO(filled("query", sql, "--format", "csv").out)))
@@ -52,7 +52,7 @@ def test_csv_json_and_parquet_carry_the_same_rows(filled, home):
     assert len(rows) == 27
 
 
-def test_no_digit_is_lost_on_the_way(filled):
+def test_query_keeps_all_digits(filled):
     sql = "SELECT 9007199254740993::BIGINT AS id, TIMESTAMPTZ '2026-01-02 03:04:05+00' AS at"
     assert "9007199254740993" in filled("query", sql).out
     assert filled("query", sql, "--format", "csv").out == "id,at\n9007199254740993,2026-01-02 03:04:05+00\n"
@@ -71,14 +71,14 @@ def test_no_digit_is_lost_on_the_way(filled):
         "SELECT *, 'ü;' AS \"--\" FROM sms.countries ; ; /* Ende — */",
     ],
 )
-def test_every_kind_of_reading_works_in_every_format(filled, sql):
+def test_every_read_only_statement_works_in_every_format(filled, sql):
     rows = filled("query", sql, "--format", "json").document
     listed = list(csv.DictReader(io.StringIO(filled("query", sql, "--format", "csv").out)))
     assert len(rows) == len(listed) > 0
     assert filled("query", sql).out.startswith(f"{len(rows)} rows")
 
 
-def test_no_rows_are_an_empty_document_and_not_an_error(filled):
+def test_empty_result_is_an_empty_document(filled):
     sql = "FROM sms.countries WHERE false"
     assert filled("query", sql, "--format", "json").document == []
     assert filled("query", sql).out.startswith("0 rows")
@@ -110,7 +110,7 @@ def test_no_rows_are_an_empty_document_and_not_an_error(filled):
         ("SELECT 'a'::INT", "Could not convert"),
     ],
 )
-def test_an_sql_error_is_one_line_with_the_nearest_name(filled, sql, nearest):
+def test_sql_error_is_one_line_with_the_nearest_name(filled, sql, nearest):
     done = filled("query", sql)
     assert (done.code, done.out) == (1, "")
     assert len(done.err.splitlines()) == 1
@@ -118,13 +118,13 @@ def test_an_sql_error_is_one_line_with_the_nearest_name(filled, sql, nearest):
     assert "store." not in done.err
 
 
-def test_without_a_warehouse_the_next_step_is_named(home, command):
+def test_query_without_a_warehouse_suggests_a_sync(home, command):
     done = command("query", "SELECT 1")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "run smsonline sync first" in done.err
 
 
-def test_a_file_without_tables_is_no_warehouse_yet_and_names_the_next_step(home, command):
+def test_query_on_a_file_without_tables_suggests_a_sync(home, command):
     (home / "data").mkdir()
     duckdb.connect("data/warehouse.duckdb").close()
     done = command("query", "FROM sms.statistics")
@@ -132,7 +132,7 @@ def test_a_file_without_tables_is_no_warehouse_yet_and_names_the_next_step(home,
     assert "run smsonline sync first" in done.err
 
 
-def test_where_nothing_was_loaded_the_empty_answer_comes_with_the_next_step(vendor, command):
+def test_query_before_any_load_suggests_a_sync(vendor, command):
     vendor.faults.add("countries", "http_403")
     assert command("sync", "countries").code == 2
     done = command("query", "FROM sms.countries", "--format", "json")
@@ -140,7 +140,7 @@ def test_where_nothing_was_loaded_the_empty_answer_comes_with_the_next_step(vend
     assert "run smsonline sync" in done.err
 
 
-def test_parquet_without_a_file_and_a_file_that_cannot_be_written_are_one_line(filled):
+def test_missing_or_unwritable_output_file_is_one_line(filled):
     assert "--out" in filled("query", "SELECT 1", "--format", "parquet").err
     done = filled("query", "SELECT 1", "--format", "csv", "--out", "no/such/folder.csv")
     assert (done.code, len(done.err.splitlines())) == (2, 1)

@@ -1,4 +1,4 @@
-"""``smsonline query`` only reads: no statement, however dressed up, changes a file or reaches past the warehouse."""
+"""``smsonline query`` is read-only: no statement changes a file or reaches anything but the warehouse."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WRITES = [
     "PREPARE p AS DELETE FROM store.countries",
     "EXECUTE p",
 ]
-# What a SELECT could do if the connection were not locked: read and write other files, and go to the network.
+# What a SELECT could do on a connection without locks: read and write other files, and call the network.
 ESCAPES = [
     "SELECT * FROM read_csv('secret.csv')",
     "SELECT * FROM read_text('secret.csv')",
@@ -81,9 +81,9 @@ ESCAPES = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with a warehouse and a file that is none of its business."""
-    folder = tmp_path_factory.mktemp("place")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with a warehouse and an unrelated file."""
+    folder = tmp_path_factory.mktemp("folder")
     with opened(folder / "warehouse.duckdb") as connection:
         migrate(connection)
         shape(connection, [dataset.table for dataset in DATASETS.values()])
@@ -95,20 +95,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def asked(place, home, command, monkeypatch):
-    """Asks, and says whether any file of the folder is another than before."""
-    monkeypatch.chdir(place)
+def run_query(folder, home, command, monkeypatch):
+    """Runs a query and checks that no file of the folder changed."""
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "warehouse.duckdb")
 
-    def ask(sql: str, *options: str):
-        before = files(place)
+    def run(sql: str, *options: str):
+        before = files(folder)
         done = command("query", sql, *options)
-        assert files(place) == before, sql
+        assert files(folder) == before, sql
         assert "canary-9c1d" not in done.out + done.err
         assert "Traceback" not in done.err
         return done
 
-    return ask
+    return run
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -116,14 +116,14 @@ def files(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("sql", [*WRITES, "SELECT 1; DROP VIEW sms.countries", "SELECT 1; SELECT 2", "", ";", " --"])
-def test_anything_but_one_reading_statement_is_refused_in_one_line(asked, sql):
-    done = asked(sql)
+def test_only_one_read_only_statement_is_accepted(run_query, sql):
+    done = run_query(sql)
     assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
 
 
 @pytest.mark.parametrize("sql", ESCAPES)
-def test_a_select_reaches_no_file_no_network_and_no_variable(asked, sql):
-    done = asked(sql, "--format", "csv")
+def test_select_cannot_reach_files_network_or_variables(run_query, sql):
+    done = run_query(sql, "--format", "csv")
     assert len(done.err.splitlines()) <= 1
     assert done.code == 1 or "enable_logging" in sql
 
@@ -131,7 +131,7 @@ def test_a_select_reaches_no_file_no_network_and_no_variable(asked, sql):
 BEFORE = [
     "",
     " \n",
-    "-- a remark\n",
+    "-- a comment\n",
     "/* FROM */ ",
     "EXPLAIN ",
     "EXPLAIN ANALYZE ",
@@ -151,20 +151,20 @@ AFTER = ["", ";", " -- ", ";;", "; SELECT 1", " RETURNING *", ")", ") SELECT 1"]
     st.sampled_from([str, str.lower, str.title]),
     st.sampled_from(["table", "csv", "json"]),
 )
-def test_a_write_in_any_dress_changes_nothing(asked, before, opening, write, after, case, format):
-    done = asked(before + opening + case(write) + after, "--format", format)
-    # Only a plan can come back, or an answer in which the write was part of a remark.
+def test_disguised_writes_change_nothing(run_query, before, opening, write, after, case, format):
+    done = run_query(before + opening + case(write) + after, "--format", format)
+    # Only a plan can be returned, or a result in which the write was part of a comment.
     assert done.code == 1 or before == "EXPLAIN "
     assert done.code == 0 or len(done.err.splitlines()) == 1
 
 
-def test_no_table_function_of_duckdb_leaves_a_file(place, monkeypatch):
-    monkeypatch.chdir(place)
+def test_no_duckdb_table_function_writes_a_file(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     names = (
         "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'table' AND internal ORDER BY 1"
     )
-    before = files(place)
-    with opened(place / "warehouse.duckdb", read_only=True) as connection:
+    before = files(folder)
+    with opened(folder / "warehouse.duckdb", read_only=True) as connection:
         for lock in LOCKS:
             connection.execute(lock)
         functions = [row[0] for row in connection.execute(names).fetchall() if "profiling" not in row[0]]
@@ -175,4 +175,4 @@ def test_no_table_function_of_duckdb_leaves_a_file(place, monkeypatch):
                     connection.execute(f"SELECT * FROM {name}({arguments}) LIMIT 3").fetchall()
                 except duckdb.Error as error:
                     assert "canary" not in str(error)
-    assert files(place) == before
+    assert files(folder) == before

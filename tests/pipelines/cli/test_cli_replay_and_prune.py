@@ -1,4 +1,4 @@
-"""``smsonline replay`` and ``smsonline prune``: raw answers are enough, and go when they are old."""
+"""``smsonline replay`` and ``smsonline prune``: tables from raw responses, and their deletion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.settings import load_settings
 from smsonline.sandbox import Sandbox
 
 HOUR = timedelta(hours=1)
-# A list, a fan-out, one object, and a list that is cut off.
+# A list, a fan-out, one object, and a truncated list.
 EACH_KIND = ("statistics", "services", "balances", "inventory")
 
 
@@ -26,9 +26,9 @@ def synced(
     began = datetime.now(UTC)
     for number in range(hours):
         shift = shifts[number] if shifts else number * HOUR
-        with open_pipeline(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as path:
-            assert all(result.outcome.status == "ok" for result in path.sync(names))
-            path.publish()
+        with open_pipeline(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as pipeline:
+            assert all(result.outcome.status == "ok" for result in pipeline.sync(names))
+            pipeline.publish()
         vendor.advance(HOUR.total_seconds())
     return began
 
@@ -45,10 +45,10 @@ def warehouse(home: Path) -> Path:
     return home / "data/warehouse.duckdb"
 
 
-def test_a_replay_without_the_vendor_gives_the_same_tables(vendor, command, warehouse):
+def test_replay_rebuilds_identical_tables_without_the_vendor(vendor, command, warehouse):
     began = synced(vendor, 3)
     before = history(warehouse)
-    asked = len(vendor.requests)
+    requests = len(vendor.requests)
     with duckdb.connect(str(warehouse)) as connection:
         for name in DATASETS:
             connection.execute(f"DELETE FROM store.{name}")
@@ -58,10 +58,10 @@ def test_a_replay_without_the_vendor_gives_the_same_tables(vendor, command, ware
     assert command("replay", "--since", since).code == 0
     assert history(warehouse) == before
     assert history(warehouse.with_name("analytics.duckdb")) == before
-    assert len(vendor.requests) == asked
+    assert len(vendor.requests) == requests
 
 
-def test_a_mended_declaration_takes_back_what_was_rejected(vendor, command, home, warehouse):
+def test_replay_loads_a_rejected_response_after_an_override(vendor, command, home, warehouse):
     vendor.faults.add("popular", "fractions")
     vendor.faults.add("statistics", "fractions")
     assert command("sync", "statistics").code == 1
@@ -71,7 +71,7 @@ def test_a_mended_declaration_takes_back_what_was_rejected(vendor, command, home
     assert "540" in command("query", "SELECT count(*) FROM sms.statistics").out
 
 
-def test_rejected_rows_come_back_when_the_contract_is_mended(vendor, command, home, warehouse):
+def test_replay_loads_rejected_rows_after_an_override(vendor, command, home, warehouse):
     vendor.faults.add("coupons", "wrong_type")
     command("sync", "coupons")
     (home / "smsonline.toml").write_text('[datasets.coupons.fields.timing]\nnames = ["weeks"]\n')
@@ -81,7 +81,7 @@ def test_rejected_rows_come_back_when_the_contract_is_mended(vendor, command, ho
     assert "3 rows" in command("query", "SELECT code FROM sms.coupons").out
 
 
-def test_an_accepted_shrink_is_accepted_again(vendor, command, warehouse):
+def test_replay_accepts_an_accepted_shrink_again(vendor, command, warehouse):
     command("sync", "favourites")
     vendor.faults.add("favourites", "empty_list")
     command("sync", "favourites")
@@ -91,7 +91,7 @@ def test_an_accepted_shrink_is_accepted_again(vendor, command, warehouse):
     assert history(warehouse)["favourites"] == before
 
 
-def test_pruning_keeps_tables_and_what_a_later_replay_needs(vendor, command, warehouse, monkeypatch):
+def test_prune_keeps_tables_and_replay_input(vendor, command, warehouse, monkeypatch):
     synced(vendor, 3, [timedelta(days=-401), timedelta(days=-400), timedelta()], EACH_KIND)
     before = history(warehouse)
     dry = command("prune", "--dry-run", "--json").document
@@ -104,7 +104,7 @@ def test_pruning_keeps_tables_and_what_a_later_replay_needs(vendor, command, war
     assert history(warehouse) == before
 
 
-def test_without_a_warehouse_both_name_the_next_step(home, command):
+def test_replay_and_prune_without_a_warehouse_suggest_a_sync(home, command):
     for arguments in (["replay"], ["prune"]):
         done = command(*arguments)
         assert (done.code, len(done.err.splitlines())) == (2, 1)

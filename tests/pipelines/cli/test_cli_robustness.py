@@ -1,4 +1,4 @@
-"""Odd folders, full disks, Ctrl-C and odd names: one clear line, and nothing that anybody would miss."""
+"""Wrong paths, full disks, Ctrl-C and control characters: one line each, and no damage."""
 
 from __future__ import annotations
 
@@ -9,30 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.report.facts import Facts
-from pipelines.report.sections.best import best
-from pipelines.report.sections.claims import claims
-from pipelines.report.wording import short_count, small_money
-from tests.warehouse.mart_store import NOON, TABLES
+from assets.datasets import DATASETS
 from warehouse.connection import opened
 from warehouse.migrate import migrate, shape
 from warehouse.publish import publish
 
-PRESSED = """
+INTERRUPTED_SCRIPT = """
 import os, signal, sys, threading
 from pipelines.cli import query
 from pipelines.cli.app import main
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may have it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process may ignore it
 threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
 main()
 """
 ENDLESS = "SELECT count(*) FROM range(100000) a, range(100000000) b WHERE (a.range * b.range) % 7 = 1"
+TABLES = [dataset.table for dataset in DATASETS.values()]
 FULL = Path("/dev/full")
 PROGRAM = [sys.executable, "-c", "from pipelines.cli.app import main; main()"]
 
 
 @pytest.fixture
-def made(home: Path) -> Path:
+def empty_warehouse(home: Path) -> Path:
     """A working folder with a warehouse that has every table and no row, and its copy."""
     with opened(home / "data/warehouse.duckdb") as connection:
         migrate(connection)
@@ -41,7 +38,7 @@ def made(home: Path) -> Path:
     return home
 
 
-def test_the_name_of_the_copy_is_no_name_for_a_warehouse(home, vendor, command, monkeypatch):
+def test_warehouse_cannot_be_named_like_the_copy(home, vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/analytics.duckdb")
     for arguments in (("sync", "countries"), ("status",), ("query", "SELECT 1"), ("report",), ("export", "out")):
         done = command(*arguments)
@@ -50,12 +47,12 @@ def test_the_name_of_the_copy_is_no_name_for_a_warehouse(home, vendor, command, 
     assert not (home / "data").exists()
 
 
-def test_an_empty_name_for_the_warehouse_is_one_line(home, command, monkeypatch):
+def test_empty_warehouse_name_is_one_line(home, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "")
     assert command("status").err == "error: SMSONLINE_WAREHOUSE: it must name a file\n"
 
 
-def test_a_warehouse_called_like_a_schema_is_one_line_in_every_command(home, vendor, command, monkeypatch):
+def test_warehouse_named_like_a_schema_is_one_line(home, vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/sms.duckdb")
     (home / "data").mkdir()
     (home / "data/sms.duckdb").touch()
@@ -67,7 +64,7 @@ def test_a_warehouse_called_like_a_schema_is_one_line_in_every_command(home, ven
         ]
 
 
-def test_a_folder_that_nobody_may_enter_is_one_line_in_every_command(home, vendor, command, monkeypatch):
+def test_inaccessible_folder_is_one_line_in_every_command(home, vendor, command, monkeypatch):
     def closed(self: Path, **_: object) -> bool:
         raise PermissionError(13, "Permission denied", str(self))
 
@@ -84,7 +81,7 @@ def test_a_folder_that_nobody_may_enter_is_one_line_in_every_command(home, vendo
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("arguments", [["query", "SELECT 1"], ["query", "SELECT 1", "--format", "csv"], ["status"]])
-def test_a_full_disk_behind_the_output_is_one_line(made, arguments):
+def test_full_disk_behind_stdout_is_one_line(empty_warehouse, arguments):
     with FULL.open("w") as full:
         done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
@@ -94,59 +91,42 @@ def test_a_full_disk_behind_the_output_is_one_line(made, arguments):
 
 
 @pytest.mark.parametrize("format", ["table", "csv"])
-def test_ctrl_c_ends_a_long_query_with_one_line(made, format):
-    # In a process of its own: DuckDB's threads go on with an endless query for as long as theirs lives.
-    pressed = subprocess.run(
-        [sys.executable, "-c", PRESSED, "query", ENDLESS, "--format", format],
-        cwd=made,
+def test_ctrl_c_ends_a_long_query_with_one_line(empty_warehouse, format):
+    # In a process of its own: DuckDB's threads continue an endless query until their process ends.
+    interrupted = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_SCRIPT, "query", ENDLESS, "--format", format],
+        cwd=empty_warehouse,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    told = (pressed.returncode, pressed.stdout, pressed.stderr)
-    assert told == (130, "", "error: interrupted; what was loaded before stays\n")
+    output = (interrupted.returncode, interrupted.stdout, interrupted.stderr)
+    assert output == (130, "", "error: interrupted; what was loaded before stays\n")
 
 
-def test_an_answer_takes_the_place_of_no_database_and_lands_in_no_folder(made, command):
-    before = (made / "data/warehouse.duckdb").read_bytes()
-    (made / "ledger.db").write_bytes(b"SQLite format 3\0" + bytes(100))
+def test_query_output_replaces_no_database_and_no_folder(empty_warehouse, command):
+    before = (empty_warehouse / "data/warehouse.duckdb").read_bytes()
+    (empty_warehouse / "ledger.db").write_bytes(b"SQLite format 3\0" + bytes(100))
     for out in ("data/warehouse.duckdb", "data/analytics.duckdb", "ledger.db", "data", "", "."):
         done = command("query", "SELECT 1", "--out", out)
         assert (done.code, len(done.error_lines)) == (2, 1), out
-    assert (made / "data/warehouse.duckdb").read_bytes() == before
-    assert sorted(path.name for path in made.iterdir()) == ["data", "ledger.db"]
+    assert (empty_warehouse / "data/warehouse.duckdb").read_bytes() == before
+    assert sorted(path.name for path in empty_warehouse.iterdir()) == ["data", "ledger.db"]
 
 
-def test_a_name_with_an_escape_sequence_does_not_steer_the_terminal(made, command):
+def test_escape_sequences_do_not_reach_the_terminal(empty_warehouse, command):
     done = command("query", "SELECT 'a' || chr(27) || '[31mred' || chr(155) || chr(7) AS \"x\x1b[2J\"")
     assert done.code == 0
     assert "a\N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in done.out
     assert not set(done.out) & {"\x1b", "\x9b", "\x07"}
 
 
-def test_the_number_of_rows_stays_on_one_line_however_narrow_the_table(made, command):
+def test_row_count_is_not_folded_with_a_narrow_table(empty_warehouse, command):
     assert command("query", "SELECT 1").out.splitlines()[0].rstrip() == "1 rows"
 
 
-def test_a_price_is_never_a_hundred_cents():
-    assert [small_money(cents) for cents in (99.94, 99.96, 100.0)] == ["99.9 ¢", "$1.00", "$1.00"]
-
-
-def test_a_section_that_needs_two_datasets_names_the_one_that_is_missing():
-    loads = [{"dataset": name, "first_at": NOON, "last_at": NOON} for name in ("services", "inventory")]
-    facts = Facts(NOON, {"loads": loads})
-    for section in (best(facts), claims(facts)):
-        assert section.empty == "No statistics have been loaded yet."
-        assert section.command == "smsonline sync statistics"
-
-
-def test_a_short_count_is_never_in_powers_of_ten():
-    told = [short_count(number) for number in (999, 999_499, 999_500, 999_999, 999_950_000, 1_234)]
-    assert told == ["999", "999k", "1m", "1m", "1bn", "1.23k"]
-
-
-def test_a_table_of_very_many_rows_is_there_at_once_and_looks_the_same(made, command, monkeypatch):
+def test_long_table_is_fast_and_looks_the_same(empty_warehouse, command, monkeypatch):
     sql = "SELECT i * i AS square, 'Å 中 ' || i AS \"name\", NULL AS none FROM range(40) t(i)"
     by_rich = command("query", sql).out
     monkeypatch.setattr("pipelines.cli.console.MAX_RICH_ROWS", 39)

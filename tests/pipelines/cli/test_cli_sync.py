@@ -1,4 +1,4 @@
-"""``smsonline sync``: what it fills, what it says, how it ends."""
+"""``smsonline sync``: tables, output and exit codes; settings files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def by_name(document):
     return {entry["dataset"]: entry for entry in document["datasets"]}
 
 
-def test_a_sync_fills_every_table_and_says_so_in_one_json_document(vendor, command, home):
+def test_sync_fills_every_table_and_reports_json(vendor, command, home):
     done = command("sync", "--json")
     assert done.code == 0
     assert done.err == ""
@@ -33,13 +33,13 @@ def test_a_sync_fills_every_table_and_says_so_in_one_json_document(vendor, comma
             assert entry["account_id"] == vendor.user_id
 
 
-def test_a_second_sync_inserts_and_changes_nothing(vendor, command):
+def test_second_sync_changes_nothing(vendor, command):
     command("sync")
     for name, entry in by_name(command("sync", "--json").document).items():
         assert entry["fetched"] == entry["unchanged"], name
 
 
-def test_the_counts_add_up_whatever_comes(vendor, command):
+def test_counts_add_up_for_damaged_responses(vendor, command):
     some = ("statistics", "popular", "services", "inventory", "balances")
     command("sync", *some)
     vendor.advance(3600)
@@ -49,7 +49,7 @@ def test_the_counts_add_up_whatever_comes(vendor, command):
         assert entry["fetched"] == sum(entry[count] for count in COUNTS), entry
 
 
-def test_one_failing_dataset_does_not_stop_the_others(vendor, command):
+def test_failing_dataset_does_not_stop_the_others(vendor, command):
     vendor.faults.add("statistics", "http_403")
     done = command("sync", "--json")
     entries = by_name(done.document)
@@ -60,19 +60,19 @@ def test_one_failing_dataset_does_not_stop_the_others(vendor, command):
     assert done.error_lines[0].startswith("error: statistics: the vendor refused the credentials (HTTP 403")
 
 
-def test_only_the_datasets_asked_for_are_synced_each_once(vendor, command):
+def test_named_datasets_are_synced_once_each(vendor, command):
     done = command("sync", "coupons", "invoices", "coupons", "--json")
     assert [entry["dataset"] for entry in done.document["datasets"]] == ["coupons", "invoices"]
     assert vendor.requests.counts() == {"coupons": 1, "invoices": 1}
 
 
-def test_datasets_that_share_an_answer_ask_for_it_once(vendor, command):
+def test_shared_response_is_requested_once(vendor, command):
     command("sync", "balances", "discount_tiers", "countries", "services")
     assert vendor.requests.count("balance") == 1
     assert vendor.requests.count("countries") == 1
 
 
-def test_without_a_ledger_a_sync_does_not_wait_for_its_library(vendor, home, imported):
+def test_sync_without_a_ledger_does_not_import_sqlalchemy(vendor, home, imported):
     assert not {"sqlalchemy", "dagster"} & imported("sync", "balances")
     assert not (home / "data/ledger.db").exists()
 
@@ -84,7 +84,7 @@ def test_without_a_ledger_a_sync_does_not_wait_for_its_library(vendor, home, imp
         ("sqlite+pysqlite:////srv/my ledger.db?timeout=5", "/srv/my ledger.db"),
     ],
 )
-def test_a_ledger_is_looked_for_where_its_library_makes_it(home, ledger, file):
+def test_ledger_file_is_the_path_that_sqlalchemy_uses(home, ledger, file):
     assert str(Settings(ledger=ledger).ledger_file) == make_url(ledger).database == file
 
 
@@ -92,11 +92,11 @@ def test_a_ledger_is_looked_for_where_its_library_makes_it(home, ledger, file):
     "ledger",
     ["sqlite://", "sqlite:///:memory:", "sqlite:///file:data/ledger.db?uri=true", "postgresql://me@host/it", "no url"],
 )
-def test_a_ledger_that_is_no_file_is_left_to_its_library(home, ledger):
+def test_ledger_file_is_none_for_other_databases(home, ledger):
     assert Settings(ledger=ledger).ledger_file is None
 
 
-def test_a_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
+def test_wrong_key_exits_2_with_one_line(vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_API_KEY", "not-the-key-at-all")
     done = command("sync")
     assert done.code == 2
@@ -104,7 +104,7 @@ def test_a_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
     assert "check SMSONLINE_USER_ID and SMSONLINE_API_KEY" in done.error_lines[0]
 
 
-def test_an_unreachable_server_is_one_line_and_exit_code_1(home, command, monkeypatch):
+def test_unreachable_server_exits_1_with_one_line(home, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_USER_ID", "u")
     monkeypatch.setenv("SMSONLINE_API_KEY", "some-key")
     monkeypatch.setenv("SMSONLINE_BASE_URL", "http://127.0.0.1:9/v3")
@@ -116,7 +116,7 @@ def test_an_unreachable_server_is_one_line_and_exit_code_1(home, command, monkey
 
 
 @pytest.mark.parametrize("missing", ["user_id", "api_key"])
-def test_a_missing_setting_is_one_line_that_names_it(vendor, command, monkeypatch, missing):
+def test_missing_setting_is_named_in_one_line(vendor, command, monkeypatch, missing):
     monkeypatch.delenv(f"SMSONLINE_{missing.upper()}")
     done = command("sync")
     assert done.code == 2
@@ -126,12 +126,12 @@ def test_a_missing_setting_is_one_line_that_names_it(vendor, command, monkeypatc
     assert not Path("data").exists()
 
 
-def test_an_unknown_dataset_is_one_line_with_the_nearest_name(vendor, command):
+def test_unknown_dataset_suggests_the_nearest_name(vendor, command):
     done = command("sync", "statistic")
     assert (done.code, done.err) == (2, "error: unknown dataset 'statistic': did you mean statistics?\n")
 
 
-def test_a_file_that_is_no_duckdb_file_is_one_line_and_stays_as_it_was(vendor, command, home, monkeypatch):
+def test_foreign_file_is_not_touched(vendor, command, home, monkeypatch):
     precious = home / "notes.txt"
     precious.write_text("not a database " * 1000)
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(precious))
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_duckdb_file_is_one_line_and_stays_as_it_was(vendor, c
     assert precious.read_text() == "not a database " * 1000
 
 
-def test_an_empty_answer_is_refused_until_it_is_accepted(vendor, command):
+def test_empty_snapshot_needs_accept_shrink(vendor, command):
     command("sync", "favourites")
     vendor.faults.add("favourites", "empty_list")
     refused = command("sync", "favourites", "--json")
@@ -152,7 +152,7 @@ def test_an_empty_answer_is_refused_until_it_is_accepted(vendor, command):
     assert (accepted.code, accepted.document["datasets"][0]["closed"]) == (0, 3)
 
 
-def test_a_defect_is_one_line_for_the_user_and_a_traceback_in_the_log(vendor, command, monkeypatch, caplog):
+def test_unexpected_error_is_one_line_and_a_logged_traceback(vendor, command, monkeypatch, caplog):
     def broken(*args, **kwargs):
         raise RuntimeError("boom")
 
@@ -164,7 +164,7 @@ def test_a_defect_is_one_line_for_the_user_and_a_traceback_in_the_log(vendor, co
     assert "RuntimeError: boom" in caplog.text
 
 
-def test_the_environment_wins_over_the_file(vendor: Sandbox, home, monkeypatch):
+def test_environment_overrides_the_file(vendor: Sandbox, home, monkeypatch):
     (home / "smsonline.toml").write_text('user_id = "from the file"\nrequests_per_second = 5\n')
     settings = Settings()
     assert (settings.user_id, settings.requests_per_second) == (vendor.user_id, 5)
@@ -181,7 +181,7 @@ def test_the_environment_wins_over_the_file(vendor: Sandbox, home, monkeypatch):
         ("[datasets.statistics.fields.success_rate]\nunit = 'bananas'", "[datasets.statistics.fields.success_rate]"),
     ],
 )
-def test_a_malformed_file_is_one_line_that_names_the_entry(vendor, command, home, toml, named):
+def test_malformed_file_names_the_entry_in_one_line(vendor, command, home, toml, named):
     (home / "smsonline.toml").write_text(toml)
     done = command("sync")
     assert done.code == 2
@@ -190,7 +190,7 @@ def test_a_malformed_file_is_one_line_that_names_the_entry(vendor, command, home
     assert "canary" not in done.err
 
 
-def test_a_changed_shape_is_mended_by_the_file_alone(vendor, command, home):
+def test_override_in_the_file_fixes_a_changed_unit(vendor, command, home):
     vendor.faults.add("statistics", "fractions")
     refused = command("sync", "statistics", "--json")
     assert refused.document["datasets"][0]["status"] == "rejected"

@@ -1,4 +1,4 @@
-"""``smsonline topup``: what the commands say, in JSON, in text and when something is wrong."""
+"""``smsonline topup``: JSON, text and errors of the commands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 
 pytest_plugins = ("topup_shop",)
 
-# apprise looks for a module that Python is about to drop.
+# apprise imports a module that Python deprecates.
 IMGHDR = pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")
 LISTED = {"payment_id", "account_id", "state", "exception", "amount_cents", "rail", "vendor_payment_id", "created_at"}
 
 
 @pytest.mark.parametrize("name", ["run", "plan"])
-def test_missing_limits_are_refused_with_their_names(shop, command, monkeypatch, name):
+def test_missing_limits_are_named_in_the_refusal(shop, command, monkeypatch, name):
     for cap in ("CAP_DAY_CENTS", "CAP_MONTH_CENTS"):
         monkeypatch.delenv(f"SMSONLINE_TOPUP_{cap}")
     done = command("topup", name, "--json")
@@ -23,7 +23,7 @@ def test_missing_limits_are_refused_with_their_names(shop, command, monkeypatch,
     assert shop.creates() == 0
 
 
-def test_a_malformed_setting_is_one_line_and_exit_code_2(shop, command, set_topup):
+def test_malformed_setting_exits_2_with_one_line(shop, command, set_topup):
     set_topup(RAIL="cash")
     done = command("topup", "run", "--json")
     assert done.code == 2
@@ -32,14 +32,14 @@ def test_a_malformed_setting_is_one_line_and_exit_code_2(shop, command, set_topu
 
 
 @pytest.mark.parametrize("name", ["show", "approve"])
-def test_an_unknown_payment_is_one_line_and_exit_code_2(shop, command, name):
+def test_unknown_payment_exits_2_with_one_line(shop, command, name):
     done = command("topup", name, "no-such-id", "--json")
     assert done.code == 2
     assert "smsonline topup list" in done.document["error"]
     assert len(done.error_lines) == 1
 
 
-def test_the_list_is_an_array_of_payments_newest_first(shop, command):
+def test_list_is_an_array_newest_first(shop, command):
     assert command("topup", "list", "--json").document == []
     done = command("topup", "run", "--json").document
     entries = command("topup", "list", "--json").document
@@ -51,7 +51,7 @@ def test_the_list_is_an_array_of_payments_newest_first(shop, command):
     assert done["payment_id"] in command("topup", "list").out
 
 
-def test_a_payment_is_shown_with_its_verified_link_and_its_history(shop, command):
+def test_show_prints_the_verified_link_and_the_history(shop, command):
     payment = command("topup", "run", "--json").document["payment_id"]
     shown = command("topup", "show", payment, "--json").document
     assert shown["url"].startswith("https://pay.cryptomus.com/pay/")
@@ -61,7 +61,7 @@ def test_a_payment_is_shown_with_its_verified_link_and_its_history(shop, command
     assert shown["url"] in by_vendor_id.out
 
 
-def test_a_plan_gives_every_rule_and_changes_nothing(shop, command):
+def test_plan_lists_every_rule_and_changes_nothing(shop, command):
     done = command("topup", "plan", "--json")
     assert (done.code, done.document["decision"], done.document["reason"]) == (0, "create", None)
     rules = {rule["reason"]: rule for rule in done.document["rules"]}
@@ -69,17 +69,20 @@ def test_a_plan_gives_every_rule_and_changes_nothing(shop, command):
     assert all(rule["passed"] and rule["figure"] for rule in rules.values())
     assert rules["CAP_DAY"]["limit"] == "400.00 USD"
     assert command("topup", "list", "--json").document == []
-    assert "would be asked for by v3_invoice" in command("topup", "plan").out
+    text = command("topup", "plan").out
+    assert "would be asked for by v3_invoice" in text
+    assert [line.split()[-2:] for line in text.splitlines() if "day cap" in line] == [["400.00", "USD"]]
+    assert {"check", "result", "value", "limit"} <= set(text.splitlines()[2].split())
     assert shop.creates() == 0
 
 
-def test_a_plan_agrees_with_the_run_that_follows(shop, command):
+def test_plan_agrees_with_the_next_run(shop, command):
     shop.faults.add("invoices", "http_403")
     planned = command("topup", "plan", "--json").document
     assert planned["reason"] == command("topup", "run", "--json").document["reason"] == "VENDOR_LIST_UNAVAILABLE"
 
 
-def test_a_plan_replays_the_past_under_another_policy(shop, command, home):
+def test_plan_replays_the_past_under_another_policy(shop, command, home):
     before = command("topup", "plan", "--json").document["at"]
     command("topup", "run")
     after = command("topup", "plan", "--json").document["at"]
@@ -96,7 +99,7 @@ def test_a_plan_replays_the_past_under_another_policy(shop, command, home):
     assert shop.requests.counts() == calls
 
 
-def test_a_policy_file_that_does_not_fit_is_one_line_and_exit_code_2(shop, command, home):
+def test_wrong_policy_file_exits_2_with_one_line(shop, command, home):
     (home / "other.toml").write_text("cap_dya_cents = 1\n")
     done = command("topup", "plan", "--policy", "other.toml")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
@@ -105,7 +108,7 @@ def test_a_policy_file_that_does_not_fit_is_one_line_and_exit_code_2(shop, comma
 
 
 @pytest.mark.parametrize("name", ["run", "plan", "reconcile", "list", "pause"])
-def test_a_corrupt_ledger_is_one_clear_line(shop, command, home, name):
+def test_corrupt_ledger_is_one_line(shop, command, home, name):
     (home / "data").mkdir()
     (home / "data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
     done = command("topup", name, "--json")
@@ -118,7 +121,7 @@ def test_a_corrupt_ledger_is_one_clear_line(shop, command, home, name):
 
 
 @pytest.mark.parametrize("name", ["run", "reconcile", "pause"])
-def test_a_read_only_ledger_is_one_clear_line(shop, command, home, monkeypatch, name):
+def test_read_only_ledger_is_one_line(shop, command, home, monkeypatch, name):
     command("topup", "list")
     monkeypatch.setenv("SMSONLINE_LEDGER", f"sqlite:///file:{home}/data/ledger.db?mode=ro&uri=true")
     done = command("topup", name, "--json")
@@ -129,7 +132,7 @@ def test_a_read_only_ledger_is_one_clear_line(shop, command, home, monkeypatch, 
     assert shop.creates() == 0
 
 
-def test_a_notice_goes_out_with_the_pass_that_wrote_it(shop, command, set_topup, monkeypatch):
+def test_run_delivers_its_own_notices(shop, command, set_topup, monkeypatch):
     sent = []
 
     class Inbox:
@@ -149,7 +152,7 @@ def test_a_notice_goes_out_with_the_pass_that_wrote_it(shop, command, set_topup,
 
 
 @IMGHDR
-def test_no_output_holds_a_secret(shop, command, home, set_topup):
+def test_no_output_contains_a_secret(shop, command, home, set_topup):
     # Nobody listens there: the notice waits, and its address is a secret all the same.
     set_topup(NOTIFY=f"json://{shop.api_key}:{shop.api_key}@127.0.0.1:9/, json://{shop.api_key}@127.0.0.1:9/")
     for arguments in (["run"], ["run", "--json"], ["reconcile"], ["plan"], ["list", "--json"], ["list"]):
@@ -161,7 +164,7 @@ def test_no_output_holds_a_secret(shop, command, home, set_topup):
 
 
 @IMGHDR
-def test_a_notice_address_that_nobody_understands_is_named_by_its_number(shop, command, set_topup):
+def test_invalid_notice_address_is_named_by_number(shop, command, set_topup):
     set_topup(NOTIFY=f"json://127.0.0.1/ nonsense://{shop.api_key}")
     done = command("topup", "run", "--json")
     assert (done.code, shop.api_key in done.out + done.err) == (2, False)
@@ -180,16 +183,16 @@ def test_further_policy_entries_come_from_the_file(shop, command, home):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["topup", "--help"]])
-def test_help_starts_without_what_a_pass_needs(home, imported, arguments):
+def test_help_imports_nothing_heavy(home, imported, arguments):
     assert not {"pandas", "dagster", "sqlalchemy", "httpx", "apprise", "alembic"} & imported(*arguments)
 
 
-def test_a_ledger_url_that_is_none_is_a_wrong_setting(shop, command, monkeypatch):
+def test_malformed_ledger_url_is_a_wrong_setting(shop, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_LEDGER", shop.api_key)
     done = command("topup", "list", "--json")
     assert (done.code, shop.api_key in done.out + done.err) == (2, False)
     assert done.document["error"].startswith("SMSONLINE_LEDGER ")
 
 
-def test_a_pass_starts_without_pandas_and_dagster(shop, imported):
+def test_run_imports_neither_pandas_nor_dagster(shop, imported):
     assert not {"pandas", "dagster", "numpy", "apprise"} & imported("topup", "run")

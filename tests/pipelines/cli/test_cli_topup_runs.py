@@ -1,4 +1,4 @@
-"""``smsonline topup``: what is paid, what is not, and how often, against the sandbox over HTTP."""
+"""``smsonline topup``: which commands create how many payments, against the sandbox over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def listed(command):
     return [entry for entry in command("topup", "list", "--json").document if entry["exception"] != "external"]
 
 
-def test_runs_and_reconciles_in_any_number_create_one_payment(shop, command):
+def test_repeated_runs_and_reconciles_create_one_payment(shop, command):
     first = command("topup", "run", "--json")
     assert (first.code, first.document["decision"], first.document["state"]) == (0, "create", "OPEN")
     for name in ("reconcile", "run", "run", "reconcile", "run"):
@@ -27,7 +27,7 @@ def test_runs_and_reconciles_in_any_number_create_one_payment(shop, command):
     assert [entry["state"] for entry in listed(command)] == ["OPEN"]
 
 
-def test_two_commands_at_once_create_one_payment(shop):
+def test_concurrent_runs_create_one_payment(shop):
     script = [sys.executable, "-c", "from pipelines.cli import main; main()", "topup", "run", "--json"]
     started = [subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ended = [(process.communicate(timeout=25), process.returncode) for process in started]
@@ -38,7 +38,7 @@ def test_two_commands_at_once_create_one_payment(shop):
 
 
 @pytest.mark.parametrize("rail", ["v3_wallet", "v2_invoice"])
-def test_the_other_rails_pay_too(shop, command, set_topup, rail):
+def test_other_payment_methods_work_too(shop, command, set_topup, rail):
     set_topup(RAIL=rail, CURRENCY="USDT", NETWORK="TRON")
     done = command("topup", "run")
     assert done.code == 0
@@ -48,7 +48,7 @@ def test_the_other_rails_pay_too(shop, command, set_topup, rail):
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "commit_then_drop", "http_500"])
-def test_an_unclear_answer_is_sent_once_and_the_command_succeeds(shop, command, kind):
+def test_unclear_response_is_not_sent_again(shop, command, kind):
     shop.faults.add("create_invoice", kind)
     done = command("topup", "run", "--json")
     assert (done.code, done.document["decision"], done.document["state"]) == (0, "create", "UNKNOWN")
@@ -59,7 +59,7 @@ def test_an_unclear_answer_is_sent_once_and_the_command_succeeds(shop, command, 
 
 
 @pytest.mark.parametrize(("mode", "reason"), [("off", "DISABLED"), ("dry_run", "DRY_RUN_WOULD_CREATE")])
-def test_switched_off_and_dry_run_never_create(shop, command, set_topup, mode, reason):
+def test_off_and_dry_run_never_create(shop, command, set_topup, mode, reason):
     set_topup(MODE=mode)
     for name in ("run", "plan", "run"):
         done = command("topup", name, "--json")
@@ -68,13 +68,13 @@ def test_switched_off_and_dry_run_never_create(shop, command, set_topup, mode, r
     assert shop.creates() == 0
 
 
-def test_by_default_nothing_is_paid(shop, command, monkeypatch):
+def test_default_mode_creates_nothing(shop, command, monkeypatch):
     monkeypatch.delenv("SMSONLINE_TOPUP_MODE")
     assert command("topup", "run", "--json").document["reason"] == "DISABLED"
     assert shop.creates() == 0
 
 
-def test_a_pause_stops_and_a_resume_lets_go_on(shop, command):
+def test_pause_stops_payments_until_resume(shop, command):
     done = command("topup", "pause", "--why", "holidays", "--by", "Ada", "--json")
     assert (done.code, done.document) == (0, {"paused": True, "why": "paused by Ada: holidays"})
     for name in ("run", "plan"):
@@ -86,7 +86,7 @@ def test_a_pause_stops_and_a_resume_lets_go_on(shop, command):
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])
-def test_the_kill_switch_stops_from_the_environment_and_the_file(shop, command, home, set_topup, where):
+def test_kill_switch_works_from_environment_and_file(shop, command, home, set_topup, where):
     if where == "environment":
         set_topup(KILL="1")
     else:
@@ -95,7 +95,7 @@ def test_the_kill_switch_stops_from_the_environment_and_the_file(shop, command, 
     assert shop.creates() == 0
 
 
-def test_a_payment_that_waits_is_sent_after_a_person_agreed(shop, command, set_topup):
+def test_approved_payment_is_sent_by_the_next_run(shop, command, set_topup):
     set_topup(MODE="approve")
     waiting = command("topup", "run", "--json").document
     assert (waiting["decision"], waiting["reason"]) == ("refuse", "AWAITING_APPROVAL")
@@ -113,14 +113,23 @@ def test_a_payment_that_waits_is_sent_after_a_person_agreed(shop, command, set_t
     assert shop.creates() == 1
 
 
-def test_a_refused_payment_is_not_sent(shop, command, set_topup):
+def test_rejected_payment_is_not_sent(shop, command, set_topup):
     set_topup(MODE="approve")
     waiting = command("topup", "run", "--json").document["payment_id"]
-    assert command("topup", "refuse", waiting, "--json").document["state"] == "RELEASED"
+    assert command("topup", "reject", waiting, "--json").document["state"] == "RELEASED"
     assert shop.creates() == 0
 
 
-def test_a_paid_payment_is_credited_once_the_balance_shows_it(shop, command):
+@pytest.mark.parametrize(("alias", "name"), [("refuse", "reject"), ("finish", "close")])
+def test_former_command_names_still_work(shop, command, set_topup, alias, name):
+    set_topup(MODE="approve")
+    pending = command("topup", "run", "--json").document["payment_id"]
+    former, current = command("topup", alias, pending), command("topup", name, pending)
+    assert (former.code, current.code) == ((0, 1) if name == "reject" else (1, 1))
+    assert alias not in command("topup", "--help").out.replace(f"(alias: {alias})", "")
+
+
+def test_paid_payment_is_credited_when_the_balance_shows_it(shop, command):
     payment = command("topup", "run", "--json").document["payment_id"]
     shown = command("topup", "show", payment, "--json").document
     shop.pay(shown["vendor_payment_id"], shown["amount_cents"])
@@ -128,12 +137,12 @@ def test_a_paid_payment_is_credited_once_the_balance_shows_it(shop, command):
     done = command("topup", "reconcile", "--json")
     assert (done.code, done.document["problems"]) == (0, [])
     assert done.document["moved"][-1] == {"payment_id": payment, "from": "PAID", "to": "CREDITED"}
-    # The vendor's clock now runs five minutes ahead of this machine's, and its answers say so.
+    # The vendor's clock is now five minutes ahead, and the Date header of its responses shows it.
     assert command("topup", "run", "--json").document["reason"] == "CLOCK_SUSPECT"
     assert shop.creates() == 1
 
 
-def test_a_vendor_that_does_not_answer_fails_a_reconcile_and_refuses_a_run(shop, command):
+def test_unavailable_vendor_fails_reconcile_and_refuses_run(shop, command):
     shop.faults.add("balance", "http_403")
     done = command("topup", "reconcile", "--json")
     assert done.code == 1
