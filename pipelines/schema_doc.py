@@ -1,4 +1,4 @@
-"""``docs/schema.md``, made from a fresh warehouse and the declarations by ``python -m pipelines.schema_doc``."""
+"""Writes ``docs/schema.md`` from an empty warehouse and the dataset definitions: ``python -m pipelines.schema_doc``."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ HEAD = """\
 <!-- Written by `make docs` from the code; change that. -->
 # Schema
 
-What lies in the warehouse. `analytics.duckdb` has `sms`, `marts`, `topups` and of `ops` what these read; `raw` and the
-rest of `ops` are in the warehouse file alone. `smsonline export` writes `sms`, `marts`, `topups`, `ops.loads` and
-`ops.drift`. The schema `store` holds the tables behind the views and is not for readers.
+The tables and views of the warehouse. `analytics.duckdb` contains `sms`, `marts`, `topups` and the tables of `ops` that
+these read; `raw` and the rest of `ops` are only in the warehouse file. `smsonline export` writes `sms`, `marts`,
+`topups`, `ops.loads` and `ops.drift`. The schema `store` contains the tables behind the views and is internal.
 
-Rates are fractions 0..1, money is whole US cents (`_cents`), durations are seconds (`_seconds`), instants are UTC
-(`_at`). The same meanings stand in `analytics.duckdb`:
+Rates are fractions 0..1, money is whole US cents (`_cents`), durations are seconds (`_seconds`), timestamps are UTC
+(`_at`). `analytics.duckdb` contains the same descriptions:
 `SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'statistics'`.
 """
 SMS = """\
-Each dataset has three sides for readers: `sms.<name>` is what the newest answers say, `sms.<name>_history` has every
-version since the first sync, `sms.<name>_as_of(ts)` is the table as it was at an instant. A version is in force from
-`valid_from` up to, but not including, `valid_to`. Beside the columns below all have:
+Each dataset has three relations: `sms.<name>` is the newest snapshot, `sms.<name>_history` has every version since the
+first sync (a slowly changing dimension of type 2), `sms.<name>_as_of(ts)` is the table as of a timestamp. A version is
+valid from `valid_from` up to, but not including, `valid_to`. In addition to the columns below, each has:
 """
 RELATIONS = """
 SELECT view_name AS name, comment FROM duckdb_views() WHERE schema_name = ? AND NOT internal
@@ -46,7 +46,7 @@ SELECT function_name, parameters FROM duckdb_functions()
 WHERE schema_name = 'marts' AND function_type = 'table_macro' ORDER BY 1
 """
 PIPE = "&#124;"
-OWN_USE = "For the program's own use: "
+INTERNAL = "For the program's own use: "
 
 
 def schema_markdown() -> str:
@@ -58,33 +58,33 @@ def schema_markdown() -> str:
         shape(connection, tables)
         describe(connection, tables)
         lines = [HEAD, *_sms(connection), *_marts(connection)]
-        for schema, title in (("topups", "the ledger of payments"), ("ops", "the books"), ("raw", "the answers")):
+        for schema, title in (("topups", "payment ledger"), ("ops", "load log"), ("raw", "raw responses")):
             lines += [f"## {schema}: {title}\n", *_relations(connection, schema)]
         return "\n".join(lines)
 
 
 def _sms(connection: Connection) -> Iterator[str]:
-    yield "## sms: what the vendor says\n"
+    yield "## sms: datasets\n"
     yield SMS
     columns = {name: row for row in _columns(connection, "sms", "statistics_history") if (name := row[0]) in HISTORY}
-    only = dict.fromkeys(("valid_from", "valid_to"), " (only `_history`)")
-    yield _table([(name, columns[name][1], columns[name][2] + only.get(name, "")) for name in HISTORY])
+    notes = dict.fromkeys(("valid_from", "valid_to"), " (only `_history`)")
+    yield _table([(name, columns[name][1], columns[name][2] + notes.get(name, "")) for name in HISTORY])
     for dataset in DATASETS.values():
         yield from _dataset(connection, dataset)
 
 
 def _dataset(connection: Connection, dataset: Dataset) -> Iterator[str]:
     yield f"### sms.{dataset.name}\n"
-    every = dataset.cadence_minutes
-    cadence = "once a day" if every == 1440 else "every hour" if every == 60 else f"every {every} minutes"
-    yield f"{dataset.doc} Pulled {cadence}.{'' if dataset.complete else ' Rows that the list leaves out stay.'}\n"
+    minutes = dataset.cadence_minutes
+    cadence = {1440: "once a day", 60: "every hour"}.get(minutes, f"every {minutes} minutes")
+    yield f"{dataset.doc} Pulled {cadence}.{'' if dataset.complete else ' Rows missing from the list are kept.'}\n"
     yield _key(dataset.key)
     rows = [row for row in _columns(connection, "sms", dataset.name) if row[0] not in HISTORY]
     yield _table(rows, dataset.key)
 
 
 def _marts(connection: Connection) -> Iterator[str]:
-    yield "## marts: what it means\n"
+    yield "## marts: reporting views\n"
     for name, mart in sorted(marts().items()):
         yield f"### marts.{name}\n"
         yield f"{mart.summary[0].upper()}{mart.summary[1:]}\n"
@@ -92,16 +92,16 @@ def _marts(connection: Connection) -> Iterator[str]:
         yield _table(_columns(connection, "marts", name), mart.key)
         yield f"{mart.notes}\n"
     yield "### Macros\n"
-    found = [f"`marts.{name}({', '.join(words)})`" for name, words in connection.execute(MACROS).fetchall()]
-    yield f"{', '.join(found)}: these marts for instants or days of your own.\n"
+    macros = [f"`marts.{name}({', '.join(names)})`" for name, names in connection.execute(MACROS).fetchall()]
+    yield f"{', '.join(macros)}: these marts for other timestamps or days.\n"
 
 
 def _relations(connection: Connection, schema: str) -> Iterator[str]:
-    found = connection.execute(RELATIONS, [schema, schema]).fetchall()
-    for name, comment in sorted(found, key=lambda row: ((row[1] or "").startswith(OWN_USE), row[0])):
-        about, _, key = (comment or "").partition(" One row per: ")
+    relations = connection.execute(RELATIONS, [schema, schema]).fetchall()
+    for name, comment in sorted(relations, key=lambda row: ((row[1] or "").startswith(INTERNAL), row[0])):
+        description, _, key = (comment or "").partition(" One row per: ")
         yield f"### {schema}.{name}\n"
-        yield f"{about}\n"
+        yield f"{description}\n"
         keys = tuple(key.split(", ")) if key else ()
         if keys:
             yield _key(keys)
@@ -117,10 +117,10 @@ def _key(key: Sequence[str]) -> str:
 
 
 def _table(rows: Sequence[tuple[str, str, str]], key: Sequence[str] = ()) -> str:
-    lines = ["| column | type | meaning |", "|---|---|---|"]
+    lines = ["| column | type | description |", "|---|---|---|"]
     for name, type_, comment in rows:
-        shown = f"**`{name}`**" if name in key else f"`{name}`"
-        lines.append(f"| {shown} | {type_} | {comment.replace('|', PIPE)} |")
+        label = f"**`{name}`**" if name in key else f"`{name}`"
+        lines.append(f"| {label} | {type_} | {comment.replace('|', PIPE)} |")
     return "\n".join(lines) + "\n"
 
 
