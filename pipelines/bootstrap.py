@@ -24,12 +24,12 @@ from smsonline.policy import CallPolicy
 if TYPE_CHECKING:
     from assets.declaration import Dataset
     from assets.sync import DataPath
-    from topups.context import Context
+    from topups.decision.snapshot import BurnForecast
     from topups.ledger import Ledger
+    from topups.notifications.delivery import Notifier
     from topups.policy import Policy
-    from topups.ports import Notifier
-    from topups.snapshot import Burn
-    from topups.vendor import Units
+    from topups.vendor_gateway import Units
+    from topups.workflow.context import TopUpContext
 
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
@@ -111,14 +111,14 @@ def configured_policy(settings: Settings) -> Policy:
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
     """Where the kill switch is read: the live environment first, then the value of the settings file."""
-    from topups.ports import KILL_VARIABLE
+    from topups.kill_switch import KILL_VARIABLE
 
     return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup.kill)})
 
 
 def configured_units(settings: Settings) -> Units:
     """The units of the vendor's amounts. Raises ``SettingsError`` that names the entry."""
-    from topups.vendor import Units
+    from topups.vendor_gateway import Units
 
     for name, value in settings.topup.units.items():
         if name not in Units.__dataclass_fields__:
@@ -139,7 +139,7 @@ def _check_time_zone(name: str) -> None:
 
 def configured_notifier(settings: Settings) -> Notifier | None:
     """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
-    from topups.notices import AppriseNotifier
+    from topups.notifications.delivery import AppriseNotifier
 
     urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
     if not any(urls):
@@ -169,33 +169,31 @@ def open_configured_ledger(settings: Settings) -> Ledger:
 
 @contextmanager
 def open_topup_context(
-    settings: Settings, ledger: Ledger, *, burn: Callable[[], Burn | None] | None = None
-) -> Iterator[Context]:
+    settings: Settings, ledger: Ledger, *, burn: Callable[[], BurnForecast | None] | None = None
+) -> Iterator[TopUpContext]:
     """Everything a top-up run needs; closes the connections to the vendor on exit.
 
     ``burn`` replaces the forecast from warehouse and ledger. Raises ``SettingsError`` or
     ``smsonline.errors.ConfigurationError``: one line that names the setting.
     """
-    from pipelines.topup.forecast import Forecaster
+    from pipelines.runway_forecast import Forecaster
     from smsonline.client import Client
-    from topups.context import Context
-    from topups.ports import SystemClock
-    from topups.vendor import VendorGateway
+    from topups.clock import SystemClock
+    from topups.vendor_gateway import VendorGateway
+    from topups.workflow.context import TopUpContext
+    from warehouse.crashpoints import reach
 
     account, endpoints, clock = settings.account, configured_endpoints(settings), SystemClock()
-    policy, units, environment = (
-        configured_policy(settings),
-        configured_units(settings),
-        kill_switch_environment(settings),
-    )
+    policy, units = configured_policy(settings), configured_units(settings)
     forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
     with Client(account, catalogue=endpoints, policy=client_config(settings), now=clock.now) as client:
         gateway = VendorGateway(client, account.user_id, units, clock, endpoints)
-        yield Context(
+        yield TopUpContext(
             ledger,
             gateway,
             policy,
             clock,
-            environment=environment,
+            environment=kill_switch_environment(settings),
             burn=burn or (lambda: forecaster.burn(clock.now())),
+            checkpoint=lambda checkpoint: reach(f"topup {checkpoint}"),  # where a test can kill the process
         )

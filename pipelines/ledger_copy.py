@@ -83,7 +83,7 @@ def changes_since(ledger: Ledger, offset: Mark) -> Delta | None:
     Where the ledger's event of that number has another hash, it is another ledger (restored from a backup, or new):
     the changes then are its whole content, to replace the copy.
     """
-    with ledger.reading() as connection:
+    with ledger.read_transaction() as connection:
         row = connection.execute(LAST_EVENT).one_or_none()
         newest = Mark(*row) if row else Mark()
         if newest == offset:

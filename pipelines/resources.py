@@ -12,7 +12,7 @@ from assets.sync import Result
 from pipelines.bootstrap import open_pipeline
 from pipelines.settings import SettingsError, load_settings
 from smsonline.errors import VendorError
-from topups.ledger.errors import LedgerUnavailable
+from topups.ledger.unit_of_work import LedgerUnavailable
 from warehouse.connection import opened
 from warehouse.errors import WarehouseError, WarehouseLocked
 

@@ -49,7 +49,9 @@ class TopUpSettings(BaseModel):
         SecretStr(""), description="Where notices go: apprise URLs, separated by blanks or commas; a secret."
     )
     kill: bool | str = Field(False, description="Kill switch: stops unless empty, 0, false, no or off.")
-    units: dict[str, str] = Field({}, description="Units of the vendor's amounts, named as in topups.vendor.Units.")
+    units: dict[str, str] = Field(
+        {}, description="Units of the vendor's amounts, named as in topups.vendor_gateway.Units."
+    )
 
     @property
     def policy_entries(self) -> dict[str, Any]:

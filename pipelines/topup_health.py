@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assets.quality import Finding
-from topups.advance import ends_at
-from topups.amounts import usd
-from topups.credit import jumps, taken
+from topups.decision.rules import WINDOWS
+from topups.decision.snapshot import AccountSnapshot
 from topups.ledger import Ledger, Observation, Payment
+from topups.money import usd
+from topups.notifications.rules import CAP_LEVELS
+from topups.payment_states import State, expires_at
 from topups.policy import DAY, Policy
-from topups.rules import WINDOWS
-from topups.snapshot import Snapshot
-from topups.states import State
-from topups.telling import LEVELS
+from topups.workflow.credit_proof import balance_increases, matched_amounts
 
 # A reconcile run every two minutes, and as many runs by hand or by the sensor.
 OBSERVATIONS_PER_DAY = 1440
@@ -39,7 +38,7 @@ class TopUpHealth:
 
     now: datetime
     policy: Policy
-    snapshot: Snapshot
+    snapshot: AccountSnapshot
     payments: Sequence[Payment] = ()
     balances: Sequence[Observation] = ()
     listed_at: datetime | None = None
@@ -53,7 +52,7 @@ def load_health(ledger: Ledger, account_id: str, policy: Policy, now: datetime) 
         now,
         policy,
         ledger.snapshot(account_id, now),
-        ledger.under_watch(account_id, now - max(policy.list_memory, policy.late_watch) - DAY),
+        ledger.tracked_payments(account_id, now - max(policy.list_memory, policy.late_watch) - DAY),
         [sample for sample in reversed(balances) if now - sample.at <= DAY],
         next((payment_list.at for payment_list in lists if payment_list.complete), None),
     )
@@ -75,7 +74,7 @@ def open_invoices_paid_in_time(health: TopUpHealth) -> Finding:
     late = [(payment, share) for payment, share in elapsed if share >= 0.5]
     longest = max((share for _, share in late), default=0.0)
     message = "; ".join(f"{_label(payment)}: {share:.0%} of its time is over" for payment, share in late)
-    measurements = {"part": round(longest, 2), "limit": 0.5}
+    measurements = {"elapsed_share": round(longest, 2), "limit": 0.5}
     return Finding(not late, message or "no payment waits for long", longest >= 0.9, measurements)
 
 
@@ -89,8 +88,10 @@ def paid_is_credited(health: TopUpHealth) -> Finding:
 
 def balance_increases_explained(health: TopUpHealth) -> Finding:
     """Each larger increase of the balance in the last day belongs to a payment in the ledger."""
-    matched = taken(list(health.payments))
-    unmatched = {increase: increase.cents - matched.get(increase.seq, 0) for increase in jumps(health.balances)}
+    matched = matched_amounts(list(health.payments))
+    unmatched = {
+        increase: increase.cents - matched.get(increase.seq, 0) for increase in balance_increases(health.balances)
+    }
     unexplained = {increase: cents for increase, cents in unmatched.items() if cents >= MIN_DEPOSIT_CENTS}
     message = "; ".join(f"{usd(cents)} at {rise.at:%Y-%m-%d %H:%M} UTC" for rise, cents in unexplained.items())
     measurements = {"unexplained_cents": sum(unexplained.values()), "limit_cents": MIN_DEPOSIT_CENTS}
@@ -101,10 +102,12 @@ def spend_below_caps(health: TopUpHealth) -> Finding:
     """Requested amounts stay below the day, week and month caps: a warning at 80 and 90 %, an error at 100 %."""
     used = {str(reason): _used_percent(health, name, window) for reason, name, window in WINDOWS}
     percents = {cap: percent for cap, percent in used.items() if percent is not None}
-    reached = {cap: max(level for level in LEVELS if level <= p) for cap, p in percents.items() if p >= LEVELS[0]}
+    reached = {
+        cap: max(level for level in CAP_LEVELS if level <= p) for cap, p in percents.items() if p >= CAP_LEVELS[0]
+    }
     message = ", ".join(f"{cap}: at least {level} % used" for cap, level in reached.items())
-    measurements = {**percents, "limit_percent": LEVELS[0]}
-    return Finding(not reached, message or "all limits have room", LEVELS[-1] in reached.values(), measurements)
+    measurements = {**percents, "limit_percent": CAP_LEVELS[0]}
+    return Finding(not reached, message or "all limits have room", CAP_LEVELS[-1] in reached.values(), measurements)
 
 
 def observations_fresh(health: TopUpHealth) -> Finding:
@@ -135,7 +138,7 @@ CHECKS: dict[str, HealthCheck] = {
 
 
 def _elapsed_share(payment: Payment, health: TopUpHealth) -> float:
-    begin, end = payment.sending_at or payment.created_at, ends_at(payment, health.policy)
+    begin, end = payment.sending_at or payment.created_at, expires_at(payment, health.policy)
     return (health.now - begin) / (end - begin) if end > begin else 1.0
 
 

@@ -5,16 +5,15 @@ Links and addresses come from columns that were verified; amounts in JSON are US
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from topups.amounts import usd
+from topups.decision.evaluate import Evaluation
+from topups.decision.reasons import Reason, Refusal, RuleResult
 from topups.ledger import Event, Payment
-from topups.plan import Plan
-from topups.protocol import Pass
-from topups.reasons import Decision, Finding, Reason, Refusal
-from topups.telling import PAYABLE
+from topups.money import usd
+from topups.notifications.rules import PAYABLE
+from topups.workflow.topup_run import TopUpRunResult
 
 if TYPE_CHECKING:
     from pipelines.topup_service import ReconcileOutcome, TopUpOutcome, TopUpPreview
@@ -49,11 +48,16 @@ CHECK_NAMES = {
     Reason.APPROVAL_EXPIRED: "approval",
     Reason.DRY_RUN_WOULD_CREATE: "mode sends payments",
 }
-# Not verified (the create response), or the ledger's own counters.
-HIDDEN_COLUMNS = frozenset({"claim", "slot", "listed_at", "absences", "absent_at", "baseline", "credit", "version"})
+# An allow-list: the create response is unverified, and the ledger's counters are internal.
+PAYMENT_COLUMNS = (
+    *("payment_id", "account_id", "decision_id", "state", "exception", "rail", "amount_cents", "currency", "network"),
+    *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents", "url"),
+    *("address", "amount_in_crypto", "ends_at", "created_at", "counted_at", "state_since", "sending_at"),
+    *("deadline_at", "slot_freed_at", "approved_at", "approved_by", "detail"),
+)
 
 
-def outcome_line(result: Pass) -> str:
+def outcome_line(result: TopUpRunResult) -> str:
     """What a run did, in one sentence."""
     if result.refusal is not None:
         return f"no payment is asked for: {result.refusal}"
@@ -63,15 +67,15 @@ def outcome_line(result: Pass) -> str:
     return f"asked for {usd(payment.amount_cents)} by {payment.rail}: {payment.state}, payment {payment.payment_id}"
 
 
-def preview_line(evaluation: Plan) -> str:
+def preview_line(evaluation: Evaluation) -> str:
     """What a run would do, in one sentence."""
-    verdict = evaluation.verdict
-    if isinstance(verdict, Refusal):
-        return f"no payment would be asked for: {verdict}"
-    amount = usd(verdict.amount_cents)
-    if verdict.approval:
-        return f"approval of {amount} would be requested ({verdict.approval}): {verdict.why}"
-    return f"{amount} would be asked for by {verdict.rail}: {verdict.why}"
+    decision = evaluation.decision
+    if isinstance(decision, Refusal):
+        return f"no payment would be asked for: {decision}"
+    amount = usd(decision.amount_cents)
+    if decision.approval:
+        return f"approval of {amount} would be requested ({decision.approval}): {decision.explanation}"
+    return f"{amount} would be asked for by {decision.rail}: {decision.explanation}"
 
 
 def payment_instructions(payment: Payment) -> dict[str, str]:
@@ -86,7 +90,7 @@ def payment_instructions(payment: Payment) -> dict[str, str]:
     return instructions
 
 
-def run_lines(result: Pass) -> list[str]:
+def run_lines(result: TopUpRunResult) -> list[str]:
     """A run for the terminal: outcome, explanation, how to pay and the vendor's last message."""
     lines, payment = [outcome_line(result)], result.payment
     if result.refusal is None and payment is not None:
@@ -116,41 +120,20 @@ def reconcile_lines(outcome: ReconcileOutcome) -> list[str]:
     return [f"balance {balance}, {len(report.adopted)} payments of others new", *changes]
 
 
-def rule_row(rule: Finding) -> list[str]:
+def rule_row(rule: RuleResult) -> list[str]:
     """One rule as a row: check, result, value, limit; a rule that blocks names its reason."""
     name = CHECK_NAMES.get(rule.reason, str(rule.reason))
     return [name, "pass" if rule.passed else f"blocks ({rule.reason})", rule.figure, rule.limit]
 
 
-def planned_payment(evaluation: Plan) -> Decision | None:
-    """The payment that would be requested, where the rules get that far."""
-    verdict = evaluation.verdict
-    return verdict.decision if isinstance(verdict, Refusal) else verdict
-
-
 def preview_json(preview: TopUpPreview) -> dict[str, Any]:
     """A preview under the same names as a run, with every rule."""
-    evaluation, planned = preview.evaluation, planned_payment(preview.evaluation)
-    refusal = evaluation.verdict if isinstance(evaluation.verdict, Refusal) else None
-    return {
-        "account_id": evaluation.account_id,
-        "at": preview.at.isoformat(),
-        "mode": preview.policy.mode,
-        "decision": "refuse" if refusal else "create",
-        "reason": str(refusal.reason) if refusal else None,
-        "facts": refusal.facts if refusal else planned.why if planned else "",
-        "planned": planned.as_json() if planned else None,
-        "decision_id": evaluation.decision_id,
-        "rules": [
-            {"reason": str(rule.reason), "passed": rule.passed, "figure": rule.figure, "limit": rule.limit}
-            for rule in evaluation.findings
-        ],
-    }
+    return {**preview.evaluation.as_json(), "at": preview.at.isoformat(), "mode": preview.policy.mode}
 
 
 def payment_json(payment: Payment) -> dict[str, Any]:
     """The columns of a payment that a user may see."""
-    values = {name: value for name, value in dataclasses.asdict(payment).items() if name not in HIDDEN_COLUMNS}
+    values = {name: getattr(payment, name) for name in PAYMENT_COLUMNS}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 

@@ -22,33 +22,31 @@ from pipelines.bootstrap import (
     open_configured_ledger,
     open_topup_context,
 )
+from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
-from pipelines.topup.forecast import Forecaster
-from topups import people
-from topups.context import Context, Step, drive
-from topups.ledger import Event, Ledger, LedgerUnavailable, NoLedgerYet, Payment, read_ledger
-from topups.ledger.schema import EVERY_ACCOUNT
-from topups.notices import deliver
-from topups.observe import SHRINK_MEMORY, judged, watched
-from topups.plan import Plan, judge, plan
+from topups import operator_actions
+from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.preview import preview_from_ledger
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import AccountSnapshot, BurnForecast
+from topups.kill_switch import kill_switch_on
+from topups.ledger import Event, Ledger, LedgerNotFound, LedgerUnavailable, Payment, open_ledger_readonly
+from topups.ledger.schema import ALL_ACCOUNTS
+from topups.notifications.delivery import Notifier, deliver_outbox
 from topups.policy import Policy
-from topups.ports import Notifier, VendorUnavailable, killed
-from topups.protocol import Pass, run
-from topups.reasons import Reason, Refusal
-from topups.reconcile import observed, run_reconcile
-from topups.reconciled import Reconciled
-from topups.snapshot import Burn, Snapshot
-from topups.verdicts import write_verdict
-from warehouse.crashpoints import reach
+from topups.workflow.context import TopUpContext
+from topups.workflow.reconcile import preview_snapshot, reconcile_account
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.topup_run import TopUpRunResult, run_topup
 
 if TYPE_CHECKING:
     from pipelines.ledger_copy import LedgerCopyResult
     from pipelines.topup_health import TopUpHealth
-    from topups.advisor import Advice
-    from topups.forecast.forecasting import Forecast
+    from topups.forecast.recommendations import Recommendation
+    from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
-# Runs that may request a payment store their decisions too, without a forecast.
+# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
 DECISIONS_SEARCHED = 10
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
 
@@ -71,14 +69,14 @@ class RunOutcome:
 class TopUpOutcome(RunOutcome):
     """A run that may request one payment. An unusable ledger is a refusal with the reason ``LEDGER_UNAVAILABLE``."""
 
-    result: Pass
+    result: TopUpRunResult
     notices_delivered: int = 0
 
     @property
     def ledger_problem(self) -> str:
         """The explanation of a ``LEDGER_UNAVAILABLE`` refusal."""
         refusal = self.result.refusal
-        return refusal.facts if refusal and refusal.reason == Reason.LEDGER_UNAVAILABLE else ""
+        return refusal.explanation if refusal and refusal.reason == Reason.LEDGER_UNAVAILABLE else ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class ReconcileOutcome(RunOutcome):
     """A run that requests nothing. A ledger that failed during the run is reported in ``ledger_problem``."""
 
     account_id: str
-    report: Reconciled
+    report: ReconcileReport
     notices_delivered: int = 0
 
     @property
@@ -101,14 +99,14 @@ class ForecastSummary:
 
     forecast: Forecast | None
     problem: str
-    advice: Sequence[Advice]
+    recommendations: Sequence[Recommendation]
 
 
 @dataclass(frozen=True)
 class TopUpPreview:
     """What a run would decide at ``at`` under ``policy``, and the forecast it rests on."""
 
-    evaluation: Plan
+    evaluation: Evaluation
     policy: Policy
     at: datetime
     outlook: ForecastSummary
@@ -129,10 +127,10 @@ class TopUpService:
         notifier = configured_notifier(self.settings)
         try:
             with self._open_context() as context:
-                result = drive(run(context, idempotency_key), at=_failpoint)
+                result = run_topup(context, idempotency_key)
                 return TopUpOutcome(result, self._deliver_notices(context, notifier))
         except LedgerUnavailable as error:
-            return TopUpOutcome(Pass(self.settings.account.user_id, _ledger_refusal(error)))
+            return TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
 
     def reconcile(self) -> ReconcileOutcome:
         """One run that updates the ledger from the vendor, stores the decision of now and delivers notices.
@@ -141,9 +139,7 @@ class TopUpService:
         """
         notifier = configured_notifier(self.settings)
         with self._open_context() as context:
-            report = drive(run_reconcile(context), at=_failpoint)
-            if report.snapshot and not report.ledger_problem:
-                _record_decision(context, report, report.snapshot)
+            report = reconcile_account(context)
             return ReconcileOutcome(context.account_id, report, self._deliver_notices(context, notifier))
 
     def preview(self, at: datetime | None = None, policy: Policy | None = None) -> TopUpPreview:
@@ -151,19 +147,19 @@ class TopUpService:
 
         ``policy`` replaces the configured one.
         """
-        from topups.history import snapshot_at
+        from topups.decision.replay import replay_snapshot
 
         policy = policy or configured_policy(self.settings)
         with open_configured_ledger(self.settings) as ledger:
             if at is None:
                 # Without a forecast: it is made below, from the balance that was just read.
                 with open_topup_context(self.settings, ledger, burn=lambda: None) as context:
-                    snapshot, at = _fetch_snapshot(context), context.now()
+                    snapshot, at = preview_snapshot(context), context.clock.now()
             else:
-                snapshot = snapshot_at(ledger, self.settings.account.user_id, at)
+                snapshot = replay_snapshot(ledger, self.settings.account.user_id, at)
             return self._preview(ledger, snapshot, policy, at)
 
-    def evaluate_now(self) -> Plan:
+    def evaluate_now(self) -> Evaluation:
         """The decision on what the ledger holds, for the sensor: no vendor call, no write.
 
         A ledger that cannot be used is a refusal, not an exception.
@@ -172,21 +168,22 @@ class TopUpService:
         account_id, policy, now = settings.account.user_id, configured_policy(settings), datetime.now(UTC)
         environment = kill_switch_environment(settings)
         try:
-            with read_ledger(settings.ledger.get_secret_value()) as ledger:
+            with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
                 burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
-                return plan(ledger, account_id, policy, now, environment=environment, burn=burn)
+                return preview_from_ledger(ledger, account_id, policy, now, environment=environment, burn=burn)
         except LedgerUnavailable as error:
             # Whether top-ups are disabled or have no limits is known without a ledger.
-            early = judge(Snapshot(account_id, killed=killed(environment)), policy, now)
-            refused_early = isinstance(early.verdict, Refusal) and early.verdict.reason in KNOWN_WITHOUT_LEDGER
-            return early if refused_early else Plan(account_id, _ledger_refusal(error), (), "")
+            early = evaluate(AccountSnapshot(account_id, killed=kill_switch_on(environment)), policy, now)
+            if early.refusal and early.refusal.reason in KNOWN_WITHOUT_LEDGER:
+                return early
+            return Evaluation(account_id, _ledger_refusal(error))
 
     def idle_reason(self) -> str:
         """Why a reconcile run would have nothing to do (mode off, no payment to track), or an empty text."""
         if configured_policy(self.settings).mode != "off":
             return ""
         try:
-            with read_ledger(self.settings.ledger.get_secret_value()) as ledger:
+            with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
                 payments = ledger.snapshot(self.settings.account.user_id, datetime.now(UTC)).payments
         except LedgerUnavailable as error:
             return f"{Reason.DISABLED}: mode is off; {error}"
@@ -200,7 +197,7 @@ class TopUpService:
         from pipelines.ledger_copy import copy_ledger
 
         tables = [dataset.table for dataset in configured_datasets(self.settings).values()]
-        with read_ledger(self.settings.ledger.get_secret_value()) as ledger:
+        with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
             return copy_ledger(ledger, self.settings.warehouse, tables, published=published)
 
     def load_health(self) -> TopUpHealth | None:
@@ -236,100 +233,73 @@ class TopUpService:
         policy = configured_policy(self.settings)
         with open_configured_ledger(self.settings) as ledger:
             known_id = _find_payment(ledger, payment_id).payment_id
-            return people.approve(ledger, known_id, by, datetime.now(UTC), policy)
+            return operator_actions.approve(ledger, known_id, by, datetime.now(UTC), policy)
 
     def reject(self, payment_id: str, by: str) -> Payment:
         """Rejects a pending payment. Raises as ``approve``."""
         with open_configured_ledger(self.settings) as ledger:
-            return people.refuse(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
+            return operator_actions.reject(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
 
     def close(self, payment_id: str, by: str) -> Payment:
         """Closes a stuck payment, so that it blocks no other one. Raises as ``approve``."""
         with open_configured_ledger(self.settings) as ledger:
-            return people.finish(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
+            return operator_actions.close(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
 
     def pause(self, reason: str, by: str) -> str:
         """Switches the kill switch of the ledger on, for all its accounts. Returns the text that refusals show."""
         with open_configured_ledger(self.settings) as ledger:
-            return people.pause(ledger, by, reason, datetime.now(UTC)).paused
+            return operator_actions.pause(ledger, by, reason, datetime.now(UTC)).paused
 
     def resume(self, by: str) -> None:
         """Ends the pause of all accounts, and resets pause and circuit breaker of the configured account."""
-        accounts = [EVERY_ACCOUNT, *filter(None, [self.settings.user_id.strip()])]
+        accounts = [ALL_ACCOUNTS, *filter(None, [self.settings.user_id.strip()])]
         with open_configured_ledger(self.settings) as ledger:
             for account in accounts:
-                people.resume(ledger, by, datetime.now(UTC), account)
+                operator_actions.resume(ledger, by, datetime.now(UTC), account)
 
     @contextmanager
-    def _open_context(self) -> Iterator[Context]:
+    def _open_context(self) -> Iterator[TopUpContext]:
         with open_configured_ledger(self.settings) as ledger, open_topup_context(self.settings, ledger) as context:
             yield context
 
     @contextmanager
     def _read_existing_ledger(self) -> Iterator[Ledger | None]:
         try:
-            ledger = read_ledger(self.settings.ledger.get_secret_value())
-        except NoLedgerYet:
+            ledger = open_ledger_readonly(self.settings.ledger.get_secret_value())
+        except LedgerNotFound:
             yield None
             return
         with ledger:
             yield ledger
 
-    def _deliver_notices(self, context: Context, notifier: Notifier | None) -> int:
+    def _deliver_notices(self, context: TopUpContext, notifier: Notifier | None) -> int:
         """How many notices were delivered. A failure here does not change the outcome of the run."""
         if notifier is None:
             return 0
         try:
-            return drive(deliver(context.ledger, notifier, context.account_id, context.clock))
+            return deliver_outbox(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
         except LedgerUnavailable as error:
             self._warn(f"notices wait for the next run: {error}")
             return 0
 
-    def _preview(self, ledger: Ledger, snapshot: Snapshot, policy: Policy, at: datetime) -> TopUpPreview:
+    def _preview(self, ledger: Ledger, snapshot: AccountSnapshot, policy: Policy, at: datetime) -> TopUpPreview:
         forecaster = Forecaster(self.settings.warehouse, snapshot.account_id, policy, ledger)
         balance_cents = snapshot.balance.cents if snapshot.balance else None
         forecast = forecaster.forecast(at, balance_cents)
-        evaluation = judge(dataclasses.replace(snapshot, burn=forecast.burn if forecast else None), policy, at)
-        verdict = evaluation.verdict
-        planned = verdict.decision if isinstance(verdict, Refusal) else verdict
-        advice = forecaster.advice(forecast, at, balance_cents, planned.amount_cents if planned else None)
-        return TopUpPreview(evaluation, policy, at, ForecastSummary(forecast, forecaster.problem, advice))
+        evaluation = evaluate(dataclasses.replace(snapshot, burn=forecast.burn if forecast else None), policy, at)
+        planned_cents = evaluation.plan.amount_cents if evaluation.plan else None
+        recommendations = forecaster.recommendations(forecast, at, balance_cents, planned_cents)
+        return TopUpPreview(evaluation, policy, at, ForecastSummary(forecast, forecaster.problem, recommendations))
 
 
-def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> Burn | None:
+def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:
     """The newest forecast stored with a decision after ``since``, without reading the warehouse.
 
     Raises ``LedgerUnavailable``.
     """
     decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
-    newest = next((decision for decision in decisions if decision.facts.get("burn") and decision.at >= since), None)
-    return Burn(**newest.facts["burn"]) if newest else None
-
-
-def _fetch_snapshot(context: Context) -> Snapshot:
-    """What a run would decide on: the ledger merged with fresh vendor responses. Writes nothing."""
-    report, gateway = Reconciled(), context.gateway
-    try:
-        report.balance = gateway.balance()
-    except VendorUnavailable as error:
-        report.balance_problem = str(error)
-    try:
-        listing = gateway.payments()
-        max_list_size = context.ledger.largest_list(context.account_id, listing.at - SHRINK_MEMORY)
-        report.listing = judged(listing, watched(context), max_list_size, context.policy)
-    except VendorUnavailable as error:
-        report.list_problem = str(error)
-    return observed(context, context.ledger.snapshot(context.account_id, context.now()), report)
-
-
-def _record_decision(context: Context, report: Reconciled, snapshot: Snapshot) -> None:
-    """Stores the decision with its forecast, which the sensor uses; a ledger failure goes into the report."""
-    burn = snapshot.burn
-    try:
-        evaluation = judge(snapshot, context.policy, context.now())
-        write_verdict(context, evaluation.decision_id, evaluation.verdict, burn=burn._asdict() if burn else None)
-    except LedgerUnavailable as error:
-        report.ledger_problem = str(error)
+    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
+    return BurnForecast(**newest.payload["burn"]) if newest else None
 
 
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
@@ -341,8 +311,3 @@ def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
 
 def _ledger_refusal(error: LedgerUnavailable) -> Refusal:
     return Refusal(Reason.LEDGER_UNAVAILABLE, str(error))
-
-
-def _failpoint(step: Step) -> None:
-    """Where a test can kill the process."""
-    reach(f"topup {step}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from topups.amounts import usd
+from topups.money import usd
 from topups.policy import Policy
 
 ASSUMED = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from topups import rails
+from topups import payment_methods
 
 PREFIX = "SMSONLINE_TOPUP_"
 MODES = ("off", "dry_run", "approve", "auto")
@@ -48,7 +48,7 @@ class Policy:
     send_deadline: timedelta = 60 * SECOND
     list_max_age: timedelta = 30 * SECOND
     # The client gives up on an answer after 120 s; until then its process may still bring one.
-    answer_wait: timedelta = 150 * SECOND
+    response_wait: timedelta = 150 * SECOND
     reserve_max_age: timedelta = 5 * MINUTE
     unknown_quiescence: timedelta = 15 * MINUTE
     unknown_max_age: timedelta = 2 * HOUR
@@ -83,7 +83,10 @@ class Policy:
             return [f"{PREFIX}MODE must be one of {', '.join(MODES)}, not {self.mode!r}"]
         if unset:
             return [f"{', '.join(unset)} must be set: nothing is paid without these limits"]
-        return [*self._contradictions(), *rails.problems(self.rail, self.currency, self.network, PREFIX)]
+        return [
+            *self._contradictions(),
+            *payment_methods.method_problems(self.rail, self.currency, self.network, PREFIX),
+        ]
 
     def _contradictions(self) -> list[str]:
         given = {name: getattr(self, name) for name in REQUIRED}

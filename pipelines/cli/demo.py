@@ -13,11 +13,11 @@ from pipelines.cli.console import configure_log_file, exit_on_error, print_stder
 from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
 from smsonline.sandbox import Address, Sandbox, serve
-from topups.decide import decide
+from topups.decision.evaluate import decide
+from topups.decision.reasons import Refusal
+from topups.decision.snapshot import AccountSnapshot
+from topups.gateway import Balance
 from topups.policy import Policy
-from topups.ports import Balance
-from topups.reasons import Refusal
-from topups.snapshot import Snapshot
 from warehouse.connection import opened
 
 WAREHOUSE = Path("data/demo.duckdb")
@@ -97,11 +97,11 @@ def _print_summary(warehouse: Path) -> None:
         balance_cents, seen_us = connection.execute(BALANCE).fetchall()[0]
         rates = connection.execute(RATES).fetchall()
     seen_at = datetime.fromtimestamp(seen_us / 1e6, UTC)
-    decision = decide(Snapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
+    decision = decide(AccountSnapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
     assert isinstance(decision, Refusal), "a dry run never creates a payment"
     print_table("where a delivered message costs least", COLUMNS, rates, right=COLUMNS[3:])
     lines = [
         f"history: {current:,} current statistics rows in {versions:,} versions",
-        f"top-up plan ({POLICY.mode}): {decision.reason}: {decision.facts}",
+        f"top-up plan ({POLICY.mode}): {decision.reason}: {decision.explanation}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

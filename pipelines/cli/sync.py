@@ -55,11 +55,11 @@ def _copy_ledger(settings: Settings, pipeline: DataPath) -> list[str]:
         return []  # before SQLAlchemy is imported, which takes a fifth of a small sync
 
     from pipelines.topup_service import TopUpService
-    from topups.ledger import LedgerUnavailable, NoLedgerYet
+    from topups.ledger import LedgerNotFound, LedgerUnavailable
 
     try:
         pipeline.unpublished |= TopUpService(settings).copy_ledger(published=False).changed
-    except NoLedgerYet:
+    except LedgerNotFound:
         return []
     except (LedgerUnavailable, WarehouseError) as error:
         return [str(error)]

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipelines.doctor.visits import Visit
-from topups.amounts import usd
+from topups.money import usd
 
 FACTOR = 100
 

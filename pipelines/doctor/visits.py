@@ -15,7 +15,7 @@ from assets.samples import told
 from smsonline.catalogue import Endpoint
 from smsonline.errors import AuthenticationRefused, EndpointNotFound, Refused, UnreadableAnswer, VendorError
 from smsonline.sandbox.shapes import SHAPES
-from topups import statuses
+from topups import vendor_statuses
 
 Verdict = Literal["ok", "note", "breaking", "not tried"]
 
@@ -23,8 +23,8 @@ Verdict = Literal["ok", "note", "breaking", "not tried"]
 ORDER_WORDS = frozenset({"pending", "complete", "completed", "refunded", "cancelled", "canceled", "expired", "timeout"})
 COUPON_WORDS = frozenset({"issued", "used", "expired"})
 KNOWN_WORDS: Mapping[str, Mapping[str, frozenset[str]]] = {
-    "invoices": {"status": statuses.KNOWN},
-    "transaction": {"status": statuses.KNOWN},
+    "invoices": {"status": vendor_statuses.ALL_STATUSES},
+    "transaction": {"status": vendor_statuses.ALL_STATUSES},
     "coupons": {"status": COUPON_WORDS},
     **{name: {"status": ORDER_WORDS} for name in ("inventory", "order", "v2_phone_status", "v2_bulk_phone_status")},
 }

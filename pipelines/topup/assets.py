@@ -14,8 +14,8 @@ import dagster as dg
 
 from pipelines.ledger_copy import LedgerCopyResult
 from pipelines.topup.resource import TopUps
-from topups.amounts import usd
-from topups.reconciled import Reconciled
+from topups.money import usd
+from topups.workflow.reconcile_report import ReconcileReport
 from warehouse.mirror import TABLES
 from warehouse.tables import Column
 
@@ -79,7 +79,7 @@ def _output(name: str, metadata: dict[str, Any], version: str) -> dg.Output[None
         return dg.Output(None, name, metadata=metadata, data_version=dg.DataVersion(version))
 
 
-def _seen(done: Reconciled) -> dict[str, Any]:
+def _seen(done: ReconcileReport) -> dict[str, Any]:
     told = done.as_json()
     moved = [f"{step['payment_id']}: {step['from']} -> {step['to']}" for step in told["moved"]]
     return {

@@ -16,11 +16,11 @@ from pipelines.hooks import NO_RETRIES, tell_and_stop
 from pipelines.topup.assets import ASSETS
 from pipelines.topup.checks import CHECKED_EACH_PASS
 from pipelines.topup.resource import TopUps
-from topups.amounts import usd
 from topups.ledger import Payment
-from topups.notices import qr_png
-from topups.protocol import Pass
-from topups.telling import PAYABLE
+from topups.money import usd
+from topups.notifications.messages import qr_png
+from topups.notifications.rules import PAYABLE
+from topups.workflow.topup_run import TopUpRunResult
 
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
 # Longer than a pass whose every question to the vendor is repeated until its deadline.
@@ -77,7 +77,7 @@ topup_reconcile_job = dg.define_asset_job(
 )
 
 
-def said(done: Pass) -> str:
+def said(done: TopUpRunResult) -> str:
     """The decision in one line."""
     if done.refusal is not None:
         return f"no payment is asked for: {done.refusal}"
@@ -87,7 +87,7 @@ def said(done: Pass) -> str:
     return f"asked for {usd(payment.amount_cents)} by {payment.rail}: {payment.state}, payment {payment.payment_id}"
 
 
-def metadata(done: Pass) -> dict[str, Any]:
+def metadata(done: TopUpRunResult) -> dict[str, Any]:
     """What the run's page shows. Links and addresses come from verified columns only."""
     told = {name: value for name, value in done.as_json().items() if name not in ("planned", "reconciled")}
     payment = done.payment

@@ -9,7 +9,7 @@ from pipelines.resources import clear_failures
 from pipelines.settings import SettingsError, load_settings
 from pipelines.topup_health import TopUpHealth
 from pipelines.topup_service import ReconcileOutcome, TopUpService
-from topups.protocol import Pass
+from topups.workflow.topup_run import TopUpRunResult
 
 Warn = Callable[[str], None]
 
@@ -17,7 +17,7 @@ Warn = Callable[[str], None]
 class TopUps:
     """The account of the settings in force. Every method raises ``dagster.Failure`` with one clear line."""
 
-    def pay(self, account_id: str, decision_id: str, warn: Warn) -> Pass:
+    def pay(self, account_id: str, decision_id: str, warn: Warn) -> TopUpRunResult:
         """One pass that may ask for one payment. Fails for another account than that of the settings."""
         with clear_failures():
             settings = load_settings()

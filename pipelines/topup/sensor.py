@@ -13,8 +13,8 @@ from pipelines.schedules import unfinished
 from pipelines.settings import Settings, SettingsError, load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB, asked_for
 from pipelines.topup_service import TopUpService
-from topups.plan import Plan
-from topups.reasons import Reason, Refusal
+from topups.decision.evaluate import Evaluation
+from topups.decision.reasons import Reason, Refusal
 
 RECONCILE = "topup_reconcile"
 SECONDS_BETWEEN_LOOKS = 60
@@ -38,12 +38,12 @@ def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRe
         found = planned(load_settings())
     except SettingsError as error:
         return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
-    if isinstance(found.verdict, Refusal):
-        return dg.SkipReason(_said(found.verdict))
+    if isinstance(found.decision, Refusal):
+        return dg.SkipReason(_said(found.decision))
     return dg.RunRequest(
-        run_key=f"{found.account_id}:{found.decision_id}",
-        run_config=asked_for(found.account_id, found.decision_id),
-        tags={**NO_RETRIES, "smsonline/account": found.account_id, "smsonline/decision": found.decision_id},
+        run_key=f"{found.account_id}:{found.facts_fingerprint}",
+        run_config=asked_for(found.account_id, found.facts_fingerprint),
+        tags={**NO_RETRIES, "smsonline/account": found.account_id, "smsonline/decision": found.facts_fingerprint},
     )
 
 
@@ -65,7 +65,7 @@ def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg
     return dg.SkipReason(idle) if idle else dg.RunRequest()
 
 
-def planned(settings: Settings) -> Plan:
+def planned(settings: Settings) -> Evaluation:
     """The verdict on what the ledger has written down. Raises ``SettingsError``."""
     return TopUpService(settings).evaluate_now()
 

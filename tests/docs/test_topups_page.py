@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from topups.decision.reasons import Reason
+from topups.payment_methods import PAYMENT_METHODS
 from topups.policy import MODES
-from topups.rails import RAILS
-from topups.reasons import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topups.md").read_text("utf-8")
 
@@ -23,4 +23,4 @@ def test_every_reason_is_explained_once():
 
 
 def test_every_mode_and_rail_is_described():
-    assert first_cells("Switch it on") == [*MODES, *RAILS]
+    assert first_cells("Switch it on") == [*MODES, *PAYMENT_METHODS]

@@ -12,8 +12,8 @@ import pytest
 from topup_process import POLICY
 
 from smsonline.sandbox.world import World
+from topups.payment_states import State
 from topups.policy import REQUIRED
-from topups.states import State
 from warehouse.crashpoints import VARIABLE
 
 pytest_plugins = ("topup_till",)

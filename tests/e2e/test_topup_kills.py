@@ -7,8 +7,8 @@ import signal
 import pytest
 from topup_process import RAILS
 
-from topups.context import Step
-from topups.states import State
+from topups.payment_states import State
+from topups.workflow.context import Step
 
 pytest_plugins = ("topup_till",)
 

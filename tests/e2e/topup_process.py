@@ -17,14 +17,14 @@ from forked import FORKS
 
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
-from topups.context import Context, Step, drive
 from topups.ledger import open_ledger
-from topups.notices import deliver
+from topups.notifications.delivery import deliver_outbox
+from topups.notifications.messages import Notice
 from topups.policy import Policy
-from topups.ports import Notice
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.vendor import VendorGateway
+from topups.vendor_gateway import VendorGateway
+from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.topup_run import run_topup
 
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 POLICY = Policy(
@@ -107,12 +107,12 @@ def work(job: Job) -> None:
         Client(job.account, policy=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)
-        context = Context(ledger, gateway, job.policy, clock, environment={})
+        context = TopUpContext(ledger, gateway, job.policy, clock, environment={})
         for minutes in job.waits:
             clock.at += timedelta(minutes=minutes)
             _let_pass(job.account, minutes)
-            drive(run_reconcile(context) if job.reconcile else run(context), at)
-            drive(deliver(ledger, Listener(), job.account.user_id, clock), at)
+            drive(reconcile_account(context) if job.reconcile else run_topup(context), at)
+            drive(deliver_outbox(ledger, Listener(), job.account.user_id, clock), at)
 
 
 def _let_pass(account: Account, minutes: float) -> None:

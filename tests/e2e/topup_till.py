@@ -21,7 +21,7 @@ from smsonline.sandbox import Address, Sandbox, serve
 from smsonline.sandbox.world import World
 from topups.ledger import Ledger, Payment, open_ledger
 from topups.ledger.audit import audit
-from topups.states import State
+from topups.payment_states import State
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MAY_BE_PAID = ("check", "process", "confirm_check", "wrong_amount_waiting")

@@ -66,8 +66,8 @@ def imported() -> Callable[..., set[str]]:
             "except SystemExit: pass\n"
             "print(*sys.modules, file=sys.stderr)"
         )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        return set(done.stderr.splitlines()[-1].split())
+        process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        return set(process.stderr.splitlines()[-1].split())
 
     return run
 

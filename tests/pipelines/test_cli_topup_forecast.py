@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from topup_afternoon import HALFWAY, MINUTE, NOW, TOP_UP, record_deposits
 
-from pipelines.topup.forecast import Forecaster
+from pipelines.runway_forecast import Forecaster
 from smsonline.sandbox import Sandbox
 from topups.policy import Policy
 

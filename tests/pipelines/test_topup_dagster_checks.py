@@ -13,12 +13,12 @@ from topup_ticks import REPOSITORY
 from pipelines.topup.checks import check_events, check_payments
 from pipelines.topup.resource import TopUps
 from pipelines.topup_health import CHECKS, TopUpHealth
+from topups.decision.snapshot import AccountSnapshot, PaymentView
 from topups.ledger import Observation, Payment
-from topups.ledger.reading import planned
-from topups.ledger.rows import Draft
+from topups.ledger.models import NewPayment
+from topups.ledger.queries import new_payment
+from topups.payment_states import PaymentException, State
 from topups.policy import Policy
-from topups.snapshot import PaymentFact, Snapshot
-from topups.states import Oddity, State
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 POLICY = Policy(mode="auto", cap_day_cents=10_000, cap_week_cents=20_000, cap_month_cents=None)
@@ -30,8 +30,8 @@ def ago(minutes: float) -> datetime:
 
 def payment(state: State, minutes: float, **changed: Any) -> Payment:
     """One that was sent, and came into its state, so many minutes ago."""
-    draft = Draft("p1", "7", "d1", "v3_invoice", 5000)
-    return planned(draft, ago(minutes), state=state, sending_at=ago(minutes), **changed)
+    draft = NewPayment("p1", "7", "d1", "v3_invoice", 5000)
+    return new_payment(draft, ago(minutes), state=state, sending_at=ago(minutes), **changed)
 
 
 def balance(seq: int, minutes: float, cents: int) -> Observation:
@@ -40,13 +40,13 @@ def balance(seq: int, minutes: float, cents: int) -> Observation:
 
 def facts(*payments: Payment, **changed: Any) -> TopUpHealth:
     balances = [balance(1, 60, 1000), balance(2, 1, 900)]
-    known = TopUpHealth(NOW, POLICY, Snapshot("7"), payments, balances, ago(1))
+    known = TopUpHealth(NOW, POLICY, AccountSnapshot("7"), payments, balances, ago(1))
     return replace(known, **changed)
 
 
 def spent(*cents: int) -> TopUpHealth:
-    made = [PaymentFact(str(n), State.OPEN, Oddity.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
-    return facts(snapshot=Snapshot("7", payments=tuple(made)))
+    made = [PaymentView(str(n), State.OPEN, PaymentException.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
+    return facts(snapshot=AccountSnapshot("7", payments=tuple(made)))
 
 
 CASES = [

@@ -130,7 +130,7 @@ def test_a_notice_goes_out_with_the_pass(shop, set_topup, monkeypatch):
             sent.append(notice.title)
             return True
 
-    monkeypatch.setattr("topups.notices.AppriseNotifier", Inbox)
+    monkeypatch.setattr("topups.notifications.delivery.AppriseNotifier", Inbox)
     create()
     set_topup(NOTIFY="json://127.0.0.1:9/")
     look_at_the_vendor()

@@ -11,7 +11,7 @@ from topup_ticks import REPOSITORY, create, execute, told
 from pipelines.bootstrap import open_configured_ledger
 from pipelines.settings import load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
-from topups.notices import qr_png
+from topups.notifications.messages import qr_png
 
 pytest_plugins = ("topup_shop",)
 

@@ -17,9 +17,9 @@ from pipelines.bootstrap import open_configured_ledger
 from pipelines.settings import load_settings
 from pipelines.topup.jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.topup.sensor import low_balance, topup_reconcile
-from topups import people
-from topups.ports import Balance
-from topups.snapshot import Burn
+from topups import operator_actions
+from topups.decision.snapshot import BurnForecast
+from topups.gateway import Balance
 
 pytest_plugins = ("topup_shop",)
 
@@ -106,7 +106,7 @@ def test_before_the_first_pass_a_preview_makes_no_ledger(shop, preview, schedule
 def test_what_a_killed_program_left_in_the_log_is_seen_and_left_there(seen, preview, home):
     """Its log is not yet in the ledger's file, and nobody keeps the log's index."""
     with open_configured_ledger(load_settings()) as ledger:
-        people.pause(ledger, "Ada", "holidays", datetime.now(UTC))
+        operator_actions.pause(ledger, "Ada", "holidays", datetime.now(UTC))
         for name in (LEDGER, Path(f"{LEDGER}-wal")):
             shutil.copyfile(name, home / name.name)
     shutil.rmtree("data")
@@ -148,7 +148,7 @@ def test_a_missing_account_is_a_reason_too(seen, preview, scheduled, monkeypatch
 def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, preview):
     old = datetime.now(UTC) - timedelta(minutes=11)
     with open_configured_ledger(load_settings()) as ledger:
-        ledger.saw_balance(shop.user_id, Balance(100, old), old)
+        ledger.record_balance(shop.user_id, Balance(100, old), old)
     said = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
     assert preview() == said
 
@@ -163,10 +163,10 @@ def test_a_forecast_asks_before_the_threshold_is_reached(shop, preview, set_topu
     set_topup(THRESHOLD_CENTS="100", TARGET_CENTS="20000")
     look_at_the_vendor()
     assert preview().startswith("BALANCE_OK: ")
-    burn = Burn(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
-    monkeypatch.setattr("pipelines.topup.forecast.Forecaster.burn", lambda *_: burn)
+    burn = BurnForecast(cents_per_hour=900.0, reorder_cents=13_000, hours_to_empty=4.5)
+    monkeypatch.setattr("pipelines.runway_forecast.Forecaster.burn", lambda *_: burn)
     look_at_the_vendor()
-    monkeypatch.setattr("pipelines.topup.forecast.Forecaster.burn", fails)
+    monkeypatch.setattr("pipelines.runway_forecast.Forecaster.burn", fails)
     assert preview().run_key
 
 
@@ -182,7 +182,7 @@ def test_a_person_is_asked_once_and_their_word_asks_for_the_payment(seen, previe
     with open_configured_ledger(load_settings()) as ledger:
         from pipelines.bootstrap import configured_policy
 
-        people.approve(ledger, waiting, "Ada", datetime.now(UTC), configured_policy(load_settings()))
+        operator_actions.approve(ledger, waiting, "Ada", datetime.now(UTC), configured_policy(load_settings()))
     assert preview().run_key
     assert seen.creates() == 0
 

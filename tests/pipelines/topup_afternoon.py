@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from smsonline.sandbox import Sandbox
 from topups.ledger import open_ledger
-from topups.ledger.rows import Draft
-from topups.states import State
+from topups.ledger.models import NewPayment
+from topups.payment_states import State
 
 # The data of the sandbox depends on the date.
 NOW = datetime(2026, 3, 4, 18, tzinfo=UTC)
@@ -32,9 +32,9 @@ def record_deposits(home: Path, account: str, lead: timedelta, payments: int = 5
     now, states = datetime.now(UTC), (State.SENDING, State.OPEN, State.PAID, State.CREDITED)
     with open_ledger(LEDGER) as ledger:
         for number in range(payments):
-            draft = Draft(f"payment-{number}", account, f"decision-{number}", "v3_invoice", 2000)
+            draft = NewPayment(f"payment-{number}", account, f"decision-{number}", "v3_invoice", 2000)
             # Older than every cap's window.
             requested_at = now - timedelta(days=60) + number * timedelta(days=3)
-            payment = ledger.enter(draft, State.RESERVED, lambda _: None, requested_at)
+            payment = ledger.insert_intent(draft, State.RESERVED, lambda _: None, requested_at)
             for state in states:
-                payment = ledger.move(payment, state, requested_at + lead)
+                payment = ledger.transition(payment, state, requested_at + lead)

@@ -8,7 +8,7 @@ from datetime import datetime
 from tests.simulation.truth import Truth, Violation
 from topups.ledger import Ledger, Payment
 from topups.ledger.audit import audit
-from topups.states import Oddity, State
+from topups.payment_states import PaymentException, State
 
 PAID_EVENTS = "SELECT payment_id, to_state, at FROM events WHERE to_state IN ('PAID', 'PAID_LATE', 'CREDITED')"
 NOTHING_THERE = frozenset({State.NOT_CREATED, State.REJECTED, State.NOT_SENT, State.RELEASED})
@@ -41,7 +41,11 @@ def _shown_is_asked_for(payments: dict[str, Payment], truth: Truth) -> None:
     asked = {row.vendor_id: row.intent for row in truth.rows}
     for payment in payments.values():
         shown = payment.url or payment.address
-        if shown and payment.exception == Oddity.NONE and asked[payment.vendor_payment_id or ""] != payment.payment_id:
+        if (
+            shown
+            and payment.exception == PaymentException.NONE
+            and asked[payment.vendor_payment_id or ""] != payment.payment_id
+        ):
             raise Violation(f"13: {payment.payment_id} shows {shown} of {asked[payment.vendor_payment_id or '']}")
 
 

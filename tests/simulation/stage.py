@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from topups.context import Context, Steps
+from topups.clock import uuid7
 from topups.ledger import Ledger, open_ledger
-from topups.ports import uuid7
+from topups.workflow.context import Steps, TopUpContext
 
 
 class CountedIds:
@@ -25,11 +25,11 @@ class CountedIds:
 class Program:
     """One of the programs: it starts a pass, goes on by one step, or dies."""
 
-    def __init__(self, name: str, context: Context) -> None:
+    def __init__(self, name: str, context: TopUpContext) -> None:
         self.name, self.context = name, context
         self.steps: Steps[Any] | None = None
 
-    def start(self, entry: Callable[[Context], Steps[Any]]) -> None:
+    def start(self, entry: Callable[[TopUpContext], Steps[Any]]) -> None:
         self.steps = entry(self.context)
 
     def go_on(self) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.simulation.stage import stage
 from tests.simulation.world import live
-from topups.states import State
+from topups.payment_states import State
 
 REACHED = {
     *(State.RELEASED, State.REJECTED, State.NOT_SENT, State.NOT_CREATED, State.OPEN, State.PAID, State.CREDITED),

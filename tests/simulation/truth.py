@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from topups.gateway import PaymentRequest
 from topups.policy import DAY, Policy
-from topups.ports import Order
-from topups.statuses import CONFIRMING, LOCKED, PAID, PART_PAID_WAITING, WAITING
+from topups.vendor_statuses import AWAITING_PAYMENT, CONFIRMING, LOCKED, PAID, PART_PAID_WAITING
 
 # A look at the list and the request after it may be so far apart: what appears in between cannot be known.
 TOLERANCE = timedelta(seconds=30)
-PAYABLE = WAITING | PART_PAID_WAITING
+PAYABLE = AWAITING_PAYMENT | PART_PAID_WAITING
 UNDER_WAY = PAYABLE | CONFIRMING | LOCKED
 # The money of a person's payment that was seen before it was paid, and not in the balance since.
 FOLLOWED = """
@@ -61,7 +61,7 @@ class Truth:
         self.requests: list[Request] = []
         self.broken = ""
 
-    def request(self, order: Order, now: datetime) -> str:
+    def request(self, order: PaymentRequest, now: datetime) -> str:
         """A create request is on the wire; the intent behind it."""
         if self.stopped():
             self._break("9: a create request after the kill switch")

@@ -11,16 +11,16 @@ from typing import Any
 
 from tests.simulation.payers import Payers
 from tests.simulation.truth import Row, Truth
-from topups.ports import (
-    Answered,
+from topups.gateway import (
+    Accepted,
     Balance,
-    Claim,
-    Declined,
-    Order,
+    CreateResponse,
     Outcome,
     PaymentList,
+    PaymentRequest,
+    Rejected,
     Transaction,
-    Unclear,
+    Uncertain,
     VendorPayment,
     VendorUnavailable,
 )
@@ -61,7 +61,7 @@ NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0)
 
 
 class Vendor:
-    """``topups.ports.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
+    """``topups.gateway.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
 
     account_id = ACCOUNT
 
@@ -126,13 +126,13 @@ class Vendor:
 
     # The create call
 
-    def create(self, order: Order) -> Outcome:
+    def create(self, order: PaymentRequest) -> Outcome:
         intent = self.truth.request(order, self.clock.at)
         words, weights = zip(*self.faults.creates, strict=True)
         how = self.random.choices(words, weights)[0]
         self.note(f"create {order.amount_cents} for {intent[-4:]}: {how}")
         if how in ("declined", "not_sent"):
-            return Declined(how)
+            return Rejected(how)
         if how == "timeout_late":
             self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
         row = None
@@ -143,10 +143,10 @@ class Vendor:
         if "timeout" in how:
             self.advance(self.random.uniform(1, 120))
         if row and how in ("ok", "wrong_amount"):
-            return Answered(_claim(row, order))
+            return Accepted(_claim(row, order))
         if row and how == "foreign_link":
-            return Answered(Claim(url="https://elsewhere.example/pay/x", session_id=row.session_id))
-        return Unclear(how)
+            return Accepted(CreateResponse(url="https://elsewhere.example/pay/x", session_id=row.session_id))
+        return Uncertain(how)
 
     def commit(self, cents: int, intent: str | None, asked: int | None = None) -> Row:
         """The vendor writes a payment into its books; a list may show it later."""
@@ -172,7 +172,7 @@ def _url(row: Row) -> str:
     return f"https://pay.cryptomus.com/pay/{row.session_id}"
 
 
-def _claim(row: Row, order: Order) -> Claim:
+def _claim(row: Row, order: PaymentRequest) -> CreateResponse:
     if order.rail == "v3_wallet":
-        return Claim(_url(row), row.session_id, row.vendor_id, ADDRESS, "USDT", "tron", row.cents)
-    return Claim(url=_url(row), session_id=row.session_id)
+        return CreateResponse(_url(row), row.session_id, row.vendor_id, ADDRESS, "USDT", "tron", row.cents)
+    return CreateResponse(url=_url(row), session_id=row.session_id)

@@ -12,13 +12,13 @@ from tests.simulation.kinds import BASE, Kind, kind_of
 from tests.simulation.stage import CountedIds, Program, Stage
 from tests.simulation.truth import Truth, Violation
 from tests.simulation.vendor import NO_FAULTS, START, Clock, Vendor
-from topups import people
-from topups.context import Context
+from topups import operator_actions
+from topups.decision.snapshot import BurnForecast
+from topups.kill_switch import KILL_VARIABLE
 from topups.policy import Policy
-from topups.ports import KILL_VARIABLE
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.snapshot import Burn
+from topups.workflow.context import TopUpContext
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.topup_run import run_topup
 
 
 class World:
@@ -33,7 +33,7 @@ class World:
         self.truth = Truth(self.policy, stage.raw, self._stopped)
         self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, self.note)
         burn = self._burn()
-        context = Context(
+        context = TopUpContext(
             self.ledger, self.vendor, self.policy, self.clock, CountedIds(), self.environment, lambda: burn
         )
         self.programs = (Program("a", context), Program("b", context))
@@ -62,11 +62,11 @@ class World:
         fingerprint = random.random() < 0.3
         return replace(BASE, mode=mode, creates_per_day=few, expiry_grace=grace, fingerprint=fingerprint, **wallet)
 
-    def _burn(self) -> Burn | None:
+    def _burn(self) -> BurnForecast | None:
         """A forecast, in some worlds: without sense, for no cap may hang on it."""
         if self.random.random() < 0.8:
             return None
-        return Burn(self.random.choice((0, 500, 10**6)), None, self.random.choice((0, 1500, 10**9)))
+        return BurnForecast(self.random.choice((0, 500, 10**6)), None, self.random.choice((0, 1500, 10**9)))
 
     def _stopped(self) -> bool:
         """The kill switch as it is, looked up without the code under test."""
@@ -87,7 +87,7 @@ class World:
             self._step(random.choice(under_way))
 
     def _start(self, program: Program) -> None:
-        entry = run_reconcile if self.random.random() < 0.15 else run
+        entry = reconcile_account if self.random.random() < 0.15 else run_topup
         self.note(f"{program.name} starts {entry.__name__}")
         program.start(entry)
 
@@ -127,13 +127,13 @@ class World:
         if self._stopped():
             self.note("a person resumes")
             self.environment.clear()
-            people.resume(self.ledger, "sim", now)
+            operator_actions.resume(self.ledger, "sim", now)
         elif self.random.random() < 0.5:
             self.note("the environment's kill switch goes on")
             self.environment[KILL_VARIABLE] = "1"
         else:
             self.note("a person pauses")
-            people.pause(self.ledger, "sim", "", now)
+            operator_actions.pause(self.ledger, "sim", "", now)
 
     def _agree(self) -> None:
         if self.policy.mode != "approve":
@@ -142,7 +142,7 @@ class World:
         for (payment_id,) in waiting:
             self.note(f"a person approves {payment_id[-4:]}")
             with_time = replace(self.policy, approval_life=timedelta(days=99))
-            people.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
+            operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
 
     def rest(self) -> None:
         """Nothing breaks any more and time passes, until nothing is left to be settled."""
@@ -158,7 +158,7 @@ class World:
 
     def _reconcile(self) -> None:
         program = self.programs[0]
-        program.start(run_reconcile)
+        program.start(reconcile_account)
         while program.steps:
             program.go_on()
 

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 from topup_fakes import POLICY, START, CountingIds, FakeVendor
 
-from topups.context import Context, Step, drive
+from topups.decision.reasons import Reason
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
-from topups.protocol import run
-from topups.reasons import Reason
-from topups.states import State
+from topups.payment_states import State
+from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.topup_run import run_topup
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def context(ledger: Ledger, vendor: FakeVendor) -> Context:
-    return Context(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})
+def context(ledger: Ledger, vendor: FakeVendor) -> TopUpContext:
+    return TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})
 
 
 def refused(ledger: Ledger, vendor: FakeVendor, word: str) -> None:
-    done = drive(run(context(ledger, vendor)))
+    done = drive(run_topup(context(ledger, vendor)))
     assert done.refusal.reason == Reason.LEDGER_UNAVAILABLE
-    assert word in done.refusal.facts
-    assert "nothing is paid" in done.refusal.facts
+    assert word in done.refusal.explanation
+    assert "nothing is paid" in done.refusal.explanation
     assert vendor.created == []
 
 
@@ -47,19 +47,19 @@ def test_a_locked_ledger_creates_nothing(path, vendor):
         other.execute("BEGIN IMMEDIATE")
         refused(ledger, vendor, "another program holds it")
         other.close()
-        assert drive(run(context(ledger, vendor))).refusal is None
+        assert drive(run_topup(context(ledger, vendor))).refusal is None
 
 
 def test_a_full_disk_creates_nothing_and_loses_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}") as ledger:
         pages = _pragma(ledger, "page_count")
         _pragma(ledger, f"max_page_count = {pages}")
-        done = drive(run(context(ledger, vendor)))
+        done = drive(run_topup(context(ledger, vendor)))
         while done.refusal is None or done.refusal.reason != Reason.LEDGER_UNAVAILABLE:
             vendor.rows.clear()
             vendor.clock.advance(minutes=1)
-            done = drive(run(context(ledger, vendor)))
-        assert "free some disk space" in done.refusal.facts
+            done = drive(run_topup(context(ledger, vendor)))
+        assert "free some disk space" in done.refusal.explanation
         sent = len(vendor.created)
         _pragma(ledger, "max_page_count = 100000")
         assert audit(ledger) == []
@@ -68,7 +68,7 @@ def test_a_full_disk_creates_nothing_and_loses_nothing(path, vendor):
 
 def test_a_damaged_ledger_is_not_opened_for_paying(path):
     with open_ledger(f"sqlite:///{path}") as ledger:
-        ledger.switch("acc", "resumed", START, paused="")
+        ledger.update_controls("acc", "resumed", START, paused="")
     for side in ("-wal", "-shm"):
         Path(f"{path}{side}").unlink(missing_ok=True)
     pages = bytearray(path.read_bytes())
@@ -94,14 +94,14 @@ def test_a_ledger_of_a_newer_version_is_not_opened(path):
 def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_one(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
-        for step in run(context(ledger, vendor)):
+        for step in run_topup(context(ledger, vendor)):
             if step == Step.REQUESTED:
                 other.execute("BEGIN IMMEDIATE")
         other.close()
         assert [payment.state for payment in ledger.payments()] == [State.SENDING]
         for _ in range(12):
             vendor.clock.advance(minutes=2)
-            drive(run(context(ledger, vendor)))
+            drive(run_topup(context(ledger, vendor)))
         assert [payment.state for payment in ledger.payments()] == [State.OPEN]
         assert len(vendor.created) == 1
 
@@ -109,22 +109,22 @@ def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_on
 def test_a_ledger_that_breaks_before_the_sending_row_sends_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
-        for step in run(context(ledger, vendor)):
+        for step in run_topup(context(ledger, vendor)):
             if step == Step.LISTED_IN_SLOT:
                 other.execute("BEGIN IMMEDIATE")
         other.close()
         assert vendor.created == []
         vendor.clock.advance(minutes=6)
-        drive(run(context(ledger, vendor)))
+        drive(run_topup(context(ledger, vendor)))
         assert State.RELEASED in [payment.state for payment in ledger.payments()]
 
 
 def test_an_empty_ledger_in_place_of_the_real_one_never_pays_a_second_time(path, vendor):
     with open_ledger(f"sqlite:///{path}") as ledger:
-        drive(run(context(ledger, vendor)))
+        drive(run_topup(context(ledger, vendor)))
     with open_ledger(f"sqlite:///{path}.new") as fresh:
         lost = replace(context(fresh, vendor))
-        assert drive(run(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+        assert drive(run_topup(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     assert len(vendor.created) == 1
 
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, Inbox
 
-from topups.context import drive
-from topups.history import snapshot_at
-from topups.notices import deliver
-from topups.plan import judge
-from topups.reasons import Reason
+from topups.decision.evaluate import evaluate
+from topups.decision.reasons import Reason
+from topups.decision.replay import replay_snapshot
+from topups.notifications.delivery import deliver_outbox
+from topups.workflow.context import drive
 
 
 def pay_by_hand(world, cents=2500):
@@ -69,7 +69,7 @@ def test_a_past_plan_waits_for_it_as_well(world):
     pay_by_hand(world)
     now = world.clock.now()
     for later, reason in ((timedelta(), Reason.PAID_NOT_CREDITED), (timedelta(minutes=61), Reason.BALANCE_STALE)):
-        verdict = judge(snapshot_at(world.ledger, ACCOUNT, now + later), POLICY, now + later).verdict
+        verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now + later), POLICY, now + later).verdict
         assert verdict.reason == reason
 
 
@@ -78,5 +78,5 @@ def test_nobody_hears_of_a_low_balance_that_a_payment_under_way_cures(world):
     world.clock.advance(minutes=30)
     world.reconcile()
     inbox = Inbox()
-    drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+    drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
     assert inbox.titles == ["Somebody else asked for 25.00 USD; nothing is created meanwhile"]

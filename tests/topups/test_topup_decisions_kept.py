@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from topups import people
-from topups.context import Context, Step, drive
+from topups import operator_actions
+from topups.decision.reasons import Reason
 from topups.ledger import open_ledger
-from topups.protocol import run
-from topups.reasons import Reason
+from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.topup_run import run_topup
 
 LIMITS = "SMSONLINE_TOPUP_CAP_WEEK_CENTS must be set: nothing is paid without these limits"
 
@@ -42,10 +42,10 @@ def test_a_no_before_anybody_was_asked_is_written_down(world, policy, expected):
 
 
 def test_a_kill_switch_is_written_down_with_who_threw_it(world):
-    people.pause(world.ledger, "Ada", "holidays", world.clock.now())
+    operator_actions.pause(world.ledger, "Ada", "holidays", world.clock.now())
     world.run()
-    people.resume(world.ledger, "Ada", world.clock.now())
-    drive(run(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"})))
+    operator_actions.resume(world.ledger, "Ada", world.clock.now())
+    drive(run_topup(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"})))
     assert kept(world) == [
         (Reason.KILL_SWITCH, "paused by Ada: holidays"),
         (Reason.KILL_SWITCH, "the environment's kill switch is on"),
@@ -63,7 +63,7 @@ def test_the_same_early_no_is_written_once_an_hour_and_each_other_one_at_once(wo
 
 
 def test_a_no_that_comes_after_a_yes_is_written_down_too(world):
-    for step in run(world.context):
+    for step in run_topup(world.context):
         if step == Step.SENDING:
             world.clock.advance(minutes=5)
     assert [reason for reason, _ in kept(world)] == [None, Reason.NOT_SENT_STALE]
@@ -71,8 +71,8 @@ def test_a_no_that_comes_after_a_yes_is_written_down_too(world):
 
 def test_a_ledger_that_cannot_be_written_leaves_the_early_no_as_it_is(world, tmp_path):
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", busy_seconds=0.05) as ledger:
-        locked: Context = replace(world.with_policy(mode="off"), ledger=ledger)
+        locked: TopUpContext = replace(world.with_policy(mode="off"), ledger=ledger)
         other = sqlite3.connect(tmp_path / "ledger.db")
         other.execute("BEGIN IMMEDIATE")
-        assert drive(run(locked)).refusal.reason == Reason.DISABLED
+        assert drive(run_topup(locked)).refusal.reason == Reason.DISABLED
         other.close()

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
-from topups.decide import decide, explain
+from topups.decision.evaluate import decide, explain
+from topups.decision.reasons import PaymentPlan, Reason, Refusal
+from topups.decision.sizing import is_anomalous, max_reorder_point_cents, reorder_point_cents, topup_amount_cents
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView
+from topups.gateway import Balance
+from topups.payment_states import PaymentException, State
 from topups.policy import Policy
-from topups.ports import Balance
-from topups.reasons import Decision, Reason, Refusal
-from topups.sizing import highest_trigger_cents, is_anomalous, sized, trigger_cents
-from topups.snapshot import Burn, PaymentFact, Snapshot
-from topups.states import Oddity, State
 
 CENTS = st.integers(0, 10_000_000)
 RATES = st.floats(0, 1e9)
-BURNS = st.builds(Burn, RATES, st.none() | RATES, CENTS, st.none() | RATES, st.none() | RATES)
+BURNS = st.builds(BurnForecast, RATES, st.none() | RATES, CENTS, st.none() | RATES, st.none() | RATES)
 
 
 @st.composite
@@ -45,9 +45,9 @@ def policies(draw) -> Policy:
 
 
 @st.composite
-def snapshots(draw) -> Snapshot:
+def snapshots(draw) -> AccountSnapshot:
     ended = [
-        PaymentFact(f"p{n}", state, Oddity.NONE, cents, START - timedelta(hours=hours), False, None)
+        PaymentView(f"p{n}", state, PaymentException.NONE, cents, START - timedelta(hours=hours), False, None)
         for n, (state, cents, hours) in enumerate(
             draw(
                 st.lists(
@@ -61,10 +61,10 @@ def snapshots(draw) -> Snapshot:
             )
         )
     ]
-    return Snapshot("acc", Balance(draw(st.integers(0, 15_000)), START), tuple(ended), ledger_at=START)
+    return AccountSnapshot("acc", Balance(draw(st.integers(0, 15_000)), START), tuple(ended), ledger_at=START)
 
 
-def wanted(verdict: Decision | Refusal) -> Decision | None:
+def wanted(verdict: PaymentPlan | Refusal) -> PaymentPlan | None:
     return verdict.decision if isinstance(verdict, Refusal) else verdict
 
 
@@ -76,7 +76,7 @@ def test_a_forecast_never_exceeds_caps(snapshot, policy, burn):
     if early is None:
         return
     cents = early.amount_cents
-    assert cents == sized(snapshot, policy)
+    assert cents == topup_amount_cents(snapshot, policy)
     assert policy.amount_min_cents <= cents <= policy.amount_max_cents
     assert snapshot.balance.cents + cents <= policy.target_cents
     assert snapshot.balance.cents + cents <= policy.exposure_limit_cents
@@ -102,30 +102,30 @@ def test_a_forecast_only_ever_asks_earlier_and_with_more_care(snapshot, policy, 
 
 @given(policies(), BURNS)
 def test_the_trigger_lies_between_the_threshold_and_two_thirds_of_the_target(policy, burn):
-    trigger = trigger_cents(Snapshot("acc", burn=burn), policy)
-    assert policy.threshold_cents <= trigger <= max(policy.threshold_cents, highest_trigger_cents(policy))
-    assert highest_trigger_cents(policy) <= policy.target_cents * 2 // 3
-    assert trigger_cents(Snapshot("acc"), policy) == policy.threshold_cents
+    trigger = reorder_point_cents(AccountSnapshot("acc", burn=burn), policy)
+    assert policy.threshold_cents <= trigger <= max(policy.threshold_cents, max_reorder_point_cents(policy))
+    assert max_reorder_point_cents(policy) <= policy.target_cents * 2 // 3
+    assert reorder_point_cents(AccountSnapshot("acc"), policy) == policy.threshold_cents
 
 
 def test_an_early_payment_is_never_below_the_smallest_one():
     policy = replace(POLICY, amount_min_cents=1800, target_cents=3000)
-    assert trigger_cents(Snapshot("acc", burn=Burn(1, None, 99_999)), policy) == 1200
+    assert reorder_point_cents(AccountSnapshot("acc", burn=BurnForecast(1, None, 99_999)), policy) == 1200
 
 
 @pytest.mark.parametrize(
     ("burn", "unusual"),
     [
-        (Burn(301, 100), True),
-        (Burn(300, 100), False),
-        (Burn(1e9, None), False),  # too little is known
-        (Burn(41, 0), False),  # the threshold of 1000 lasts for more than a day
-        (Burn(42, 0), True),  # an idle account that starts to spend
-        (Burn(40, 0.1), False),
-        (Burn(0, 0), False),
+        (BurnForecast(301, 100), True),
+        (BurnForecast(300, 100), False),
+        (BurnForecast(1e9, None), False),  # too little is known
+        (BurnForecast(41, 0), False),  # the threshold of 1000 lasts for more than a day
+        (BurnForecast(42, 0), True),  # an idle account that starts to spend
+        (BurnForecast(40, 0.1), False),
+        (BurnForecast(0, 0), False),
     ],
 )
 def test_unusual_is_three_times_the_usual_and_enough_to_matter(burn, unusual):
     assert is_anomalous(burn, POLICY) == unusual
-    verdict = decide(Snapshot("acc", Balance(500, START), burn=burn), POLICY, START)
+    verdict = decide(AccountSnapshot("acc", Balance(500, START), burn=burn), POLICY, START)
     assert verdict.approval == (Reason.ANOMALOUS_BURN if unusual else None)

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from topups import people
-from topups.context import Step, drive
-from topups.protocol import run
-from topups.states import Oddity, State
+from topups import operator_actions
+from topups.payment_states import PaymentException, State
+from topups.workflow.context import Step, drive
+from topups.workflow.topup_run import run_topup
 
 ALL_STEPS = [
     *(Step.BALANCE_READ, Step.BALANCE_WRITTEN, Step.LIST_READ, Step.LIST_WRITTEN, Step.RECONCILED),
@@ -21,7 +21,7 @@ ALL_STEPS = [
 
 @pytest.mark.parametrize("step", ALL_STEPS)
 def test_a_crash_at_any_step_never_leads_to_a_second_request(world, step):
-    steps = run(world.context)
+    steps = run_topup(world.context)
     assert any(found == step for found in steps), "the step exists"
     steps.close()
     sent = len(world.vendor.created)
@@ -38,30 +38,30 @@ def test_a_crash_at_any_step_never_leads_to_a_second_request(world, step):
 @pytest.mark.parametrize("switch", ["ledger", "environment"])
 def test_a_kill_switch_thrown_at_any_step_before_the_request_stops_it(world, step, switch):
     environment: dict[str, str] = {}
-    for found in run(replace(world.context, environment=environment)):
+    for found in run_topup(replace(world.context, environment=environment)):
         if found == step:
             if switch == "ledger":
-                people.pause(world.ledger, "me", "", world.clock.now())
+                operator_actions.pause(world.ledger, "me", "", world.clock.now())
             environment |= {"SMSONLINE_TOPUP_KILL": "1"} if switch == "environment" else {}
     assert world.vendor.created == []
     assert {State.RELEASED, State.NOT_SENT}.issuperset(payment.state for payment in world.ledger.payments())
-    people.resume(world.ledger, "me", world.clock.now())
+    operator_actions.resume(world.ledger, "me", world.clock.now())
     environment.clear()
     assert world.run(cooldown=timedelta()).refusal is None
 
 
 def test_two_passes_interleaved_at_every_step_ask_for_one_payment(world):
     """A second pass runs from start to end at each step of the first."""
-    for step in run(world.context):
+    for step in run_topup(world.context):
         if step == Step.SENDING:
             world.clock.advance(seconds=1)
-        drive(run(world.context))
+        drive(run_topup(world.context))
     assert len(world.vendor.created) == 1
     assert len([row for row in world.vendor.rows if row.status == "check"]) == 1
 
 
 def test_a_process_that_stalls_before_the_request_does_not_send_it(world):
-    for step in run(world.context):
+    for step in run_topup(world.context):
         if step == Step.SENDING:
             world.clock.advance(minutes=61)
     assert world.vendor.created == []
@@ -69,20 +69,20 @@ def test_a_process_that_stalls_before_the_request_does_not_send_it(world):
 
 
 def test_a_payment_that_another_program_gave_up_on_is_not_sent(world):
-    for step in run(world.context):
+    for step in run_topup(world.context):
         if step == Step.SENDING:
-            world.ledger.move(world.only, State.UNKNOWN, world.clock.now())
+            world.ledger.transition(world.only, State.UNKNOWN, world.clock.now())
     assert world.vendor.created == []
     assert world.only.state == State.UNKNOWN
 
 
 def test_an_answer_that_comes_after_the_payment_was_given_up_on_still_counts(world):
     world.vendor.hidden = {"order-1"}  # the list lags
-    for step in run(world.context):
+    for step in run_topup(world.context):
         if step == Step.REQUESTED:
-            world.ledger.move(world.only, State.UNKNOWN, world.clock.now())
+            world.ledger.transition(world.only, State.UNKNOWN, world.clock.now())
     assert world.only.claim["session_id"] == "session-1"
     world.vendor.hidden = set()
     world.reconcile()
     assert world.only.state == State.OPEN
-    assert world.only.exception == Oddity.NONE
+    assert world.only.exception == PaymentException.NONE

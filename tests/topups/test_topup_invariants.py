@@ -14,20 +14,20 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, CountingIds
 
-from topups import people
-from topups.context import Context, drive
+from topups import operator_actions
+from topups.decision.reasons import Reason
 from topups.ledger import open_ledger
 from topups.ledger.audit import audit
-from topups.protocol import run
-from topups.reasons import Reason
-from topups.states import State
+from topups.payment_states import State
+from topups.workflow.context import TopUpContext, drive
+from topups.workflow.topup_run import run_topup
 
 
 def test_invariant_01_at_most_one_payable_payment_per_account(world):
     """Two programs over three days, every second answer lost, nobody pays."""
     world.vendor.script = ["ok", "lost_after_commit", "lost", "raise"] * 20
     for _ in range(110):
-        steps = run(world.with_policy(**LOOSE, **RICH))
+        steps = run_topup(world.with_policy(**LOOSE, **RICH))
         next(steps)
         world.run(**LOOSE, **RICH)
         drive(steps)
@@ -69,7 +69,7 @@ def test_invariant_04_every_create_has_an_earlier_committed_sending_row_with_its
 
     vendor.create = looked_up
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
-        drive(run(Context(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})))
+        drive(run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})))
     assert [([row[:2] for row in rows], cents) for rows, cents in seen] == [([("SENDING", 2500)], 2500)]
     assert seen[0][0][0][2] <= START.isoformat(timespec="microseconds")
 
@@ -135,10 +135,10 @@ def test_invariant_09_no_create_after_the_kill_switch_or_with_an_unreadable_ledg
     environment = {"SMSONLINE_TOPUP_KILL": "1"} if stop == "environment" else {}
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
         if stop in ("ledger", "account"):
-            people.pause(ledger, "me", "", START, "*" if stop == "ledger" else ACCOUNT)
+            operator_actions.pause(ledger, "me", "", START, "*" if stop == "ledger" else ACCOUNT)
         if stop == "unreadable":
             with ledger.engine.connect() as connection, connection.begin():
                 connection.exec_driver_sql("DROP TABLE controls")
-        done = drive(run(Context(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment)))
+        done = drive(run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment)))
     assert done.refusal.reason == (Reason.LEDGER_UNAVAILABLE if stop == "unreadable" else Reason.KILL_SWITCH)
     assert vendor.created == []

@@ -9,16 +9,16 @@ from itertools import cycle
 import pytest
 from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, Inbox
 
-from topups import people
-from topups.context import drive
+from topups import operator_actions
+from topups.decision.preview import preview_from_ledger
+from topups.decision.reasons import PaymentPlan, Reason
+from topups.decision.snapshot import BurnForecast
+from topups.gateway import Balance
 from topups.ledger import open_ledger
-from topups.notices import deliver
-from topups.plan import plan
-from topups.ports import Balance
-from topups.protocol import run
-from topups.reasons import Decision, Reason
-from topups.snapshot import Burn
-from topups.states import SLOT_HOLDING, Oddity, State
+from topups.notifications.delivery import deliver_outbox
+from topups.payment_states import SLOT_HOLDING, PaymentException, State
+from topups.workflow.context import drive
+from topups.workflow.topup_run import run_topup
 
 
 def test_invariant_10_a_dry_run_decides_the_same_and_has_no_effect(world):
@@ -27,7 +27,7 @@ def test_invariant_10_a_dry_run_decides_the_same_and_has_no_effect(world):
     assert world.vendor.created == []
     assert (world.only.state, world.only.slot) == (State.SKIPPED, None)
     assert world.ledger.controls(ACCOUNT).reserved_cents == 0
-    assert world.run().decision == dry.refusal.decision
+    assert world.run().decision == dry.refusal.plan
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_invariant_11_a_bad_balance_list_or_clock_creates_nothing(world, trouble
 
 def test_invariant_12_the_sensors_part_is_pure(world):
     """The sensor itself is evaluated in ``tests/pipelines``; this is all that it calls."""
-    world.ledger.saw_balance(ACCOUNT, Balance(500, START), START)
+    world.ledger.record_balance(ACCOUNT, Balance(500, START), START)
 
     def dump() -> list[str]:
         with world.ledger.engine.connect() as connection:
             return list(connection.connection.driver_connection.iterdump())
 
     before = dump()
-    plans = [plan(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
-    assert isinstance(plans[0].verdict, Decision)
+    plans = [preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
+    assert isinstance(plans[0].verdict, PaymentPlan)
     assert len({found.decision_id for found in plans}) == 1
     assert dump() == before
     assert world.vendor.created == []
@@ -76,7 +76,7 @@ def test_invariant_13_notices_are_told_once_and_never_carry_what_is_not_verified
     world.run()
     for _ in range(25):
         world.reconcile()
-        drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+        drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
         world.clock.advance(minutes=1)
     unknown = ["It is unknown whether the vendor made a payment of 25.00 USD"] * (host == "evil.example")
     assert sorted(inbox.titles) == [*unknown, "Please pay 25.00 USD"]
@@ -91,7 +91,7 @@ def test_invariant_14_an_expiring_window_never_closes_the_breaker(world):
         world.clock.advance(hours=40)
     assert len(world.vendor.created) == 3
     assert world.run().refusal.reason == Reason.BREAKER_OPEN
-    people.resume(world.ledger, "me", world.clock.now(), ACCOUNT)
+    operator_actions.resume(world.ledger, "me", world.clock.now(), ACCOUNT)
     world.vendor.script = []
     assert world.run().refusal is None, "a person closes it"
 
@@ -122,15 +122,17 @@ def test_invariant_16_losing_the_ledger_never_causes_a_second_payable_payment(wo
     with open_ledger(f"sqlite:///{tmp_path / 'fresh.db'}") as fresh:
         lost = replace(world.context, ledger=fresh)
         for _ in range(5):
-            assert drive(run(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+            assert drive(run_topup(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
             world.clock.advance(minutes=5)
-        assert [payment.exception for payment in fresh.payments()] == [Oddity.EXTERNAL]
+        assert [payment.exception for payment in fresh.payments()] == [PaymentException.EXTERNAL]
     assert world.vendor.payable() == len(world.vendor.created) == 1
 
 
 def test_invariant_17_a_forecast_never_exceeds_the_caps(world):
     """The wildest forecast there can be, over two days in which nobody pays."""
-    world.context = replace(world.context, burn=lambda: Burn(10**6, None, reorder_cents=10**9, hours_to_empty=0.001))
+    world.context = replace(
+        world.context, burn=lambda: BurnForecast(10**6, None, reorder_cents=10**9, hours_to_empty=0.001)
+    )
     world.vendor.cents = 2000
     assert world.run().refusal.reason == Reason.BALANCE_OK, "never above two thirds of the target"
     world.vendor.cents = 1999
@@ -148,7 +150,7 @@ def test_invariant_18_reserved_is_the_sum_of_the_open_intents_at_every_step(worl
     seen, outcomes = set(), cycle(["ok", "lost", "declined", "lost_after_commit"])
     for pass_number in range(60):
         world.vendor.script = [next(outcomes)]
-        for _ in run(world.with_policy(**LOOSE, **RICH)):
+        for _ in run_topup(world.with_policy(**LOOSE, **RICH)):
             holding = [p for p in world.ledger.payments(ACCOUNT) if p.state in SLOT_HOLDING and p.slot]
             reserved = world.ledger.controls(ACCOUNT).reserved_cents
             assert reserved == sum(payment.amount_cents for payment in holding)

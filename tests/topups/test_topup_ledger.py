@@ -14,17 +14,18 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from topup_fakes import ACCOUNT, START, CountingIds
 
-from topups import people
-from topups.history import snapshot_at
+from topups import operator_actions
+from topups.clock import uuid7
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.replay import replay_snapshot
+from topups.gateway import Balance, VendorPayment
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
-from topups.ledger.chain import broken_links
 from topups.ledger.engine import MIGRATIONS
-from topups.ledger.rows import Draft, Payment
+from topups.ledger.hash_chain import broken_links
+from topups.ledger.models import NewPayment, Payment
 from topups.ledger.schema import HEAD, metadata
-from topups.ports import Balance, VendorPayment, uuid7
-from topups.reasons import Reason, Refusal
-from topups.states import SLOT_HOLDING, Oddity, State
+from topups.payment_states import SLOT_HOLDING, PaymentException, State
 
 IDS = CountingIds()
 
@@ -33,12 +34,12 @@ def yes(_: object) -> None:
     return None
 
 
-def draft(account: str = ACCOUNT, cents: int = 500) -> Draft:
-    return Draft(IDS.new(START), account, IDS.new(START), "v3_invoice", cents)
+def draft(account: str = ACCOUNT, cents: int = 500) -> NewPayment:
+    return NewPayment(IDS.new(START), account, IDS.new(START), "v3_invoice", cents)
 
 
 def reserved(ledger: Ledger, account: str = ACCOUNT) -> Payment:
-    payment = ledger.enter(draft(account), State.RESERVED, yes, START)
+    payment = ledger.insert_intent(draft(account), State.RESERVED, yes, START)
     assert isinstance(payment, Payment)
     return payment
 
@@ -94,8 +95,8 @@ def test_what_a_decision_or_a_vendors_payment_became_cannot_be_told_twice(any_le
     again = any_ledger.enter(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
     assert isinstance(again, Refusal)
     row = VendorPayment("o1", "s1", "cryptomus", 700, "check", START, None)
-    assert any_ledger.adopt(ACCOUNT, IDS.new(START), row, Oddity.EXTERNAL, START, None)
-    assert any_ledger.adopt(ACCOUNT, IDS.new(START), row, Oddity.EXTERNAL, START, None) is None
+    assert any_ledger.adopt(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None)
+    assert any_ledger.adopt(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None) is None
     assert audit(any_ledger) == []
 
 
@@ -143,7 +144,7 @@ def test_invariant_18_reserved_money_is_that_of_the_open_intents(any_ledger):
 
 
 def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
-    people.pause(any_ledger, "me", "", START)
+    operator_actions.pause(any_ledger, "me", "", START)
 
     def check(snapshot):
         return Refusal(Reason.KILL_SWITCH, snapshot.paused) if snapshot.paused else None
@@ -155,11 +156,11 @@ def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
 
 
 def test_a_pause_for_all_stops_every_account_and_resuming_one_does_not_end_it(any_ledger):
-    people.pause(any_ledger, "me", "leak", START)
+    operator_actions.pause(any_ledger, "me", "leak", START)
     assert "leak" in any_ledger.paused(ACCOUNT)
-    people.resume(any_ledger, "me", START, ACCOUNT)
+    operator_actions.resume(any_ledger, "me", START, ACCOUNT)
     assert any_ledger.snapshot(ACCOUNT, START).paused
-    people.resume(any_ledger, "me", START)
+    operator_actions.resume(any_ledger, "me", START)
     assert not any_ledger.snapshot(ACCOUNT, START).paused
 
 
@@ -175,14 +176,14 @@ def test_invariant_14_failures_are_counted_durably_and_forgotten_after_a_credit(
 
 
 def test_the_past_can_be_seen_as_it_was(any_ledger):
-    any_ledger.saw_balance(ACCOUNT, Balance(700, START), START)
+    any_ledger.record_balance(ACCOUNT, Balance(700, START), START)
     payment = reserved(any_ledger)
     later = START + timedelta(hours=1)
     any_ledger.move(payment, State.RELEASED, later)
-    any_ledger.saw_balance(ACCOUNT, Balance(300, later), later)
-    then = snapshot_at(any_ledger, ACCOUNT, START + timedelta(minutes=1))
+    any_ledger.record_balance(ACCOUNT, Balance(300, later), later)
+    then = replay_snapshot(any_ledger, ACCOUNT, START + timedelta(minutes=1))
     assert (then.balance.cents, then.payments[0].state) == (700, State.RESERVED)
-    now = snapshot_at(any_ledger, ACCOUNT, later)
+    now = replay_snapshot(any_ledger, ACCOUNT, later)
     live = any_ledger.snapshot(ACCOUNT, later)
     assert replace(now, listing=None) == live
 

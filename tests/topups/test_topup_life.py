@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from topups.reasons import Reason
-from topups.states import Oddity, State
+from topups.decision.reasons import Reason
+from topups.payment_states import PaymentException, State
 
 
 def test_a_payment_of_another_amount_than_asked_for_is_opened_without_a_link_and_flagged(world):
     world.vendor.script = ["wrong_amount"]
     world.run()
-    assert (world.only.state, world.only.exception, world.only.url) == (State.OPEN, Oddity.AMOUNT_MISMATCH, None)
+    assert (world.only.state, world.only.exception, world.only.url) == (
+        State.OPEN,
+        PaymentException.AMOUNT_MISMATCH,
+        None,
+    )
     assert world.ledger.snapshot("acc", world.clock.now()).created_cents(world.clock.now() - timedelta(days=1)) == 2600
 
 
@@ -74,7 +78,7 @@ def test_a_late_payment_is_followed_to_its_credit_beside_the_next_one(world):
     world.vendor.cents += 2500
     world.reconcile()
     first = world.ledger.payments()[-1]
-    assert (first.state, first.exception) == (State.CREDITED, Oddity.PAID_LATE)
+    assert (first.state, first.exception) == (State.CREDITED, PaymentException.PAID_LATE)
     assert world.ledger.payments()[0].slot == "acc"
 
 
@@ -90,13 +94,13 @@ def test_an_expired_payment_is_closed_after_the_late_watch(world):
 
 def test_underpaid_overpaid_locked_and_refunded_payments_say_so(world):
     story = [
-        ("wrong_amount_waiting", State.UNDERPAID_WAITING, Oddity.PAID_PARTIAL),
-        ("check", State.OPEN, Oddity.PAID_PARTIAL),
-        ("locked", State.LOCKED, Oddity.PAID_PARTIAL),
-        ("process", State.CONFIRMING, Oddity.PAID_PARTIAL),
-        ("paid_over", State.PAID, Oddity.PAID_OVER),
-        ("refund_process", State.REFUNDING, Oddity.PAID_OVER),
-        ("refund_paid", State.REFUNDED, Oddity.PAID_OVER),
+        ("wrong_amount_waiting", State.UNDERPAID_WAITING, PaymentException.PAID_PARTIAL),
+        ("check", State.OPEN, PaymentException.PAID_PARTIAL),
+        ("locked", State.LOCKED, PaymentException.PAID_PARTIAL),
+        ("process", State.CONFIRMING, PaymentException.PAID_PARTIAL),
+        ("paid_over", State.PAID, PaymentException.PAID_OVER),
+        ("refund_process", State.REFUNDING, PaymentException.PAID_OVER),
+        ("refund_paid", State.REFUNDED, PaymentException.PAID_OVER),
     ]
     world.run()
     for status, state, oddity in story:

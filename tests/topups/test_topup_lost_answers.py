@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from topups.reasons import Reason
-from topups.states import Oddity, State
+from topups.decision.reasons import Reason
+from topups.payment_states import PaymentException, State
 
 DAY = timedelta(days=1)
 
@@ -27,7 +27,7 @@ def test_an_unknown_outcome_becomes_known_or_goes_to_a_person(world, how, broken
     expected = {"lost": State.NOT_CREATED, "lost_after_commit": State.OPEN}[how]
     assert found.state == (State.NEEDS_HUMAN if broken else expected)
     if how == "lost_after_commit" and not broken:
-        assert found.exception == Oddity.ADOPTED
+        assert found.exception == PaymentException.ADOPTED
 
 
 def test_somebody_elses_payment_is_not_taken_for_ours_while_ours_may_still_come(world):
@@ -52,7 +52,7 @@ def test_a_payment_committed_after_it_was_given_up_is_found_counted_and_told(wor
     world.vendor.bill(2500)
     world.reconcile()
     late = world.ledger.payments(states=[State.EXTERNAL])[0]
-    assert late.exception == Oddity.DUPLICATE_SUSPECTED
+    assert late.exception == PaymentException.DUPLICATE_SUSPECTED
     snapshot = world.ledger.snapshot("acc", world.clock.now())
     assert snapshot.created_cents(world.clock.now() - timedelta(days=1)) == 2500
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
@@ -67,7 +67,7 @@ def test_a_lost_payment_whose_amount_the_vendor_changed_is_for_a_person_and_coun
     world.pass_time(minutes=30)
     assert world.ledger.payments(states=[State.NEEDS_HUMAN])
     stray = world.ledger.payments(states=[State.EXTERNAL])[0]
-    assert stray.exception == Oddity.DUPLICATE_SUSPECTED
+    assert stray.exception == PaymentException.DUPLICATE_SUSPECTED
     spent = world.ledger.snapshot("acc", world.clock.now()).created_cents(world.clock.now() - DAY)
     assert spent == 2500 + 2500 + changed, "whichever of the two it is, the caps hold"
 
@@ -80,7 +80,7 @@ def test_a_changed_amount_that_comes_after_the_payment_was_given_up_is_counted_t
     assert world.only.state == State.NOT_CREATED
     world.vendor.bill(2500 + changed)
     world.reconcile()
-    assert world.ledger.payments(states=[State.EXTERNAL])[0].exception == Oddity.DUPLICATE_SUSPECTED
+    assert world.ledger.payments(states=[State.EXTERNAL])[0].exception == PaymentException.DUPLICATE_SUSPECTED
     assert world.ledger.snapshot("acc", world.clock.now()).created_cents(world.clock.now() - DAY) == 2500 + changed
 
 

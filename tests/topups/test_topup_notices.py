@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from topup_fakes import ACCOUNT, Inbox, World
 
-from topups import people
-from topups.context import drive
-from topups.notices import TITLES, AppriseNotifier, compose, deliver, qr_png
-from topups.ports import Notice
-from topups.snapshot import Burn
-from topups.telling import ON_ENTERING
+from topups import operator_actions
+from topups.decision.snapshot import BurnForecast
+from topups.notifications.delivery import AppriseNotifier, deliver_outbox
+from topups.notifications.messages import TITLES, Notice, qr_png, render
+from topups.notifications.rules import NOTICE_BY_STATE
+from topups.workflow.context import drive
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def inbox() -> Inbox:
 def post(world: World, inbox: Inbox) -> list[str]:
     """Delivers what waits; the titles of what arrived just now."""
     before = len(inbox.notices)
-    drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+    drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
     return inbox.titles[before:]
 
 
 def test_an_open_payment_is_told_with_all_that_is_needed_to_pay(world, inbox):
-    world.context = replace(world.context, burn=lambda: Burn(40, 40, 0, hours_to_empty=12.5))
+    world.context = replace(world.context, burn=lambda: BurnForecast(40, 40, 0, hours_to_empty=12.5))
     world.run()
     assert post(world, inbox) == ["Please pay 25.00 USD"]
     notice = inbox.notices[0]
@@ -57,7 +57,7 @@ def test_each_notice_is_told_once_however_often_it_is_due(world, inbox):
 
 def test_two_programs_deliver_a_notice_once(world, inbox):
     world.run()
-    first, second = (deliver(world.ledger, inbox, ACCOUNT, world.clock) for _ in range(2))
+    first, second = (deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock) for _ in range(2))
     next(first)
     assert drive(second) == 0
     drive(first)
@@ -156,24 +156,24 @@ def test_a_paid_payment_that_does_not_arrive_is_told(world, inbox):
 def test_an_open_breaker_and_a_wish_for_approval_are_told(world, inbox):
     world.run(mode="approve")
     assert post(world, inbox) == ["May 25.00 USD be asked for?"]
-    people.refuse(world.ledger, world.only.payment_id, "me", world.clock.now())
+    operator_actions.reject(world.ledger, world.only.payment_id, "me", world.clock.now())
     world.reconcile(breaker_failures=1)
     assert "Top-ups stopped: several payments failed in a row" in post(world, inbox)
 
 
 def test_every_kind_of_notice_has_a_title_and_reads_without_a_payment_too(world):
-    kinds = {*ON_ENTERING.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
+    kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
     assert kinds | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
     row = drive_claim(world)
     for kind in (*TITLES, "cap_day_90"):
-        assert compose(replace(row, kind=kind), world.only, world.clock.now()).title
+        assert render(replace(row, kind=kind), world.only, world.clock.now()).title
 
 
 def drive_claim(world):
-    from topups.ledger import post as outbox
+    from topups.ledger import outbox
 
-    return outbox.claim(world.ledger, ACCOUNT, world.clock.now())[0]
+    return outbox.lease_batch(world.ledger, ACCOUNT, world.clock.now())[0]
 
 
 def test_apprise_brings_title_body_and_picture(service):
@@ -185,7 +185,7 @@ def test_apprise_brings_title_body_and_picture(service):
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
-    script = "from topups.notices import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    script = "from topups.notifications.messages import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -8,22 +8,26 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, START
 
-from topups.history import snapshot_at
+from topups.decision.evaluate import evaluate
+from topups.decision.preview import preview_from_ledger
+from topups.decision.reasons import Reason
+from topups.decision.replay import replay_snapshot
+from topups.gateway import Balance
 from topups.ledger import open_ledger
-from topups.plan import judge, plan
-from topups.ports import Balance
-from topups.reasons import Reason
 
 
 def test_the_plan_and_the_pass_agree(world):
-    world.ledger.saw_balance(ACCOUNT, Balance(500, START), START)
-    planned = plan(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict
+    world.ledger.record_balance(ACCOUNT, Balance(500, START), START)
+    planned = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict
     assert world.run().decision == planned
-    assert plan(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+    assert (
+        preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict.reason
+        == Reason.PAYMENT_OPEN_AT_VENDOR
+    )
 
 
 def test_the_environments_kill_switch_is_seen(world):
-    found = plan(world.ledger, ACCOUNT, POLICY, START, environment={"SMSONLINE_TOPUP_KILL": "1"})
+    found = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={"SMSONLINE_TOPUP_KILL": "1"})
     assert found.verdict.reason == Reason.KILL_SWITCH
     assert found.as_json()["reason"] == "KILL_SWITCH"
 
@@ -33,7 +37,7 @@ def test_a_ledger_that_cannot_be_read_is_a_refusal(tmp_path):
     ledger = open_ledger(f"sqlite:///{path}")
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE payments")
-    assert plan(ledger, ACCOUNT, POLICY, START).verdict.reason == Reason.LEDGER_UNAVAILABLE
+    assert preview_from_ledger(ledger, ACCOUNT, POLICY, START).verdict.reason == Reason.LEDGER_UNAVAILABLE
     ledger.close()
 
 
@@ -47,4 +51,4 @@ def test_the_past_can_be_judged_under_another_policy(world, threshold, expected)
     world.run()
     policy = replace(POLICY, mode="dry_run", threshold_cents=threshold, target_cents=threshold * 2)
     at = then + timedelta(seconds=1)
-    assert judge(snapshot_at(world.ledger, ACCOUNT, at), policy, at).verdict.reason == expected
+    assert evaluate(replay_snapshot(world.ledger, ACCOUNT, at), policy, at).verdict.reason == expected

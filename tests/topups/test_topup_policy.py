@@ -11,27 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import ACCOUNT, POLICY, START
 
-from topups.decide import decide, decision_id, explain
+from topups.decision.evaluate import decide, explain, facts_fingerprint
+from topups.decision.reasons import PaymentPlan, Reason, Refusal
+from topups.decision.sizing import reorder_point_cents
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView, VendorListView
+from topups.gateway import Balance
+from topups.payment_states import PaymentException, State
 from topups.policy import REQUIRED, Policy, policy_from
-from topups.ports import Balance
-from topups.reasons import Decision, Reason, Refusal
-from topups.sizing import trigger_cents
-from topups.snapshot import Burn, ListFact, PaymentFact, Snapshot
-from topups.states import Oddity, State
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-LOW = Snapshot(ACCOUNT, Balance(500, START))
+LOW = AccountSnapshot(ACCOUNT, Balance(500, START))
 
 
-def fact(state: State, cents: int = 2500, ago: timedelta = timedelta(days=40), **more: object) -> PaymentFact:
-    return PaymentFact("p", state, Oddity.NONE, cents, START - ago, holds_slot=False, **more)
+def fact(state: State, cents: int = 2500, ago: timedelta = timedelta(days=40), **more: object) -> PaymentView:
+    return PaymentView("p", state, PaymentException.NONE, cents, START - ago, holds_slot=False, **more)
 
 
-def with_payments(*payments: PaymentFact, **more: object) -> Snapshot:
+def with_payments(*payments: PaymentView, **more: object) -> AccountSnapshot:
     return replace(LOW, payments=payments, **more)
 
 
-def reason(snapshot: Snapshot = LOW, policy: Policy = POLICY) -> Reason | None:
+def reason(snapshot: AccountSnapshot = LOW, policy: Policy = POLICY) -> Reason | None:
     verdict = decide(snapshot, policy, START)
     return verdict.reason if isinstance(verdict, Refusal) else None
 
@@ -57,11 +57,11 @@ NOES = [
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.OPEN)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.LATE_CONFIRMING)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, vendor_status="check")), POLICY),
-    (Reason.PAYMENT_OPEN_AT_VENDOR, replace(LOW, listing=ListFact(START, True, "", ("o",))), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, replace(LOW, listing=VendorListView(START, True, "", ("o",))), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.RESERVED)._replace(holds_slot=True)), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.UNDERPAID)._replace(holds_slot=True)), POLICY),
-    (Reason.VENDOR_LIST_UNAVAILABLE, replace(LOW, listing=ListFact(None, False, "HTTP 500")), POLICY),
-    (Reason.VENDOR_LIST_INCOMPLETE, replace(LOW, listing=ListFact(START, False, "a part")), POLICY),
+    (Reason.VENDOR_LIST_UNAVAILABLE, replace(LOW, listing=VendorListView(None, False, "HTTP 500")), POLICY),
+    (Reason.VENDOR_LIST_INCOMPLETE, replace(LOW, listing=VendorListView(START, False, "a part")), POLICY),
     (Reason.BREAKER_OPEN, replace(LOW, failures=3, last_failure_at=START - 90 * DAY), POLICY),
     (Reason.BACKOFF, replace(LOW, failures=1, last_failure_at=START - 0.9 * HOUR), POLICY),
     (Reason.BACKOFF, replace(LOW, failures=2, last_failure_at=START - 3.9 * HOUR), POLICY),
@@ -100,7 +100,7 @@ def test_each_reason_that_a_decision_can_give_is_tried_here():
 
 def test_the_amount_fills_up_to_the_target():
     verdict = decide(LOW, POLICY, START)
-    assert isinstance(verdict, Decision)
+    assert isinstance(verdict, PaymentPlan)
     assert (verdict.amount_cents, verdict.rail, verdict.approval) == (2500, "v3_invoice", None)
 
 
@@ -130,27 +130,27 @@ def test_a_try_counts_until_the_vendors_own_day_is_over_too():
     first = fact(State.CREDITED, 1, DAY + late - timedelta(seconds=1))
     refusal = decide(with_payments(*two, first), POLICY, START)
     assert isinstance(refusal, Refusal)
-    assert (refusal.reason, refusal.facts) == (Reason.COUNT_CAP, "3 in 24.25 h (limit: 3)")
+    assert (refusal.reason, refusal.explanation) == (Reason.COUNT_CAP, "3 in 24.25 h (limit: 3)")
     assert reason(with_payments(*two, fact(State.CREDITED, 1, DAY + late))) is None
 
 
 def test_a_large_payment_or_the_mode_or_an_unusual_burn_asks_a_person():
-    def approval(policy: Policy, burn: Burn | None = None) -> Reason | None:
+    def approval(policy: Policy, burn: BurnForecast | None = None) -> Reason | None:
         verdict = decide(replace(LOW, burn=burn), policy, START)
-        assert isinstance(verdict, Decision)
+        assert isinstance(verdict, PaymentPlan)
         return verdict.approval
 
     assert approval(replace(POLICY, approval_above_cents=2499)) == Reason.AWAITING_APPROVAL
     assert approval(replace(POLICY, approval_above_cents=2500)) is None
     assert approval(replace(POLICY, mode="approve")) == Reason.AWAITING_APPROVAL
-    assert approval(POLICY, Burn(301, 100)) == Reason.ANOMALOUS_BURN
-    assert approval(POLICY, Burn(300, 100)) is None
+    assert approval(POLICY, BurnForecast(301, 100)) == Reason.ANOMALOUS_BURN
+    assert approval(POLICY, BurnForecast(300, 100)) is None
 
 
 def test_an_approved_payment_is_never_larger_than_what_was_agreed_to():
     waiting = fact(State.AWAITING_APPROVAL, 2000, HOUR, approved_at=START)
     verdict = decide(with_payments(waiting), replace(POLICY, mode="approve"), START)
-    assert isinstance(verdict, Decision)
+    assert isinstance(verdict, PaymentPlan)
     assert (verdict.amount_cents, verdict.approved_payment_id, verdict.approval) == (2000, "p", None)
 
 
@@ -163,8 +163,8 @@ def test_explain_gives_every_rule_in_order_even_behind_a_no():
 
 def test_the_decision_id_stays_while_nothing_moves():
     moved = replace(LOW, ledger_at=START)
-    assert decision_id(LOW) == decision_id(replace(LOW))
-    assert decision_id(moved) != decision_id(LOW)
+    assert facts_fingerprint(LOW) == facts_fingerprint(replace(LOW))
+    assert facts_fingerprint(moved) != facts_fingerprint(LOW)
 
 
 @given(
@@ -178,7 +178,7 @@ def test_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerp
     policy = replace(POLICY, amount_min_cents=smallest, amount_max_cents=largest, fingerprint=fingerprint)
     payments = tuple(fact(State.EXPIRED, cents, days * DAY) for cents, days in spent)
     verdict = decide(replace(LOW, balance=Balance(balance, START), payments=payments), policy, START)
-    if isinstance(verdict, Decision):
+    if isinstance(verdict, PaymentPlan):
         assert smallest <= verdict.amount_cents <= largest
         assert 0 <= policy.target_cents - balance - verdict.amount_cents < (200 if fingerprint else 1)
         for days, cap in ((1, 6000), (7, 12_000), (30, 30_000)):
@@ -188,12 +188,12 @@ def test_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerp
 @given(reorder=st.integers(-(10**9), 10**9), balance=st.integers(0, 5000))
 def test_a_forecast_acts_earlier_but_never_larger(reorder, balance):
     usual = replace(LOW, balance=Balance(balance, START))
-    warned = replace(usual, burn=Burn(10, None, reorder))
-    assert trigger_cents(usual, POLICY) <= trigger_cents(warned, POLICY) <= 2000
+    warned = replace(usual, burn=BurnForecast(10, None, reorder))
+    assert reorder_point_cents(usual, POLICY) <= reorder_point_cents(warned, POLICY) <= 2000
     before, after = decide(usual, POLICY, START), decide(warned, POLICY, START)
-    if isinstance(before, Decision):
+    if isinstance(before, PaymentPlan):
         assert after == replace(before, why=after.why)
-    elif isinstance(after, Decision):
+    elif isinstance(after, PaymentPlan):
         assert after.amount_cents == 3000 - balance
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from topups import people
-from topups.context import Step
-from topups.protocol import run
-from topups.reasons import Reason
-from topups.states import Oddity, State
+from topups import operator_actions
+from topups.decision.reasons import Reason
+from topups.payment_states import PaymentException, State
+from topups.workflow.context import Step
+from topups.workflow.topup_run import run_topup
 
 
 def test_a_low_balance_becomes_one_verified_open_payment(world):
@@ -41,7 +41,7 @@ def test_an_intent_is_sent_at_most_once_whatever_comes_back(world, how):
 
 
 def test_a_payment_that_appears_while_the_slot_is_held_stops_the_request(world):
-    steps = run(world.context)
+    steps = run_topup(world.context)
     for step in steps:
         if step == Step.RESERVED:
             world.vendor.bill(700)
@@ -50,7 +50,7 @@ def test_a_payment_that_appears_while_the_slot_is_held_stops_the_request(world):
 
 
 def test_a_list_that_breaks_inside_the_slot_releases_it(world):
-    for step in run(world.context):
+    for step in run_topup(world.context):
         world.vendor.list_down = step == Step.RESERVED
     assert world.vendor.created == []
     assert world.only.state == State.RELEASED
@@ -71,7 +71,7 @@ def test_a_large_payment_waits_for_a_person_and_is_sent_once_agreed(world):
     assert world.ledger.controls("acc").reserved_cents == 0
     payment_id = asked.payment.payment_id
     for _ in range(2):  # a second click changes nothing
-        people.approve(world.ledger, payment_id, "me", world.clock.now(), world.context.policy)
+        operator_actions.approve(world.ledger, payment_id, "me", world.clock.now(), world.context.policy)
     world.vendor.cents -= 200
     done = world.run(approval_above_cents=1000)
     assert done.payment.payment_id == payment_id
@@ -84,13 +84,13 @@ def test_an_approval_that_nobody_gave_expires_and_backs_off(world):
     world.clock.advance(hours=25)
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
     assert world.only.state == State.RELEASED
-    with pytest.raises(people.NotPossible):
-        people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), world.context.policy)
+    with pytest.raises(operator_actions.ActionNotAllowed):
+        operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), world.context.policy)
 
 
 def test_a_refused_approval_creates_nothing(world):
     asked = world.run(mode="approve")
-    people.refuse(world.ledger, asked.payment.payment_id, "me", world.clock.now())
+    operator_actions.reject(world.ledger, asked.payment.payment_id, "me", world.clock.now())
     assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
     assert world.vendor.created == []
 
@@ -99,5 +99,5 @@ def test_a_stuck_payment_can_be_declared_finished_by_a_person(world):
     world.run()
     world.vendor.set("paid")
     world.reconcile()
-    done = people.finish(world.ledger, world.only.payment_id, "me", world.clock.now())
-    assert (done.state, done.exception, done.slot) == (State.CLOSED, Oddity.MANUAL_MARK, None)
+    done = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
+    assert (done.state, done.exception, done.slot) == (State.CLOSED, PaymentException.MANUAL_MARK, None)

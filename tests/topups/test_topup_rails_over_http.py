@@ -17,15 +17,15 @@ from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
 from smsonline.sandbox import Address, Sandbox, serve
 from smsonline.sandbox.world import World
-from topups.context import Context, Step, drive
+from topups.decision.reasons import Reason
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
+from topups.payment_states import State
 from topups.policy import Policy
-from topups.protocol import Pass, run
-from topups.reasons import Reason
-from topups.reconcile import run_reconcile
-from topups.states import State
-from topups.vendor import VendorGateway
+from topups.vendor_gateway import VendorGateway
+from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.topup_run import TopUpRunResult, run_topup
 
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 COMMITTED = (
@@ -42,11 +42,11 @@ CAPS = {"cap_day_cents": 40_000, "cap_week_cents": 80_000, "cap_month_cents": 99
 class Shop:
     sandbox: Sandbox
     clock: FakeClock
-    context: Context
+    context: TopUpContext
     ledger: Ledger
 
-    def run(self) -> Pass:
-        return drive(run(self.context))
+    def run(self) -> TopUpRunResult:
+        return drive(run_topup(self.context))
 
     def creates(self) -> int:
         return sum(self.sandbox.requests.count(endpoint) for endpoint in RAILS.values())
@@ -57,7 +57,7 @@ class Shop:
     def pass_time(self, minutes: float, step: float = 5) -> None:
         for _ in range(int(minutes / step)):
             self.clock.advance(minutes=step)
-            drive(run_reconcile(self.context))
+            drive(reconcile_account(self.context))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def shop(
         quick = CallPolicy(read_timeout_seconds=0.3 if waits_in_vain else 10)
         with Client(account, policy=quick, sleep=lambda _: None, now=clock.now) as client:
             gateway = VendorGateway(client, sandbox.user_id, clock=clock)
-            yield Shop(sandbox, clock, Context(ledger, gateway, policy, clock, CountingIds(), {}), ledger)
+            yield Shop(sandbox, clock, TopUpContext(ledger, gateway, policy, clock, CountingIds(), {}), ledger)
     sandbox.faults.clear()
 
 
@@ -150,13 +150,13 @@ def test_without_a_connection_nothing_was_sent_and_nothing_is_decided(shop):
     nowhere = Account("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
     with Client(nowhere, sleep=lambda _: None) as client:
         lost = replace(shop.context, gateway=VendorGateway(client, "u", clock=shop.clock))
-        assert drive(run(lost)).refusal.reason == Reason.BALANCE_UNREADABLE
+        assert drive(run_topup(lost)).refusal.reason == Reason.BALANCE_UNREADABLE
 
 
 @pytest.mark.parametrize("endpoint", ["balance", "invoices"])
 @pytest.mark.parametrize("kind", ["http_500", "garbage", "html", "not_ok", "empty_list"])
 def test_a_bad_answer_to_a_read_creates_nothing(shop, endpoint, kind):
-    drive(run_reconcile(shop.context))
+    drive(reconcile_account(shop.context))
     shop.sandbox.faults.add(endpoint, kind)
     expected = {
         "balance": {Reason.BALANCE_UNREADABLE},
@@ -170,7 +170,7 @@ def test_a_bad_answer_to_a_read_creates_nothing(shop, endpoint, kind):
     "kind", ["shrunk", "missing_field=payId", "missing_field=amount", "wrong_type", "null_keys", "dollars", "truncated"]
 )
 def test_a_list_that_is_not_whole_creates_nothing(shop, kind):
-    drive(run_reconcile(shop.context))
+    drive(reconcile_account(shop.context))
     shop.sandbox.faults.add("invoices", kind)
     assert shop.run().refusal is not None
     assert shop.creates() == 0
@@ -199,7 +199,7 @@ def test_two_programs_at_once_send_one_request(shop):
 
 
 def test_a_crash_after_the_request_is_found_again_and_not_repeated(shop):
-    steps = run(shop.context)
+    steps = run_topup(shop.context)
     assert any(step == Step.REQUESTED for step in steps)
     steps.close()
     assert shop.ledger.payments(states=[State.SENDING])
@@ -211,7 +211,7 @@ def test_a_crash_after_the_request_is_found_again_and_not_repeated(shop):
 
 def test_yesterdays_ledger_creates_nothing_beside_todays_payment(shop, tmp_path):
     old = tmp_path / "yesterday.db"
-    drive(run_reconcile(shop.context))
+    drive(reconcile_account(shop.context))
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
         connection.execute(f"VACUUM INTO '{old}'")
     shop.clock.advance(hours=20)
@@ -219,7 +219,7 @@ def test_yesterdays_ledger_creates_nothing_beside_todays_payment(shop, tmp_path)
     with open_ledger(f"sqlite:///{old}", check=True) as restored:
         context = replace(shop.context, ledger=restored)
         for _ in range(3):
-            assert drive(run(context)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+            assert drive(run_topup(context)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
             shop.clock.advance(minutes=2)
         assert restored.payment(shop.payable()[0]).state == State.EXTERNAL
     assert shop.creates() == 1

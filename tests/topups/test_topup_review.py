@@ -8,16 +8,17 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT, POLICY, START, Inbox
 
-from topups import people
-from topups.context import drive
-from topups.history import snapshot_at
-from topups.notices import AppriseNotifier, deliver
-from topups.plan import judge
+from topups import operator_actions
+from topups.decision.evaluate import evaluate
+from topups.decision.reasons import Reason
+from topups.decision.replay import replay_snapshot
+from topups.decision.rules import clock_in_sync
+from topups.gateway import Balance
+from topups.notifications.delivery import AppriseNotifier, deliver_outbox
+from topups.notifications.messages import Notice
+from topups.payment_states import PaymentException, State
 from topups.policy import Policy, policy_from
-from topups.ports import Balance, Notice
-from topups.reasons import Reason
-from topups.rules import clock
-from topups.states import Oddity, State
+from topups.workflow.context import drive
 
 WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
 
@@ -26,7 +27,7 @@ def told(world, **policy) -> list[str]:
     """The bodies of the notices that are due, with their titles."""
     world.reconcile(**policy)
     inbox = Inbox()
-    drive(deliver(world.ledger, inbox, ACCOUNT, world.clock))
+    drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
     return [f"{notice.title}\n{notice.body}" for notice in inbox.notices]
 
 
@@ -78,12 +79,12 @@ def test_a_person_may_finish_a_payment_that_hangs_for_ever(world, words, state):
         world.vendor.set(word)
         world.reconcile()
     assert world.only.state == state
-    finished = people.finish(world.ledger, world.only.payment_id, "me", world.clock.now())
-    assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, Oddity.MANUAL_MARK)
+    finished = operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
+    assert (finished.state, finished.slot, finished.exception) == (State.CLOSED, None, PaymentException.MANUAL_MARK)
 
 
 def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_confirms_the_present_one(world):
-    world.ledger.saw_balance(ACCOUNT, Balance(500, START + timedelta(days=400)), START + timedelta(days=400))
+    world.ledger.record_balance(ACCOUNT, Balance(500, START + timedelta(days=400)), START + timedelta(days=400))
     assert world.run().refusal.reason == Reason.CLOCK_SUSPECT
     honest = world.vendor.balance
     world.vendor.balance = lambda: replace(honest(), vendor_at=world.clock.now())
@@ -92,12 +93,12 @@ def test_a_clock_that_was_once_far_ahead_stops_nothing_when_the_vendors_clock_co
 
 def test_a_clock_that_ran_back_since_the_balance_was_seen_is_suspect_whatever_the_vendor_said_then(world):
     seen = replace(world.ledger.snapshot(ACCOUNT, START), balance=Balance(500, START, START))
-    assert not clock(seen, POLICY, START - timedelta(minutes=3)).passed
+    assert not clock_in_sync(seen, POLICY, START - timedelta(minutes=3)).passed
 
 
 def test_an_approved_payment_that_was_not_needed_any_more_is_no_failure(world):
     asked = world.run(approval_above_cents=1000)
-    people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 5000
     world.clock.advance(hours=25)
     world.reconcile()
@@ -116,7 +117,7 @@ def test_a_limit_of_zero_above_which_a_person_has_to_agree_is_a_limit(world):
 
 def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_now(world):
     asked = world.run(**WALLET, approval_above_cents=1000)
-    people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     now = {**WALLET, "network": "BSC", "networks": frozenset({"BSC"})}
     world.run(**now, approval_above_cents=1000)
     assert [order.network for order in world.vendor.created] == ["BSC"]
@@ -126,7 +127,7 @@ def test_an_approved_payment_is_asked_for_in_the_coin_that_the_policy_allows_by_
 def test_an_approved_payment_keeps_unlike_cents_when_less_is_missing_by_now(world):
     policy = {"approval_above_cents": 1000, "fingerprint": True}
     asked = world.run(**policy)
-    people.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
+    operator_actions.approve(world.ledger, asked.payment.payment_id, "me", world.clock.now(), POLICY)
     world.vendor.cents = 600
     world.run(**policy)
     assert [order.amount_cents for order in world.vendor.created] == [2397]
@@ -208,7 +209,7 @@ def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     now = world.clock.now()
-    verdict = judge(snapshot_at(world.ledger, ACCOUNT, now), POLICY, now).verdict
+    verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).verdict
     assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
@@ -220,7 +221,7 @@ def test_a_suspected_duplicate_counts_from_when_it_was_seen_whatever_zone_the_ve
     world.vendor.rows[0] = replace(world.vendor.rows[0], created_at=world.clock.now() - timedelta(hours=8))
     world.reconcile()
     suspected = world.ledger.payments(states=[State.EXTERNAL])[0]
-    assert suspected.exception == Oddity.DUPLICATE_SUSPECTED
+    assert suspected.exception == PaymentException.DUPLICATE_SUSPECTED
     assert suspected.counted_at == world.clock.now()
 
 
@@ -229,7 +230,7 @@ def test_a_reader_sees_one_state_of_the_ledger_while_others_write(any_ledger):
     count = "SELECT count(*) FROM events"
     with any_ledger.reading() as connection:
         before = connection.exec_driver_sql(count).scalar()
-        people.pause(any_ledger, "me", "", START)
+        operator_actions.pause(any_ledger, "me", "", START)
         assert connection.exec_driver_sql(count).scalar() == before
     with any_ledger.reading() as connection:
         assert connection.exec_driver_sql(count).scalar() == before + 1

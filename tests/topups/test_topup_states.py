@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from topups.advance import AFTER
-from topups.states import (
-    BY_HAND,
+from topups.payment_states import (
     COUNTS_AS_CREATED,
     FAILURES,
-    FIRST_STATES,
-    LEGAL,
+    INITIAL_STATES,
+    MANUAL_CLOSE,
     SLOT_HOLDING,
+    STATUS_TRANSITIONS,
+    TRANSITIONS,
     IllegalTransition,
     State,
-    check_legal,
+    assert_transition,
 )
 
 PROTOCOL = """
@@ -29,20 +29,20 @@ PAID_LATE CREDITED; REFUNDING REFUNDED
 def test_the_graph_has_every_step_of_the_protocol():
     for line in PROTOCOL.split(";"):
         before, *after = line.split()
-        assert {State(name) for name in after} <= LEGAL[State(before)]
+        assert {State(name) for name in after} <= TRANSITIONS[State(before)]
 
 
 def test_every_state_can_be_reached_and_nothing_leads_out_of_the_graph():
-    reached, fresh = set(FIRST_STATES), set(FIRST_STATES)
+    reached, fresh = set(INITIAL_STATES), set(INITIAL_STATES)
     while fresh:
-        fresh = {after for state in fresh for after in LEGAL[state]} - reached
+        fresh = {after for state in fresh for after in TRANSITIONS[state]} - reached
         reached |= fresh
-    assert reached == set(State) == set(LEGAL)
+    assert reached == set(State) == set(TRANSITIONS)
 
 
 def test_only_reserving_takes_the_slot_and_no_way_leads_back_to_a_slot_that_was_given_up():
     """A late payment on an old intent must never collide with the slot of the next one."""
-    for before, following in LEGAL.items():
+    for before, following in TRANSITIONS.items():
         for after in following:
             if after == State.SENDING:
                 assert before == State.RESERVED
@@ -58,11 +58,11 @@ def test_whatever_may_exist_at_the_vendor_counts_as_created():
 
 
 def test_what_the_vendors_words_and_people_may_do_is_legal():
-    for before, rules in AFTER.items():
+    for before, rules in STATUS_TRANSITIONS.items():
         for _, after in rules:
-            check_legal(before, after)
-    for before, after in BY_HAND.items():
-        check_legal(before, after)
+            assert_transition(before, after)
+    for before, after in MANUAL_CLOSE.items():
+        assert_transition(before, after)
         assert after not in SLOT_HOLDING
 
 
@@ -72,7 +72,7 @@ def test_what_the_vendors_words_and_people_may_do_is_legal():
 )
 def test_an_illegal_step_is_a_bug_and_says_so(before, after):
     with pytest.raises(IllegalTransition):
-        check_legal(before, after)
+        assert_transition(before, after)
 
 
 def test_failures_free_the_slot():

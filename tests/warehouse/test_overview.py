@@ -10,7 +10,7 @@ from assets.datasets import DATASETS
 from warehouse.connection import opened
 from warehouse.errors import NotAWarehouse
 from warehouse.migrate import migrate, shape
-from warehouse.overview import overview
+from warehouse.status import overview
 
 
 def known(path: Path, *loads: tuple[str, str, int, str | None], invoices: str = "") -> Any:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from topups.decision.snapshot import BurnForecast
 from topups.forecast.burn import Spending
-from topups.forecast.lead import Lead
+from topups.forecast.lead_time import LeadTime
 from topups.forecast.paths import futures
-from topups.snapshot import Burn
 
 # With fewer known hours there is no forecast.
 LEAST_HOURS = 6
@@ -42,13 +42,13 @@ class Forecast:
     hours_p10: float | None
     reorder_cents: int
     known_hours: int
-    lead: Lead
+    lead: LeadTime
     spending: Spending
 
     @property
-    def burn(self) -> Burn:
+    def burn(self) -> BurnForecast:
         """The part that decisions and notices look at."""
-        return Burn(self.recent, self.usual, self.reorder_cents, self.hours_p50, self.hours_p10)
+        return BurnForecast(self.recent, self.usual, self.reorder_cents, self.hours_p50, self.hours_p10)
 
     @property
     def a_month(self) -> float:
@@ -74,7 +74,7 @@ class Forecast:
         }
 
 
-def forecast(spending: Spending, balance_cents: int, lead: Lead, name: str) -> Forecast | None:
+def forecast(spending: Spending, balance_cents: int, lead: LeadTime, name: str) -> Forecast | None:
     """The forecast for the account ``name``; None when too few hours are known.
 
     Times to empty are quantiles over many futures, not a division: how long money lasts is skewed, and a pass that asks

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from topups.forecast.facts import DAYS, HOUR
+from topups.forecast.facts import HOUR
+from topups.forecast.inputs import HISTORY_DAYS
 
 # Of an hour: with less of it observed, the rest would be guessed.
 LEAST_OBSERVED = 0.5
@@ -26,8 +27,8 @@ class Hours:
 
     def __init__(self, now: float) -> None:
         self._now = now
-        self._seconds = [0.0] * (DAYS * 24)
-        self._cents = [0.0] * (DAYS * 24)
+        self._seconds = [0.0] * (HISTORY_DAYS * 24)
+        self._cents = [0.0] * (HISTORY_DAYS * 24)
 
     def add(self, spell: Spell) -> None:
         """Puts a stretch into its hours; what lies outside of the ``DAYS`` is left out."""

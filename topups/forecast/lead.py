@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from topups.payment_states import State
 from topups.policy import DAY, Policy
-from topups.states import State
 
 if TYPE_CHECKING:
-    from topups.ledger.rows import Payment
+    from topups.ledger.models import Payment
 
 # Fewer tell nothing about the slow ones.
 LEAST_PAYMENTS = 5

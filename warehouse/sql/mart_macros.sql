@@ -75,46 +75,117 @@ SELECT country_code, country, carrier, service_code, service, rate_before, rate_
        attempts_after, p_value, coalesce(p_value < 0.05, false) AS significant, price_before_cents, price_after_cents
 FROM compared;
 
--- Each account's balance at the end, its balance 24 hours before that (or the oldest known), and what was topped up in
--- between. The end is the newest sighting; with no_later_than_inventory the newest that is no newer than the
--- inventory, or the newest where that was never loaded. Between two sightings of one balance every instant is one.
-CREATE OR REPLACE MACRO marts.balance_spans(no_later_than_inventory) AS TABLE
-WITH spans AS (
-    SELECT b.account_id, i.seen_at IS NOT NULL AS has_inventory,
-           CASE WHEN no_later_than_inventory THEN least(b.last_seen_at, i.seen_at) ELSE b.last_seen_at END AS to_at,
-           to_at - INTERVAL 24 HOUR AS from_at
-    FROM sms.balances b
-    LEFT JOIN ops.watermarks i ON i.dataset = 'inventory' AND i.part = b.account_id
+-- What left or reached each balance in the last `hours` hours before its newest sample, as known at `known_at`: one row
+-- per stretch of time, spend in US cents. Between two samples of one balance nothing is spent. Between two that differ
+-- it is what the balance fell by plus the deposits of that time; negative when refunds come back, and null, so unknown,
+-- when it rose by more than deposits and refunds explain. Deposits are what the vendor's total of top-ups grew by, where
+-- that explains the rise, else the invoices that turned paid, each in the largest rise of its time. Before the first
+-- sample the listed orders stand for the balance, from the oldest ended one on: the vendor lists every active order,
+-- but only the newest of the ended ones. A version that was seen again after `known_at` counts until `seen_until`, the
+-- start of the newest load of balances by then.
+CREATE OR REPLACE MACRO marts.balance_changes(known_at, seen_until, hours) AS TABLE
+WITH versions AS (
+    SELECT account_id, balance_cents, total_charges_cents, valid_from AS start_at, valid_to,
+           coalesce(last_seen_at, valid_from) AS seen_at,
+           greatest(valid_from, CASE WHEN seen_at <= known_at THEN seen_at ELSE seen_until END) AS end_at
+    FROM sms.balances_history WHERE valid_from <= known_at
 ),
-sightings AS (
-    SELECT account_id, valid_from, balance_cents AS cents, total_charges_cents AS charges,
-           coalesce(last_seen_at, valid_from) AS seen_at
-    FROM sms.balances_history
+accounts AS (
+    SELECT *, as_of - to_hours(hours) AS since
+    FROM (SELECT account_id, min(start_at) AS first_at, max(end_at) AS as_of FROM versions GROUP BY account_id)
 ),
-ends AS (
-    SELECT s.account_id, s.from_at, s.to_at, s.has_inventory,
-           coalesce(arg_max(h, h.valid_from) FILTER (h.valid_from <= s.from_at), arg_min(h, h.valid_from)) AS opening,
-           coalesce(arg_max(h, h.valid_from) FILTER (h.valid_from <= s.to_at), arg_min(h, h.valid_from)) AS closing
-    FROM spans s JOIN sightings h ON h.account_id = s.account_id
-    GROUP BY ALL
-),
-windows AS (
-    SELECT account_id, has_inventory, opening, closing,
-           greatest(opening.valid_from, least(opening.seen_at, from_at)) AS opening_at,
-           greatest(closing.valid_from, least(closing.seen_at, to_at)) AS closing_at
-    FROM ends
-),
-payments AS (
-    SELECT account_id, payment_id, arg_min(amount_cents, valid_from) AS cents, min(valid_from) AS paid_at
-    FROM sms.invoices_history WHERE marts.is_paid(status) GROUP BY ALL
+recent AS (
+    SELECT v.account_id, v.start_at, v.end_at, lead(v.start_at) OVER later AS next_at,
+           lead(balance_cents) OVER later - balance_cents AS rise,
+           lead(total_charges_cents) OVER later - total_charges_cents AS charged
+    FROM versions v JOIN accounts a ON a.account_id = v.account_id AND (v.valid_to IS NULL OR v.valid_to > a.since)
+    WINDOW later AS (PARTITION BY v.account_id ORDER BY v.start_at)
 ),
 paid AS (
-    SELECT w.account_id, sum(p.cents) AS cents
-    FROM windows w JOIN payments p
-      ON p.account_id = w.account_id AND p.paid_at > w.opening_at AND p.paid_at <= w.closing_at
-    GROUP BY ALL
+    SELECT account_id, payment_id, arg_max(amount_cents, valid_from) AS cents,
+           coalesce(max(least(last_seen_at, known_at)) FILTER (NOT marts.is_paid(status)), min(created_at), min(valid_from)) AS unpaid_at,
+           min(valid_from) FILTER (marts.is_paid(status)) AS paid_at
+    FROM sms.invoices_history WHERE valid_from <= known_at GROUP BY ALL
+),
+invoiced AS (
+    SELECT r.account_id, arg_max(r.end_at, r.rise) AS end_at, any_value(p.cents) AS cents
+    FROM paid p
+    JOIN accounts a ON a.account_id = p.account_id AND p.unpaid_at >= a.first_at AND p.paid_at > a.since
+    JOIN recent r ON r.account_id = p.account_id AND r.next_at >= p.unpaid_at
+        AND r.end_at <= p.paid_at + INTERVAL 1 HOUR
+        AND (r.rise * 2 >= p.cents OR r.next_at - r.end_at > INTERVAL 1 HOUR)
+    GROUP BY r.account_id, p.payment_id
+),
+changes AS (
+    SELECT r.account_id, r.end_at AS start_at, r.next_at AS end_at, r.rise,
+           CASE WHEN r.rise > 0 AND r.charged >= r.rise THEN r.charged ELSE coalesce(sum(i.cents), 0) END AS deposit_cents
+    FROM recent r LEFT JOIN invoiced i USING (account_id, end_at)
+    WHERE r.next_at IS NOT NULL GROUP BY r.account_id, r.end_at, r.next_at, r.rise, r.charged
+),
+orders AS (
+    SELECT i.account_id, i.order_id, any_value(a.first_at) AS first_at, min(i.created_at) AS created_at,
+           min(i.expires_at) AS expires_at, arg_max(i.purchase_price_cents, i.valid_from) AS cents,
+           marts.is_refunded(arg_min(i.status, i.valid_from)) AS listed_refunded,
+           min(i.valid_from) FILTER (marts.is_refunded(i.status)) AS refunded_at,
+           arg_max(marts.order_outcome(i.sms_count, i.status, i.expires_at, a.as_of), i.valid_from) AS outcome
+    FROM sms.inventory_history i JOIN accounts a ON a.account_id = i.account_id
+        AND i.created_at BETWEEN a.since - INTERVAL 2 DAY AND a.as_of
+    WHERE i.valid_from <= known_at AND i.purchase_price_cents > 0 GROUP BY i.account_id, i.order_id
+),
+refunds AS (
+    SELECT c.account_id, c.start_at, sum(o.cents) AS cents
+    FROM changes c JOIN orders o ON o.account_id = c.account_id AND o.created_at <= c.end_at
+        AND coalesce(o.refunded_at, CASE WHEN o.outcome = 'failure' THEN o.expires_at + INTERVAL 1 HOUR END) >= c.start_at
+    WHERE c.rise > c.deposit_cents GROUP BY ALL
+),
+explanations AS (
+    SELECT c.*, c.rise <= c.deposit_cents + coalesce(r.cents, 0) AS explained
+    FROM changes c LEFT JOIN refunds r USING (account_id, start_at)
+),
+listed AS (
+    SELECT account_id, first_at, min(created_at) FILTER (expires_at <= first_at) AS listed_from FROM orders GROUP BY ALL
+),
+stretches AS (
+    SELECT account_id, start_at, end_at, 0 AS spend_cents, 0 AS deposit_cents, 0 AS unexplained_cents FROM recent
+    UNION ALL
+    SELECT account_id, start_at, end_at, CASE WHEN explained THEN deposit_cents - rise END, deposit_cents,
+           CASE WHEN explained THEN 0 ELSE rise - deposit_cents END
+    FROM explanations
+    UNION ALL
+    SELECT account_id, listed_from, first_at, 0, 0, 0 FROM listed WHERE listed_from IS NOT NULL
+    UNION ALL
+    SELECT account_id, created_at, created_at, cents, 0, 0 FROM orders JOIN listed USING (account_id, first_at)
+    WHERE created_at >= listed_from AND created_at < first_at AND NOT listed_refunded
 )
-SELECT account_id, has_inventory, opening_at, opening.cents AS opening_cents,
-       coalesce(closing.charges - opening.charges, paid.cents, 0)::BIGINT AS topups_cents,
-       closing_at, closing.cents AS closing_cents
-FROM windows LEFT JOIN paid USING (account_id)
+SELECT account_id, a.as_of, start_at, end_at, spend_cents, deposit_cents, unexplained_cents
+FROM stretches JOIN accounts a USING (account_id) WHERE end_at > a.since;
+
+-- balance_changes by the hour: one row per account and hour of which something is known. Hour 0 ends at the newest
+-- sample. `known_hours` is the known share of the hour; a stretch counts evenly over its time.
+CREATE OR REPLACE MACRO marts.hourly_spend(known_at, seen_until, hours) AS TABLE
+WITH ages AS (
+    SELECT *, epoch(as_of - start_at) / 3600 AS start_age, epoch(as_of - end_at) / 3600 AS end_age
+    FROM marts.balance_changes(known_at, seen_until, hours)
+),
+pieces AS (
+    SELECT *, unnest(range(floor(end_age)::BIGINT, least(floor(start_age)::BIGINT + 1, hours))) AS hours_ago FROM ages
+),
+shares AS (
+    SELECT *, greatest(0, least(start_age, hours_ago + 1) - greatest(end_age, hours_ago)) AS known,
+           CASE WHEN start_age > end_age THEN known / (start_age - end_age) ELSE 1 END AS share
+    FROM pieces
+)
+SELECT account_id, as_of, hours_ago,
+       coalesce(sum(known) FILTER (spend_cents IS NOT NULL), 0) AS known_hours,
+       coalesce(sum(spend_cents * share), 0) AS spend_cents,
+       sum(deposit_cents * share) AS deposit_cents,
+       coalesce(sum(-spend_cents * share) FILTER (spend_cents < 0), 0) AS refunded_cents,
+       sum(unexplained_cents * share) AS unexplained_cents
+FROM shares GROUP BY ALL;
+
+-- The burn rate of each account: spend per known hour of the last 24 before its newest sample, US cents, at least 0;
+-- null, so not known yet, while less than one of these hours is known.
+CREATE OR REPLACE MACRO marts.burn_rate(known_at, seen_until) AS TABLE
+SELECT account_id, as_of,
+       CASE WHEN sum(known_hours) >= 1 THEN greatest(0, sum(spend_cents)) / sum(known_hours) END AS burn_cents_per_hour
+FROM marts.hourly_spend(known_at, seen_until, 24) GROUP BY ALL

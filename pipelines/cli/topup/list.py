@@ -9,7 +9,7 @@ from pipelines.cli.topup.common import exit_on_topup_error
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import event_json, payment_json
 from pipelines.topup_service import TopUpService
-from topups.amounts import usd
+from topups.money import usd
 
 COLUMNS = ("created (UTC)", "payment", "account", "state", "exception", "amount", "rail", "vendor's id")
 

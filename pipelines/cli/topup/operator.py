@@ -11,7 +11,7 @@ from pipelines.cli.topup.common import exit_on_topup_error
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import payment_json
 from pipelines.topup_service import TopUpService
-from topups.amounts import usd
+from topups.money import usd
 
 MAX_NAME_LENGTH = 60
 EFFECTS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.bootstrap import configured_policy
 from pipelines.cli.console import configure_log_file, print_json, print_table
 from pipelines.cli.topup.common import exit_on_topup_error
-from pipelines.cli.topup_outlook import advice_lines, forecast_lines, outlook_json
+from pipelines.cli.topup.forecast_text import forecast_json, forecast_lines, recommendation_lines
 from pipelines.settings import SettingsError, load_settings
 from pipelines.topup_presenter import preview_json, preview_line, rule_row
 from pipelines.topup_service import TopUpPreview, TopUpService
@@ -27,7 +27,9 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
         preview = TopUpService(settings).preview(utc, policy)
     outlook = preview.outlook
     if as_json:
-        print_json({**preview_json(preview), **outlook_json(outlook.forecast, outlook.problem, outlook.advice)})
+        print_json(
+            {**preview_json(preview), **forecast_json(outlook.forecast, outlook.problem, outlook.recommendations)}
+        )
     else:
         _print(preview)
 
@@ -44,8 +46,8 @@ def _override_policy(file: Path | None, base: Policy) -> Policy:
 
 
 def _print(preview: TopUpPreview) -> None:
-    rules, outlook = preview.evaluation.findings, preview.outlook
+    rules, outlook = preview.evaluation.results, preview.outlook
     rows = [rule_row(rule) for rule in rules]
     print_table(f"top-up plan (mode {preview.policy.mode})", ["check", "result", "value", "limit"], rows)
-    lines = [*forecast_lines(outlook.forecast, outlook.problem), *advice_lines(outlook.advice)]
+    lines = [*forecast_lines(outlook.forecast, outlook.problem), *recommendation_lines(outlook.recommendations)]
     sys.stdout.write("\n".join([*lines, preview_line(preview.evaluation)]) + "\n")

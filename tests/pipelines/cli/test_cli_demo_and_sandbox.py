@@ -15,12 +15,12 @@ import pytest
 def test_demo_prints_success_rates_and_can_be_repeated(home, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_TOPUP_MODE", "nonsense: the user's settings have no part in the demo")
     for _ in range(2):
-        done = command("demo")
-        assert done.code == 0, done.err
-        assert "where a delivered message costs least" in done.out
-        assert "DRY_RUN_WOULD_CREATE" in done.out
-        assert "first sync" in done.out
-        assert "second sync, 3 hours later" in done.out
+        result = command("demo")
+        assert result.code == 0, result.err
+        assert "where a delivered message costs least" in result.out
+        assert "DRY_RUN_WOULD_CREATE" in result.out
+        assert "first sync" in result.out
+        assert "second sync, 3 hours later" in result.out
     monkeypatch.delenv("SMSONLINE_TOPUP_MODE")
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/demo.duckdb")
     assert "540 rows" in command("query", "FROM marts.success_rates").out
@@ -34,7 +34,7 @@ def test_sandbox_serves_on_loopback_until_interrupted(home):
     script = f"from pipelines.cli.app import app; app({arguments!r})"
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) as server:
         try:
-            told = [server.stderr.readline() for _ in range(3)]
+            lines = [server.stderr.readline() for _ in range(3)]
             url = f"http://127.0.0.1:{port}/v3/customers/sandbox/balance?apiKey=sandbox-key"
             with pytest.raises(urllib.error.HTTPError):
                 _when_up(url)
@@ -42,14 +42,14 @@ def test_sandbox_serves_on_loopback_until_interrupted(home):
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(timeout=20) == 0
-    assert f"SMSONLINE_BASE_URL=http://127.0.0.1:{port}/v3" in told[1]
+    assert f"SMSONLINE_BASE_URL=http://127.0.0.1:{port}/v3" in lines[1]
 
 
 def _when_up(url: str) -> bytes:
     for _ in range(2000):
         try:
-            with urllib.request.urlopen(url) as answer:
-                return answer.read()
+            with urllib.request.urlopen(url) as response:
+                return response.read()
         except urllib.error.HTTPError:
             raise
         except urllib.error.URLError:
@@ -66,16 +66,16 @@ def _when_up(url: str) -> bytes:
     ],
 )
 def test_unknown_fault_exits_with_one_line(home, command, arguments, named):
-    done = command("sandbox", *arguments)
-    assert (done.code, len(done.err.splitlines())) == (2, 1)
-    assert named in done.err
+    result = command("sandbox", *arguments)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert named in result.err
 
 
 def test_port_in_use_exits_with_one_line(home, command):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = command("sandbox", "--port", str(taken.getsockname()[1]))
-    assert done.code == 2
-    assert len(done.error_lines) == 1
-    assert "--port" in done.error_lines[0]
+        result = command("sandbox", "--port", str(taken.getsockname()[1]))
+    assert result.code == 2
+    assert len(result.error_lines) == 1
+    assert "--port" in result.error_lines[0]

@@ -25,9 +25,9 @@ def test_keep_messages_changes_raw_bodies_but_no_table(vendor, command, home, mo
     (home / "data/warehouse.duckdb").unlink()
     monkeypatch.setenv("SMSONLINE_KEEP_MESSAGES", "true")
     command("sync", "inventory")
-    same_rows, kept = inventory(home)
-    assert all(order["phoneNumber"].isdecimal() for order in kept)
-    assert any("text" in message for order in kept for message in order["sms"])
+    same_rows, unredacted = inventory(home)
+    assert all(order["phoneNumber"].isdecimal() for order in unredacted)
+    assert any("text" in message for order in unredacted for message in order["sms"])
     assert same_rows == rows
 
 

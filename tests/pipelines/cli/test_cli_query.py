@@ -36,9 +36,9 @@ def filled(synced, home, command, monkeypatch):
 
 
 def test_table_format_prints_every_row(filled):
-    done = filled("query", "SELECT country_code, carrier FROM sms.countries ORDER BY ALL")
-    assert done.code == 0
-    assert done.out.startswith("27 rows")
+    result = filled("query", "SELECT country_code, carrier FROM sms.countries ORDER BY ALL")
+    assert result.code == 0
+    assert result.out.startswith("27 rows")
 
 
 def test_csv_json_and_parquet_contain_the_same_rows(filled, home):
@@ -111,36 +111,36 @@ def test_empty_result_is_an_empty_document(filled):
     ],
 )
 def test_sql_error_is_one_line_with_the_nearest_name(filled, sql, nearest):
-    done = filled("query", sql)
-    assert (done.code, done.out) == (1, "")
-    assert len(done.err.splitlines()) == 1
-    assert nearest in done.err
-    assert "store." not in done.err
+    result = filled("query", sql)
+    assert (result.code, result.out) == (1, "")
+    assert len(result.err.splitlines()) == 1
+    assert nearest in result.err
+    assert "store." not in result.err
 
 
 def test_query_without_a_warehouse_suggests_a_sync(home, command):
-    done = command("query", "SELECT 1")
-    assert (done.code, len(done.err.splitlines())) == (2, 1)
-    assert "run smsonline sync first" in done.err
+    result = command("query", "SELECT 1")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "run smsonline sync first" in result.err
 
 
 def test_query_on_a_file_without_tables_suggests_a_sync(home, command):
     (home / "data").mkdir()
     duckdb.connect("data/warehouse.duckdb").close()
-    done = command("query", "FROM sms.statistics")
-    assert (done.code, len(done.err.splitlines())) == (2, 1)
-    assert "run smsonline sync first" in done.err
+    result = command("query", "FROM sms.statistics")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert "run smsonline sync first" in result.err
 
 
 def test_query_before_any_load_suggests_a_sync(vendor, command):
     vendor.faults.add("countries", "http_403")
     assert command("sync", "countries").code == 2
-    done = command("query", "FROM sms.countries", "--format", "json")
-    assert (done.code, done.document) == (0, [])
-    assert "run smsonline sync" in done.err
+    result = command("query", "FROM sms.countries", "--format", "json")
+    assert (result.code, result.document) == (0, [])
+    assert "run smsonline sync" in result.err
 
 
 def test_missing_or_unwritable_output_file_is_one_line(filled):
     assert "--out" in filled("query", "SELECT 1", "--format", "parquet").err
-    done = filled("query", "SELECT 1", "--format", "csv", "--out", "no/such/folder.csv")
-    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    result = filled("query", "SELECT 1", "--format", "csv", "--out", "no/such/folder.csv")
+    assert (result.code, len(result.err.splitlines())) == (2, 1)

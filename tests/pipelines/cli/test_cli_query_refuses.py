@@ -102,11 +102,11 @@ def run_query(folder, home, command, monkeypatch):
 
     def run(sql: str, *options: str):
         before = files(folder)
-        done = command("query", sql, *options)
+        result = command("query", sql, *options)
         assert files(folder) == before, sql
-        assert "canary-9c1d" not in done.out + done.err
-        assert "Traceback" not in done.err
-        return done
+        assert "canary-9c1d" not in result.out + result.err
+        assert "Traceback" not in result.err
+        return result
 
     return run
 
@@ -117,15 +117,15 @@ def files(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("sql", [*WRITES, "SELECT 1; DROP VIEW sms.countries", "SELECT 1; SELECT 2", "", ";", " --"])
 def test_only_one_read_only_statement_is_accepted(run_query, sql):
-    done = run_query(sql)
-    assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
+    result = run_query(sql)
+    assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
 
 
 @pytest.mark.parametrize("sql", ESCAPES)
 def test_select_cannot_reach_files_network_or_variables(run_query, sql):
-    done = run_query(sql, "--format", "csv")
-    assert len(done.err.splitlines()) <= 1
-    assert done.code == 1 or "enable_logging" in sql
+    result = run_query(sql, "--format", "csv")
+    assert len(result.err.splitlines()) <= 1
+    assert result.code == 1 or "enable_logging" in sql
 
 
 BEFORE = [
@@ -152,10 +152,10 @@ AFTER = ["", ";", " -- ", ";;", "; SELECT 1", " RETURNING *", ")", ") SELECT 1"]
     st.sampled_from(["table", "csv", "json"]),
 )
 def test_disguised_writes_change_nothing(run_query, before, opening, write, after, case, format):
-    done = run_query(before + opening + case(write) + after, "--format", format)
+    result = run_query(before + opening + case(write) + after, "--format", format)
     # Only a plan can be returned, or a result in which the write was part of a comment.
-    assert done.code == 1 or before == "EXPLAIN "
-    assert done.code == 0 or len(done.err.splitlines()) == 1
+    assert result.code == 1 or before == "EXPLAIN "
+    assert result.code == 0 or len(result.err.splitlines()) == 1
 
 
 def test_no_duckdb_table_function_writes_a_file(folder, monkeypatch):

@@ -106,6 +106,6 @@ def test_prune_keeps_tables_and_replay_input(vendor, command, warehouse, monkeyp
 
 def test_replay_and_prune_without_a_warehouse_suggest_a_sync(home, command):
     for arguments in (["replay"], ["prune"]):
-        done = command(*arguments)
-        assert (done.code, len(done.err.splitlines())) == (2, 1)
-        assert "run smsonline sync first" in done.err
+        result = command(*arguments)
+        assert (result.code, len(result.err.splitlines())) == (2, 1)
+        assert "run smsonline sync first" in result.err

@@ -41,9 +41,9 @@ def empty_warehouse(home: Path) -> Path:
 def test_warehouse_cannot_be_named_like_the_copy(home, vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/analytics.duckdb")
     for arguments in (("sync", "countries"), ("status",), ("query", "SELECT 1"), ("report",), ("export", "out")):
-        done = command(*arguments)
-        assert (done.code, done.out) == (2, "")
-        assert done.err == "error: SMSONLINE_WAREHOUSE: analytics.duckdb is what the analysts' copy is called\n"
+        result = command(*arguments)
+        assert (result.code, result.out) == (2, "")
+        assert result.err == "error: SMSONLINE_WAREHOUSE: analytics.duckdb is what the analysts' copy is called\n"
     assert not (home / "data").exists()
 
 
@@ -57,9 +57,9 @@ def test_warehouse_named_like_a_schema_is_one_line(home, vendor, command, monkey
     (home / "data").mkdir()
     (home / "data/sms.duckdb").touch()
     for arguments in (("sync", "countries"), ("status",), ("query", "SELECT 1"), ("report",), ("prune",), ("replay",)):
-        done = command(*arguments)
-        assert done.code == 2, arguments
-        assert done.error_lines == [
+        result = command(*arguments)
+        assert result.code == 2, arguments
+        assert result.error_lines == [
             "error: data/sms.duckdb cannot be called sms, which names a part of it: set SMSONLINE_WAREHOUSE to another"
         ]
 
@@ -72,20 +72,20 @@ def test_inaccessible_folder_is_one_line_in_every_command(home, vendor, command,
     monkeypatch.setenv("SMSONLINE_CONFIG", "")
     monkeypatch.setattr("pipelines.settings._from_file", dict)
     for arguments in (("status",), ("status", "--json"), ("query", "SELECT 1"), ("report",), ("export", "out")):
-        done = command(*arguments)
-        assert done.code == 2, arguments
-        assert len(done.error_lines) == 1
-        assert done.error_lines[0].endswith(".duckdb cannot be used: Permission denied")
-        assert done.out == "" or "error" in done.document
+        result = command(*arguments)
+        assert result.code == 2, arguments
+        assert len(result.error_lines) == 1
+        assert result.error_lines[0].endswith(".duckdb cannot be used: Permission denied")
+        assert result.out == "" or "error" in result.document
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("arguments", [["query", "SELECT 1"], ["query", "SELECT 1", "--format", "csv"], ["status"]])
 def test_full_disk_behind_stdout_is_one_line(empty_warehouse, arguments):
     with FULL.open("w") as full:
-        done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if not line.startswith(("note", "nothing"))] == [
+        result = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 1
+    assert [line for line in result.stderr.splitlines() if not line.startswith(("note", "nothing"))] == [
         "error: the output cannot be used: No space left on device"
     ]
 
@@ -109,17 +109,17 @@ def test_query_output_replaces_no_database_and_no_folder(empty_warehouse, comman
     before = (empty_warehouse / "data/warehouse.duckdb").read_bytes()
     (empty_warehouse / "ledger.db").write_bytes(b"SQLite format 3\0" + bytes(100))
     for out in ("data/warehouse.duckdb", "data/analytics.duckdb", "ledger.db", "data", "", "."):
-        done = command("query", "SELECT 1", "--out", out)
-        assert (done.code, len(done.error_lines)) == (2, 1), out
+        result = command("query", "SELECT 1", "--out", out)
+        assert (result.code, len(result.error_lines)) == (2, 1), out
     assert (empty_warehouse / "data/warehouse.duckdb").read_bytes() == before
     assert sorted(path.name for path in empty_warehouse.iterdir()) == ["data", "ledger.db"]
 
 
 def test_escape_sequences_do_not_reach_the_terminal(empty_warehouse, command):
-    done = command("query", "SELECT 'a' || chr(27) || '[31mred' || chr(155) || chr(7) AS \"x\x1b[2J\"")
-    assert done.code == 0
-    assert "a\N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in done.out
-    assert not set(done.out) & {"\x1b", "\x9b", "\x07"}
+    result = command("query", "SELECT 'a' || chr(27) || '[31mred' || chr(155) || chr(7) AS \"x\x1b[2J\"")
+    assert result.code == 0
+    assert "a\N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}" in result.out
+    assert not set(result.out) & {"\x1b", "\x9b", "\x07"}
 
 
 def test_row_count_is_not_folded_with_a_narrow_table(empty_warehouse, command):
@@ -135,6 +135,6 @@ def test_long_table_is_fast_and_looks_the_same(empty_warehouse, command, monkeyp
     ]
     monkeypatch.setattr("pipelines.cli.console.MAX_RICH_ROWS", 1000)
     began = time.process_time()
-    done = command("query", "SELECT i, i AS b, i AS c, 'x' AS d FROM range(50_000) t(i)")
-    assert (done.code, len(done.out.splitlines())) == (0, 50_004)
+    result = command("query", "SELECT i, i AS b, i AS c, 'x' AS d FROM range(50_000) t(i)")
+    assert (result.code, len(result.out.splitlines())) == (0, 50_004)
     assert time.process_time() - began < 15  # rich: over a minute

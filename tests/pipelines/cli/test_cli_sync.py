@@ -20,10 +20,10 @@ def by_name(document):
 
 
 def test_sync_fills_every_table_and_reports_json(vendor, command, home):
-    done = command("sync", "--json")
-    assert done.code == 0
-    assert done.err == ""
-    entries = by_name(done.document)
+    result = command("sync", "--json")
+    assert result.code == 0
+    assert result.err == ""
+    entries = by_name(result.document)
     assert list(entries) == list(DATASETS)
     with duckdb.connect(str(home / "data/warehouse.duckdb"), read_only=True) as connection:
         for name, entry in entries.items():
@@ -51,18 +51,18 @@ def test_counts_add_up_for_damaged_responses(vendor, command):
 
 def test_failing_dataset_does_not_stop_the_others(vendor, command):
     vendor.faults.add("statistics", "http_403")
-    done = command("sync", "--json")
-    entries = by_name(done.document)
-    assert done.code == 1
+    result = command("sync", "--json")
+    entries = by_name(result.document)
+    assert result.code == 1
     assert entries.pop("statistics")["status"] == "failed"
     assert {entry["status"] for entry in entries.values()} == {"ok"}
-    assert len(done.error_lines) == 1
-    assert done.error_lines[0].startswith("error: statistics: the vendor refused the credentials (HTTP 403")
+    assert len(result.error_lines) == 1
+    assert result.error_lines[0].startswith("error: statistics: the vendor refused the credentials (HTTP 403")
 
 
 def test_named_datasets_are_synced_once_each(vendor, command):
-    done = command("sync", "coupons", "invoices", "coupons", "--json")
-    assert [entry["dataset"] for entry in done.document["datasets"]] == ["coupons", "invoices"]
+    result = command("sync", "coupons", "invoices", "coupons", "--json")
+    assert [entry["dataset"] for entry in result.document["datasets"]] == ["coupons", "invoices"]
     assert vendor.requests.counts() == {"coupons": 1, "invoices": 1}
 
 
@@ -98,10 +98,10 @@ def test_ledger_file_is_none_for_other_databases(home, ledger):
 
 def test_wrong_key_exits_2_with_one_line(vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_API_KEY", "not-the-key-at-all")
-    done = command("sync")
-    assert done.code == 2
-    assert len(done.error_lines) == 1
-    assert "check SMSONLINE_USER_ID and SMSONLINE_API_KEY" in done.error_lines[0]
+    result = command("sync")
+    assert result.code == 2
+    assert len(result.error_lines) == 1
+    assert "check SMSONLINE_USER_ID and SMSONLINE_API_KEY" in result.error_lines[0]
 
 
 def test_unreachable_server_exits_1_with_one_line(home, command, monkeypatch):
@@ -109,36 +109,36 @@ def test_unreachable_server_exits_1_with_one_line(home, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_API_KEY", "some-key")
     monkeypatch.setenv("SMSONLINE_BASE_URL", "http://127.0.0.1:9/v3")
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
-    done = command("sync", "balances", "invoices")
-    assert done.code == 1
-    assert len(done.error_lines) == 1
-    assert "cannot be reached" in done.error_lines[0]
+    result = command("sync", "balances", "invoices")
+    assert result.code == 1
+    assert len(result.error_lines) == 1
+    assert "cannot be reached" in result.error_lines[0]
 
 
 @pytest.mark.parametrize("missing", ["user_id", "api_key"])
 def test_missing_setting_is_named_in_one_line(vendor, command, monkeypatch, missing):
     monkeypatch.delenv(f"SMSONLINE_{missing.upper()}")
-    done = command("sync")
-    assert done.code == 2
-    assert done.err == (
+    result = command("sync")
+    assert result.code == 2
+    assert result.err == (
         f"error: SMSONLINE_{missing.upper()} is not set: export it, or put {missing} into smsonline.toml\n"
     )
     assert not Path("data").exists()
 
 
 def test_unknown_dataset_suggests_the_nearest_name(vendor, command):
-    done = command("sync", "statistic")
-    assert (done.code, done.err) == (2, "error: unknown dataset 'statistic': did you mean statistics?\n")
+    result = command("sync", "statistic")
+    assert (result.code, result.err) == (2, "error: unknown dataset 'statistic': did you mean statistics?\n")
 
 
 def test_foreign_file_is_not_touched(vendor, command, home, monkeypatch):
     precious = home / "notes.txt"
     precious.write_text("not a database " * 1000)
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(precious))
-    done = command("sync", "--json")
-    assert done.code == 2
-    assert len(done.error_lines) == 1
-    assert "SMSONLINE_WAREHOUSE" in done.document["error"]
+    result = command("sync", "--json")
+    assert result.code == 2
+    assert len(result.error_lines) == 1
+    assert "SMSONLINE_WAREHOUSE" in result.document["error"]
     assert precious.read_text() == "not a database " * 1000
 
 
@@ -157,10 +157,10 @@ def test_unexpected_error_is_one_line_and_a_logged_traceback(vendor, command, mo
         raise RuntimeError("boom")
 
     monkeypatch.setattr("assets.intake.assemble", broken)
-    done = command("sync", "coupons")
-    assert done.code == 1
-    assert done.error_lines == ["error: coupons: unexpected RuntimeError; smsonline.log has the traceback"]
-    assert "Traceback" not in done.err
+    result = command("sync", "coupons")
+    assert result.code == 1
+    assert result.error_lines == ["error: coupons: unexpected RuntimeError; smsonline.log has the traceback"]
+    assert "Traceback" not in result.err
     assert "RuntimeError: boom" in caplog.text
 
 
@@ -183,11 +183,11 @@ def test_environment_overrides_the_file(vendor: Sandbox, home, monkeypatch):
 )
 def test_malformed_file_names_the_entry_in_one_line(vendor, command, home, toml, named):
     (home / "smsonline.toml").write_text(toml)
-    done = command("sync")
-    assert done.code == 2
-    assert len(done.err.splitlines()) == 1
-    assert named in done.err
-    assert "canary" not in done.err
+    result = command("sync")
+    assert result.code == 2
+    assert len(result.err.splitlines()) == 1
+    assert named in result.err
+    assert "canary" not in result.err
 
 
 def test_override_in_the_file_fixes_a_changed_unit(vendor, command, home):

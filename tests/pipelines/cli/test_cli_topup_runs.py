@@ -19,10 +19,10 @@ def test_repeated_runs_and_reconciles_create_one_payment(shop, command):
     first = command("topup", "run", "--json")
     assert (first.code, first.document["decision"], first.document["state"]) == (0, "create", "OPEN")
     for name in ("reconcile", "run", "run", "reconcile", "run"):
-        done = command("topup", name, "--json")
-        assert done.code == 0, done
+        result = command("topup", name, "--json")
+        assert result.code == 0, result
         if name == "run":
-            assert (done.document["decision"], done.document["reason"]) == ("refuse", "PAYMENT_OPEN_AT_VENDOR")
+            assert (result.document["decision"], result.document["reason"]) == ("refuse", "PAYMENT_OPEN_AT_VENDOR")
     assert shop.creates() == 1
     assert [entry["state"] for entry in listed(command)] == ["OPEN"]
 
@@ -40,18 +40,18 @@ def test_concurrent_runs_create_one_payment(shop):
 @pytest.mark.parametrize("rail", ["v3_wallet", "v2_invoice"])
 def test_other_payment_methods_work_too(shop, command, set_topup, rail):
     set_topup(RAIL=rail, CURRENCY="USDT", NETWORK="TRON")
-    done = command("topup", "run")
-    assert done.code == 0
-    assert f"by {rail}: OPEN" in done.out
-    assert ("USDT on TRON to T" in done.out) == (rail == "v3_wallet")
+    result = command("topup", "run")
+    assert result.code == 0
+    assert f"by {rail}: OPEN" in result.out
+    assert ("USDT on TRON to T" in result.out) == (rail == "v3_wallet")
     assert shop.creates() == 1
 
 
 @pytest.mark.parametrize("kind", ["commit_then_timeout", "timeout", "commit_then_drop", "http_500"])
 def test_unclear_response_is_not_sent_again(shop, command, kind):
     shop.faults.add("create_invoice", kind)
-    done = command("topup", "run", "--json")
-    assert (done.code, done.document["decision"], done.document["state"]) == (0, "create", "UNKNOWN")
+    result = command("topup", "run", "--json")
+    assert (result.code, result.document["decision"], result.document["state"]) == (0, "create", "UNKNOWN")
     again = command("topup", "run", "--json")
     assert (again.code, again.document["decision"]) == (0, "refuse")
     assert again.document["reason"] in ("OUTCOME_UNKNOWN", "PAYMENT_OPEN_AT_VENDOR")
@@ -62,8 +62,8 @@ def test_unclear_response_is_not_sent_again(shop, command, kind):
 def test_off_and_dry_run_never_create(shop, command, set_topup, mode, reason):
     set_topup(MODE=mode)
     for name in ("run", "plan", "run"):
-        done = command("topup", name, "--json")
-        assert (done.code, done.document["decision"], done.document["reason"]) == (0, "refuse", reason)
+        result = command("topup", name, "--json")
+        assert (result.code, result.document["decision"], result.document["reason"]) == (0, "refuse", reason)
     assert command("topup", "reconcile").code == 0
     assert shop.creates() == 0
 
@@ -75,8 +75,8 @@ def test_default_mode_creates_nothing(shop, command, monkeypatch):
 
 
 def test_pause_stops_payments_until_resume(shop, command):
-    done = command("topup", "pause", "--why", "holidays", "--by", "Ada", "--json")
-    assert (done.code, done.document) == (0, {"paused": True, "why": "paused by Ada: holidays"})
+    result = command("topup", "pause", "--why", "holidays", "--by", "Ada", "--json")
+    assert (result.code, result.document) == (0, {"paused": True, "why": "paused by Ada: holidays"})
     for name in ("run", "plan"):
         refused = command("topup", name, "--json").document
         assert refused["reason"] == "KILL_SWITCH"
@@ -134,9 +134,9 @@ def test_paid_payment_is_credited_when_the_balance_shows_it(shop, command):
     shown = command("topup", "show", payment, "--json").document
     shop.pay(shown["vendor_payment_id"], shown["amount_cents"])
     shop.advance(301)
-    done = command("topup", "reconcile", "--json")
-    assert (done.code, done.document["problems"]) == (0, [])
-    assert done.document["moved"][-1] == {"payment_id": payment, "from": "PAID", "to": "CREDITED"}
+    result = command("topup", "reconcile", "--json")
+    assert (result.code, result.document["problems"]) == (0, [])
+    assert result.document["moved"][-1] == {"payment_id": payment, "from": "PAID", "to": "CREDITED"}
     # The vendor's clock is now five minutes ahead, and the Date header of its responses shows it.
     assert command("topup", "run", "--json").document["reason"] == "CLOCK_SUSPECT"
     assert shop.creates() == 1
@@ -144,10 +144,10 @@ def test_paid_payment_is_credited_when_the_balance_shows_it(shop, command):
 
 def test_unavailable_vendor_fails_reconcile_and_refuses_run(shop, command):
     shop.faults.add("balance", "http_403")
-    done = command("topup", "reconcile", "--json")
-    assert done.code == 1
-    assert done.document["problems"]
-    assert len(done.error_lines) == 1
+    result = command("topup", "reconcile", "--json")
+    assert result.code == 1
+    assert result.document["problems"]
+    assert len(result.error_lines) == 1
     refused = command("topup", "run", "--json")
     assert (refused.code, refused.document["reason"]) == (0, "BALANCE_UNREADABLE")
     assert shop.creates() == 0
