@@ -40,7 +40,7 @@ def smsonline(till, tmp_path):
     return run
 
 
-@pytest.mark.parametrize(("step", "sent"), [("sending", 0), ("requested", 1), ("answer_written", 1)])
+@pytest.mark.parametrize(("step", "sent"), [("sending", 0), ("requested", 1), ("response_recorded", 1)])
 def test_a_killed_command_is_recovered_by_later_ones_without_a_second_request(till, smsonline, step, sent):
     killed = smsonline("topup", "run", **{VARIABLE: f"topup {step}"})
     assert killed.returncode == -signal.SIGKILL, killed.stderr

@@ -8,16 +8,19 @@ import pytest
 from topup_process import RAILS
 
 from topups.payment_states import State
-from topups.workflow.context import Step
+from topups.workflow.context import Checkpoint
 
 pytest_plugins = ("topup_till",)
 
-MONEY = (Step.RESERVED, Step.LISTED_IN_SLOT, Step.SENDING, Step.REQUESTED, Step.ANSWER_WRITTEN, Step.VERIFIED)
+MONEY = (
+    *(Checkpoint.RESERVED, Checkpoint.LISTED_IN_SLOT, Checkpoint.SENDING, Checkpoint.REQUESTED),
+    *(Checkpoint.RESPONSE_RECORDED, Checkpoint.VERIFIED),
+)
 # A pass meets these only when the answer to the create call was lost; MOVED comes with reconciling, further down.
-AFTER_A_LOST_ANSWER = (Step.TRANSACTION_READ, Step.SETTLED)
-CASES = [("v3_invoice", step) for step in Step if step != Step.MOVED]
+AFTER_A_LOST_ANSWER = (Checkpoint.TRANSACTION_READ, Checkpoint.OUTCOME_RECORDED)
+CASES = [("v3_invoice", step) for step in Checkpoint if step != Checkpoint.MOVED]
 CASES += [(rail, step) for rail in ("v3_wallet", "v2_invoice") for step in MONEY]
-SENT = (*MONEY[3:], *AFTER_A_LOST_ANSWER, Step.NOTIFIED, Step.NOTICE_SETTLED)
+SENT = (*MONEY[3:], *AFTER_A_LOST_ANSWER, Checkpoint.NOTIFIED, Checkpoint.NOTICE_RECORDED)
 # Longer than everything that was on its way, at the pace of a schedule.
 RECOVERY = (4, 8, 8, 2)
 
@@ -30,14 +33,14 @@ def test_a_kill_at_any_step_leaves_one_request_and_a_ledger_that_knows_the_payme
     assert killed.run() == -signal.SIGKILL, "the step was reached"
     assert till.creates() == (step in SENT)
     assert till.job(rail=rail, waits=RECOVERY).run() == 0
-    assert till.creates() == (step != Step.SENDING), (
+    assert till.creates() == (step != Checkpoint.SENDING), (
         "between SENDING and the request nobody knows that nothing was sent"
     )
     till.assert_paid_once_at_most()
     assert len(till.payments(State.OPEN)) == till.creates()
 
 
-@pytest.mark.parametrize("step", [Step.LIST_WRITTEN, Step.ADOPTED, Step.MOVED])
+@pytest.mark.parametrize("step", [Checkpoint.LIST_RECORDED, Checkpoint.ADOPTED, Checkpoint.MOVED])
 def test_a_kill_while_reconciling_loses_nothing(till, step):
     till.job().run()
     paid = till.payments(State.OPEN)[0]
@@ -53,7 +56,7 @@ def test_a_kill_while_reconciling_loses_nothing(till, step):
 def test_a_program_that_dies_again_and_again_never_asks_twice(till):
     """Killed at each step in turn, on one ledger, before anything has recovered."""
     till.sandbox.faults.add("create_invoice", "commit_then_drop")
-    for step in Step:
+    for step in Checkpoint:
         till.job(die_at=step, waits=(2,)).run()
         assert till.creates() <= 1
     till.job(waits=RECOVERY).run()

@@ -8,7 +8,7 @@ import pytest
 from topup_process import RAILS, ended
 
 from topups.payment_states import State
-from topups.workflow.context import Step
+from topups.workflow.context import Checkpoint
 
 pytest_plugins = ("topup_till",)
 
@@ -22,7 +22,7 @@ def test_processes_at_once_under_a_fault_send_one_request_and_know_the_payment(t
     till.sandbox.faults.add(RAILS[rail], kind)
     # Short only where the answer never comes: a busy machine must not look like a lost answer.
     patience = 0.3 if "timeout" in kind else 10
-    jobs = [till.job(rail=rail, patience=patience, die_at=step) for step in (Step.REQUESTED, "", "")]
+    jobs = [till.job(rail=rail, patience=patience, die_at=step) for step in (Checkpoint.REQUESTED, "", "")]
     codes = [ended(process) for process in [job.start() for job in jobs]]
     assert codes[0] in (0, -signal.SIGKILL), "only who sent the request dies after it"
     assert codes[1:] == [0, 0]

@@ -22,7 +22,7 @@ from topups.notifications.delivery import deliver_outbox
 from topups.notifications.messages import Notice
 from topups.policy import Policy
 from topups.vendor_gateway import VendorGateway
-from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup
 
@@ -96,8 +96,8 @@ class Listener:
 def work(job: Job) -> None:
     """The process."""
 
-    def at(step: Step) -> None:
-        if step == job.die_at:
+    def kill(checkpoint: Checkpoint) -> None:
+        if checkpoint == job.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock = Clock(job.now)
@@ -107,12 +107,12 @@ def work(job: Job) -> None:
         Client(job.account, policy=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)
-        context = TopUpContext(ledger, gateway, job.policy, clock, environment={})
+        context = TopUpContext(ledger, gateway, job.policy, clock, environment={}, checkpoint=kill)
         for minutes in job.waits:
             clock.at += timedelta(minutes=minutes)
             _let_pass(job.account, minutes)
-            drive(reconcile_account(context) if job.reconcile else run_topup(context), at)
-            drive(deliver_outbox(ledger, Listener(), job.account.user_id, clock), at)
+            reconcile_account(context) if job.reconcile else run_topup(context)
+            deliver_outbox(ledger, Listener(), job.account.user_id, clock, kill)
 
 
 def _let_pass(account: Account, minutes: float) -> None:

@@ -22,7 +22,7 @@ from tests.simulation.world import World
 from topups import operator_actions
 from topups.kill_switch import KILL_VARIABLE
 from topups.payment_states import State
-from topups.workflow.context import Step
+from topups.workflow.context import Checkpoint
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup
 
@@ -56,7 +56,7 @@ class Account(RuleBasedStateMachine):
         self._faults(**broken)
         self._drive(program, run_topup)
 
-    @rule(program=programs, create=creates, step=st.sampled_from(Step))
+    @rule(program=programs, create=creates, step=st.sampled_from(Checkpoint))
     def a_pass_dies(self, program, create, step):
         self._faults(creates=((create, 1),))
         self._drive(program, run_topup, dies_at=step)
@@ -135,8 +135,8 @@ class Account(RuleBasedStateMachine):
     def _drive(self, number, entry, dies_at=""):
         program = self.world.programs[number]
         program.start(entry)
-        while program.steps:
-            if program.go_on() == dies_at:
+        while program.is_running:
+            if program.run_to_next_checkpoint() == dies_at:
                 program.die()
 
 

@@ -83,7 +83,7 @@ class World:
         self._start(first)
         if random.random() < self.kind.together:
             self._start(other)
-        while under_way := [program for program in self.programs if program.steps]:
+        while under_way := [program for program in self.programs if program.is_running]:
             self._step(random.choice(under_way))
 
     def _start(self, program: Program) -> None:
@@ -103,7 +103,7 @@ class World:
             self._people()
         else:
             self._advance(self.random.uniform(0, 1))
-        self.note(f"{program.name} {program.go_on()}")
+        self.note(f"{program.name} {program.run_to_next_checkpoint()}")
         if self.truth.broken:
             raise Violation(self.truth.broken)
 
@@ -159,8 +159,8 @@ class World:
     def _reconcile(self) -> None:
         program = self.programs[0]
         program.start(reconcile_account)
-        while program.steps:
-            program.go_on()
+        while program.is_running:
+            program.run_to_next_checkpoint()
 
 
 def live(stage: Stage, seed: int, kind: Kind | None = None, **policy: Any) -> World:

@@ -8,16 +8,11 @@ from datetime import timedelta
 import pytest
 from topup_fakes import POLICY, START
 
-from topups.forecast.recommendations import AccountTerms, Coupon, DiscountTier, recommend
+from topups.advisor import Coupon, Standing, Tier, advise
 from topups.policy import Policy
 
-TIERS = (
-    DiscountTier(8000, 0.8, "-20%"),
-    DiscountTier(6000, 0.85, "-15%"),
-    DiscountTier(2000, 0.95, "-5%"),
-    DiscountTier(0, 1.0, "0%"),
-)
-STANDING = AccountTerms(500, 5000, "-5%", TIERS)
+TIERS = (Tier(8000, 0.8, "-20%"), Tier(6000, 0.85, "-15%"), Tier(2000, 0.95, "-5%"), Tier(0, 1.0, "0%"))
+STANDING = Standing(500, 5000, "-5%", TIERS)
 MONTH = 3000.0  # spent per month, US cents
 
 
@@ -33,7 +28,7 @@ def coupon(**changes) -> Coupon:
 
 
 def given(standing=STANDING, policy=POLICY, a_month=MONTH, reorder=0, planned=None):
-    return recommend(standing, policy, START, a_month, reorder, planned)
+    return advise(standing, policy, START, a_month, reorder, planned)
 
 
 def test_the_next_tiers_are_named_with_what_they_cost_and_save():
@@ -69,11 +64,7 @@ def test_advice_beyond_the_limits_says_so():
         replace(STANDING, charged_cents=None),
         replace(STANDING, tiers=()),
         replace(STANDING, charged_cents=9000, label="-20%"),
-        replace(
-            STANDING,
-            tiers=(DiscountTier(0, 1.0, "0%"), DiscountTier(6000, 1.2, "+20%"), DiscountTier(6000, 0.0, "free")),
-            label="",
-        ),
+        replace(STANDING, tiers=(Tier(0, 1.0, "0%"), Tier(6000, 1.2, "+20%"), Tier(6000, 0.0, "free")), label=""),
     ],
 )
 def test_without_a_better_tier_there_is_no_advice(standing):
@@ -88,7 +79,7 @@ def test_where_the_vendors_own_tier_contradicts_its_thresholds_nothing_is_advise
 
 def test_the_best_coupon_that_can_be_used_is_named_with_its_worth():
     coupons = (coupon(code="FIVE", percent=5), coupon(), coupon(code="LATER", expires_at=START + timedelta(days=9)))
-    (entry,) = given(AccountTerms(500, coupons=coupons), planned=2500)
+    (entry,) = given(Standing(500, coupons=coupons), planned=2500)
     assert (entry.facts["code"], entry.facts["worth_cents"], entry.facts["usable_coupons"]) == ("TEN", 250, 3)
     assert "10 % on a crypto payment until 2026-03-05 09:00 UTC, about 2.50 USD on the planned payment" in entry.text
 
@@ -98,17 +89,17 @@ def test_the_best_coupon_that_can_be_used_is_named_with_its_worth():
     [{"status": "used"}, {"status": "expired"}, {"target": "stripe"}, {"percent": 0}, {"expires_at": START}],
 )
 def test_a_coupon_that_cannot_be_used_is_not_named(changes):
-    assert given(AccountTerms(500, coupons=(coupon(**changes),))) == []
+    assert given(Standing(500, coupons=(coupon(**changes),))) == []
 
 
 def test_a_coupon_without_an_end_or_a_kind_is_usable():
-    (entry,) = given(AccountTerms(500, coupons=(coupon(expires_at=None, target=""),)))
+    (entry,) = given(Standing(500, coupons=(coupon(expires_at=None, target=""),)))
     assert (entry.facts["expires_at"], entry.facts["worth_cents"]) == (None, None)
 
 
 def test_a_target_too_low_for_the_lead_time_is_told():
-    assert given(AccountTerms(500), reorder=2000) == []
-    (entry,) = given(AccountTerms(500), reorder=2500)
+    assert given(Standing(500), reorder=2000) == []
+    (entry,) = given(Standing(500), reorder=2500)
     assert (entry.kind, entry.facts["target_cents"]) == ("target", 3750)
     assert entry.facts["target_cents"] * 2 // 3 >= entry.facts["reorder_cents"]
 

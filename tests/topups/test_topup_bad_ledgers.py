@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from topup_fakes import POLICY, START, CountingIds, FakeVendor
+from topup_fakes import POLICY, START, CountingIds, FakeVendor, at_checkpoint
 
 from topups.decision.reasons import Reason
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
 from topups.payment_states import State
-from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.topup_run import run_topup
 
 
@@ -28,7 +28,7 @@ def context(ledger: Ledger, vendor: FakeVendor) -> TopUpContext:
 
 
 def refused(ledger: Ledger, vendor: FakeVendor, word: str) -> None:
-    done = drive(run_topup(context(ledger, vendor)))
+    done = run_topup(context(ledger, vendor))
     assert done.refusal.reason == Reason.LEDGER_UNAVAILABLE
     assert word in done.refusal.explanation
     assert "nothing is paid" in done.refusal.explanation
@@ -47,18 +47,18 @@ def test_a_locked_ledger_creates_nothing(path, vendor):
         other.execute("BEGIN IMMEDIATE")
         refused(ledger, vendor, "another program holds it")
         other.close()
-        assert drive(run_topup(context(ledger, vendor))).refusal is None
+        assert run_topup(context(ledger, vendor)).refusal is None
 
 
 def test_a_full_disk_creates_nothing_and_loses_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}") as ledger:
         pages = _pragma(ledger, "page_count")
         _pragma(ledger, f"max_page_count = {pages}")
-        done = drive(run_topup(context(ledger, vendor)))
+        done = run_topup(context(ledger, vendor))
         while done.refusal is None or done.refusal.reason != Reason.LEDGER_UNAVAILABLE:
             vendor.rows.clear()
             vendor.clock.advance(minutes=1)
-            done = drive(run_topup(context(ledger, vendor)))
+            done = run_topup(context(ledger, vendor))
         assert "free some disk space" in done.refusal.explanation
         sent = len(vendor.created)
         _pragma(ledger, "max_page_count = 100000")
@@ -94,14 +94,14 @@ def test_a_ledger_of_a_newer_version_is_not_opened(path):
 def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_one(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
-        for step in run_topup(context(ledger, vendor)):
-            if step == Step.REQUESTED:
-                other.execute("BEGIN IMMEDIATE")
+        run_topup(
+            at_checkpoint(context(ledger, vendor), Checkpoint.REQUESTED, lambda: other.execute("BEGIN IMMEDIATE"))
+        )
         other.close()
         assert [payment.state for payment in ledger.payments()] == [State.SENDING]
         for _ in range(12):
             vendor.clock.advance(minutes=2)
-            drive(run_topup(context(ledger, vendor)))
+            run_topup(context(ledger, vendor))
         assert [payment.state for payment in ledger.payments()] == [State.OPEN]
         assert len(vendor.created) == 1
 
@@ -109,22 +109,22 @@ def test_a_ledger_that_breaks_after_the_request_is_recovered_without_a_second_on
 def test_a_ledger_that_breaks_before_the_sending_row_sends_nothing(path, vendor):
     with open_ledger(f"sqlite:///{path}", busy_seconds=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
-        for step in run_topup(context(ledger, vendor)):
-            if step == Step.LISTED_IN_SLOT:
-                other.execute("BEGIN IMMEDIATE")
+        run_topup(
+            at_checkpoint(context(ledger, vendor), Checkpoint.LISTED_IN_SLOT, lambda: other.execute("BEGIN IMMEDIATE"))
+        )
         other.close()
         assert vendor.created == []
         vendor.clock.advance(minutes=6)
-        drive(run_topup(context(ledger, vendor)))
+        run_topup(context(ledger, vendor))
         assert State.RELEASED in [payment.state for payment in ledger.payments()]
 
 
 def test_an_empty_ledger_in_place_of_the_real_one_never_pays_a_second_time(path, vendor):
     with open_ledger(f"sqlite:///{path}") as ledger:
-        drive(run_topup(context(ledger, vendor)))
+        run_topup(context(ledger, vendor))
     with open_ledger(f"sqlite:///{path}.new") as fresh:
         lost = replace(context(fresh, vendor))
-        assert drive(run_topup(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+        assert run_topup(lost).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     assert len(vendor.created) == 1
 
 

@@ -11,7 +11,6 @@ from topups.decision.evaluate import evaluate
 from topups.decision.reasons import Reason
 from topups.decision.replay import replay_snapshot
 from topups.notifications.delivery import deliver_outbox
-from topups.workflow.context import drive
 
 
 def pay_by_hand(world, cents=2500):
@@ -69,7 +68,7 @@ def test_a_past_plan_waits_for_it_as_well(world):
     pay_by_hand(world)
     now = world.clock.now()
     for later, reason in ((timedelta(), Reason.PAID_NOT_CREDITED), (timedelta(minutes=61), Reason.BALANCE_STALE)):
-        verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now + later), POLICY, now + later).verdict
+        verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now + later), POLICY, now + later).decision
         assert verdict.reason == reason
 
 
@@ -78,5 +77,5 @@ def test_nobody_hears_of_a_low_balance_that_a_payment_under_way_cures(world):
     world.clock.advance(minutes=30)
     world.reconcile()
     inbox = Inbox()
-    drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
+    deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
     assert inbox.titles == ["Somebody else asked for 25.00 USD; nothing is created meanwhile"]

@@ -6,11 +6,12 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
+from topup_fakes import at_checkpoint
 
 from topups import operator_actions
 from topups.decision.reasons import Reason
 from topups.ledger import open_ledger
-from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.topup_run import run_topup
 
 LIMITS = "SMSONLINE_TOPUP_CAP_WEEK_CENTS must be set: nothing is paid without these limits"
@@ -19,15 +20,15 @@ LIMITS = "SMSONLINE_TOPUP_CAP_WEEK_CENTS must be set: nothing is paid without th
 def kept(world) -> list[tuple[str, str]]:
     """Reasons and figures, oldest first."""
     found = world.ledger.observations("acc", "decision")[::-1]
-    return [(seen.facts["reason"], seen.facts.get("figure", "")) for seen in found]
+    return [(seen.payload["reason"], seen.payload.get("figure", "")) for seen in found]
 
 
 def test_every_decision_is_written_down_with_its_facts(world):
     world.vendor.cents = 5000
     world.run("quiet")
     found = world.ledger.observations("acc", "decision")[0]
-    assert found.facts["reason"] == Reason.BALANCE_OK
-    assert found.facts["decision_id"] == "quiet"
+    assert found.payload["reason"] == Reason.BALANCE_OK
+    assert found.payload["decision_id"] == "quiet"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_a_kill_switch_is_written_down_with_who_threw_it(world):
     operator_actions.pause(world.ledger, "Ada", "holidays", world.clock.now())
     world.run()
     operator_actions.resume(world.ledger, "Ada", world.clock.now())
-    drive(run_topup(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"})))
+    run_topup(replace(world.context, environment={"SMSONLINE_TOPUP_KILL": "1"}))
     assert kept(world) == [
         (Reason.KILL_SWITCH, "paused by Ada: holidays"),
         (Reason.KILL_SWITCH, "the environment's kill switch is on"),
@@ -63,9 +64,7 @@ def test_the_same_early_no_is_written_once_an_hour_and_each_other_one_at_once(wo
 
 
 def test_a_no_that_comes_after_a_yes_is_written_down_too(world):
-    for step in run_topup(world.context):
-        if step == Step.SENDING:
-            world.clock.advance(minutes=5)
+    run_topup(at_checkpoint(world.context, Checkpoint.SENDING, lambda: world.clock.advance(minutes=5)))
     assert [reason for reason, _ in kept(world)] == [None, Reason.NOT_SENT_STALE]
 
 
@@ -74,5 +73,5 @@ def test_a_ledger_that_cannot_be_written_leaves_the_early_no_as_it_is(world, tmp
         locked: TopUpContext = replace(world.with_policy(mode="off"), ledger=ledger)
         other = sqlite3.connect(tmp_path / "ledger.db")
         other.execute("BEGIN IMMEDIATE")
-        assert drive(run_topup(locked)).refusal.reason == Reason.DISABLED
+        assert run_topup(locked).refusal.reason == Reason.DISABLED
         other.close()

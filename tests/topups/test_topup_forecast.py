@@ -13,20 +13,19 @@ from topup_accounts import hourly_burn
 from topup_fakes import POLICY, START
 
 from topups.forecast.burn import Spending
-from topups.forecast.burn_rate import typical_peak_burn
-from topups.forecast.lead_time import MIN_PAYMENTS, LeadTime, lead_time
+from topups.forecast.forecasting import LEAST_HOURS, forecast, usual
+from topups.forecast.lead import LEAST_PAYMENTS, Lead, lead_time
 from topups.forecast.paths import futures
-from topups.forecast.runway import MIN_KNOWN_HOURS, forecast_runway
 from topups.ledger.models import NewPayment
 from topups.ledger.queries import new_payment
 from topups.payment_states import State
 
-LEAD = LeadTime(timedelta(hours=1), timedelta(hours=2))
+LEAD = Lead(timedelta(hours=1), timedelta(hours=2))
 HOURS = st.lists(st.none() | st.floats(0, 500), min_size=1, max_size=200)
 
 
 def of(hours, cents=1000, lead=LEAD, name="acc"):
-    return forecast_runway(Spending(list(hours)), cents, lead, name)
+    return forecast(Spending(list(hours)), cents, lead, name)
 
 
 def as_hours(value):
@@ -55,7 +54,7 @@ def test_where_nothing_burns_the_balance_lasts_for_ever_and_nothing_is_asked_for
     assert (found.hours_p50, found.hours_p10, found.reorder_cents) == (None, None, 0)
 
 
-@pytest.mark.parametrize("hours", [[], [None] * 40, [10.0] * (MIN_KNOWN_HOURS - 1)])
+@pytest.mark.parametrize("hours", [[], [None] * 40, [10.0] * (LEAST_HOURS - 1)])
 def test_with_too_few_known_hours_there_is_no_forecast(hours):
     assert of(hours) is None
 
@@ -82,7 +81,7 @@ def test_a_gap_in_the_past_is_filled_with_what_other_days_had_at_that_time():
 
 
 def test_slower_payments_raise_the_reorder_point():
-    hours, slow = hourly_burn(3, 28)[::-1], LeadTime(timedelta(hours=3), timedelta(hours=12))
+    hours, slow = hourly_burn(3, 28)[::-1], Lead(timedelta(hours=3), timedelta(hours=12))
     assert of(hours, lead=slow).reorder_cents > 3 * of(hours).reorder_cents > 0
 
 
@@ -95,17 +94,17 @@ def test_futures_of_an_unknown_past_are_refused():
 
 
 def test_a_calm_account_is_used_to_its_own_pace():
-    assert typical_peak_burn([10.0] * 28 * 24) == pytest.approx(10)
+    assert usual([10.0] * 28 * 24) == pytest.approx(10)
 
 
 def test_what_is_usual_is_that_of_the_time_of_day():
     day = [5.0] * 12 + [50.0] * 12
-    assert typical_peak_burn(day * 20) == pytest.approx(5)
+    assert usual(day * 20) == pytest.approx(5)
 
 
 @pytest.mark.parametrize("hours", [[10.0] * 20, [10.0] * 3 + [None] * 300, [10.0] * 3 + ([10.0] * 2 + [None] * 22) * 6])
 def test_with_little_history_nothing_is_unusual(hours):
-    assert typical_peak_burn(hours) is None
+    assert usual(hours) is None
 
 
 def test_an_unknown_present_is_neither_usual_nor_unusual():
@@ -123,14 +122,14 @@ def paid(hours: float, state=State.CREDITED, ended=START):
 
 def test_the_lead_time_is_measured_from_the_decision_to_the_credit():
     payments = [paid(hours) for hours in (1, 2, 3, 4, 5, 6, 7, 8, 9, 30)]
-    assert lead_time(payments, POLICY, START) == LeadTime(timedelta(hours=5), timedelta(hours=9), 10)
+    assert lead_time(payments, POLICY, START) == Lead(timedelta(hours=5), timedelta(hours=9), 10)
 
 
 def test_with_few_payments_the_slowest_counts_and_with_fewer_the_policy():
     few = [paid(hours) for hours in (1, 2, 3, 4, 5)]
     assert lead_time(few, POLICY, START).p90 == timedelta(hours=5)
     assumed = POLICY.invoice_life + POLICY.credit_wait
-    assert lead_time(few[: MIN_PAYMENTS - 1], POLICY, START) == LeadTime(assumed, assumed, 0)
+    assert lead_time(few[: LEAST_PAYMENTS - 1], POLICY, START) == Lead(assumed, assumed, 0)
 
 
 def test_only_what_had_arrived_by_then_is_measured():
@@ -141,4 +140,4 @@ def test_only_what_had_arrived_by_then_is_measured():
         paid(50, state=State.EXPIRED),
         replace(paid(50), state=State.OPEN),
     ]
-    assert lead_time([*known, *others], POLICY, START) == LeadTime(timedelta(hours=1), timedelta(hours=1), 5)
+    assert lead_time([*known, *others], POLICY, START) == Lead(timedelta(hours=1), timedelta(hours=1), 5)

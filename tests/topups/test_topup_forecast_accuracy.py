@@ -16,14 +16,13 @@ from topup_fakes import POLICY
 from topups.decision.sizing import is_anomalous
 from topups.decision.snapshot import BurnForecast
 from topups.forecast.burn import Spending
-from topups.forecast.burn_rate import RECENT_HOURS, typical_peak_burn
-from topups.forecast.lead_time import LeadTime
-from topups.forecast.runway import forecast_runway
+from topups.forecast.forecasting import RECENT_HOURS, forecast, usual
+from topups.forecast.lead import Lead
 
 ACCOUNTS = 72
 KNOWN_DAYS = (2, 4, 7, 14, 28)
 AHEAD_DAYS = 18
-LEAD = LeadTime(timedelta(hours=2), timedelta(hours=5))
+LEAD = Lead(timedelta(hours=2), timedelta(hours=5))
 
 
 def cut(seed: int, known_days: int) -> tuple[random.Random, list[float], list[float]]:
@@ -42,7 +41,7 @@ def calibration(accounts: int, known_days: int | None = None) -> dict[str, float
         chance, past, future = cut(seed, days)
         for hours in (chance.uniform(2, 12), chance.uniform(12, 60), chance.uniform(60, 240)):
             cents = max(20, round(fmean(past + future) * hours))
-            found = forecast_runway(Spending(list(past)), cents, LEAD, f"account {seed}")
+            found = forecast(Spending(list(past)), cents, LEAD, f"account {seed}")
             if found is None or found.hours_p10 is None or found.hours_p50 is None:
                 continue
             real = hours_to_empty(future, cents)
@@ -57,7 +56,7 @@ def reordering(accounts: int) -> dict[str, float]:
     late, covers = Counter(), []
     for seed in range(accounts):
         chance, past, future = cut(seed, KNOWN_DAYS[seed % len(KNOWN_DAYS)])
-        found = forecast_runway(Spending(list(past)), 10_000, LEAD, f"account {seed}")
+        found = forecast(Spending(list(past)), 10_000, LEAD, f"account {seed}")
         for _ in range(20):
             start = chance.randrange(3)  # the point is worked out anew by each pass; it need not hold for longer
             takes = max(1, round(chance.lognormvariate(0.69, 0.71)))
@@ -85,7 +84,7 @@ def alarms(accounts: int) -> dict[str, float]:
 
 
 def _alarm(past: list[float], policy) -> bool:
-    return is_anomalous(BurnForecast(fmean(past[:RECENT_HOURS]), typical_peak_burn(past)), policy)
+    return is_anomalous(BurnForecast(fmean(past[:RECENT_HOURS]), usual(past)), policy)
 
 
 @pytest.mark.parametrize(("accounts", "known_days"), [(ACCOUNTS, None), (ACCOUNTS // 2, 2)])

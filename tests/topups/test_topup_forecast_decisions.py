@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
-from topups.decision.evaluate import decide, explain
+from topups.decision.evaluate import decide, evaluate
 from topups.decision.reasons import PaymentPlan, Reason, Refusal
 from topups.decision.sizing import is_anomalous, max_reorder_point_cents, reorder_point_cents, topup_amount_cents
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView
@@ -65,7 +65,7 @@ def snapshots(draw) -> AccountSnapshot:
 
 
 def wanted(verdict: PaymentPlan | Refusal) -> PaymentPlan | None:
-    return verdict.decision if isinstance(verdict, Refusal) else verdict
+    return verdict.plan if isinstance(verdict, Refusal) else verdict
 
 
 @given(snapshots(), policies(), BURNS)
@@ -95,7 +95,9 @@ def test_a_forecast_only_ever_asks_earlier_and_with_more_care(snapshot, policy, 
         assert wanted(warned).amount_cents == wanted(plain).amount_cents
         assert wanted(plain).approval is None or wanted(warned).approval is not None
     for before, after in zip(
-        explain(snapshot, policy, START), explain(replace(snapshot, burn=burn), policy, START), strict=True
+        evaluate(snapshot, policy, START).results,
+        evaluate(replace(snapshot, burn=burn), policy, START).results,
+        strict=True,
     ):
         assert before.passed <= after.passed if before.reason == Reason.BALANCE_OK else before.passed == after.passed
 

@@ -12,14 +12,14 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
-from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, CountingIds
+from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, CountingIds, at_checkpoint
 
 from topups import operator_actions
 from topups.decision.reasons import Reason
 from topups.ledger import open_ledger
 from topups.ledger.audit import audit
 from topups.payment_states import State
-from topups.workflow.context import TopUpContext, drive
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.topup_run import run_topup
 
 
@@ -27,10 +27,8 @@ def test_invariant_01_at_most_one_payable_payment_per_account(world):
     """Two programs over three days, every second answer lost, nobody pays."""
     world.vendor.script = ["ok", "lost_after_commit", "lost", "raise"] * 20
     for _ in range(110):
-        steps = run_topup(world.with_policy(**LOOSE, **RICH))
-        next(steps)
-        world.run(**LOOSE, **RICH)
-        drive(steps)
+        first = world.with_policy(**LOOSE, **RICH)
+        run_topup(at_checkpoint(first, Checkpoint.BALANCE_READ, lambda: world.run(**LOOSE, **RICH)))
         assert world.vendor.payable() <= 1
         world.clock.advance(minutes=30)
         world.vendor.let_expire()
@@ -69,7 +67,7 @@ def test_invariant_04_every_create_has_an_earlier_committed_sending_row_with_its
 
     vendor.create = looked_up
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
-        drive(run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={})))
+        run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment={}))
     assert [([row[:2] for row in rows], cents) for rows, cents in seen] == [([("SENDING", 2500)], 2500)]
     assert seen[0][0][0][2] <= START.isoformat(timespec="microseconds")
 
@@ -139,6 +137,6 @@ def test_invariant_09_no_create_after_the_kill_switch_or_with_an_unreadable_ledg
         if stop == "unreadable":
             with ledger.engine.connect() as connection, connection.begin():
                 connection.exec_driver_sql("DROP TABLE controls")
-        done = drive(run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment)))
+        done = run_topup(TopUpContext(ledger, vendor, POLICY, vendor.clock, CountingIds(), environment))
     assert done.refusal.reason == (Reason.LEDGER_UNAVAILABLE if stop == "unreadable" else Reason.KILL_SWITCH)
     assert vendor.created == []

@@ -17,7 +17,6 @@ from topups.gateway import Balance
 from topups.ledger import open_ledger
 from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import SLOT_HOLDING, PaymentException, State
-from topups.workflow.context import drive
 from topups.workflow.topup_run import run_topup
 
 
@@ -27,7 +26,7 @@ def test_invariant_10_a_dry_run_decides_the_same_and_has_no_effect(world):
     assert world.vendor.created == []
     assert (world.only.state, world.only.slot) == (State.SKIPPED, None)
     assert world.ledger.controls(ACCOUNT).reserved_cents == 0
-    assert world.run().decision == dry.refusal.plan
+    assert world.run().plan == dry.refusal.plan
 
 
 @pytest.mark.parametrize(
@@ -64,8 +63,8 @@ def test_invariant_12_the_sensors_part_is_pure(world):
 
     before = dump()
     plans = [preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}) for _ in range(5)]
-    assert isinstance(plans[0].verdict, PaymentPlan)
-    assert len({found.decision_id for found in plans}) == 1
+    assert isinstance(plans[0].decision, PaymentPlan)
+    assert len({found.facts_fingerprint for found in plans}) == 1
     assert dump() == before
     assert world.vendor.created == []
 
@@ -76,7 +75,7 @@ def test_invariant_13_notices_are_told_once_and_never_carry_what_is_not_verified
     world.run()
     for _ in range(25):
         world.reconcile()
-        drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
+        deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
         world.clock.advance(minutes=1)
     unknown = ["It is unknown whether the vendor made a payment of 25.00 USD"] * (host == "evil.example")
     assert sorted(inbox.titles) == [*unknown, "Please pay 25.00 USD"]
@@ -122,7 +121,7 @@ def test_invariant_16_losing_the_ledger_never_causes_a_second_payable_payment(wo
     with open_ledger(f"sqlite:///{tmp_path / 'fresh.db'}") as fresh:
         lost = replace(world.context, ledger=fresh)
         for _ in range(5):
-            assert drive(run_topup(lost)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+            assert run_topup(lost).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
             world.clock.advance(minutes=5)
         assert [payment.exception for payment in fresh.payments()] == [PaymentException.EXTERNAL]
     assert world.vendor.payable() == len(world.vendor.created) == 1
@@ -148,13 +147,16 @@ def test_invariant_17_a_forecast_never_exceeds_the_caps(world):
 def test_invariant_18_reserved_is_the_sum_of_the_open_intents_at_every_step(world):
     """Through payments that are paid, lost, unpaid and refused, with the ledger looked at after each step."""
     seen, outcomes = set(), cycle(["ok", "lost", "declined", "lost_after_commit"])
+
+    def compare(_):
+        holding = [p for p in world.ledger.payments(ACCOUNT) if p.state in SLOT_HOLDING and p.slot]
+        reserved = world.ledger.controls(ACCOUNT).reserved_cents
+        assert reserved == sum(payment.amount_cents for payment in holding)
+        seen.add(reserved)
+
     for pass_number in range(60):
         world.vendor.script = [next(outcomes)]
-        for _ in run_topup(world.with_policy(**LOOSE, **RICH)):
-            holding = [p for p in world.ledger.payments(ACCOUNT) if p.state in SLOT_HOLDING and p.slot]
-            reserved = world.ledger.controls(ACCOUNT).reserved_cents
-            assert reserved == sum(payment.amount_cents for payment in holding)
-            seen.add(reserved)
+        run_topup(replace(world.with_policy(**LOOSE, **RICH), checkpoint=compare))
         world.clock.advance(minutes=10)
         if pass_number % 20 == 5 and world.vendor.rows:
             world.vendor.set("paid")

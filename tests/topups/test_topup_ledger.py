@@ -62,18 +62,18 @@ def at_once(*calls):
 
 def test_two_programs_race_for_the_slot_and_one_wins(any_ledger):
     for _ in range(5):
-        results = at_once(*[lambda: any_ledger.enter(draft(), State.RESERVED, yes, START)] * 4)
+        results = at_once(*[lambda: any_ledger.insert_intent(draft(), State.RESERVED, yes, START)] * 4)
         won = [found for found in results if isinstance(found, Payment)]
         lost = [found for found in results if isinstance(found, Refusal)]
         assert len(won) == 1
         assert [refusal.reason for refusal in lost] == [Reason.LOST_RACE] * 3
-        any_ledger.move(won[0], State.RELEASED, START)
+        any_ledger.transition(won[0], State.RELEASED, START)
     assert audit(any_ledger) == []
 
 
 def test_two_programs_race_for_a_step_and_one_wins(any_ledger):
     payment = reserved(any_ledger)
-    results = at_once(*[lambda: any_ledger.move(payment, State.SENDING, START)] * 4)
+    results = at_once(*[lambda: any_ledger.transition(payment, State.SENDING, START)] * 4)
     assert sum(moved is not None for moved in results) == 1
     assert len(any_ledger.events(payment.payment_id)) == 3
     assert audit(any_ledger) == []
@@ -83,20 +83,20 @@ def test_accounts_have_a_slot_each_and_it_is_not_derived_from_the_state(any_ledg
     payment = reserved(any_ledger)
     reserved(any_ledger, "another")
     for state in (State.SENDING, State.OPEN, State.EXPIRED):
-        payment = any_ledger.move(payment, state, START)
+        payment = any_ledger.transition(payment, state, START)
     following = reserved(any_ledger)
-    late = any_ledger.move(payment, State.LATE_CONFIRMING, START)
+    late = any_ledger.transition(payment, State.LATE_CONFIRMING, START)
     assert (late.slot, following.slot) == (None, ACCOUNT)
 
 
 def test_what_a_decision_or_a_vendors_payment_became_cannot_be_told_twice(any_ledger):
     first = draft()
-    any_ledger.enter(first, State.SKIPPED, yes, START)
-    again = any_ledger.enter(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
+    any_ledger.insert_intent(first, State.SKIPPED, yes, START)
+    again = any_ledger.insert_intent(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
     assert isinstance(again, Refusal)
     row = VendorPayment("o1", "s1", "cryptomus", 700, "check", START, None)
-    assert any_ledger.adopt(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None)
-    assert any_ledger.adopt(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None) is None
+    assert any_ledger.insert_external(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None)
+    assert any_ledger.insert_external(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None) is None
     assert audit(any_ledger) == []
 
 
@@ -128,9 +128,9 @@ def test_invariant_8_a_past_that_was_changed_all_the_same_is_noticed(ledger, cha
 
 def test_invariant_8_events_replay_to_the_present_and_their_chain_holds(any_ledger):
     payment = reserved(any_ledger)
-    payment = any_ledger.move(payment, State.SENDING, START, {"sending_at": START})
-    payment = any_ledger.note(payment, "answered", START, {"claim": {"url": "https://x"}})
-    any_ledger.move(payment, State.UNKNOWN, START)
+    payment = any_ledger.transition(payment, State.SENDING, START, {"sending_at": START})
+    payment = any_ledger.update_payment(payment, "answered", START, {"claim": {"url": "https://x"}})
+    any_ledger.transition(payment, State.UNKNOWN, START)
     assert broken_links(any_ledger.events()) == []
     assert audit(any_ledger) == []
 
@@ -139,7 +139,7 @@ def test_invariant_18_reserved_money_is_that_of_the_open_intents(any_ledger):
     payment = reserved(any_ledger)
     for state in (State.SENDING, State.OPEN, State.PAID, State.CREDITED):
         assert any_ledger.controls(ACCOUNT).reserved_cents == (500 if payment.state in SLOT_HOLDING else 0)
-        payment = any_ledger.move(payment, state, START)
+        payment = any_ledger.transition(payment, state, START)
     assert any_ledger.controls(ACCOUNT).reserved_cents == 0
 
 
@@ -149,7 +149,7 @@ def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
     def check(snapshot):
         return Refusal(Reason.KILL_SWITCH, snapshot.paused) if snapshot.paused else None
 
-    refused = any_ledger.enter(draft(), State.RESERVED, check, START)
+    refused = any_ledger.insert_intent(draft(), State.RESERVED, check, START)
     assert refused.reason == Reason.KILL_SWITCH
     assert any_ledger.payments() == []
     assert any_ledger.controls(ACCOUNT).reserved_cents == 0
@@ -157,7 +157,7 @@ def test_the_check_inside_the_transaction_can_still_say_no(any_ledger):
 
 def test_a_pause_for_all_stops_every_account_and_resuming_one_does_not_end_it(any_ledger):
     operator_actions.pause(any_ledger, "me", "leak", START)
-    assert "leak" in any_ledger.paused(ACCOUNT)
+    assert "leak" in any_ledger.pause_reason(ACCOUNT)
     operator_actions.resume(any_ledger, "me", START, ACCOUNT)
     assert any_ledger.snapshot(ACCOUNT, START).paused
     operator_actions.resume(any_ledger, "me", START)
@@ -166,12 +166,12 @@ def test_a_pause_for_all_stops_every_account_and_resuming_one_does_not_end_it(an
 
 def test_invariant_14_failures_are_counted_durably_and_forgotten_after_a_credit(any_ledger):
     for _ in range(2):
-        payment = any_ledger.move(reserved(any_ledger), State.SENDING, START)
-        any_ledger.move(payment, State.REJECTED, START)
+        payment = any_ledger.transition(reserved(any_ledger), State.SENDING, START)
+        any_ledger.transition(payment, State.REJECTED, START)
     assert any_ledger.snapshot(ACCOUNT, START + timedelta(days=900)).failures == 2
-    payment = any_ledger.move(reserved(any_ledger), State.SENDING, START)
+    payment = any_ledger.transition(reserved(any_ledger), State.SENDING, START)
     for state in (State.OPEN, State.PAID, State.CREDITED):
-        payment = any_ledger.move(payment, state, START)
+        payment = any_ledger.transition(payment, state, START)
     assert any_ledger.controls(ACCOUNT).failures == 0
 
 
@@ -179,7 +179,7 @@ def test_the_past_can_be_seen_as_it_was(any_ledger):
     any_ledger.record_balance(ACCOUNT, Balance(700, START), START)
     payment = reserved(any_ledger)
     later = START + timedelta(hours=1)
-    any_ledger.move(payment, State.RELEASED, later)
+    any_ledger.transition(payment, State.RELEASED, later)
     any_ledger.record_balance(ACCOUNT, Balance(300, later), later)
     then = replay_snapshot(any_ledger, ACCOUNT, START + timedelta(minutes=1))
     assert (then.balance.cents, then.payments[0].state) == (700, State.RESERVED)

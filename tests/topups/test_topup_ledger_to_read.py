@@ -23,12 +23,12 @@ def test_it_reads_what_was_written_and_can_write_nothing(any_ledger):
         with pytest.raises(LedgerUnavailable, match=r"read-?only"):
             looking.record_balance("acc", Balance(100, START), START)
         with pytest.raises(LedgerUnavailable, match=r"read-?only"):
-            looking.switch("acc", "resumed", START, paused="")
+            looking.update_controls("acc", "resumed", START, paused="")
     assert any_ledger.snapshot("acc", START).balance.cents == 700
 
 
 def test_it_does_not_wait_for_a_writer(any_ledger):
-    with any_ledger.writing(START), open_ledger_readonly(url_of(any_ledger)) as looking:
+    with any_ledger.write_transaction(START), open_ledger_readonly(url_of(any_ledger)) as looking:
         assert looking.payments() == []
 
 

@@ -112,8 +112,9 @@ def test_a_vendor_that_names_nothing_is_recognised_by_the_link_behind_the_row(wo
     create = world.vendor.create
 
     def nameless(order):
-        answered = create(order)
-        return replace(answered, claim=replace(answered.claim, session_id=answered.claim.url.rsplit("/", 1)[1]))
+        accepted = create(order)
+        session_id = accepted.response.url.rsplit("/", 1)[1]
+        return replace(accepted, response=replace(accepted.response, session_id=session_id))
 
     world.vendor.create = nameless
     world.run()

@@ -18,17 +18,17 @@ from topups.ledger import open_ledger
 
 def test_the_plan_and_the_pass_agree(world):
     world.ledger.record_balance(ACCOUNT, Balance(500, START), START)
-    planned = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict
-    assert world.run().decision == planned
+    planned = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).decision
+    assert world.run().plan == planned
     assert (
-        preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).verdict.reason
+        preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={}).decision.reason
         == Reason.PAYMENT_OPEN_AT_VENDOR
     )
 
 
 def test_the_environments_kill_switch_is_seen(world):
     found = preview_from_ledger(world.ledger, ACCOUNT, POLICY, START, environment={"SMSONLINE_TOPUP_KILL": "1"})
-    assert found.verdict.reason == Reason.KILL_SWITCH
+    assert found.decision.reason == Reason.KILL_SWITCH
     assert found.as_json()["reason"] == "KILL_SWITCH"
 
 
@@ -37,7 +37,7 @@ def test_a_ledger_that_cannot_be_read_is_a_refusal(tmp_path):
     ledger = open_ledger(f"sqlite:///{path}")
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE payments")
-    assert preview_from_ledger(ledger, ACCOUNT, POLICY, START).verdict.reason == Reason.LEDGER_UNAVAILABLE
+    assert preview_from_ledger(ledger, ACCOUNT, POLICY, START).decision.reason == Reason.LEDGER_UNAVAILABLE
     ledger.close()
 
 
@@ -51,4 +51,4 @@ def test_the_past_can_be_judged_under_another_policy(world, threshold, expected)
     world.run()
     policy = replace(POLICY, mode="dry_run", threshold_cents=threshold, target_cents=threshold * 2)
     at = then + timedelta(seconds=1)
-    assert evaluate(replay_snapshot(world.ledger, ACCOUNT, at), policy, at).verdict.reason == expected
+    assert evaluate(replay_snapshot(world.ledger, ACCOUNT, at), policy, at).decision.reason == expected

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import ACCOUNT, POLICY, START
 
-from topups.decision.evaluate import decide, explain, facts_fingerprint
+from topups.decision.evaluate import decide, evaluate, facts_fingerprint
 from topups.decision.reasons import PaymentPlan, Reason, Refusal
 from topups.decision.sizing import reorder_point_cents
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView, VendorListView
@@ -89,8 +89,8 @@ def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
     verdict = decide(snapshot, policy, START)
     assert isinstance(verdict, Refusal)
     assert verdict.reason == expected
-    assert verdict.facts
-    assert "\n" not in verdict.facts
+    assert verdict.explanation
+    assert "\n" not in verdict.explanation
 
 
 def test_each_reason_that_a_decision_can_give_is_tried_here():
@@ -155,10 +155,10 @@ def test_an_approved_payment_is_never_larger_than_what_was_agreed_to():
 
 
 def test_explain_gives_every_rule_in_order_even_behind_a_no():
-    found = list(explain(replace(LOW, balance=Balance(5000, START)), POLICY, START))
+    found = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
     assert next(finding.reason for finding in found if not finding.passed) == Reason.BALANCE_OK
     assert len(found) == 26
-    assert all(finding.text for finding in found)
+    assert all(finding.figure for finding in found)
 
 
 def test_the_decision_id_stays_while_nothing_moves():
@@ -192,7 +192,7 @@ def test_a_forecast_acts_earlier_but_never_larger(reorder, balance):
     assert reorder_point_cents(usual, POLICY) <= reorder_point_cents(warned, POLICY) <= 2000
     before, after = decide(usual, POLICY, START), decide(warned, POLICY, START)
     if isinstance(before, PaymentPlan):
-        assert after == replace(before, why=after.why)
+        assert after == replace(before, explanation=after.explanation)
     elif isinstance(after, PaymentPlan):
         assert after.amount_cents == 3000 - balance
 

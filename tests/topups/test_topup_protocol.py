@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from topup_fakes import at_checkpoint
 
 from topups import operator_actions
 from topups.decision.reasons import Reason
 from topups.payment_states import PaymentException, State
-from topups.workflow.context import Step
+from topups.workflow.context import Checkpoint
 from topups.workflow.topup_run import run_topup
 
 
@@ -17,7 +18,7 @@ def test_a_low_balance_becomes_one_verified_open_payment(world):
     assert world.only.state == State.OPEN
     assert world.only.amount_cents == 2500
     assert world.only.url == "https://pay.cryptomus.com/pay/session-1"
-    assert world.vendor.created == [done.payment.order]
+    assert world.vendor.created == [done.payment.request]
 
 
 def test_a_decision_leads_to_one_payment_however_often_its_run_is_executed(world):
@@ -41,17 +42,13 @@ def test_an_intent_is_sent_at_most_once_whatever_comes_back(world, how):
 
 
 def test_a_payment_that_appears_while_the_slot_is_held_stops_the_request(world):
-    steps = run_topup(world.context)
-    for step in steps:
-        if step == Step.RESERVED:
-            world.vendor.bill(700)
+    run_topup(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: world.vendor.bill(700)))
     assert world.vendor.created == []
     assert State.RELEASED in {payment.state for payment in world.ledger.payments()}
 
 
 def test_a_list_that_breaks_inside_the_slot_releases_it(world):
-    for step in run_topup(world.context):
-        world.vendor.list_down = step == Step.RESERVED
+    run_topup(at_checkpoint(world.context, Checkpoint.RESERVED, lambda: setattr(world.vendor, "list_down", True)))
     assert world.vendor.created == []
     assert world.only.state == State.RELEASED
     assert world.only.slot is None

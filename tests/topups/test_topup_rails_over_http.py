@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from topup_fakes import POLICY, CountingIds, FakeClock
+from topup_fakes import POLICY, CountingIds, FakeClock, run_killed_at
 
 from smsonline.account import Account
 from smsonline.client import CallPolicy, Client
@@ -23,7 +23,7 @@ from topups.ledger.audit import audit
 from topups.payment_states import State
 from topups.policy import Policy
 from topups.vendor_gateway import VendorGateway
-from topups.workflow.context import Step, TopUpContext, drive
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import TopUpRunResult, run_topup
 
@@ -46,7 +46,7 @@ class Shop:
     ledger: Ledger
 
     def run(self) -> TopUpRunResult:
-        return drive(run_topup(self.context))
+        return run_topup(self.context)
 
     def creates(self) -> int:
         return sum(self.sandbox.requests.count(endpoint) for endpoint in RAILS.values())
@@ -57,7 +57,7 @@ class Shop:
     def pass_time(self, minutes: float, step: float = 5) -> None:
         for _ in range(int(minutes / step)):
             self.clock.advance(minutes=step)
-            drive(reconcile_account(self.context))
+            reconcile_account(self.context)
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +150,13 @@ def test_without_a_connection_nothing_was_sent_and_nothing_is_decided(shop):
     nowhere = Account("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
     with Client(nowhere, sleep=lambda _: None) as client:
         lost = replace(shop.context, gateway=VendorGateway(client, "u", clock=shop.clock))
-        assert drive(run_topup(lost)).refusal.reason == Reason.BALANCE_UNREADABLE
+        assert run_topup(lost).refusal.reason == Reason.BALANCE_UNREADABLE
 
 
 @pytest.mark.parametrize("endpoint", ["balance", "invoices"])
 @pytest.mark.parametrize("kind", ["http_500", "garbage", "html", "not_ok", "empty_list"])
 def test_a_bad_answer_to_a_read_creates_nothing(shop, endpoint, kind):
-    drive(reconcile_account(shop.context))
+    reconcile_account(shop.context)
     shop.sandbox.faults.add(endpoint, kind)
     expected = {
         "balance": {Reason.BALANCE_UNREADABLE},
@@ -170,7 +170,7 @@ def test_a_bad_answer_to_a_read_creates_nothing(shop, endpoint, kind):
     "kind", ["shrunk", "missing_field=payId", "missing_field=amount", "wrong_type", "null_keys", "dollars", "truncated"]
 )
 def test_a_list_that_is_not_whole_creates_nothing(shop, kind):
-    drive(reconcile_account(shop.context))
+    reconcile_account(shop.context)
     shop.sandbox.faults.add("invoices", kind)
     assert shop.run().refusal is not None
     assert shop.creates() == 0
@@ -199,9 +199,7 @@ def test_two_programs_at_once_send_one_request(shop):
 
 
 def test_a_crash_after_the_request_is_found_again_and_not_repeated(shop):
-    steps = run_topup(shop.context)
-    assert any(step == Step.REQUESTED for step in steps)
-    steps.close()
+    run_killed_at(shop.context, Checkpoint.REQUESTED)
     assert shop.ledger.payments(states=[State.SENDING])
     shop.pass_time(25)
     assert shop.ledger.payments(states=[State.OPEN])
@@ -211,7 +209,7 @@ def test_a_crash_after_the_request_is_found_again_and_not_repeated(shop):
 
 def test_yesterdays_ledger_creates_nothing_beside_todays_payment(shop, tmp_path):
     old = tmp_path / "yesterday.db"
-    drive(reconcile_account(shop.context))
+    reconcile_account(shop.context)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
         connection.execute(f"VACUUM INTO '{old}'")
     shop.clock.advance(hours=20)
@@ -219,7 +217,7 @@ def test_yesterdays_ledger_creates_nothing_beside_todays_payment(shop, tmp_path)
     with open_ledger(f"sqlite:///{old}", check=True) as restored:
         context = replace(shop.context, ledger=restored)
         for _ in range(3):
-            assert drive(run_topup(context)).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
+            assert run_topup(context).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
             shop.clock.advance(minutes=2)
         assert restored.payment(shop.payable()[0]).state == State.EXTERNAL
     assert shop.creates() == 1

@@ -18,7 +18,6 @@ from topups.notifications.delivery import AppriseNotifier, deliver_outbox
 from topups.notifications.messages import Notice
 from topups.payment_states import PaymentException, State
 from topups.policy import Policy, policy_from
-from topups.workflow.context import drive
 
 WALLET = {"rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
 
@@ -27,7 +26,7 @@ def told(world, **policy) -> list[str]:
     """The bodies of the notices that are due, with their titles."""
     world.reconcile(**policy)
     inbox = Inbox()
-    drive(deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock))
+    deliver_outbox(world.ledger, inbox, ACCOUNT, world.clock)
     return [f"{notice.title}\n{notice.body}" for notice in inbox.notices]
 
 
@@ -209,7 +208,7 @@ def test_a_past_plan_knows_of_somebody_elses_open_payment(world):
     world.vendor.bill(700)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     now = world.clock.now()
-    verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).verdict
+    verdict = evaluate(replay_snapshot(world.ledger, ACCOUNT, now), POLICY, now).decision
     assert getattr(verdict, "reason", "would create") == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
@@ -228,11 +227,11 @@ def test_a_suspected_duplicate_counts_from_when_it_was_seen_whatever_zone_the_ve
 def test_a_reader_sees_one_state_of_the_ledger_while_others_write(any_ledger):
     """The mirror reads the last event first and then all of them: an event in between would be mirrored twice."""
     count = "SELECT count(*) FROM events"
-    with any_ledger.reading() as connection:
+    with any_ledger.read_transaction() as connection:
         before = connection.exec_driver_sql(count).scalar()
         operator_actions.pause(any_ledger, "me", "", START)
         assert connection.exec_driver_sql(count).scalar() == before
-    with any_ledger.reading() as connection:
+    with any_ledger.read_transaction() as connection:
         assert connection.exec_driver_sql(count).scalar() == before + 1
 
 

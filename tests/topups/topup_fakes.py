@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from topups.clock import uuid7
 from topups.gateway import (
@@ -21,7 +24,7 @@ from topups.gateway import (
 from topups.ledger import Ledger
 from topups.notifications.messages import Notice
 from topups.policy import Policy
-from topups.workflow.context import TopUpContext, drive
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.reconcile_report import ReconcileReport
 from topups.workflow.topup_run import TopUpRunResult, run_topup
@@ -166,6 +169,30 @@ class FakeVendor:
                 self.set("cancel", number)
 
 
+class Killed(BaseException):
+    """The process was killed at a checkpoint."""
+
+
+def at_checkpoint(context: TopUpContext, checkpoint: Checkpoint, action: Callable[[], object]) -> TopUpContext:
+    """The context of a run in which ``action`` happens whenever the checkpoint is reached."""
+
+    def hook(reached: Checkpoint) -> None:
+        if reached == checkpoint:
+            action()
+
+    return replace(context, checkpoint=hook)
+
+
+def run_killed_at(context: TopUpContext, checkpoint: Checkpoint) -> None:
+    """A run that dies at a checkpoint. Fails when the run does not reach it."""
+
+    def kill() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        run_topup(at_checkpoint(context, checkpoint, kill))
+
+
 @dataclass
 class World:
     """A context with its fakes at hand."""
@@ -176,10 +203,10 @@ class World:
     ledger: Ledger
 
     def run(self, decision_id: str = "", **policy: object) -> TopUpRunResult:
-        return drive(run_topup(self.with_policy(**policy), decision_id))
+        return run_topup(self.with_policy(**policy), decision_id)
 
     def reconcile(self, **policy: object) -> ReconcileReport:
-        return drive(reconcile_account(self.with_policy(**policy)))
+        return reconcile_account(self.with_policy(**policy))
 
     def with_policy(self, **policy: object) -> TopUpContext:
         return replace(self.context, policy=replace(self.context.policy, **policy))
