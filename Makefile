@@ -45,7 +45,7 @@ lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
 	$(LOCK) --upgrade bench/requirements.in --constraint requirements.lock --output-file requirements-bench.lock
 
 docs: .venv/installed-dev ## Writes docs/schema.md from the code.
-	$(BIN)/python -m pipelines.schema_doc
+	$(BIN)/python -m assets.schema_doc
 
 audit: .venv/installed-dev ## Known vulnerabilities among what the lock names.
 	$(PIP) install pip-audit

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from pipelines.schema_doc import FILE, schema_markdown
+from assets.schema_doc import FILE, schema_markdown
 from warehouse.comments import describe
 from warehouse.mart_views import marts
 from warehouse.migrate import migrate, shape

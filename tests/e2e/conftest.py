@@ -18,8 +18,8 @@ from forked import Command
 from pydantic import SecretStr
 
 from assets.datasets import DATASETS
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 RUN = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
@@ -62,7 +62,7 @@ class Site:
             base_url=self.environment["SMSONLINE_BASE_URL"],
             warehouse=self.warehouse,
         )
-        with data_path(settings) as path:
+        with open_pipeline(settings) as path:
             assert {result.outcome.status for result in path.sync(datasets or list(DATASETS))} == {"ok"}
             path.publish()
 

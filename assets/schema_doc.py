@@ -1,4 +1,4 @@
-"""Writes ``docs/schema.md`` from an empty warehouse and the dataset definitions: ``python -m pipelines.schema_doc``."""
+"""Writes ``docs/schema.md`` from an empty warehouse and the dataset definitions: ``python -m assets.schema_doc``."""
 
 from __future__ import annotations
 
