@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from assets.doctor.probe_result import Visit
+from assets.doctor.report import Diagnosis, as_document, diagnose
 from pipelines.cli.console import clear_errors, log_beside, print_json, print_table, say
-from pipelines.doctor import Diagnosis, diagnose
-from pipelines.doctor.diagnosis import as_document
-from pipelines.doctor.saving import folder_for, save
-from pipelines.doctor.visits import Visit
+from pipelines.cli.doctor_samples import folder_for, save
 from pipelines.settings import config_file, load_settings
 from warehouse.errors import WarehouseError
 

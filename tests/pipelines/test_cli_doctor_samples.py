@@ -11,11 +11,11 @@ from doctor_vendor import (
 )
 
 from assets.datasets import DATASETS
-from pipelines.doctor.asking import SAMPLE_RECORDS
+from assets.doctor.probe import SAMPLE_RECORDS
 from smsonline.account import Account
 from smsonline.client import Client
 
-pytest_plugins = ("doctor_shop",)
+pytest_plugins = ("doctor_fixtures",)
 
 
 # Those that move private contents to other places, or change their type.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from assets.findings import Examined
-from pipelines.doctor.visits import Visit
+from assets.doctor.findings import Examined
+from assets.doctor.probe_result import Visit
 from pipelines.settings import Settings
 from smsonline.errors import EndpointNotFound
 

@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from examined import NOW, found, look, ok, renamed, statistic, statistics, told
+from doctor_responses import NOW, found, look, ok, renamed, statistic, statistics, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from assets.examine import Arrived, examine
+from assets.doctor.diagnose import Arrived, examine
+from assets.doctor.endpoint_contracts import PROBES
 from assets.normalise import Piece, normalise
-from assets.probes import PROBES
 from assets.records import records_in
 from smsonline.answers import decode
 

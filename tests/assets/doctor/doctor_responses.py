@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assets.datasets import DATASETS
-from assets.examine import Arrived, examine
-from assets.findings import Examined
-from assets.probes import PROBES
+from assets.doctor.diagnose import Arrived, examine
+from assets.doctor.endpoint_contracts import PROBES
+from assets.doctor.findings import Examined
 from smsonline.answers import decode
 from smsonline.catalogue import ENDPOINTS
 

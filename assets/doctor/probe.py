@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 from assets.declaration import Dataset
-from assets.examine import Arrived, examine
-from assets.findings import Examined, Finding
+from assets.doctor.anonymise import fields_by_name, sample
+from assets.doctor.diagnose import Arrived, examine
+from assets.doctor.findings import Examined, Finding
+from assets.doctor.parameters import Known
+from assets.doctor.probe_result import KNOWN_WORDS, Subject, Visit
 from assets.privacy import Privacy
-from assets.samples import fields_by_name, sample
-from pipelines.doctor.samples import Known
-from pipelines.doctor.visits import KNOWN_WORDS, Subject, Visit
 from smsonline.answers import Answer
 from smsonline.client import Client
 from smsonline.errors import ConfigurationError, UnreadableAnswer, VendorError

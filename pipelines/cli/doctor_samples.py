@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.doctor.diagnosis import Diagnosis, as_document
+from assets.doctor.report import Diagnosis, as_document
 from pipelines.settings import SettingsError
 from smsonline.account import Account
 from smsonline.redaction import Redactor

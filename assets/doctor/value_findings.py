@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.compare import Objects, finding
 from assets.declaration import Dataset, Field
-from assets.findings import Finding, Severity
+from assets.doctor.anonymise import example, fields_by_name
+from assets.doctor.findings import Finding, Severity
+from assets.doctor.schema_findings import Objects, finding
 from assets.normalise import Normalised
-from assets.samples import example, fields_by_name
 from warehouse.batch import Reject
 
 Types = Mapping[str, Mapping[str, int]]

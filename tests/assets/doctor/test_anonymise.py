@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
-from assets.samples import example, fields_by_name, sample, shape, shown_name, told
+from assets.doctor.anonymise import example, fields_by_name, sample, shape, shown_name, told
 
 FIELDS = fields_by_name(DATASETS.values())
 

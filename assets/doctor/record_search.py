@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from assets.declaration import Dataset, Field
+from assets.doctor.anonymise import is_plain
+from assets.doctor.field_names import LIKE_ENOUGH, alike
 from assets.errors import ShapeUnknown
-from assets.likeness import LIKE_ENOUGH, alike
 from assets.records import records_in
-from assets.samples import is_plain
 
 DEEPEST = 4
 MOST_PLACES = 200

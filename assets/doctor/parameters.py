@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.doctor.visits import Visit
+from assets.doctor.probe_result import Visit
 
 LACKS = {
     "country": "no country is known",

@@ -13,7 +13,7 @@ from doctor_vendor import (
     together,
 )
 
-pytest_plugins = ("doctor_shop",)
+pytest_plugins = ("doctor_fixtures",)
 
 
 def rows(sql: str) -> list[Any]:

@@ -51,7 +51,7 @@ def test_a_warehouse_that_cannot_be_used_is_breaking_and_the_vendor_is_examined_
 
 def test_a_warehouse_in_use_is_a_note(vendor, command, home, monkeypatch):
     command("sync", "balances")
-    monkeypatch.setattr("pipelines.doctor.here.LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr("pipelines.environment.LOCK_WAIT_SECONDS", 0)
     script = (
         "import duckdb, sys; c = duckdb.connect('data/warehouse.duckdb'); print('open', flush=True); sys.stdin.read()"
     )

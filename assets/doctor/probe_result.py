@@ -9,9 +9,9 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from assets.declaration import Dataset
-from assets.findings import Examined, Finding
-from assets.probes import PROBES
-from assets.samples import told
+from assets.doctor.anonymise import told
+from assets.doctor.endpoint_contracts import PROBES
+from assets.doctor.findings import Examined, Finding
 from smsonline.catalogue import Endpoint
 from smsonline.errors import AuthenticationRefused, EndpointNotFound, Refused, UnreadableAnswer, VendorError
 from smsonline.sandbox.shapes import SHAPES

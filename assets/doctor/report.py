@@ -9,13 +9,13 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from assets.doctor.probe import Asker
+from assets.doctor.probe_result import Visit, subjects
+from assets.doctor.sample_values import contradictions, readings_of
+from assets.doctor.suggestions import mends_of
 from assets.privacy import privacy_of
 from pipelines.calling import call_policy, catalogue, declared
-from pipelines.doctor.asking import Asker
-from pipelines.doctor.here import Check, look_around
-from pipelines.doctor.mends import mends_of
-from pipelines.doctor.readings import contradictions, readings_of
-from pipelines.doctor.visits import Visit, subjects
+from pipelines.environment import Check, look_around
 from pipelines.settings import Settings
 from smsonline.client import Client, utc_now
 from smsonline.errors import ConfigurationError

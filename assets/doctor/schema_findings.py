@@ -10,10 +10,10 @@ from typing import Any
 
 from assets.columns import Converted, convert
 from assets.declaration import UNITS, Dataset, Field
+from assets.doctor.anonymise import example, fields_by_name, is_plain, shown_name
+from assets.doctor.field_names import LIKE_ENOUGH, TRIED_VALUES, alike, renamed
+from assets.doctor.findings import Finding, Severity
 from assets.errors import UnitSuspicious
-from assets.findings import Finding, Severity
-from assets.likeness import LIKE_ENOUGH, TRIED_VALUES, alike, renamed
-from assets.samples import example, fields_by_name, is_plain, shown_name
 from assets.suspicion import LARGE_ANSWER, check_units, unknown_fields
 from smsonline.privacy import REDACTED
 

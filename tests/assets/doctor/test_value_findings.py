@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from examined import found, look, ok, statistic, statistics, told
+from doctor_responses import found, look, ok, statistic, statistics, told
 
 
 def test_fractions_where_percent_are_declared_are_breaking_and_the_unit_is_proposed() -> None:

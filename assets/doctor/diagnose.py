@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from assets import compare, compare_rows
 from assets.declaration import Dataset
+from assets.doctor import schema_findings as compare
+from assets.doctor import value_findings as compare_rows
+from assets.doctor.anonymise import shown_name
+from assets.doctor.findings import Examined, Finding, Mend
+from assets.doctor.record_search import PLAUSIBLE, Place, at, elsewhere, is_envelope, nesting
 from assets.errors import AnswerRefused
-from assets.findings import Examined, Finding, Mend
 from assets.normalise import Normalised, Piece, normalise
-from assets.samples import shown_name
-from assets.whereabouts import PLAUSIBLE, Place, at, elsewhere, is_envelope, nesting
 
 JSON_TYPES = {"str": "text", "int": "whole number", "Decimal": "fraction", "bool": "flag", "NoneType": "null"}
 JSON_TYPES |= {"dict": "object", "list": "list"}

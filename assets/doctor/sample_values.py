@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipelines.doctor.visits import Visit
+from assets.doctor.probe_result import Visit
 from topups.amounts import usd
 
 FACTOR = 100
