@@ -1,11 +1,10 @@
-"""What can be said without the vendor: versions, the warehouse's file, the ledger, the settings of the top-ups."""
+"""Environment checks that need no vendor call: versions, warehouse file, ledger, top-up settings."""
 
 from __future__ import annotations
 
 import os
 import platform
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ import duckdb
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from assets.doctor.report import EnvironmentCheck
 from pipelines.settings import Settings, SettingsError
 from pipelines.topup.wiring import notifier_of, opened_ledger, policy_of, units_of
 from topups.ledger import LedgerUnavailable
@@ -26,81 +26,79 @@ from warehouse.migrate import refuse_newer
 LOCK_WAIT_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class Check:
-    """One look at this machine, in a line."""
-
-    name: str
-    verdict: Literal["ok", "note", "breaking"]
-    text: str
-
-
-def look_around(settings: Settings) -> tuple[list[Check], timedelta]:
-    """The checks, and the difference of clocks at which the top-ups stop. Makes no file and no folder."""
-    checks = [Check("versions", "ok", _versions()), _warehouse(settings.warehouse), _ledger(settings)]
+def check_environment(settings: Settings) -> tuple[list[EnvironmentCheck], timedelta]:
+    """The checks, and the clock difference at which the top-ups stop. Creates no file and no folder."""
+    checks = [_check_versions(), _check_warehouse(settings.warehouse), _check_ledger(settings)]
     policy = Policy()
     try:
         policy = policy_of(settings)
         units_of(settings)
         notifier = notifier_of(settings)
     except SettingsError as error:
-        return [*checks, Check("top-ups", "note", str(error))], policy.clock_skew
-    return [*checks, _topups(policy, notified=notifier is not None)], policy.clock_skew
+        return [*checks, EnvironmentCheck("top-ups", "note", str(error))], policy.clock_skew
+    return [*checks, _check_topups(policy, has_notifier=notifier is not None)], policy.clock_skew
 
 
-def _versions() -> str:
-    own = "unknown"
+def _check_versions() -> EnvironmentCheck:
+    release = "unknown"
     with suppress(PackageNotFoundError):
-        own = version("smsonline-pipelines")
-    return f"smsonline-pipelines {own}, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+        release = version("smsonline-pipelines")
+    python = platform.python_version()
+    text = f"smsonline-pipelines {release}, Python {python}, DuckDB {duckdb.__version__}"
+    return EnvironmentCheck("versions", "ok", text)
 
 
-def _warehouse(path: Path) -> Check:
+def _check_warehouse(path: Path) -> EnvironmentCheck:
     if not path.exists():
-        return _unmade("warehouse", path, "smsonline sync makes it")
+        return _check_creatable("warehouse", path, "smsonline sync creates it")
     try:
         with opened(path, read_only=True, wait_seconds=LOCK_WAIT_SECONDS) as connection:
             schema = refuse_newer(connection)
-    except WarehouseLocked as busy:
-        return Check("warehouse", "note", str(busy))
+    except WarehouseLocked as error:
+        return EnvironmentCheck("warehouse", "note", str(error))
     except (WarehouseError, duckdb.Error) as error:
-        return Check("warehouse", "breaking", str(error).splitlines()[0])
+        return EnvironmentCheck("warehouse", "breaking", str(error).splitlines()[0])
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        return Check("warehouse", "breaking", f"{path} cannot be written: change its permissions")
-    return Check("warehouse", "ok", f"{path}, schema {schema}, {path.stat().st_size / 1e6:,.1f} MB")
+        return EnvironmentCheck("warehouse", "breaking", f"{path} cannot be written: change its permissions")
+    return EnvironmentCheck("warehouse", "ok", f"{path}, schema {schema}, {path.stat().st_size / 1e6:,.1f} MB")
 
 
-def _ledger(settings: Settings) -> Check:
-    """A ledger that does not exist yet is not made here. Without top-ups nobody needs it."""
-    grave: Literal["note", "breaking"] = "note" if settings.topup_mode == "off" else "breaking"
+def _check_ledger(settings: Settings) -> EnvironmentCheck:
+    """The check of the ledger. It is breaking only where top-ups are on, and never creates the ledger."""
+    severity: Literal["note", "breaking"] = "note" if settings.topup_mode == "off" else "breaking"
     try:
         url = make_url(settings.ledger.get_secret_value())
     except ArgumentError:
-        return Check("ledger", grave, "SMSONLINE_LEDGER is no database URL such as sqlite:///data/ledger.db")
+        text = "SMSONLINE_LEDGER is no database URL such as sqlite:///data/ledger.db"
+        return EnvironmentCheck("ledger", severity, text)
     file = settings.ledger_file
     if file and not file.exists():
-        return _unmade("ledger", file, "the first top-up command makes it", grave)
+        return _check_creatable("ledger", file, "the first top-up command creates it", severity)
     try:
         opened_ledger(settings).close()
     except (LedgerUnavailable, SettingsError) as error:
-        return Check("ledger", grave, str(error))
-    return Check("ledger", "ok", f"{url.render_as_string(hide_password=True)} can be opened")
+        return EnvironmentCheck("ledger", severity, str(error))
+    return EnvironmentCheck("ledger", "ok", f"{url.render_as_string(hide_password=True)} can be opened")
 
 
-def _unmade(name: str, file: Path, maker: str, grave: Literal["note", "breaking"] = "breaking") -> Check:
-    """A file that is still to be made: whether the nearest folder above it lets one."""
-    folder = next(folder for folder in (*file.absolute().parents,) if folder.exists())
+def _check_creatable(
+    name: str, file: Path, creator: str, severity: Literal["note", "breaking"] = "breaking"
+) -> EnvironmentCheck:
+    """Whether the nearest existing folder above a missing file can be written."""
+    folder = next(folder for folder in file.absolute().parents if folder.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        return Check(name, grave, f"{file} cannot be made: {folder} is no folder that can be written")
-    return Check(name, "ok", f"{file} does not exist yet: {maker}")
+        text = f"{file} cannot be created: {folder} is no folder that can be written"
+        return EnvironmentCheck(name, severity, text)
+    return EnvironmentCheck(name, "ok", f"{file} does not exist yet: {creator}")
 
 
-def _topups(policy: Policy, *, notified: bool) -> Check:
+def _check_topups(policy: Policy, *, has_notifier: bool) -> EnvironmentCheck:
     if policy.mode == "off":
-        return Check("top-ups", "ok", "off")
-    problems = policy.problems()
-    if problems:
-        return Check("top-ups", "note", f"mode {policy.mode}, but nothing is paid: {problems[0]}")
-    if not notified:
-        return Check("top-ups", "note", f"mode {policy.mode}, complete; SMSONLINE_TOPUP_NOTIFY names nobody to tell")
-    return Check("top-ups", "ok", f"mode {policy.mode}, complete")
+        return EnvironmentCheck("top-ups", "ok", "off")
+    if problems := policy.problems():
+        text = f"mode {policy.mode}, but no payment is requested: {problems[0]}"
+        return EnvironmentCheck("top-ups", "note", text)
+    if not has_notifier:
+        text = f"mode {policy.mode}, complete; SMSONLINE_TOPUP_NOTIFY names no recipient for notices"
+        return EnvironmentCheck("top-ups", "note", text)
+    return EnvironmentCheck("top-ups", "ok", f"mode {policy.mode}, complete")

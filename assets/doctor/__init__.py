@@ -1,1 +1,5 @@
-"""Finds out which assumptions about the vendor hold for an account, and what to set where they do not."""
+"""The doctor: finds out which assumptions about the vendor hold, and which settings fix those that do not.
+
+``probe`` calls each read-only endpoint once, ``diagnose`` compares a response with its dataset definition,
+``suggestions`` turns the result into settings, ``report`` collects everything.
+"""

@@ -1,6 +1,6 @@
-"""Reading endpoints that no table is pulled from, declared only to be compared with what they answer.
+"""What the doctor expects of endpoints: contracts of those that no table is loaded from, and known status words.
 
-Which of these fields are fact and which are assumed is said in ``smsonline.sandbox.shapes``.
+``smsonline.sandbox.shapes`` says which of these fields are documented and which are assumed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from assets.datasets import (
     STOCK,
 )
 from assets.declaration import Dataset, Field
+
+KnownValues = Mapping[str, Mapping[str, frozenset[str]]]
 
 
 def _like(dataset: Dataset, endpoint: str, *, single: bool = False) -> Dataset:
@@ -75,10 +77,10 @@ V2_BALANCE = Dataset(
     single=True,
 )
 
-# Named like their endpoints.
-PROBES: Mapping[str, Dataset] = {
-    probe.name: probe
-    for probe in (
+# Each has the name of its endpoint.
+UNSYNCED_ENDPOINTS: Mapping[str, Dataset] = {
+    contract.name: contract
+    for contract in (
         DETAIL,
         _like(INVENTORY, "order"),
         TRANSACTION,
@@ -91,3 +93,20 @@ PROBES: Mapping[str, Dataset] = {
         _like(INVENTORY, "v2_bulk_phone_status"),
     )
 }
+
+# Assumed, but for "complete".
+ORDER_STATUSES = frozenset(
+    {"pending", "complete", "completed", "refunded", "cancelled", "canceled", "expired", "timeout"}
+)
+COUPON_STATUSES = frozenset({"issued", "used", "expired"})
+
+
+def known_values(payment_statuses: frozenset[str]) -> KnownValues:
+    """The known values of enumerated columns, by dataset and column."""
+    orders = ("inventory", "order", "v2_phone_status", "v2_bulk_phone_status")
+    return {
+        "invoices": {"status": payment_statuses},
+        "transaction": {"status": payment_statuses},
+        "coupons": {"status": COUPON_STATUSES},
+        **{name: {"status": ORDER_STATUSES} for name in orders},
+    }

@@ -1,26 +1,25 @@
-"""The words in which an examined answer is told: what was found, what would mend it, what would be loaded."""
+"""Result types of the doctor: findings, the override that would fix them, and the diagnosis of one response."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from assets.declaration import Dataset, Field
+from assets.declaration import Dataset
+from assets.overrides import with_overrides
 
 Severity = Literal["note", "breaking"]
-Verdict = Literal["ok", "note", "breaking"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One difference between an answer and its declaration, in a line that quotes nothing private.
+    """One difference between a response and its dataset definition. ``text`` is one line without private contents.
 
-    ``breaking``: a sync of this answer loads nothing, or wrong values, or loses most rows. ``field`` is the vendor's
-    name, ``column`` ours.
+    ``breaking``: a sync of this response loads nothing, or wrong values, or loses most rows. ``field`` is the vendor's
+    name, ``column`` the name of our column.
     """
 
     kind: str
@@ -32,46 +31,54 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Mend:
-    """What ``smsonline.toml`` can change so that the answer fits: place of the records, names and units by column."""
+class SuggestedOverride:
+    """Settings of ``smsonline.toml`` that make a response fit its dataset definition.
 
-    place: str | None = None
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ``records_path`` is the dotted path of the records (``None``: as declared); ``aliases`` and ``units`` are the
+    vendor's field names and the vendor's unit by column.
+    """
+
+    records_path: str | None = None
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return self.place is not None or bool(self.names or self.units)
+        return self.records_path is not None or bool(self.aliases or self.units)
 
-    def applied(self, dataset: Dataset) -> Dataset:
-        """``dataset`` with the names and units of this mend."""
-        return dataclasses.replace(dataset, fields=tuple(self._field(each) for each in dataset.fields))
+    @property
+    def columns(self) -> dict[str, dict[str, Any]]:
+        """The tables ``[datasets.NAME.fields.COLUMN]``, by column."""
+        tables: dict[str, dict[str, Any]] = {column: {"names": list(names)} for column, names in self.aliases.items()}
+        for column, unit in self.units.items():
+            tables.setdefault(column, {})["unit"] = unit
+        return tables
 
-    def _field(self, each: Field) -> Field:
-        names, unit = self.names.get(each.column, each.names), self.units.get(each.column, each.unit)
-        return dataclasses.replace(each, names=names, unit=unit)
+    def apply_to(self, dataset: Dataset) -> Dataset:
+        """``dataset`` with the aliases and units of this override, as the settings file would change it."""
+        return with_overrides({dataset.name: dataset}, {dataset.name: {"fields": self.columns}})[dataset.name]
 
 
 @dataclass(frozen=True)
-class Examined:
-    """One answer beside one declaration.
+class Diagnosis:
+    """One response compared with one dataset definition.
 
-    ``loaded``, ``rejected``, ``duplicates`` and ``rows`` are what a sync would make of the answer with ``mend`` in
-    place; ``works`` says whether it would load at all then. ``types`` counts JSON types per field of the records.
+    ``loaded``, ``rejected``, ``duplicates`` and ``rows`` are what a sync makes of the response once ``override`` is
+    set; ``loads`` says whether it loads any row at all. ``types`` counts the JSON types per field of the records.
     """
 
     dataset: str
-    records: int = 0
+    record_count: int = 0
     loaded: int = 0
     rejected: int = 0
     duplicates: int = 0
     types: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
-    mend: Mend = field(default_factory=Mend)
-    works: bool = True
+    override: SuggestedOverride = field(default_factory=SuggestedOverride)
+    loads: bool = True
     rows: pa.Table | None = field(default=None, repr=False)
 
     @property
-    def verdict(self) -> Verdict:
-        """The gravest finding."""
-        grave = {finding.severity for finding in self.findings}
-        return "breaking" if "breaking" in grave else "note" if grave else "ok"
+    def severity(self) -> Literal["ok", "note", "breaking"]:
+        """The severity of the worst finding; ``ok`` without findings."""
+        severities = {finding.severity for finding in self.findings}
+        return "breaking" if "breaking" in severities else "note" if severities else "ok"

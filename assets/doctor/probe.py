@@ -1,21 +1,24 @@
-"""Calls each reading endpoint at most once, and examines what comes. Nothing here creates or changes anything."""
+"""Calls each read-only endpoint at most once and diagnoses the response. Nothing here creates or changes anything."""
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import pyarrow.compute as pc
+
 from assets.declaration import Dataset
-from assets.doctor.anonymise import fields_by_name, sample
-from assets.doctor.diagnose import Arrived, examine
-from assets.doctor.findings import Examined, Finding
-from assets.doctor.parameters import Known
-from assets.doctor.probe_result import KNOWN_WORDS, Subject, Visit
+from assets.doctor.anonymise import anonymised_sample, fields_by_alias
+from assets.doctor.diagnose import DiagnosisInput, diagnose
+from assets.doctor.endpoint_contracts import KnownValues
+from assets.doctor.findings import Diagnosis, Finding
+from assets.doctor.probe_result import ProbeResult, ProbeTarget, loaded_rows
 from assets.privacy import Privacy
 from smsonline.answers import Answer
 from smsonline.client import Client
@@ -24,104 +27,143 @@ from smsonline.errors import ConfigurationError, UnreadableAnswer, VendorError
 log = logging.getLogger("smsonline.doctor")
 
 SAMPLE_RECORDS = 3
-# The header has whole seconds, cut off.
+# The Date header is truncated to whole seconds.
 DATE_ROUNDING = timedelta(seconds=0.5)
+MISSING_PARAMETERS = {
+    "country": "no country is known",
+    "carrier": "no carrier is known",
+    "service": "no service is known",
+    "order_id": "no order in the inventory",
+}
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Asks for one account; ``parallel`` calls at a time."""
+class EndpointProber:
+    """Probes the endpoints of one account, ``max_concurrency`` calls at a time."""
 
     client: Client
     account_id: str
     privacy: Privacy
-    parallel: int
+    max_concurrency: int
+    known_values: KnownValues
 
-    def ask_all(self, subjects: Sequence[Subject]) -> list[Visit]:
-        """One visit per subject, in their order: first those that need no example, then those that do."""
-        first = [subject for subject in subjects if not _open_parameters(subject)]
-        done = self._round(first, Known())
-        done |= self._round([subject for subject in subjects if subject not in first], Known(done))
-        return [done[subject.endpoint.name] for subject in subjects]
+    def probe_all(self, targets: Sequence[ProbeTarget]) -> list[ProbeResult]:
+        """One result per target, in their order. Targets that need parameters of earlier responses are called last."""
+        results: dict[str, ProbeResult] = {}
+        for dependent in (False, True):
+            known = KnownParameters(list(results.values()))
+            batch = [target for target in targets if bool(target.open_params) == dependent]
+            with ThreadPoolExecutor(self.max_concurrency, "doctor") as pool:
+                for result in pool.map(partial(self._probe, known=known), batch):
+                    results[result.name] = result
+        return [results[target.endpoint.name] for target in targets]
 
-    def _round(self, subjects: Sequence[Subject], known: Known) -> dict[str, Visit]:
-        with ThreadPoolExecutor(self.parallel, "doctor") as pool:
-            return {visit.name: visit for visit in pool.map(lambda subject: self._visit(subject, known), subjects)}
-
-    def _visit(self, subject: Subject, known: Known) -> Visit:
-        static = _static_parameters(subject)
-        params = static | known.parameters(subject.endpoint.name, _open_parameters(subject))
-        if lacking := [name for name in _open_parameters(subject) if name not in params]:
-            return Visit(subject, not_tried=known.lack(subject.endpoint.name, lacking[0]))
+    def _probe(self, target: ProbeTarget, known: KnownParameters) -> ProbeResult:
+        name = target.endpoint.name
+        params = target.static_params | known.parameters(name, target.open_params)
+        if missing := [param for param in target.open_params if param not in params]:
+            return ProbeResult(target, skip_reason=known.missing_reason(name, missing[0]))
         try:
-            answer = self.client.get(subject.endpoint.name, params)
+            response = self.client.get(name, params)
         except VendorError as error:
-            return Visit(subject, params, error=error, status=error.status)
+            return ProbeResult(target, params, error=error, http_status=error.status)
         except ValueError as error:
-            return Visit(subject, params, error=ConfigurationError(subject.endpoint.name, str(error)))
-        return self._met(subject, params, answer)
-
-    def _met(self, subject: Subject, params: Mapping[str, str], answer: Answer) -> Visit:
-        visit = Visit(
-            subject,
+            return ProbeResult(target, params, error=ConfigurationError(name, str(error)))
+        result = ProbeResult(
+            target,
             params,
-            status=answer.status,
-            elapsed_ms=answer.elapsed_ms,
-            size=len(answer.body),
-            offset_seconds=_offset(answer),
+            http_status=response.status,
+            elapsed_ms=response.elapsed_ms,
+            size=len(response.body),
+            offset_seconds=_clock_offset(response),
         )
+        original: Any = None
         try:
-            document = self.privacy.clean(answer.document) if subject.endpoint.private else answer.document
+            payload = original = response.document
+            if target.endpoint.private:
+                payload = self.privacy.clean(original)
         except ValueError as error:
-            return replace(visit, error=UnreadableAnswer(subject.endpoint.name, type(error).__name__, status=200))
-        examined = [self._examined(subject, each, params, answer, document) for each in subject.readers]
-        answer.__dict__.pop("document", None)  # takes many times the memory of its body
-        return replace(visit, examined=examined, sample=_sample(subject, document))
+            return replace(result, error=UnreadableAnswer(name, type(error).__name__, status=response.status))
+        diagnoses = [self._diagnose(target, dataset, response, payload, original) for dataset in target.datasets]
+        sample = anonymised_sample(payload, fields_by_alias(target.datasets), SAMPLE_RECORDS)
+        return replace(result, diagnoses=diagnoses, sample=sample)
 
-    def _examined(
-        self, subject: Subject, dataset: Dataset, params: Mapping[str, str], answer: Answer, document: Any
-    ) -> Examined:
-        arrived = Arrived(
-            document,
-            dataset.records or subject.endpoint.records,
-            answer.server_date or answer.requested_at,
+    def _diagnose(
+        self, target: ProbeTarget, dataset: Dataset, response: Answer, payload: Any, original: Any
+    ) -> Diagnosis:
+        given = DiagnosisInput(
+            payload,
+            dataset.records or target.endpoint.records,
+            response.server_date or response.requested_at,
             self.account_id,
-            params,
-            answer.document if subject.endpoint.private else None,
-            KNOWN_WORDS.get(dataset.name, {}),
+            response.params,
+            original,
+            self.known_values.get(dataset.name, {}),
         )
         try:
-            found = examine(dataset, arrived)
-        except Exception as error:  # one odd answer must not stop the others
-            # Without the error's text, which may quote the answer.
-            log.error("cannot examine %s\n%s", dataset.name, "".join(traceback.format_tb(error.__traceback__)))
+            diagnosis = diagnose(dataset, given)
+        except Exception as error:  # one unexpected response must not stop the others
+            # Without the error's text, which may quote the response.
+            log.error("cannot diagnose %s\n%s", dataset.name, "".join(traceback.format_tb(error.__traceback__)))
             text = f"unexpected {type(error).__name__}; smsonline.log has the traceback"
-            found = Examined(dataset.name, findings=[Finding("defect", "breaking", text)], works=False)
-        return found if subject.needed else _harmless(found)
+            diagnosis = Diagnosis(dataset.name, findings=[Finding("defect", "breaking", text)], loads=False)
+        if target.synced:
+            return diagnosis
+        # No table is loaded from this response, so nothing about it breaks a sync.
+        return replace(diagnosis, findings=[replace(finding, severity="note") for finding in diagnosis.findings])
 
 
-def _harmless(examined: Examined) -> Examined:
-    """No table is made of this answer: nothing about it breaks a sync."""
-    return replace(examined, findings=[replace(finding, severity="note") for finding in examined.findings])
+class KnownParameters:
+    """Parameters for later calls, from the responses so far: a country and carrier, a service, an order, a payment."""
+
+    def __init__(self, results: Sequence[ProbeResult]) -> None:
+        self._results = results
+
+    def parameters(self, endpoint: str, names: Iterable[str]) -> dict[str, str]:
+        """Values for those of ``names`` that are known."""
+        values = self._offer() | (self._payment() if endpoint == "transaction" else self._order())
+        return {name: values[name] for name in names if name in values}
+
+    @staticmethod
+    def missing_reason(endpoint: str, name: str) -> str:
+        """Why a call without the parameter ``name`` is skipped."""
+        if endpoint == "transaction":
+            return "no crypto payment among the invoices"
+        return MISSING_PARAMETERS.get(name, f"no {name}")
+
+    def _offer(self) -> dict[str, str]:
+        """A country and carrier, and a service that is offered there if one is known."""
+        listed = self._first_row("countries") or self._first_row("statistics") or self._first_row("popular")
+        country = listed.get("country_code")
+        offer = (
+            self._first_row("statistics", country)
+            or self._first_row("popular", country)
+            or self._first_row("statistics")
+            or self._first_row("popular")
+        )
+        values = {"country": country, "carrier": listed.get("carrier"), "service": offer.get("service_code")}
+        return {name: value for name, value in values.items() if value}
+
+    def _order(self) -> dict[str, str]:
+        order = self._first_row("inventory")
+        return {"order_id": order["order_id"]} if order else {}
+
+    def _payment(self) -> dict[str, str]:
+        rows = loaded_rows(self._results, "invoices")
+        invoices = rows.select(["method", "payment_id"]).to_pylist() if rows is not None else []
+        crypto = [invoice["payment_id"] for invoice in invoices if "crypt" in (invoice["method"] or "").lower()]
+        return {"order_id": crypto[0]} if crypto else {}
+
+    def _first_row(self, dataset: str, country: str | None = None) -> dict[str, Any]:
+        rows = loaded_rows(self._results, dataset)
+        if rows is not None and country is not None:
+            rows = rows.filter(pc.equal(rows["country_code"], country))
+        return rows.slice(0, 1).to_pylist()[0] if rows is not None and rows.num_rows else {}
 
 
-def _sample(subject: Subject, document: Any) -> Any:
-    return sample(document, fields_by_name(subject.readers), SAMPLE_RECORDS)
-
-
-def _static_parameters(subject: Subject) -> dict[str, str]:
-    return {name: value for reader in subject.readers for name, value in reader.params.items()}
-
-
-def _open_parameters(subject: Subject) -> list[str]:
-    """Parameters that an earlier answer has to give an example for."""
-    static = _static_parameters(subject)
-    return sorted(name for name in subject.endpoint.parameters if name not in static)
-
-
-def _offset(answer: Answer) -> float | None:
-    """Seconds that the vendor's clock is ahead of this machine's."""
-    if answer.server_date is None:
+def _clock_offset(response: Answer) -> float | None:
+    """Seconds by which the vendor's clock is ahead of this machine's; ``None`` without a Date header."""
+    if response.server_date is None:
         return None
-    middle = answer.requested_at + timedelta(milliseconds=answer.elapsed_ms / 2)
-    return (answer.server_date + DATE_ROUNDING - middle).total_seconds()
+    middle = response.requested_at + timedelta(milliseconds=response.elapsed_ms / 2)
+    return (response.server_date + DATE_ROUNDING - middle).total_seconds()

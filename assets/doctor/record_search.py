@@ -1,4 +1,4 @@
-"""Looks for a dataset's records elsewhere in an answer when they are not where the declaration says."""
+"""Searches a response for a dataset's records when they are not at the declared path."""
 
 from __future__ import annotations
 
@@ -8,97 +8,129 @@ from itertools import islice
 from typing import Any
 
 from assets.declaration import Dataset, Field
-from assets.doctor.anonymise import is_plain
-from assets.doctor.field_names import LIKE_ENOUGH, alike
+from assets.doctor.anonymise import display_name, is_plain_name
+from assets.doctor.field_names import MIN_SIMILARITY, name_similarity
+from assets.doctor.findings import Finding
 from assets.errors import ShapeUnknown
 from assets.records import records_in
 
-DEEPEST = 4
-MOST_PLACES = 200
+MAX_DEPTH = 4
+MAX_PATHS = 200
 # A record or an envelope has fewer.
-MOST_KEYS = 40
-LOOKED_AT = 20
-# Share of the declared fields that have to be there, or something like them.
-PLAUSIBLE = 0.4
+MAX_KEYS = 40
+SCORED_RECORDS = 20
+# Share of the declared fields that have to be present, or something similar to them.
+MIN_SCORE = 0.4
+SIMILAR_FIELD = 0.8
 
 
 @dataclass(frozen=True)
-class Place:
-    """A dotted path, the records that lie there, and how much of the declaration they hold, from 0 to 1."""
+class Candidate:
+    """The objects at a dotted path, and the share of the declared fields that they hold, from 0 to 1."""
 
     path: str
-    records: list[Any]
+    objects: list[Any]
     score: float
 
+    @property
+    def is_plausible(self) -> bool:
+        """Whether these are probably records of the dataset; an empty list may be."""
+        return not self.objects or self.score >= MIN_SCORE
 
-def at(document: Any, dataset: Dataset, path: str) -> Place | None:
-    """What lies at ``path``; ``None`` where there are no records."""
+    def has_fields(self, names: tuple[str, ...]) -> bool:
+        """Whether each of ``names`` is a field of some object."""
+        return {name for item in self.objects if isinstance(item, dict) for name in item}.issuperset(names)
+
+
+def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate | None, list[Finding]]:
+    """The records of ``payload``, at the declared ``path`` or elsewhere, and a finding where they are not at ``path``.
+
+    ``None`` when they are nowhere, or nested in a way that the dataset does not declare.
+    """
+    declared = records_at(payload, dataset, path)
+    plausible = declared is not None and declared.is_plausible
+    enveloped = _is_envelope(_value(payload, path), dataset)
+    if declared and plausible and not enveloped:
+        return declared, []
+    other = search_records(payload, dataset)
+    # An enveloped list whose records name their own codes is loaded correctly as it is.
+    if other and other.path != path and not (plausible and other.has_fields(dataset.levels)):
+        text = f"no records at '{path}'; similar records are at '{other.path or 'the top'}'"
+        return other, [Finding("moved", "breaking", text)]
+    depth = _nesting_depth(_value(payload, path))
+    if not plausible and depth and depth != len(dataset.levels):
+        text = f"objects nested {depth} deep are at '{path}': name what their keys stand for in 'levels'"
+        return None, [Finding("nested", "breaking", text)]
+    if declared:
+        return declared, []
+    names = ", ".join(sorted(map(display_name, payload))[:10]) if isinstance(payload, dict) else "none"
+    return None, [Finding("lost", "breaking", f"no records at '{path}' or elsewhere; top fields: {names}")]
+
+
+def records_at(payload: Any, dataset: Dataset, path: str) -> Candidate | None:
+    """The records that a sync reads at ``path``; ``None`` where it reads none."""
     try:
-        records = records_in(document, dataset, path)
+        objects = records_in(payload, dataset, path)
     except ShapeUnknown:
         return None
-    return Place(path, records, _score(records, dataset))
+    return Candidate(path, objects, _score(objects, dataset))
 
 
-def elsewhere(document: Any, dataset: Dataset) -> Place | None:
-    """The place whose records are most like the dataset's, lists before objects, the shallowest of equals."""
-    found = (at(document, dataset, path) for path in islice(_paths(document, "", DEEPEST), MOST_PLACES))
-    likely = [place for place in found if place and place.score >= PLAUSIBLE]
-    return max(likely, key=lambda place: _rank(document, place), default=None)
+def search_records(payload: Any, dataset: Dataset) -> Candidate | None:
+    """The most likely records: lists before objects, then by score, then the shallowest."""
+    candidates = (records_at(payload, dataset, path) for path in islice(_paths(payload, "", MAX_DEPTH), MAX_PATHS))
+    likely = [candidate for candidate in candidates if candidate and candidate.score >= MIN_SCORE]
+
+    def rank(candidate: Candidate) -> tuple[bool, float, int]:
+        return isinstance(_value(payload, candidate.path), list), candidate.score, -candidate.path.count(".")
+
+    return max(likely, key=rank, default=None)
 
 
-def is_envelope(document: Any, dataset: Dataset, path: str) -> bool:
-    """Whether an object lies at ``path`` whose keys are names, not codes, so that unnesting it is a mistake."""
-    value = _value(document, path)
-    return isinstance(value, dict) and not dataset.single and not _is_by_code(value)
+def _paths(value: Any, path: str, depth: int) -> Iterator[str]:
+    yield path
+    if not isinstance(value, dict) or depth == 0 or _is_keyed_by_code(value):
+        return
+    for name, inner in value.items():
+        if isinstance(inner, dict | list) and is_plain_name(name) and "." not in name:
+            yield from _paths(inner, f"{path}.{name}" if path else name, depth - 1)
 
 
-def nesting(document: Any, path: str) -> int:
-    """How many levels of objects by code lie at ``path``, above the records; 0 where there are none."""
-    value, depth = _value(document, path), 0
-    while isinstance(value, dict) and _is_by_code(value):
-        value, depth = next(iter(value.values())), depth + 1
-    return depth
-
-
-def _rank(document: Any, place: Place) -> tuple[bool, float, int]:
-    return isinstance(_value(document, place.path), list), place.score, -place.path.count(".")
-
-
-def _value(document: Any, path: str) -> Any:
-    value = document
+def _value(payload: Any, path: str) -> Any:
+    value = payload
     for step in filter(None, path.split(".")):
         value = value.get(step) if isinstance(value, dict) else None
     return value
 
 
-def _paths(value: Any, path: str, depth: int) -> Iterator[str]:
-    yield path
-    if not isinstance(value, dict) or depth == 0 or _is_by_code(value):
-        return
-    for name, inner in value.items():
-        if isinstance(inner, dict | list) and is_plain(name) and "." not in name:
-            yield from _paths(inner, f"{path}.{name}" if path else name, depth - 1)
+def _is_envelope(value: Any, dataset: Dataset) -> bool:
+    """Whether the keys of an object are field names, so that a sync must not read them as the dataset's codes."""
+    return isinstance(value, dict) and not dataset.single and not _is_keyed_by_code(value)
 
 
-def _is_by_code(value: dict[str, Any]) -> bool:
-    """Whether an object is a list by code: its keys are then no places."""
-    kinds = {type(inner) for inner in value.values()}
-    numbered = any(name.isdecimal() for name in value)
-    return (
-        len(value) > MOST_KEYS or (kinds == {dict} and (numbered or len(value) > 1)) or (numbered and kinds == {list})
-    )
+def _nesting_depth(value: Any) -> int:
+    """The number of levels of objects keyed by code above the records."""
+    depth = 0
+    while isinstance(value, dict) and _is_keyed_by_code(value):
+        value, depth = next(iter(value.values())), depth + 1
+    return depth
 
 
-def _score(records: list[Any], dataset: Dataset) -> float:
-    names = {name for record in records[:LOOKED_AT] if isinstance(record, dict) for name in record}
-    wanted = [each for each in dataset.fields if each.names and each.presence != "optional"]
-    if not names or not wanted:
-        return 0.0
-    return sum(_has(names, each) for each in wanted) / len(wanted)
+def _is_keyed_by_code(value: dict[str, Any]) -> bool:
+    """Whether an object is a list keyed by code: its keys are no field names."""
+    types = {type(inner) for inner in value.values()}
+    numeric = any(name.isdecimal() for name in value)
+    all_objects = types == {dict} and (numeric or len(value) > 1)
+    return len(value) > MAX_KEYS or all_objects or (numeric and types == {list})
 
 
-def _has(names: set[str], each: Field) -> float:
-    if names.intersection(each.names):
+def _score(objects: list[Any], dataset: Dataset) -> float:
+    names = {name for item in objects[:SCORED_RECORDS] if isinstance(item, dict) for name in item}
+    fields = [field for field in dataset.fields if field.names and field.presence != "optional"]
+    return sum(_field_score(names, field) for field in fields) / len(fields) if names and fields else 0.0
+
+
+def _field_score(names: set[str], field: Field) -> float:
+    if names.intersection(field.names):
         return 1.0
-    return 0.8 if max(alike(name, each) for name in names) >= LIKE_ENOUGH else 0.0
+    return SIMILAR_FIELD if any(name_similarity(name, field) >= MIN_SIMILARITY for name in names) else 0.0

@@ -1,142 +1,155 @@
-"""The whole examination: asks, compares, looks around on this machine, and says what to set."""
+"""The doctor's report: probe results, environment checks, sample values and suggested settings, and its JSON form."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from decimal import Decimal
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
-from assets.doctor.probe import Asker
-from assets.doctor.probe_result import Visit, subjects
-from assets.doctor.sample_values import contradictions, readings_of
-from assets.doctor.suggestions import mends_of
-from assets.privacy import privacy_of
-from pipelines.calling import call_policy, catalogue, declared
-from pipelines.environment import Check, look_around
-from pipelines.settings import Settings
-from smsonline.client import Client, utc_now
+import pyarrow.compute as pc
+
+from assets.doctor.findings import Diagnosis
+from assets.doctor.probe_result import ProbeResult, loaded_rows
 from smsonline.errors import ConfigurationError
-from smsonline.policy import CallPolicy
 
-# Above this the clocks are worth a word; the top-ups stop at the policy's own limit.
+# A smaller difference of the clocks is reported, but is no note; top-ups stop at the policy's own limit.
 NOTABLE_SKEW_SECONDS = 30
-READ_TIMEOUT_SECONDS = 20
-DEADLINE_SECONDS = 40
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """``skew_seconds``: how far the vendor's clock is ahead, ``None`` where it never told. ``toml`` may be empty."""
+class EnvironmentCheck:
+    """The result of one check of this machine or its settings, in one line."""
 
-    visits: Sequence[Visit]
-    checks: Sequence[Check]
-    skew_seconds: float | None
+    name: str
+    severity: Literal["ok", "note", "breaking"]
+    text: str
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """What the doctor found out. Top-ups stop when the clocks differ by ``skew_limit_seconds``.
+
+    ``environment`` holds the checks of this machine but for its clock; ``toml`` are suggested settings, or empty;
+    ``notes`` are what no setting can fix.
+    """
+
+    results: Sequence[ProbeResult]
+    environment: Sequence[EnvironmentCheck]
     skew_limit_seconds: float
-    readings: Sequence[str]
-    notes: Sequence[str]
     toml: str
+    notes: Sequence[str]
 
     @property
-    def clock(self) -> Check:
-        """The clocks beside each other."""
-        if self.skew_seconds is None:
-            return Check("clock", "note", "no answer told the vendor's time")
-        off = abs(self.skew_seconds)
-        way = "ahead of" if self.skew_seconds > 0 else "behind"
-        told = f"the vendor's clock is {off:.0f} s {way} this machine's" if off >= 1 else "the clocks agree"
-        if off <= NOTABLE_SKEW_SECONDS:
-            return Check("clock", "ok", told)
-        limit = self.skew_limit_seconds
-        stops = f"top-ups {'have stopped' if off > limit else 'stop'} at {limit:.0f} s; set this machine's clock"
-        return Check("clock", "note", f"{told}: {stops}")
+    def skew_seconds(self) -> float | None:
+        """How far the vendor's clock is ahead of this machine's; ``None`` if no response had a Date header."""
+        offsets = [result.offset_seconds for result in self.results if result.offset_seconds is not None]
+        return median(offsets) if offsets else None
+
+    @property
+    def checks(self) -> list[EnvironmentCheck]:
+        """The environment checks and that of the clock."""
+        return [*self.environment, self._clock_check()]
 
     @property
     def exit_code(self) -> int:
-        """0 all well but for notes, 1 something breaks a sync, 2 wrong settings are all that stopped every table."""
-        needed = [visit for visit in self.visits if visit.subject.needed and not visit.not_tried]
-        if needed and all(isinstance(visit.error, ConfigurationError) for visit in needed):
+        """0: a sync works (there may be notes), 1: something breaks a sync, 2: a wrong setting stops every table."""
+        synced = [result for result in self.results if result.target.synced and not result.skip_reason]
+        if synced and all(isinstance(result.error, ConfigurationError) for result in synced):
             return 2
-        grave = any(visit.verdict == "breaking" for visit in self.visits)
-        return int(grave or any(check.verdict == "breaking" for check in self.checks))
+        severities = {result.severity for result in self.results} | {check.severity for check in self.checks}
+        return int("breaking" in severities)
+
+    @property
+    def sample_values(self) -> list[str]:
+        """Values for the user to compare with the vendor's site: one line per unit or time zone that is assumed."""
+        balance = self._column("balances", "balance_cents")
+        prices = self._column("services", "price_cents")
+        rates = self._column("statistics", "success_rate")
+        created = self._column("invoices", "created_at")
+        lines = [f"balance: {_usd(balance[0])}"] if balance else []
+        lines += [f"prices: {_usd(min(prices))} to {_usd(max(prices))}"] if prices else []
+        lines += [f"success rates: {min(rates):.1%} to {max(rates):.1%}"] if rates else []
+        lines += [f"newest invoice: {max(created):%Y-%m-%d %H:%M} UTC"] if created else []
+        return lines
+
+    @property
+    def contradictions(self) -> list[str]:
+        """A note if V2 and V3 of the API cannot both count the balance as declared."""
+        v2, v3 = self._column("v2_balance", "balance_cents"), self._column("balances", "balance_cents")
+        if v2 and v3 and 0 < min(v2[0], v3[0]) * 100 == max(v2[0], v3[0]):
+            return [f"V2 counts the balance as {v2[0]} and V3 as {v3[0]}: one of them means dollars"]
+        return []
+
+    def as_document(self) -> dict[str, Any]:
+        """The JSON document of ``--json`` and ``findings.json``."""
+        skew = self.skew_seconds
+        return {
+            "verdict": {0: "ok", 1: "breaking", 2: "configuration"}[self.exit_code],
+            "endpoints": [_result_document(result) for result in self.results],
+            "clock_skew_seconds": None if skew is None else round(skew, 1),
+            "here": [{"name": check.name, "verdict": check.severity, "text": check.text} for check in self.checks],
+            "readings": self.sample_values,
+            "notes": [*self.notes, *self.contradictions],
+            "toml": self.toml,
+        }
+
+    def _clock_check(self) -> EnvironmentCheck:
+        skew, limit = self.skew_seconds, self.skew_limit_seconds
+        if skew is None:
+            return EnvironmentCheck("clock", "note", "no response had the vendor's time")
+        direction = "ahead of" if skew > 0 else "behind"
+        differ = f"the vendor's clock is {abs(skew):.0f} s {direction} this machine's"
+        if abs(skew) <= NOTABLE_SKEW_SECONDS:
+            return EnvironmentCheck("clock", "ok", differ if abs(skew) >= 1 else "the clocks agree")
+        stop = "have stopped" if abs(skew) > limit else "stop"
+        text = f"{differ}: top-ups {stop} at {limit:.0f} s; set this machine's clock"
+        return EnvironmentCheck("clock", "note", text)
+
+    def _column(self, dataset: str, column: str) -> list[Any]:
+        rows = loaded_rows(self.results, dataset)
+        return [] if rows is None else pc.drop_null(rows[column]).to_pylist()
 
 
-def diagnose(
-    settings: Settings, *, now: Callable[[], datetime] = utc_now, prepare: Callable[[], None] = lambda: None
-) -> Diagnosis:
-    """Examines the account of ``settings``. Raises ``SettingsError`` or ``ConfigurationError`` before any call.
-
-    ``prepare`` runs after this machine was looked at and before the vendor is called.
-    """
-    account, endpoints, datasets = settings.account, catalogue(settings), declared(settings)
-    checks, limit = look_around(settings)
-    asked = subjects(endpoints, datasets, frozenset(settings.endpoints) | frozenset(settings.datasets))
-    # Messages and full numbers are never looked at, whatever a sync may keep.
-    privacy = privacy_of(account, hash_key=settings.phone_hash_key.get_secret_value())
-    policy = _once(call_policy(settings))
-    with Client(account, catalogue=endpoints, policy=policy, now=now) as client:
-        prepare()
-        visits = Asker(client, account.user_id, privacy, policy.parallel).ask_all(asked)
-    offsets = [visit.offset_seconds for visit in visits if visit.offset_seconds is not None]
-    toml, notes = mends_of(visits, settings)
-    return Diagnosis(
-        visits,
-        checks,
-        median(offsets) if offsets else None,
-        limit.total_seconds(),
-        readings_of(visits),
-        [*notes, *contradictions(visits)],
-        toml,
-    )
+def _usd(cents: int) -> str:
+    return f"{Decimal(cents) / 100:,.2f} USD"
 
 
-def _once(policy: CallPolicy) -> CallPolicy:
-    """The same budget, but no repeats and less patience: trouble is a finding here."""
-    return dataclasses.replace(
-        policy, attempts=1, read_timeout_seconds=READ_TIMEOUT_SECONDS, total_deadline_seconds=DEADLINE_SECONDS
-    )
-
-
-def as_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The JSON document of ``--json`` and ``findings.json``."""
+def _result_document(result: ProbeResult) -> dict[str, Any]:
+    endpoint = result.target.endpoint
     return {
-        "verdict": {0: "ok", 1: "breaking", 2: "configuration"}[diagnosis.exit_code],
-        "endpoints": [_visit(visit) for visit in diagnosis.visits],
-        "clock_skew_seconds": None if diagnosis.skew_seconds is None else round(diagnosis.skew_seconds, 1),
-        "here": [dataclasses.asdict(check) for check in (*diagnosis.checks, diagnosis.clock)],
-        "readings": list(diagnosis.readings),
-        "notes": list(diagnosis.notes),
-        "toml": diagnosis.toml,
-    }
-
-
-def _visit(visit: Visit) -> dict[str, Any]:
-    endpoint = visit.subject.endpoint
-    return {
-        "endpoint": visit.name,
+        "endpoint": result.name,
         "version": endpoint.version,
         "path": endpoint.path,
-        "basis": visit.subject.basis,
+        "basis": result.target.provenance,
         "source": endpoint.source,
-        "state": visit.state,
-        "verdict": visit.verdict,
-        "needed": visit.subject.needed,
-        "http_status": visit.status,
-        "elapsed_ms": visit.elapsed_ms,
-        "bytes": visit.size,
-        "not_tried": visit.not_tried or None,
-        "error": visit.problem() or None,
-        "datasets": [_examined(each) for each in visit.examined],
+        "state": "not tried" if result.skip_reason else result.state,
+        "verdict": "not tried" if result.skip_reason else result.severity,
+        "needed": result.target.synced,
+        "http_status": result.http_status,
+        "elapsed_ms": result.elapsed_ms,
+        "bytes": result.size,
+        "not_tried": result.skip_reason or None,
+        "error": result.error_line or None,
+        "datasets": [_diagnosis_document(diagnosis) for diagnosis in result.diagnoses],
     }
 
 
-def _examined(examined: Any) -> Mapping[str, Any]:
-    names = ("dataset", "verdict", "records", "loaded", "rejected", "duplicates", "types")
+def _diagnosis_document(diagnosis: Diagnosis) -> Mapping[str, Any]:
+    override = diagnosis.override
     return {
-        **{name: getattr(examined, name) for name in names},
-        "findings": [dataclasses.asdict(finding) for finding in examined.findings],
-        "mend": dataclasses.asdict(examined.mend) if examined.mend else None,
-        "mend_works": examined.works if examined.mend else None,
+        "dataset": diagnosis.dataset,
+        "verdict": diagnosis.severity,
+        "records": diagnosis.record_count,
+        "loaded": diagnosis.loaded,
+        "rejected": diagnosis.rejected,
+        "duplicates": diagnosis.duplicates,
+        "types": diagnosis.types,
+        "findings": [dataclasses.asdict(finding) for finding in diagnosis.findings],
+        "mend": {"place": override.records_path, "names": override.aliases, "units": override.units}
+        if override
+        else None,
+        "mend_works": diagnosis.loads if override else None,
     }

@@ -1,4 +1,4 @@
-"""Turns what would mend the answers into lines for ``smsonline.toml``, merged with the tables it already has."""
+"""Turns suggested overrides into lines for ``smsonline.toml``, merged with the tables that the file already has."""
 
 from __future__ import annotations
 
@@ -7,97 +7,91 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from assets.doctor.findings import Examined
-from assets.doctor.probe_result import Visit
-from pipelines.settings import Settings
+from assets.doctor.findings import Diagnosis
+from assets.doctor.probe_result import ProbeResult
 from smsonline.errors import EndpointNotFound
 
-Path = tuple[str, ...]
-Tables = dict[Path, dict[str, Any]]
+TableName = tuple[str, ...]
+Tables = dict[TableName, dict[str, Any]]
 
-# What the top-ups read for themselves, and their own setting for its unit.
+# The top-ups read these amounts themselves and have a setting of their own for the unit.
 TOPUP_UNITS = {("balances", "balance_cents"): "balance", ("invoices", "amount_cents"): "listed"}
 TOPUP_DATASETS = {"balances", "invoices"}
 
 
-def mends_of(visits: Sequence[Visit], settings: Settings) -> tuple[str, list[str]]:
-    """The TOML (empty when nothing can be mended by it), and notes on what it does not reach."""
+def suggest_settings(results: Sequence[ProbeResult], settings: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """TOML that makes the responses fit (empty if none is needed), and notes on what no setting can fix.
+
+    ``settings`` are the present tables of the file: ``endpoints``, ``datasets`` and ``topup_units``.
+    """
     tables: Tables = {}
-    remarks: dict[Path, str] = {}
+    comments: dict[TableName, str] = {}
     notes: list[str] = []
-    for visit in visits:
-        for examined in visit.examined:
-            if examined.mend and (visit.subject.needed or visit.name == "transaction"):
-                _add(tables, remarks, visit, examined)
-                notes += _topup_notes(examined)
-    blocks = [_block(path, table, settings, remarks.get(path, "")) for path, table in tables.items()]
-    return "\n".join([*blocks, *_lost_paths(visits)]), notes
+    for result in results:
+        for diagnosis in result.diagnoses:
+            suggested = _override_tables(result, diagnosis)
+            if not suggested:
+                continue
+            for name, table in suggested.items():
+                tables[name] = tables.get(name, {}) | table
+            comments.setdefault(next(iter(suggested)), _expected_effect(diagnosis))
+            if diagnosis.dataset in TOPUP_DATASETS and diagnosis.override.aliases:
+                notes.append(
+                    f"the top-ups read {diagnosis.dataset} by the vendor's documented names and cannot follow the new"
+                    " names: leave SMSONLINE_TOPUP_MODE off"
+                )
+    rendered = [_render(name, table, settings, comments.get(name, "")) for name, table in tables.items()]
+    return "\n".join([*rendered, *_path_templates(results)]), notes
 
 
-def _add(tables: Tables, remarks: dict[Path, str], visit: Visit, examined: Examined) -> None:
-    mend, dataset = examined.mend, next(each for each in visit.subject.readers if each.name == examined.dataset)
-    mended: Tables = {}
-    if mend.place is not None:
-        own = bool(dataset.records) and visit.subject.needed
-        mended["datasets" if own else "endpoints", dataset.name if own else visit.name] = {"records": mend.place}
-    if visit.subject.needed:
-        for column in [each.column for each in dataset.fields]:
-            entry: dict[str, Any] = {"names": list(mend.names[column])} if column in mend.names else {}
-            entry |= {"unit": mend.units[column]} if column in mend.units else {}
-            if entry:
-                mended["datasets", dataset.name, "fields", column] = entry
-            if column in mend.units and (setting := TOPUP_UNITS.get((dataset.name, column))):
-                tables.setdefault(("topup_units",), {})[setting] = "dollars"
-    for path, table in mended.items():
-        tables[path] = tables.get(path, {}) | table
-    remarks.setdefault(next(iter(mended), ()), _tried(examined))
+def _override_tables(result: ProbeResult, diagnosis: Diagnosis) -> Tables:
+    """The tables that a diagnosis suggests, by their names."""
+    dataset = next(dataset for dataset in result.target.datasets if dataset.name == diagnosis.dataset)
+    override, tables = diagnosis.override, Tables()
+    # Without a table only the payment's details matter: the top-ups read them from the endpoint's records path.
+    if override.records_path is not None and (result.target.synced or result.name == "transaction"):
+        has_own_path = bool(dataset.records) and result.target.synced
+        owner = ("datasets", dataset.name) if has_own_path else ("endpoints", result.name)
+        tables[owner] = {"records": override.records_path}
+    if result.target.synced:
+        for column, table in override.columns.items():
+            tables["datasets", dataset.name, "fields", column] = table
+            if "unit" in table and (setting := TOPUP_UNITS.get((dataset.name, column))):
+                tables["topup_units",] = tables.get(("topup_units",), {}) | {setting: "dollars"}
+    return tables
 
 
-def _tried(examined: Examined) -> str:
-    if not examined.works:
-        return f"{examined.dataset}: not enough by itself, see the findings"
-    return f"{examined.dataset}: tried on this answer, {examined.loaded} of {examined.records} records load"
+def _expected_effect(diagnosis: Diagnosis) -> str:
+    if not diagnosis.loads:
+        return f"{diagnosis.dataset}: not enough by itself, see the findings"
+    return f"{diagnosis.dataset}: tried on this response, {diagnosis.loaded} of {diagnosis.record_count} records load"
 
 
-def _topup_notes(examined: Examined) -> list[str]:
-    if examined.dataset not in TOPUP_DATASETS or not examined.mend.names:
-        return []
-    return [
-        f"the top-ups read {examined.dataset} by the vendor's documented names and cannot follow the new names:"
-        " leave SMSONLINE_TOPUP_MODE off"
-    ]
-
-
-def _block(path: Path, table: Mapping[str, Any], settings: Settings, remark: str) -> str:
-    present = _present(path, settings)
-    lines = [f"# {remark}"] if remark else []
-    lines += ["# instead of the present table of this name"] if present else []
-    lines.append(f"[{'.'.join(path)}]")
-    lines += [f"{key} = {_value(value)}" for key, value in {**present, **table}.items()]
+def _render(name: TableName, table: Mapping[str, Any], settings: Mapping[str, Any], comment: str) -> str:
+    present: Any = settings
+    for step in name:
+        present = present.get(step, {}) if isinstance(present, Mapping) else {}
+    values = {key: value for key, value in present.items() if not isinstance(value, Mapping)}
+    lines = [f"# {comment}"] if comment else []
+    lines += ["# replaces the present table of this name"] if values else []
+    lines.append(f"[{'.'.join(name)}]")
+    lines += [f"{key} = {_toml_value(value)}" for key, value in {**values, **table}.items()]
     return "\n".join(lines) + "\n"
 
 
-def _present(path: Path, settings: Settings) -> Mapping[str, Any]:
-    """The plain entries of a table that the settings already hold."""
-    found: Any = getattr(settings, path[0])
-    for step in path[1:]:
-        found = found.get(step, {}) if isinstance(found, dict) else {}
-    return {key: value for key, value in found.items() if not isinstance(value, dict)}
-
-
-def _lost_paths(visits: Sequence[Visit]) -> list[str]:
-    """A form to fill in where the vendor has nothing at an address; none where it answers nowhere: that is the base."""
-    needed = [visit for visit in visits if visit.subject.needed]
-    if not any(visit.status == HTTPStatus.OK for visit in needed):
+def _path_templates(results: Sequence[ProbeResult]) -> list[str]:
+    """A commented table per endpoint whose path is wrong; none if every path is, for then the base URL is wrong."""
+    synced = [result for result in results if result.target.synced]
+    if not any(result.http_status == HTTPStatus.OK for result in synced):
         return []
     return [
-        f"# {visit.name}: nothing lives at this path; take the right one from the vendor's documentation\n"
-        f"# [endpoints.{visit.name}]\n# path = {_value(visit.subject.endpoint.path)}\n"
-        for visit in needed
-        if isinstance(visit.error, EndpointNotFound)
+        f"# {result.name}: the vendor has nothing at this path; take the right one from its documentation\n"
+        f"# [endpoints.{result.name}]\n# path = {_toml_value(result.target.endpoint.path)}\n"
+        for result in synced
+        if isinstance(result.error, EndpointNotFound)
     ]
 
 
-def _value(value: Any) -> str:
-    """A TOML value: JSON's spelling fits but for one control character."""
+def _toml_value(value: Any) -> str:
+    """A TOML value. It is written like JSON, but for one control character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -15,7 +15,7 @@ WRITES = set(ENDPOINTS) - READS
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
-    monkeypatch.setattr("assets.doctor.report.READ_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("pipelines.cli.doctor.READ_TIMEOUT_SECONDS", 0.5)
 
 
 def test_with_the_sandbox_everything_is_confirmed(vendor, command):

@@ -79,7 +79,7 @@ def test_everything_at_once(changes, command, home):
         moved("data", "rows", total=540),
     )
     toml = mend(command, home, "statistics")
-    assert "# statistics: tried on this answer, 540 of 540 records load" in toml
+    assert "# statistics: tried on this response, 540 of 540 records load" in toml
     assert rows("SELECT count(carrier), count(average_seconds), max(success_rate) <= 1 FROM sms.statistics") == [
         (540, 540, True)
     ]
@@ -131,7 +131,7 @@ def test_tables_that_the_file_has_already_are_proposed_whole(changes, command, h
     (home / "smsonline.toml").write_text(present)
     changes["/popular"] = together(renamed(price="cost"), moved("data"))
     toml = command("doctor", "--json").document["toml"]
-    assert toml.count("# instead of the present table of this name") == 1
+    assert toml.count("# replaces the present table of this name") == 1
     assert tomllib.loads(toml)["endpoints"]["popular"] == {"path": "numbers/{user_id}/popular", "records": "data"}
     (home / "smsonline.toml").write_text(toml)
     assert command("sync", "popular").code == 0

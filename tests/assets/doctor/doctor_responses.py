@@ -1,4 +1,4 @@
-"""Answers of the vendor as a test writes them down, and what the doctor makes of them."""
+"""Builds vendor responses for tests, and runs the diagnosis on them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assets.datasets import DATASETS
-from assets.doctor.diagnose import Arrived, examine
-from assets.doctor.endpoint_contracts import PROBES
-from assets.doctor.findings import Examined
+from assets.doctor.diagnose import DiagnosisInput, diagnose
+from assets.doctor.endpoint_contracts import UNSYNCED_ENDPOINTS
+from assets.doctor.findings import Diagnosis
 from smsonline.answers import decode
 from smsonline.catalogue import ENDPOINTS
 
@@ -31,19 +31,19 @@ def renamed(records: list[dict[str, Any]], **names: str) -> list[dict[str, Any]]
     return [{names.get(name, name): value for name, value in record.items()} for record in records]
 
 
-def look(name: str, document: Any, **more: Any) -> Examined:
-    dataset = DATASETS.get(name) or PROBES[name]
-    place = dataset.records or ENDPOINTS[dataset.endpoint].records
-    return examine(dataset, Arrived(decode(json.dumps(document).encode()), place, NOW, "7", PARAMS, **more))
+def diagnosis_of(name: str, document: Any, **more: Any) -> Diagnosis:
+    dataset = DATASETS.get(name) or UNSYNCED_ENDPOINTS[name]
+    path = dataset.records or ENDPOINTS[dataset.endpoint].records
+    return diagnose(dataset, DiagnosisInput(decode(json.dumps(document).encode()), path, NOW, "7", PARAMS, **more))
 
 
 def ok(body: Any) -> dict[str, Any]:
     return {"ok": True, "body": body}
 
 
-def found(examined: Examined, kind: str) -> list[tuple[str, str]]:
-    return [(each.field, each.severity) for each in examined.findings if each.kind == kind]
+def findings(diagnosis: Diagnosis, kind: str) -> list[tuple[str, str]]:
+    return [(finding.field, finding.severity) for finding in diagnosis.findings if finding.kind == kind]
 
 
-def told(examined: Examined) -> str:
-    return "\n".join(each.text for each in examined.findings)
+def texts(diagnosis: Diagnosis) -> str:
+    return "\n".join(finding.text for finding in diagnosis.findings)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
-from assets.doctor.anonymise import example, fields_by_name, sample, shape, shown_name, told
+from assets.doctor.anonymise import anonymised_sample, display_name, example, fields_by_alias, mask_numbers, mask_text
 
-FIELDS = fields_by_name(DATASETS.values())
+FIELDS = fields_by_alias(DATASETS.values())
 
 
 @pytest.mark.parametrize(
@@ -45,29 +45,29 @@ FIELDS = fields_by_name(DATASETS.values())
         ("novelty", "a\nb\x1b[31m", "'x x [00x'"),
     ],
 )
-def test_an_example_is_shown_or_only_its_shape(name: str, value: Any, shown: str) -> None:
+def test_an_example_is_shown_or_only_its_mask_text(name: str, value: Any, shown: str) -> None:
     assert example(value, name, FIELDS) == shown
 
 
 def test_names_that_are_data_are_shown_as_shapes() -> None:
-    assert [shown_name(name) for name in ("cShort", "success_rate", "12", "any")] == [
+    assert [display_name(name) for name in ("cShort", "success_rate", "12", "any")] == [
         "cShort",
         "success_rate",
         "12",
         "any",
     ]
-    assert shown_name("13125550147") == "00000000000"
-    assert shown_name("Your code is 1") == "Xxxx xxxx xx 0"
-    assert shown_name("a" * 41) == "x" * 40 + "…"
+    assert display_name("13125550147") == "00000000000"
+    assert display_name("Your code is 1") == "Xxxx xxxx xx 0"
+    assert display_name("a" * 41) == "x" * 40 + "…"
 
 
 def test_an_errors_text_keeps_its_short_numbers_only() -> None:
-    assert told("HTTP 404: order of 1-312-555-0147 is gone") == "HTTP 404: order of 0-000-000-0000 is gone"
+    assert mask_numbers("HTTP 404: order of 1-312-555-0147 is gone") == "HTTP 404: order of 0-000-000-0000 is gone"
 
 
 def test_lists_and_lists_by_code_are_cut() -> None:
     document = {"ok": True, "body": [{"price": n} for n in range(10)], "other": {str(n): [n] for n in range(50)}}
-    cut = sample(document, FIELDS, 3)
+    cut = anonymised_sample(document, FIELDS, 3)
     assert cut["body"] == [{"price": 0}, {"price": 1}, {"price": 2}]
     assert cut["other"] == {"0": [0], "1": [1], "2": [2]}
 
@@ -86,7 +86,7 @@ def test_lists_and_lists_by_code_are_cut() -> None:
     )
 )
 def test_whatever_comes_has_a_sample_without_long_numbers_or_control_signs(document: Any) -> None:
-    text = json.dumps(sample(document, {}, 3), default=str, ensure_ascii=False)
+    text = json.dumps(anonymised_sample(document, {}, 3), default=str, ensure_ascii=False)
     assert text.isprintable()
     long = [
         word for word in "".join(s if s.isalnum() else " " for s in text).split() if len(word) > 7 and word.isdecimal()
@@ -96,5 +96,5 @@ def test_whatever_comes_has_a_sample_without_long_numbers_or_control_signs(docum
 
 @given(st.text())
 def test_a_shape_is_one_short_line_of_the_same_length(text: str) -> None:
-    assert shape(text).isprintable()
-    assert len(shape(text)) == min(len(text), 41)
+    assert mask_text(text).isprintable()
+    assert len(mask_text(text)) == min(len(text), 41)

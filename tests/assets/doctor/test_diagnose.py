@@ -6,28 +6,28 @@ import json
 from typing import Any
 
 import pytest
-from doctor_responses import NOW, found, look, ok, renamed, statistic, statistics, told
+from doctor_responses import NOW, diagnosis_of, findings, ok, renamed, statistic, statistics, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from assets.declaration import Dataset
-from assets.doctor.diagnose import Arrived, examine
-from assets.doctor.endpoint_contracts import PROBES
+from assets.doctor.diagnose import DiagnosisInput, diagnose
+from assets.doctor.endpoint_contracts import UNSYNCED_ENDPOINTS
 from assets.normalise import Piece, normalise
 from assets.records import records_in
 from smsonline.answers import decode
 
 
 def test_an_answer_as_declared_gives_no_finding() -> None:
-    examined = look("statistics", ok(statistics()))
-    assert (examined.verdict, examined.findings, examined.records, examined.loaded) == ("ok", [], 30, 30)
-    assert not examined.mend
-    assert examined.types["successRate"] == {"fraction": 30}
+    diagnosis = diagnosis_of("statistics", ok(statistics()))
+    assert (diagnosis.severity, diagnosis.findings, diagnosis.record_count, diagnosis.loaded) == ("ok", [], 30, 30)
+    assert not diagnosis.override
+    assert diagnosis.types["successRate"] == {"fraction": 30}
 
 
 def test_a_bare_list_is_taken_like_a_sync_takes_it() -> None:
-    assert look("statistics", statistics()).verdict == "ok"
+    assert diagnosis_of("statistics", statistics()).severity == "ok"
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,19 @@ def test_a_bare_list_is_taken_like_a_sync_takes_it() -> None:
     ],
 )
 def test_a_renamed_field_is_proposed_for_its_column(name: str, column: str) -> None:
-    examined = look("statistics", ok(renamed(statistics(), successRate=name)))
-    assert found(examined, "missing") == [("successRate", "note")]
-    assert found(examined, "unknown") == [(name, "note")]
-    assert examined.mend.names == {column: (name, "successRate")}
-    assert examined.works
+    diagnosis = diagnosis_of("statistics", ok(renamed(statistics(), successRate=name)))
+    assert findings(diagnosis, "missing") == [("successRate", "note")]
+    assert findings(diagnosis, "unknown") == [(name, "note")]
+    assert diagnosis.override.aliases == {column: (name, "successRate")}
+    assert diagnosis.loads
 
 
 def test_several_renamed_fields_are_kept_apart() -> None:
     names = {"cShort": "countryCode", "sShort": "service_id", "carrier": "operator", "total": "orders"}
-    examined = look("statistics", ok(renamed(statistics(), **names, success="delivered", averageSeconds="avgTime")))
-    taken = {column: spellings[0] for column, spellings in examined.mend.names.items()}
+    diagnosis = diagnosis_of(
+        "statistics", ok(renamed(statistics(), **names, success="delivered", averageSeconds="avgTime"))
+    )
+    taken = {column: spellings[0] for column, spellings in diagnosis.override.aliases.items()}
     assert taken == {
         "country_code": "countryCode",
         "service_code": "service_id",
@@ -59,40 +61,42 @@ def test_several_renamed_fields_are_kept_apart() -> None:
         "successes": "delivered",
         "average_seconds": "avgTime",
     }
-    assert (examined.verdict, examined.works, examined.loaded) == ("breaking", True, 30)
+    assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("breaking", True, 30)
 
 
 def test_a_name_that_could_be_two_fields_is_left_to_the_reader() -> None:
-    examined = look("statistics", ok(renamed(statistics(), country="name", service="title")))
-    assert examined.mend.names == {}
-    assert found(examined, "missing") == [("country", "note"), ("service", "note")]
+    diagnosis = diagnosis_of("statistics", ok(renamed(statistics(), country="name", service="title")))
+    assert diagnosis.override.aliases == {}
+    assert findings(diagnosis, "missing") == [("country", "note"), ("service", "note")]
 
 
 def test_a_field_of_the_right_name_with_other_contents_is_not_taken() -> None:
     records = [{**record, "rate": "fast"} for record in statistics()]
     for record in records:
         del record["successRate"]
-    assert look("statistics", ok(records)).mend.names == {}
+    assert diagnosis_of("statistics", ok(records)).override.aliases == {}
 
 
 def test_a_missing_required_field_is_breaking_and_any_other_a_note() -> None:
     for name, severity in (("cShort", "breaking"), ("total", "note")):
-        examined = look("statistics", ok([{k: v for k, v in each.items() if k != name} for each in statistics()]))
-        assert found(examined, "missing") == [(name, severity)]
-        assert examined.verdict == severity
-        assert examined.works == (severity == "note")
+        diagnosis = diagnosis_of(
+            "statistics", ok([{k: v for k, v in each.items() if k != name} for each in statistics()])
+        )
+        assert findings(diagnosis, "missing") == [(name, severity)]
+        assert diagnosis.severity == severity
+        assert diagnosis.loads == (severity == "note")
 
 
 def test_an_optional_field_may_be_missing() -> None:
     offers = [{"sShort": "ds", "service": "Discord", "price": 16, "count": 4}]
-    assert look("services", ok(offers)).verdict == "ok"
+    assert diagnosis_of("services", ok(offers)).severity == "ok"
 
 
 def test_another_spelling_in_place_of_the_key_is_told() -> None:
     invoice = {"sesid": "a", "amount": 500, "method": "m", "created": None, "expires_at": None, "status": "paid"}
-    examined = look("invoices", ok([invoice]))
-    assert found(examined, "missing") == [("payId", "note")]
-    assert "'sesid' is taken instead" in told(examined)
+    diagnosis = diagnosis_of("invoices", ok([invoice]))
+    assert findings(diagnosis, "missing") == [("payId", "note")]
+    assert "'sesid' is used instead" in texts(diagnosis)
 
 
 @pytest.mark.parametrize("place", ["data", "body.items", "body.result.rows", "a.b.c.d"])
@@ -100,15 +104,15 @@ def test_records_that_moved_are_found_and_their_place_is_proposed(place: str) ->
     document: Any = statistics()
     for step in reversed(place.split(".")):
         document = {step: document, "count": 30}
-    examined = look("statistics", {"ok": True} | document)
-    assert examined.mend.place == place
-    assert (examined.verdict, examined.works, examined.loaded) == ("breaking", True, 30)
+    diagnosis = diagnosis_of("statistics", {"ok": True} | document)
+    assert diagnosis.override.records_path == place
+    assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("breaking", True, 30)
 
 
 def test_of_several_lists_the_one_with_the_records_is_proposed() -> None:
     countries = [{"cShort": "12", "country": "United States"}]
     document = {"ok": True, "data": {"countries": countries, "errors": [], "rows": statistics(), "pages": [1, 2]}}
-    assert look("statistics", document).mend.place == "data.rows"
+    assert diagnosis_of("statistics", document).override.records_path == "data.rows"
 
 
 def test_one_object_that_moved_is_found_and_so_are_rows_without_names_in_it() -> None:
@@ -116,49 +120,49 @@ def test_one_object_that_moved_is_found_and_so_are_rows_without_names_in_it() ->
     account |= {"status": None, "lang": None, "referral": None, "vipSupport": False, "stripeId": "x"}
     account |= {"currentDiscountRate": "0%", "vipTelegram": "", "cryptomusId": None}
     document = {"ok": True, "data": {"account": account}}
-    assert look("balances", document).mend.place == "data.account"
-    assert look("discount_tiers", document).mend.place == "data.account.discountRates"
-    assert all(look(name, document).works for name in ("balances", "discount_tiers"))
+    assert diagnosis_of("balances", document).override.records_path == "data.account"
+    assert diagnosis_of("discount_tiers", document).override.records_path == "data.account.discountRates"
+    assert all(diagnosis_of(name, document).loads for name in ("balances", "discount_tiers"))
 
 
 def test_moved_and_renamed_and_counted_otherwise_at_once() -> None:
     records = renamed(statistics(successRate=0.875), successRate="rate", total="orders")
-    examined = look("statistics", {"ok": True, "data": {"items": records}})
-    assert (examined.mend.place, examined.mend.units) == ("data.items", {"success_rate": "fraction"})
-    assert set(examined.mend.names) == {"success_rate", "attempts"}
-    assert examined.works
-    assert examined.rows is not None
-    assert set(examined.rows["success_rate"].to_pylist()) == {0.875}
+    diagnosis = diagnosis_of("statistics", {"ok": True, "data": {"items": records}})
+    assert (diagnosis.override.records_path, diagnosis.override.units) == ("data.items", {"success_rate": "fraction"})
+    assert set(diagnosis.override.aliases) == {"success_rate", "attempts"}
+    assert diagnosis.loads
+    assert diagnosis.rows is not None
+    assert set(diagnosis.rows["success_rate"].to_pylist()) == {0.875}
 
 
 def test_without_any_likely_records_the_top_fields_are_named() -> None:
-    examined = look("statistics", {"ok": True, "message": "hello", "things": [{"a": 1}]})
-    assert (examined.verdict, examined.works) == ("breaking", False)
-    assert "top fields: message, ok, things" in told(examined)
+    diagnosis = diagnosis_of("statistics", {"ok": True, "message": "hello", "things": [{"a": 1}]})
+    assert (diagnosis.severity, diagnosis.loads) == ("breaking", False)
+    assert "top fields: message, ok, things" in texts(diagnosis)
 
 
 def test_objects_by_code_of_another_depth_are_told_as_such() -> None:
     nested = {"12": {"a": {"x": {"any": {"total": 1}}}}, "13": {"b": {"y": {"any": {"total": 1}}}}}
-    assert found(look("statistics", ok(nested)), "nested") == [("", "breaking")]
+    assert findings(diagnosis_of("statistics", ok(nested)), "nested") == [("", "breaking")]
     flat = {"12": {"ds": {"any": {"total": 1, "success": 1, "successRate": 100, "averageSeconds": 2}}}}
-    assert look("statistics", ok(flat)).loaded == 1
+    assert diagnosis_of("statistics", ok(flat)).loaded == 1
 
 
 def test_no_records_are_a_note_that_nothing_was_compared() -> None:
-    examined = look("favourites", ok([]))
-    assert (examined.verdict, found(examined, "empty")) == ("note", [("", "note")])
+    diagnosis = diagnosis_of("favourites", ok([]))
+    assert (diagnosis.severity, findings(diagnosis, "empty")) == ("note", [("", "note")])
 
 
 def test_a_hidden_field_is_never_proposed_and_why_is_told() -> None:
     order = {"orderId": "1", "cShort": "12", "sShort": "ds", "status": "complete", "cost": "[redacted]"}
-    examined = look("inventory", ok([order]))
-    assert "purchase_price_cents" not in examined.mend.names
-    assert "redacted before it is read" in told(examined)
+    diagnosis = diagnosis_of("inventory", ok([order]))
+    assert "purchase_price_cents" not in diagnosis.override.aliases
+    assert "redacted before it is read" in texts(diagnosis)
 
 
 def test_the_declaration_itself_stays_as_it_is() -> None:
     before = DATASETS["statistics"]
-    look("statistics", ok(renamed(statistics(), successRate="rate")))
+    diagnosis_of("statistics", ok(renamed(statistics(), successRate="rate")))
     assert DATASETS["statistics"] == before
 
 
@@ -174,9 +178,9 @@ JSON = st.recursive(
 )
 
 
-@given(document=JSON, name=st.sampled_from(sorted({*DATASETS, *PROBES})))
+@given(document=JSON, name=st.sampled_from(sorted({*DATASETS, *UNSYNCED_ENDPOINTS})))
 def test_whatever_comes_is_examined_without_an_error(document: Any, name: str) -> None:
-    assert look(name, document).verdict in ("ok", "note", "breaking")
+    assert diagnosis_of(name, document).severity in ("ok", "note", "breaking")
 
 
 @settings(max_examples=30)
@@ -195,16 +199,19 @@ def test_what_is_said_to_work_does_work(names: dict[str, str], place: str, scale
         document = {step: document}
     document = decode(json.dumps({"ok": True} | document).encode())
     dataset: Dataset = DATASETS["statistics"]
-    examined = examine(dataset, Arrived(document, "body", NOW))
-    if examined.works:
-        records = records_in(document, dataset, examined.mend.place or "body")
-        loaded = normalise(examined.mend.applied(dataset), [Piece("", "", {}, records)], "7")
-        assert loaded.rows.num_rows == examined.loaded + examined.duplicates > 0
-        assert len(loaded.rejects) == examined.rejected
+    diagnosis = diagnose(dataset, DiagnosisInput(document, "body", NOW))
+    if diagnosis.loads:
+        records = records_in(document, dataset, diagnosis.override.records_path or "body")
+        loaded = normalise(diagnosis.override.apply_to(dataset), [Piece("", "", {}, records)], "7")
+        assert loaded.rows.num_rows == diagnosis.loaded + diagnosis.duplicates > 0
+        assert len(loaded.rejects) == diagnosis.rejected
 
 
 def test_an_object_around_the_list_is_not_taken_for_records_by_code() -> None:
     records = renamed(statistics(), cShort="countryCode")
-    examined = look("statistics", ok({"items": records}))
-    assert (examined.mend.place, examined.mend.names) == ("body.items", {"country_code": ("countryCode", "cShort")})
-    assert look("statistics", ok({"items": statistics()})).verdict == "ok", "a sync reads this as it is"
+    diagnosis = diagnosis_of("statistics", ok({"items": records}))
+    assert (diagnosis.override.records_path, diagnosis.override.aliases) == (
+        "body.items",
+        {"country_code": ("countryCode", "cShort")},
+    )
+    assert diagnosis_of("statistics", ok({"items": statistics()})).severity == "ok", "a sync reads this as it is"
