@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from assets.declaration import Dataset
 from assets.overrides import with_overrides
 
 Severity = Literal["note", "breaking"]
+WorstSeverity = Literal["ok", "note", "breaking"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,12 @@ class Diagnosis:
     rows: pa.Table | None = field(default=None, repr=False)
 
     @property
-    def severity(self) -> Literal["ok", "note", "breaking"]:
+    def severity(self) -> WorstSeverity:
         """The severity of the worst finding; ``ok`` without findings."""
-        severities = {finding.severity for finding in self.findings}
-        return "breaking" if "breaking" in severities else "note" if severities else "ok"
+        return worst_severity(finding.severity for finding in self.findings)
+
+
+def worst_severity(severities: Iterable[str]) -> WorstSeverity:
+    """``breaking`` or ``note`` if any of ``severities`` is, else ``ok``."""
+    present = set(severities)
+    return "breaking" if "breaking" in present else "note" if "note" in present else "ok"

@@ -4,37 +4,154 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from assets.declaration import Dataset
-from assets.doctor.anonymise import anonymised_sample, fields_by_alias
+from assets.doctor.anonymise import anonymised_sample, fields_by_alias, mask_numbers
 from assets.doctor.diagnose import DiagnosisInput, diagnose
-from assets.doctor.endpoint_contracts import KnownValues
-from assets.doctor.findings import Diagnosis, Finding
-from assets.doctor.probe_result import ProbeResult, ProbeTarget, loaded_rows
+from assets.doctor.endpoint_contracts import UNSYNCED_ENDPOINTS, KnownValues
+from assets.doctor.findings import Diagnosis, Finding, WorstSeverity, worst_severity
 from assets.privacy import Privacy
 from smsonline.answers import Answer
+from smsonline.catalogue import Endpoint
 from smsonline.client import Client
-from smsonline.errors import ConfigurationError, UnreadableAnswer, VendorError
+from smsonline.errors import (
+    AuthenticationRefused,
+    ConfigurationError,
+    EndpointNotFound,
+    Refused,
+    UnreadableAnswer,
+    VendorError,
+)
+from smsonline.sandbox.shapes import SHAPES
 
 log = logging.getLogger("smsonline.doctor")
 
 SAMPLE_RECORDS = 3
 # The Date header is truncated to whole seconds.
 DATE_ROUNDING = timedelta(seconds=0.5)
-MISSING_PARAMETERS = {
-    "country": "no country is known",
-    "carrier": "no carrier is known",
-    "service": "no service is known",
-    "order_id": "no order in the inventory",
-}
+SKIP_REASONS = {"order_id": "no order in the inventory", "payment_id": "no crypto payment among the invoices"}
+
+
+@dataclass(frozen=True)
+class ProbeTarget:
+    """An endpoint and the datasets its response is compared with.
+
+    ``synced`` says that a table is loaded from it, ``overridden`` that the settings change it or one of its datasets.
+    """
+
+    endpoint: Endpoint
+    datasets: tuple[Dataset, ...]
+    synced: bool
+    overridden: bool = False
+
+    @property
+    def static_params(self) -> dict[str, str]:
+        """The parameters that the datasets declare."""
+        return {name: value for dataset in self.datasets for name, value in dataset.params.items()}
+
+    @property
+    def open_params(self) -> list[str]:
+        """The parameters whose values have to come from an earlier response."""
+        return sorted(self.endpoint.parameters - self.static_params.keys())
+
+    @property
+    def provenance(self) -> str:
+        """How much of path and response is documented, and how much is assumed."""
+        fields = SHAPES[self.endpoint.name]
+        if self.endpoint.assumed:
+            provenance = "assumed"
+        elif fields.assumed:
+            provenance = "partly assumed" if fields.documented else "answer assumed"
+        else:
+            provenance = "documented"
+        return f"{provenance}, set by you" if self.overridden else provenance
+
+
+def probe_targets(
+    endpoints: Mapping[str, Endpoint], datasets: Mapping[str, Dataset], overridden: frozenset[str]
+) -> list[ProbeTarget]:
+    """Every read-only endpoint, in catalogue order. ``overridden`` names endpoints and datasets."""
+    targets = []
+    for endpoint in endpoints.values():
+        if endpoint.creates or endpoint.method != "GET":
+            continue
+        synced = tuple(dataset for dataset in datasets.values() if dataset.endpoint == endpoint.name)
+        contracts = synced or tuple(filter(None, [UNSYNCED_ENDPOINTS.get(endpoint.name)]))
+        names = {endpoint.name, *(dataset.name for dataset in synced)}
+        targets.append(ProbeTarget(endpoint, contracts, bool(synced), not names.isdisjoint(overridden)))
+    return targets
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """The result of one call. ``skip_reason`` or ``error`` say why there are no diagnoses.
+
+    ``offset_seconds`` is how far the vendor's clock is ahead of this machine's, ``sample`` the anonymised response.
+    """
+
+    target: ProbeTarget
+    skip_reason: str = ""
+    error: VendorError | None = None
+    http_status: int | None = None
+    elapsed_ms: int | None = None
+    size: int | None = None
+    offset_seconds: float | None = None
+    diagnoses: Sequence[Diagnosis] = ()
+    sample: Any = None
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name."""
+        return self.target.endpoint.name
+
+    @property
+    def severity(self) -> WorstSeverity | Literal["skipped"]:
+        """The worst severity of the diagnoses; a failed call is breaking where a table is loaded from the endpoint."""
+        if self.skip_reason:
+            return "skipped"
+        if self.error:
+            return "breaking" if self.target.synced else "note"
+        return worst_severity(diagnosis.severity for diagnosis in self.diagnoses)
+
+    @property
+    def state(self) -> Literal["confirmed", "differs", "no records", "no answer", "skipped"]:
+        """Whether the documented or assumed response was confirmed."""
+        if self.skip_reason or self.error:
+            return "skipped" if self.skip_reason else "no answer"
+        kinds = {finding.kind for diagnosis in self.diagnoses for finding in diagnosis.findings}
+        if not kinds:
+            return "confirmed"
+        return "no records" if kinds == {"empty"} else "differs"
+
+    @property
+    def error_line(self) -> str:
+        """The error in one line that quotes nothing of a private response; empty without an error."""
+        error = self.error
+        if error is None:
+            return ""
+        quotes_response = error.status is not None and not isinstance(error, UnreadableAnswer)
+        # Rejected credentials are one problem, whatever each endpoint's text for it.
+        if isinstance(error, AuthenticationRefused) or (self.target.endpoint.private and quotes_response):
+            return f"{self.name}: {error.happened} (HTTP {error.status}); {error.next_step}"
+        # Without an HTTP status the text is this machine's own, and may name an IP address.
+        text = str(error) if error.status is None else mask_numbers(str(error))
+        if self.name == "transaction" and isinstance(error, EndpointNotFound | Refused):
+            return f"{text}; that an invoice's payId is its order_id is assumed"
+        return text
+
+
+def loaded_rows(results: Sequence[ProbeResult], dataset: str) -> pa.Table | None:
+    """The rows that a sync would load into ``dataset``; ``None`` where its response could not be read."""
+    diagnoses = (diagnosis for result in results for diagnosis in result.diagnoses if diagnosis.dataset == dataset)
+    return next((diagnosis.rows for diagnosis in diagnoses if diagnosis.rows is not None), None)
 
 
 @dataclass(frozen=True)
@@ -51,27 +168,30 @@ class EndpointProber:
         """One result per target, in their order. Targets that need parameters of earlier responses are called last."""
         results: dict[str, ProbeResult] = {}
         for dependent in (False, True):
-            known = KnownParameters(list(results.values()))
+            known = known_parameters(list(results.values()))
             batch = [target for target in targets if bool(target.open_params) == dependent]
             with ThreadPoolExecutor(self.max_concurrency, "doctor") as pool:
                 for result in pool.map(partial(self._probe, known=known), batch):
                     results[result.name] = result
         return [results[target.endpoint.name] for target in targets]
 
-    def _probe(self, target: ProbeTarget, known: KnownParameters) -> ProbeResult:
+    def _probe(self, target: ProbeTarget, known: Mapping[str, str]) -> ProbeResult:
         name = target.endpoint.name
-        params = target.static_params | known.parameters(name, target.open_params)
-        if missing := [param for param in target.open_params if param not in params]:
-            return ProbeResult(target, skip_reason=known.missing_reason(name, missing[0]))
+        params = target.static_params
+        for param in target.open_params:
+            # A transaction is requested by the id of a payment, although its parameter has the name of an order's.
+            source = "payment_id" if (name, param) == ("transaction", "order_id") else param
+            if source not in known:
+                return ProbeResult(target, skip_reason=SKIP_REASONS.get(source, f"no {source} is known"))
+            params[param] = known[source]
         try:
             response = self.client.get(name, params)
         except VendorError as error:
-            return ProbeResult(target, params, error=error, http_status=error.status)
+            return ProbeResult(target, error=error, http_status=error.status)
         except ValueError as error:
-            return ProbeResult(target, params, error=ConfigurationError(name, str(error)))
+            return ProbeResult(target, error=ConfigurationError(name, str(error)))
         result = ProbeResult(
             target,
-            params,
             http_status=response.status,
             elapsed_ms=response.elapsed_ms,
             size=len(response.body),
@@ -113,52 +233,23 @@ class EndpointProber:
         return replace(diagnosis, findings=[replace(finding, severity="note") for finding in diagnosis.findings])
 
 
-class KnownParameters:
-    """Parameters for later calls, from the responses so far: a country and carrier, a service, an order, a payment."""
-
-    def __init__(self, results: Sequence[ProbeResult]) -> None:
-        self._results = results
-
-    def parameters(self, endpoint: str, names: Iterable[str]) -> dict[str, str]:
-        """Values for those of ``names`` that are known."""
-        values = self._offer() | (self._payment() if endpoint == "transaction" else self._order())
-        return {name: values[name] for name in names if name in values}
-
-    @staticmethod
-    def missing_reason(endpoint: str, name: str) -> str:
-        """Why a call without the parameter ``name`` is skipped."""
-        if endpoint == "transaction":
-            return "no crypto payment among the invoices"
-        return MISSING_PARAMETERS.get(name, f"no {name}")
-
-    def _offer(self) -> dict[str, str]:
-        """A country and carrier, and a service that is offered there if one is known."""
-        listed = self._first_row("countries") or self._first_row("statistics") or self._first_row("popular")
-        country = listed.get("country_code")
-        offer = (
-            self._first_row("statistics", country)
-            or self._first_row("popular", country)
-            or self._first_row("statistics")
-            or self._first_row("popular")
-        )
-        values = {"country": country, "carrier": listed.get("carrier"), "service": offer.get("service_code")}
-        return {name: value for name, value in values.items() if value}
-
-    def _order(self) -> dict[str, str]:
-        order = self._first_row("inventory")
-        return {"order_id": order["order_id"]} if order else {}
-
-    def _payment(self) -> dict[str, str]:
-        rows = loaded_rows(self._results, "invoices")
-        invoices = rows.select(["method", "payment_id"]).to_pylist() if rows is not None else []
-        crypto = [invoice["payment_id"] for invoice in invoices if "crypt" in (invoice["method"] or "").lower()]
-        return {"order_id": crypto[0]} if crypto else {}
-
-    def _first_row(self, dataset: str, country: str | None = None) -> dict[str, Any]:
-        rows = loaded_rows(self._results, dataset)
-        if rows is not None and country is not None:
-            rows = rows.filter(pc.equal(rows["country_code"], country))
-        return rows.slice(0, 1).to_pylist()[0] if rows is not None and rows.num_rows else {}
+def known_parameters(results: Sequence[ProbeResult]) -> dict[str, str]:
+    """Parameters for later calls, by name: a country and carrier, a service offered there, an order and a payment."""
+    names = ("countries", "statistics", "popular", "inventory", "invoices")
+    tables = {name: rows.to_pylist() for name in names if (rows := loaded_rows(results, name)) is not None}
+    offers = [row for name in ("statistics", "popular") for row in tables.get(name, ())]
+    place: Mapping[str, Any] = next(iter([*tables.get("countries", ()), *offers]), {})
+    local = [row for row in offers if row["country_code"] == place["country_code"]]
+    orders = tables.get("inventory", [])
+    payments = [row for row in tables.get("invoices", ()) if "crypt" in (row["method"] or "").lower()]
+    values = {
+        "country": place.get("country_code"),
+        "carrier": place.get("carrier"),
+        "service": next((row["service_code"] for row in local or offers), None),
+        "order_id": next((row["order_id"] for row in orders), None),
+        "payment_id": next((row["payment_id"] for row in payments), None),
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def _clock_offset(response: Answer) -> float | None:

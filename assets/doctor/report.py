@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow.compute as pc
 
 from assets.doctor.findings import Diagnosis
-from assets.doctor.probe_result import ProbeResult, loaded_rows
+from assets.doctor.probe import ProbeResult, loaded_rows
 from smsonline.errors import ConfigurationError
 
 # A smaller difference of the clocks is reported, but is no note; top-ups stop at the policy's own limit.

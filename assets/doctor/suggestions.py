@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from assets.doctor.findings import Diagnosis
-from assets.doctor.probe_result import ProbeResult
+from assets.doctor.probe import ProbeResult
 from smsonline.errors import EndpointNotFound
 
 TableName = tuple[str, ...]

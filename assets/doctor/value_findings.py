@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from assets.declaration import UNITS, Dataset, Field
 from assets.doctor.anonymise import display_name, example, fields_by_alias
-from assets.doctor.field_names import Record
 from assets.doctor.findings import Finding, Severity
-from assets.errors import UnitSuspicious
+from assets.errors import AnswerRefused, UnitSuspicious
 from assets.normalise import Normalised, Piece, normalise
+from smsonline.privacy import REDACTED
 
+Record = Mapping[str, Any]
 TypeCounts = Mapping[str, Mapping[str, int]]
 
 KINDS = {
@@ -35,6 +36,8 @@ JSON_TYPES |= {"dict": "object", "list": "list"}
 PAST_COLUMNS = ("created_at", "issued_at", "first_sms_at")
 CLOCK_TOLERANCE = timedelta(minutes=5)
 MAX_QUOTED_VALUES = 5
+# Share of the values of a renamed field that may not fit.
+MAX_MISFITS = 0.1
 
 
 def type_counts(records: Sequence[Any]) -> dict[str, dict[str, int]]:
@@ -48,56 +51,59 @@ def type_counts(records: Sequence[Any]) -> dict[str, dict[str, int]]:
     return types
 
 
+def values_fit(field: Field, values: Sequence[Any]) -> bool:
+    """Whether ``values`` can be read as ``field``, in whatever unit. Redacted and absent values cannot."""
+    records = [{field.names[0]: value} for value in values if value is not None]
+    if not records or any(value == REDACTED for value in values):
+        return False
+    units = UNITS.get(field.kind, (field.unit,))
+    return any(_reject_share(replace(field, unit=unit), records) <= MAX_MISFITS for unit in units)
+
+
 def unit_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Finding], dict[str, str]]:
     """Columns that are probably in another unit than declared, and by column the unit that fits, if one does."""
     findings: list[Finding] = []
-    units: dict[str, str] = {}
+    fitting_units: dict[str, str] = {}
     for field in (field for field in dataset.fields if field.kind in UNITS):
-        column = _load_column(dataset, field, records)
         severity: Severity = "note"
-        if text := column.mismatch:
-            severity = "breaking"
-            others = [unit for unit in UNITS[field.kind] if unit != field.counted_in]
-            if fitting := [u for u in others if _load_column(dataset, replace(field, unit=u), records).fits]:
-                units[field.column] = fitting[0]
-                text += f"; unit '{fitting[0]}' fits"
-        elif field.counted_in == "cents" and any(isinstance(value, Decimal) for value in column.values):
-            text = "amounts with a decimal point where whole cents are declared: the unit may be 'usd'"
-        elif field.counted_in == "percent" and _may_be_fractions(column.loaded):
-            text = "no value above 1 where percent is declared, in too few records to be certain"
+        text = ""
+        try:
+            rates = _load_column(field, records).rows[field.column].to_pylist()
+        except UnitSuspicious as error:
+            # The error is "dataset.column: problem; setting". The setting is what the doctor suggests itself.
+            severity, text = "breaking", str(error).partition(";")[0].partition(": ")[2]
+            others = (unit for unit in UNITS[field.kind] if unit != field.counted_in)
+            if unit := next((unit for unit in others if not _reject_share(replace(field, unit=unit), records)), ""):
+                fitting_units[field.column] = unit
+                text += f"; unit '{unit}' fits"
+        else:
+            has_point = any(isinstance(record.get(name), Decimal) for record in records for name in field.names)
+            if field.counted_in == "cents" and has_point:
+                text = "amounts with a decimal point where whole cents are declared: the unit may be 'usd'"
+            elif field.counted_in == "percent" and any(0 < rate < 0.01 for rate in rates) and max(rates) <= 0.01:
+                text = "no value above 1 where percent is declared, in too few records to be certain"
         if text:
             findings.append(Finding("unit", severity, text, field.names[0], field.column))
-    return findings, units
+    return findings, fitting_units
 
 
-@dataclass(frozen=True)
-class _Column:
-    """One column as a sync loads it: ``mismatch`` says why the unit is doubtful, ``fits`` that every value loads."""
-
-    values: Sequence[Any]
-    loaded: Sequence[Any] = ()
-    mismatch: str = ""
-    fits: bool = False
-
-
-def _load_column(dataset: Dataset, field: Field, records: Sequence[Record]) -> _Column:
+def _load_column(field: Field, records: Sequence[Record]) -> Normalised:
+    """The values of one column as a sync loads them. Raises ``AnswerRefused`` as a sync does."""
     aliased = ({name: record.get(name) for name in field.names} for record in records)
     filled = [record for record in aliased if any(value is not None for value in record.values())]
-    values = [value for record in filled for value in record.values()]
-    if not filled:
-        return _Column(values)
-    # As its own key, a column without a value is a reject.
-    single = replace(dataset, fields=(field,), key=(field.column,), single=False)
+    # The column is its own key, so that a value which cannot be read is a reject.
+    column = Dataset("column", "", key=(field.column,), fields=(field,), cadence_minutes=1)
+    return normalise(column, [Piece("", "", {}, filled)], "")
+
+
+def _reject_share(field: Field, records: Sequence[Record]) -> float:
+    """The share of values that a sync rejects, from 0 to 1."""
     try:
-        loaded = normalise(single, [Piece("", "", {}, filled)], "")
-    except UnitSuspicious as error:
-        # "dataset.column: problem; setting": the setting is what is being looked for here.
-        return _Column(values, mismatch=str(error).partition(";")[0].partition(": ")[2])
-    return _Column(values, loaded.rows[field.column].to_pylist(), fits=not loaded.rejects)
-
-
-def _may_be_fractions(rates: Sequence[float]) -> bool:
-    return any(0 < rate < 0.01 for rate in rates) and max(rates) <= 0.01
+        loaded = _load_column(field, records)
+    except AnswerRefused:
+        return 1.0
+    rejected, valid = len(loaded.rejects), int(loaded.rows.num_rows)
+    return rejected / max(rejected + valid, 1)
 
 
 @dataclass(frozen=True)
@@ -120,43 +126,32 @@ class Rows:
 
     def findings(self, known_values: Mapping[str, frozenset[str]]) -> list[Finding]:
         """Every difference between the rows and the dataset; ``known_values`` are the status words by column."""
-        return [
-            *self._rejected(),
-            *self._retyped(),
-            *self._duplicates(),
-            *self._unknown_values(known_values),
-            *self._future_timestamps(),
-        ]
+        unknown = self._unknown_values(known_values)
+        return [*self._type_findings(), *self._duplicates(), *unknown, *self._future_timestamps()]
 
-    def _rejected(self) -> list[Finding]:
-        """Per column, how many records a sync rejects. More than half of them is breaking."""
-        columns: dict[str, list[int]] = {}
+    def _type_findings(self) -> list[Finding]:
+        """Values that a sync rejects (breaking in most records), and values of an unexpected type that it can read."""
+        rejected: dict[str, list[int]] = {}
         for reject in self.loaded.rejects:
             for column in dict.fromkeys(reason.partition(":")[0] for reason in reject.reasons):
-                columns.setdefault(column, []).append(reject.row_index)
+                rejected.setdefault(column, []).append(reject.row_index)
         fields = {field.column: field for field in self.dataset.fields}
         findings = []
-        for column, rows in columns.items():
-            text = f"{len(rows)} of {len(self.records)} records would be rejected: "
+        for column, rows in rejected.items():
             severity: Severity = "breaking" if 2 * len(rows) > len(self.records) else "note"
+            text = f"{len(rows)} of {len(self.records)} records would be rejected: "
             if column not in fields:
                 findings.append(Finding("type", severity, text + column))
                 continue
-            name = next((name for name in fields[column].names if name in self.types), "")
+            names = fields[column].names or ("",)
+            name = next((name for name in names if name in self.types), names[0])
             shown = example(self.records[rows[0]].get(name), name, fields_by_alias([self.dataset]))
-            text += self._type_text(fields[column], name)
-            findings.append(Finding("type", severity, text, name or (*fields[column].names, "")[0], column, shown))
-        return findings
-
-    def _retyped(self) -> list[Finding]:
-        """Fields of an unexpected JSON type that can be read nevertheless."""
-        bad = {reason.partition(":")[0] for reject in self.loaded.rejects for reason in reject.reasons}
-        findings = []
+            findings.append(Finding("type", severity, text + self._types_of(fields[column], name), name, column, shown))
         for name in (drift.field for drift in self.loaded.drift if drift.kind == "retyped"):
             field = next(field for field in self.dataset.fields if name in field.names)
-            has_point = field.kind == "cents" and "fraction" in self.types.get(name, {})  # reported as a unit
-            if field.column not in bad and not has_point:
-                text = f"{self._type_text(field, name)}; it can be read nevertheless"
+            is_unit_finding = field.kind == "cents" and "fraction" in self.types.get(name, {})
+            if field.column not in rejected and not is_unit_finding:
+                text = f"{self._types_of(field, name)}; it can be read nevertheless"
                 findings.append(Finding("type", "note", text, name, field.column))
         return findings
 
@@ -194,7 +189,7 @@ class Rows:
                 findings.append(Finding("unit", "note", text, field.names[0], field.column))
         return findings
 
-    def _type_text(self, field: Field, name: str) -> str:
+    def _types_of(self, field: Field, name: str) -> str:
         counts = dict(self.types.get(name, {}))
         absent = len(self.records) - sum(counts.values())
         counts |= {"nothing": absent} if absent else {}

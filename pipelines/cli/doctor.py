@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 
 from assets.doctor.endpoint_contracts import known_values
-from assets.doctor.probe import EndpointProber
-from assets.doctor.probe_result import ProbeResult, probe_targets
+from assets.doctor.probe import EndpointProber, ProbeResult, probe_targets
 from assets.doctor.report import DoctorReport
 from assets.doctor.suggestions import suggest_settings
 from assets.privacy import privacy_of
