@@ -1,4 +1,4 @@
-"""A sandbox on loopback whose answers a test changes on their way."""
+"""A sandbox on loopback whose responses a test can change."""
 
 from __future__ import annotations
 

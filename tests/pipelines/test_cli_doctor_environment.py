@@ -1,4 +1,4 @@
-"""What ``smsonline doctor`` says about this machine: clock, files, settings."""
+"""Environment checks of ``smsonline doctor``: clock, files, settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from doctor_vendor import here, verdicts
 
 
-def test_the_vendors_clock_is_compared_with_this_machines(vendor, command):
+def test_clock_skew_is_reported(vendor, command):
     assert here(command("doctor", "--json").document)["clock"]["verdict"] == "ok"
     vendor.advance(60)
     noted = command("doctor", "--json")
@@ -21,7 +21,7 @@ def test_the_vendors_clock_is_compared_with_this_machines(vendor, command):
     assert noted.code == 0
 
 
-def test_this_machine_is_looked_at(vendor, command, home, monkeypatch):
+def test_environment_checks_describe_this_machine(vendor, command, home, monkeypatch):
     checks = here(command("doctor", "--json").document)
     assert f"DuckDB {duckdb.__version__}" in checks["versions"]["text"]
     assert f"Python {sys.version.split()[0]}" in checks["versions"]["text"]
@@ -37,19 +37,17 @@ def test_this_machine_is_looked_at(vendor, command, home, monkeypatch):
     assert "SMSONLINE_TOPUP_THRESHOLD_CENTS" in checks["top-ups"]["text"]
 
 
-def test_a_warehouse_that_cannot_be_used_is_breaking_and_the_vendor_is_examined_all_the_same(
-    vendor, command, home, monkeypatch
-):
+def test_unusable_warehouse_is_breaking_and_probes_continue(vendor, command, home, monkeypatch):
     (home / "notes.txt").write_text("not a database " * 1000)
     for path in ("notes.txt", "notes.txt/warehouse.duckdb"):
         monkeypatch.setenv("SMSONLINE_WAREHOUSE", path)
-        done = command("doctor", "--json")
-        assert (done.code, here(done.document)["warehouse"]["verdict"]) == (1, "breaking")
-        assert set(verdicts(done.document).values()) == {"ok"}
+        result = command("doctor", "--json")
+        assert (result.code, here(result.document)["warehouse"]["verdict"]) == (1, "breaking")
+        assert set(verdicts(result.document).values()) == {"ok"}
     assert (home / "notes.txt").read_text() == "not a database " * 1000
 
 
-def test_a_warehouse_in_use_is_a_note(vendor, command, home, monkeypatch):
+def test_warehouse_in_use_is_a_note(vendor, command, home, monkeypatch):
     command("sync", "balances")
     monkeypatch.setattr("pipelines.environment.LOCK_WAIT_SECONDS", 0)
     script = (
@@ -60,16 +58,16 @@ def test_a_warehouse_in_use_is_a_note(vendor, command, home, monkeypatch):
         [sys.executable, "-c", script], cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout and holder.stdout.readline() == "open\n"
-        done = command("doctor", "--json")
+        result = command("doctor", "--json")
         holder.communicate("")
-    assert (done.code, here(done.document)["warehouse"]["verdict"]) == (0, "note")
-    assert "is held by" in here(done.document)["warehouse"]["text"]
+    assert (result.code, here(result.document)["warehouse"]["verdict"]) == (0, "note")
+    assert "is held by" in here(result.document)["warehouse"]["text"]
 
 
 @pytest.mark.parametrize(("mode", "verdict", "code"), [("off", "note", 0), ("dry_run", "breaking", 1)])
-def test_a_broken_ledger_counts_when_top_ups_are_on(vendor, command, home, monkeypatch, mode, verdict, code):
+def test_broken_ledger_is_breaking_only_with_topups(vendor, command, home, monkeypatch, mode, verdict, code):
     (home / "ledger.db").write_text("no ledger " * 1000)
     monkeypatch.setenv("SMSONLINE_LEDGER", "sqlite:///ledger.db")
     monkeypatch.setenv("SMSONLINE_TOPUP_MODE", mode)
-    done = command("doctor", "--json")
-    assert (here(done.document)["ledger"]["verdict"], done.code) == (verdict, code)
+    result = command("doctor", "--json")
+    assert (here(result.document)["ledger"]["verdict"], result.code) == (verdict, code)

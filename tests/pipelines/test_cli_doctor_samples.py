@@ -1,4 +1,4 @@
-"""What ``smsonline doctor`` saves and prints can be passed on."""
+"""The output and the samples of ``smsonline doctor`` contain nothing private."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from smsonline.client import Client
 pytest_plugins = ("doctor_fixtures",)
 
 
-# Those that move private contents to other places, or change their type.
+# Faults that move private contents to other fields, or change their type.
 DAMAGES = ("extra_field", "wrong_type", "nested", "bare", "null_keys", "missing_field=orderId", "missing_field=sms")
 PHONE, TEXT = "13125550147", "Your code is 481516, tell nobody"
 
 
-def test_samples_are_one_short_pretty_file_per_endpoint_beside_the_findings(vendor, command, home):
-    done = command("doctor", "--save", "deep/out", "--json")
+def test_save_writes_one_sample_per_endpoint_and_findings(vendor, command, home):
+    result = command("doctor", "--save", "deep/out", "--json")
     files = {file.stem: file.read_text("utf-8") for file in (home / "deep/out").iterdir()}
     assert set(files) == READS | {"findings"}
-    assert json.loads(files["findings"])["endpoints"] == done.document["endpoints"]
+    assert json.loads(files["findings"])["endpoints"] == result.document["endpoints"]
     assert len(json.loads(files["statistics"])["body"]) == SAMPLE_RECORDS
     assert all(text.startswith("{\n  ") and text.endswith("}\n") for text in files.values())
     statistic = json.loads(files["statistics"])["body"][0]
-    assert set(statistic) == {f for each in DATASETS["statistics"].fields for f in each.names}
+    assert set(statistic) == {name for field in DATASETS["statistics"].fields for name in field.names}
     assert json.loads(files["balance"])["body"]["discountRates"][0][2] == "-20%"
 
 
-def test_an_endpoint_without_an_answer_leaves_no_old_sample_behind(vendor, command, home):
+def test_failed_endpoint_leaves_no_old_sample(vendor, command, home):
     command("doctor", "--save", "out")
     vendor.faults.add("coupons", "http_500")
     command("doctor", "--save", "out")
@@ -43,18 +43,16 @@ def test_an_endpoint_without_an_answer_leaves_no_old_sample_behind(vendor, comma
     assert (home / "out/invoices.json").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_one_line_before_any_call(vendor, command, home):
+def test_unusable_folder_is_one_line_before_any_call(vendor, command, home):
     (home / "file").write_text("")
     for folder in ("file", "file/out"):
-        done = command("doctor", "--save", folder)
-        assert (done.code, len(done.error_lines)) == (2, 1)
-        assert f"--save {folder}" in done.error_lines[0]
+        result = command("doctor", "--save", folder)
+        assert (result.code, len(result.error_lines)) == (2, 1)
+        assert f"--save {folder}" in result.error_lines[0]
     assert not vendor.requests
 
 
-def test_neither_key_nor_number_nor_message_is_told_or_saved_whatever_happens(
-    vendor, command, home, monkeypatch, caplog
-):
+def test_no_key_number_or_message_is_printed_or_saved(vendor, command, home, monkeypatch, caplog):
     monkeypatch.setenv("SMSONLINE_KEEP_MESSAGES", "true")
     caplog.set_level("DEBUG")
     with Client(Account(vendor.user_id, CANARY, *_addresses())) as client:
@@ -66,8 +64,8 @@ def test_neither_key_nor_number_nor_message_is_told_or_saved_whatever_happens(
     for kind in (None, "http_400", "http_222", "not_ok", "html", "redirect", "truncated", *DAMAGES):
         if kind:
             vendor.faults.add("*", kind)
-        done = command("doctor", "--save", f"out/{kind}", *(["--json"] if kind == "nested" else []))
-        printed += [done.out, done.err]
+        result = command("doctor", "--save", f"out/{kind}", *(["--json"] if kind == "nested" else []))
+        printed += [result.out, result.err]
         vendor.faults.clear()
     saved = [file.read_text("utf-8", "replace") for file in home.rglob("*") if file.is_file()]
     assert len(saved) > 100
@@ -80,7 +78,7 @@ def _addresses() -> tuple[str, str]:
     return os.environ["SMSONLINE_BASE_URL"], os.environ["SMSONLINE_V2_BASE_URL"]
 
 
-def test_private_contents_in_odd_places_are_not_told_or_saved(changes, command, home):
+def test_private_contents_in_unexpected_fields_are_masked(changes, command, home):
     changes["/inventory/"] = lambda document: {"ok": False, "errorMessage": f"{PHONE} got: {TEXT}"}
     changes["/popular"] = lambda document: {"ok": False, "errorMessage": f"ask {PHONE}"}
     changes["/coupons"] = lambda document: {"ok": True, "body": {"codes": [{PHONE: {"text": TEXT, "n": int(PHONE)}}]}}
@@ -93,9 +91,9 @@ def test_private_contents_in_odd_places_are_not_told_or_saved(changes, command, 
         "ok": True,
         "body": [{"payId": PHONE, "amount": TEXT, "status": TEXT, "created": PHONE}],
     }
-    done, as_json = command("doctor", "--save", "out"), command("doctor", "--json")
-    assert done.code == as_json.code == 1
+    result, as_json = command("doctor", "--save", "out"), command("doctor", "--json")
+    assert result.code == as_json.code == 1
     saved = [file.read_text("utf-8") for file in home.rglob("*") if file.is_file()]
     assert len(saved) > 10
     for secret in (PHONE, TEXT, CANARY):
-        assert [text for text in (done.out, done.err, as_json.out, *saved) if secret in text] == [], secret
+        assert [text for text in (result.out, result.err, as_json.out, *saved) if secret in text] == [], secret

@@ -1,4 +1,4 @@
-"""What ``smsonline doctor`` proposes, pasted into ``smsonline.toml``, makes the next ``sync`` work."""
+"""The settings that ``smsonline doctor`` suggests make the next ``sync`` work."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import duckdb
 from doctor_vendor import (
+    combined,
     moved,
     renamed,
     scaled,
-    together,
 )
 
 pytest_plugins = ("doctor_fixtures",)
@@ -21,10 +21,10 @@ def rows(sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-def mend(command, home, *datasets: str) -> str:
-    """Runs the doctor, pastes what it proposes at the end of the file, and syncs; the pasted text."""
-    done = command("doctor", "--json")
-    toml = done.document["toml"]
+def sync_with_suggestions(command, home, *datasets: str) -> str:
+    """Runs the doctor, appends the suggested settings to the file and syncs; returns the settings."""
+    result = command("doctor", "--json")
+    toml = result.document["toml"]
     file = home / "smsonline.toml"
     file.write_text((file.read_text() if file.exists() else "") + "\n" + toml)
     synced = command("sync", *datasets, "--json")
@@ -33,22 +33,22 @@ def mend(command, home, *datasets: str) -> str:
     return toml
 
 
-def test_renamed_fields(changes, command, home):
+def test_renamed_fields_load_after_override(changes, command, home):
     changes["/statistics/"] = renamed(cShort="countryCode", sShort="serviceId", successRate="rate", total="orders")
     assert command("sync", "statistics").code == 1
     assert command("doctor").code == 1
-    toml = mend(command, home, "statistics")
+    toml = sync_with_suggestions(command, home, "statistics")
     assert tomllib.loads(toml)["datasets"]["statistics"]["fields"]["success_rate"] == {"names": ["rate", "successRate"]}
     counted = rows("SELECT count(*), count(success_rate), count(attempts), count(country_code) FROM sms.statistics")
     assert counted == [(540, 540, 540, 540)]
     assert command("doctor").code == 0
 
 
-def test_moved_records_of_a_list_and_of_one_object_and_of_what_lies_in_it(changes, command, home):
+def test_moved_records_load_after_override(changes, command, home):
     changes["/popular"] = moved("data", "items")
     changes["/balance"] = moved("data", "account")
     changes["/countries"] = moved("result")
-    toml = mend(command, home, "popular", "balances", "discount_tiers", "countries", "services")
+    toml = sync_with_suggestions(command, home, "popular", "balances", "discount_tiers", "countries", "services")
     assert tomllib.loads(toml) == {
         "endpoints": {
             "balance": {"records": "data.account"},
@@ -59,51 +59,51 @@ def test_moved_records_of_a_list_and_of_one_object_and_of_what_lies_in_it(change
     }
     assert rows("SELECT count(*) FROM sms.discount_tiers") == [(5,)]
     assert rows("SELECT balance_cents > 100 FROM sms.balances") == [(True,)]
-    done = command("doctor", "--json")
-    assert (done.code, done.document["toml"]) == (0, "")
+    result = command("doctor", "--json")
+    assert (result.code, result.document["toml"]) == (0, "")
 
 
-def test_fractions_for_percent_and_dollars_for_cents(changes, command, home):
+def test_changed_units_load_after_override(changes, command, home):
     changes["/statistics/"] = scaled("successRate", 100)
     changes["/lookup/"] = scaled("price", 100)
-    toml = mend(command, home, "statistics", "countries", "services")
+    toml = sync_with_suggestions(command, home, "statistics", "countries", "services")
     assert '[datasets.services.fields.price_cents]\nunit = "usd"' in toml
     assert rows("SELECT max(success_rate) BETWEEN 0.5 AND 1 FROM sms.statistics") == [(True,)]
     assert rows("SELECT min(price_cents) BETWEEN 1 AND 100 FROM sms.services") == [(True,)]
 
 
-def test_everything_at_once(changes, command, home):
-    changes["/statistics/"] = together(
+def test_moved_renamed_and_rescaled_records_load_after_override(changes, command, home):
+    changes["/statistics/"] = combined(
         scaled("successRate", 100),
         renamed(successRate="delivery_rate", carrier="operator", averageSeconds="avgTime", success="delivered"),
         moved("data", "rows", total=540),
     )
-    toml = mend(command, home, "statistics")
+    toml = sync_with_suggestions(command, home, "statistics")
     assert "# statistics: tried on this response, 540 of 540 records load" in toml
     assert rows("SELECT count(carrier), count(average_seconds), max(success_rate) <= 1 FROM sms.statistics") == [
         (540, 540, True)
     ]
 
 
-def test_an_inventory_that_moved(changes, command, home):
+def test_moved_inventory_loads_after_override(changes, command, home):
     changes["/inventory/"] = moved("data", "numbers")
-    toml = mend(command, home, "inventory")
+    toml = sync_with_suggestions(command, home, "inventory")
     assert tomllib.loads(toml) == {"endpoints": {"inventory": {"records": "data.numbers"}}}
     assert rows("SELECT count(*) > 50, count(phone_hash) > 50, sum(sms_count) > 50 FROM sms.inventory") == [
         (True, True, True)
     ]
 
 
-def test_later_calls_are_tried_with_what_the_mend_would_read(changes, command):
+def test_later_calls_use_parameters_of_corrected_responses(changes, command):
     changes["/countries"] = renamed(cShort="countryCode")
     entries = {entry["endpoint"]: entry for entry in command("doctor", "--json").document["endpoints"]}
     assert entries["countries"]["verdict"] == "breaking"
     assert entries["services"]["verdict"] == entries["service_detail"]["verdict"] == "ok"
 
 
-def test_the_unit_of_the_top_ups_is_proposed_beside_the_tables(changes, command, home, monkeypatch):
+def test_topup_unit_is_suggested_with_the_table(changes, command, home, monkeypatch):
     changes["/balance"] = scaled("balance", 100)
-    toml = mend(command, home, "balances")
+    toml = sync_with_suggestions(command, home, "balances")
     assert tomllib.loads(toml)["topup_units"] == {"balance": "dollars"}
     cents = rows("SELECT balance_cents FROM sms.balances")[0][0]
     limits = {"THRESHOLD": 10_000, "TARGET": 20_000, "AMOUNT_MIN": 500, "AMOUNT_MAX": 20_000}
@@ -113,23 +113,23 @@ def test_the_unit_of_the_top_ups_is_proposed_beside_the_tables(changes, command,
     assert f"{cents / 100:,.2f} USD" in command("topup", "plan", "--json").out
 
 
-def test_the_two_versions_counting_the_balance_differently_is_a_note(changes, command):
+def test_contradicting_balance_units_are_a_note(changes, command):
     changes["/cs/getBalance"] = lambda document: document | {"balance": document["balance"] * 100}
     assert command("doctor", "--json").document["notes"][0].endswith("one of them means dollars")
 
 
-def test_what_the_top_ups_cannot_follow_is_told(changes, command):
+def test_renamed_topup_fields_are_a_note(changes, command):
     changes["/payments"] = renamed(payId="paymentId")
     notes = command("doctor", "--json").document["notes"]
     assert ["leave SMSONLINE_TOPUP_MODE off" in note for note in notes] == [True]
 
 
-def test_tables_that_the_file_has_already_are_proposed_whole(changes, command, home):
+def test_present_tables_are_suggested_whole(changes, command, home):
     present = (
         '[endpoints.popular]\npath = "numbers/{user_id}/popular"\n[datasets.popular.fields.stock]\nnames = ["count"]\n'
     )
     (home / "smsonline.toml").write_text(present)
-    changes["/popular"] = together(renamed(price="cost"), moved("data"))
+    changes["/popular"] = combined(renamed(price="cost"), moved("data"))
     toml = command("doctor", "--json").document["toml"]
     assert toml.count("# replaces the present table of this name") == 1
     assert tomllib.loads(toml)["endpoints"]["popular"] == {"path": "numbers/{user_id}/popular", "records": "data"}
@@ -138,14 +138,14 @@ def test_tables_that_the_file_has_already_are_proposed_whole(changes, command, h
     assert rows("SELECT count(price_cents) FROM sms.popular") == [(20,)]
 
 
-def test_a_path_that_holds_nothing_gives_a_form_that_changes_nothing_until_it_is_filled_in(changes, command, home):
+def test_wrong_path_suggests_a_comment_to_complete(changes, command, home):
     (home / "smsonline.toml").write_text('[endpoints.statistics]\npath = "no/such/{user_id}"\n')
     toml = command("doctor", "--json").document["toml"]
     assert '# [endpoints.statistics]\n# path = "no/such/{user_id}"' in toml
     assert tomllib.loads(toml) == {}
 
 
-def test_a_mend_that_is_not_enough_says_so(changes, command):
+def test_insufficient_override_is_reported(changes, command):
     def broken(document: Any) -> Any:
         return {"ok": True, "data": [{"total": 5, "success": 4, "country": "x", "service": "y"}] * 9}
 
@@ -154,10 +154,10 @@ def test_a_mend_that_is_not_enough_says_so(changes, command):
     assert "# statistics: not enough by itself" in toml
 
 
-def test_names_that_attack_the_terminal_or_the_file_come_to_nothing(changes, command):
+def test_hostile_names_reach_neither_terminal_nor_toml(changes, command):
     evil = 'rate"]\n[user_id]\x1b[31m\x7f'
     changes["/statistics/"] = renamed(successRate=evil, total="total\x1b]0;x\x07s", carrier="carrier\u202e")
-    done = command("doctor")
-    assert not [sign for sign in done.out + done.err if sign != "\n" and not sign.isprintable()]
+    result = command("doctor")
+    assert not [char for char in result.out + result.err if char != "\n" and not char.isprintable()]
     toml = command("doctor", "--json").document["toml"]
     assert set(tomllib.loads(toml)) <= {"datasets"}

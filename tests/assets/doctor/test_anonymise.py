@@ -1,4 +1,4 @@
-"""What a sample shows is enough to see the form of an answer and too little to learn from it."""
+"""Anonymised values show the form of a response, but not its contents."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ FIELDS = fields_by_alias(DATASETS.values())
         ("novelty", "a\nb\x1b[31m", "'x x [00x'"),
     ],
 )
-def test_an_example_is_shown_or_only_its_mask_text(name: str, value: Any, shown: str) -> None:
+def test_example_shows_or_masks_value(name: str, value: Any, shown: str) -> None:
     assert example(value, name, FIELDS) == shown
 
 
-def test_names_that_are_data_are_shown_as_shapes() -> None:
+def test_names_that_may_be_data_are_masked() -> None:
     assert [display_name(name) for name in ("cShort", "success_rate", "12", "any")] == [
         "cShort",
         "success_rate",
@@ -61,11 +61,11 @@ def test_names_that_are_data_are_shown_as_shapes() -> None:
     assert display_name("a" * 41) == "x" * 40 + "…"
 
 
-def test_an_errors_text_keeps_its_short_numbers_only() -> None:
+def test_error_text_keeps_only_short_numbers() -> None:
     assert mask_numbers("HTTP 404: order of 1-312-555-0147 is gone") == "HTTP 404: order of 0-000-000-0000 is gone"
 
 
-def test_lists_and_lists_by_code_are_cut() -> None:
+def test_sample_truncates_lists_and_objects_by_code() -> None:
     document = {"ok": True, "body": [{"price": n} for n in range(10)], "other": {str(n): [n] for n in range(50)}}
     cut = anonymised_sample(document, FIELDS, 3)
     assert cut["body"] == [{"price": 0}, {"price": 1}, {"price": 2}]
@@ -85,16 +85,15 @@ def test_lists_and_lists_by_code_are_cut() -> None:
         max_leaves=15,
     )
 )
-def test_whatever_comes_has_a_sample_without_long_numbers_or_control_signs(document: Any) -> None:
+def test_sample_masks_any_input(document: Any) -> None:
     text = json.dumps(anonymised_sample(document, {}, 3), default=str, ensure_ascii=False)
     assert text.isprintable()
-    long = [
-        word for word in "".join(s if s.isalnum() else " " for s in text).split() if len(word) > 7 and word.isdecimal()
-    ]
-    assert [word for word in long if word.strip("0") not in ("", "1")] == []
+    tokens = "".join(char if char.isalnum() else " " for char in text).split()
+    long_numbers = [token for token in tokens if len(token) > 7 and token.isdecimal()]
+    assert [number for number in long_numbers if number.strip("0") not in ("", "1")] == []
 
 
 @given(st.text())
-def test_a_shape_is_one_short_line_of_the_same_length(text: str) -> None:
+def test_masked_text_is_one_short_line_of_same_length(text: str) -> None:
     assert mask_text(text).isprintable()
     assert len(mask_text(text)) == min(len(text), 41)

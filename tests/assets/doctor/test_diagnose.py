@@ -1,4 +1,4 @@
-"""Names and places: every difference is told, and what the doctor proposes works."""
+"""Diagnosis of field names and record paths: differences are reported, and suggested overrides load."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from assets.records import records_in
 from smsonline.answers import decode
 
 
-def test_an_answer_as_declared_gives_no_finding() -> None:
+def test_response_as_declared_has_no_findings() -> None:
     diagnosis = diagnosis_of("statistics", ok(statistics()))
     assert (diagnosis.severity, diagnosis.findings, diagnosis.record_count, diagnosis.loaded) == ("ok", [], 30, 30)
     assert not diagnosis.override
     assert diagnosis.types["successRate"] == {"fraction": 30}
 
 
-def test_a_bare_list_is_taken_like_a_sync_takes_it() -> None:
+def test_bare_list_is_read_as_in_a_sync() -> None:
     assert diagnosis_of("statistics", statistics()).severity == "ok"
 
 
@@ -39,7 +39,7 @@ def test_a_bare_list_is_taken_like_a_sync_takes_it() -> None:
         ("successPercent", "success_rate"),
     ],
 )
-def test_a_renamed_field_is_proposed_for_its_column(name: str, column: str) -> None:
+def test_renamed_field_is_suggested_for_its_column(name: str, column: str) -> None:
     diagnosis = diagnosis_of("statistics", ok(renamed(statistics(), successRate=name)))
     assert findings(diagnosis, "missing") == [("successRate", "note")]
     assert findings(diagnosis, "unknown") == [(name, "note")]
@@ -47,13 +47,13 @@ def test_a_renamed_field_is_proposed_for_its_column(name: str, column: str) -> N
     assert diagnosis.loads
 
 
-def test_several_renamed_fields_are_kept_apart() -> None:
+def test_several_renamed_fields_are_matched() -> None:
     names = {"cShort": "countryCode", "sShort": "service_id", "carrier": "operator", "total": "orders"}
     diagnosis = diagnosis_of(
         "statistics", ok(renamed(statistics(), **names, success="delivered", averageSeconds="avgTime"))
     )
-    taken = {column: spellings[0] for column, spellings in diagnosis.override.aliases.items()}
-    assert taken == {
+    first_aliases = {column: spellings[0] for column, spellings in diagnosis.override.aliases.items()}
+    assert first_aliases == {
         "country_code": "countryCode",
         "service_code": "service_id",
         "carrier": "operator",
@@ -64,58 +64,58 @@ def test_several_renamed_fields_are_kept_apart() -> None:
     assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("breaking", True, 30)
 
 
-def test_a_name_that_could_be_two_fields_is_left_to_the_reader() -> None:
+def test_ambiguous_name_is_not_suggested() -> None:
     diagnosis = diagnosis_of("statistics", ok(renamed(statistics(), country="name", service="title")))
     assert diagnosis.override.aliases == {}
     assert findings(diagnosis, "missing") == [("country", "note"), ("service", "note")]
 
 
-def test_a_field_of_the_right_name_with_other_contents_is_not_taken() -> None:
+def test_similar_name_with_other_values_is_not_suggested() -> None:
     records = [{**record, "rate": "fast"} for record in statistics()]
     for record in records:
         del record["successRate"]
     assert diagnosis_of("statistics", ok(records)).override.aliases == {}
 
 
-def test_a_missing_required_field_is_breaking_and_any_other_a_note() -> None:
+def test_only_missing_required_field_is_breaking() -> None:
     for name, severity in (("cShort", "breaking"), ("total", "note")):
         diagnosis = diagnosis_of(
-            "statistics", ok([{k: v for k, v in each.items() if k != name} for each in statistics()])
+            "statistics", ok([{k: v for k, v in record.items() if k != name} for record in statistics()])
         )
         assert findings(diagnosis, "missing") == [(name, severity)]
         assert diagnosis.severity == severity
         assert diagnosis.loads == (severity == "note")
 
 
-def test_an_optional_field_may_be_missing() -> None:
+def test_missing_optional_field_is_no_finding() -> None:
     offers = [{"sShort": "ds", "service": "Discord", "price": 16, "count": 4}]
     assert diagnosis_of("services", ok(offers)).severity == "ok"
 
 
-def test_another_spelling_in_place_of_the_key_is_told() -> None:
+def test_fallback_alias_of_key_is_reported() -> None:
     invoice = {"sesid": "a", "amount": 500, "method": "m", "created": None, "expires_at": None, "status": "paid"}
     diagnosis = diagnosis_of("invoices", ok([invoice]))
     assert findings(diagnosis, "missing") == [("payId", "note")]
     assert "'sesid' is used instead" in texts(diagnosis)
 
 
-@pytest.mark.parametrize("place", ["data", "body.items", "body.result.rows", "a.b.c.d"])
-def test_records_that_moved_are_found_and_their_place_is_proposed(place: str) -> None:
+@pytest.mark.parametrize("path", ["data", "body.items", "body.result.rows", "a.b.c.d"])
+def test_moved_records_path_is_suggested(path: str) -> None:
     document: Any = statistics()
-    for step in reversed(place.split(".")):
+    for step in reversed(path.split(".")):
         document = {step: document, "count": 30}
     diagnosis = diagnosis_of("statistics", {"ok": True} | document)
-    assert diagnosis.override.records_path == place
+    assert diagnosis.override.records_path == path
     assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("breaking", True, 30)
 
 
-def test_of_several_lists_the_one_with_the_records_is_proposed() -> None:
+def test_list_with_records_is_chosen_among_several() -> None:
     countries = [{"cShort": "12", "country": "United States"}]
     document = {"ok": True, "data": {"countries": countries, "errors": [], "rows": statistics(), "pages": [1, 2]}}
     assert diagnosis_of("statistics", document).override.records_path == "data.rows"
 
 
-def test_one_object_that_moved_is_found_and_so_are_rows_without_names_in_it() -> None:
+def test_moved_object_and_its_array_rows_are_located() -> None:
     account = {"balance": 500, "totalCharges": "500", "couponCount": 1, "discountRates": [[0, 1, "0%"]]}
     account |= {"status": None, "lang": None, "referral": None, "vipSupport": False, "stripeId": "x"}
     account |= {"currentDiscountRate": "0%", "vipTelegram": "", "cryptomusId": None}
@@ -125,7 +125,7 @@ def test_one_object_that_moved_is_found_and_so_are_rows_without_names_in_it() ->
     assert all(diagnosis_of(name, document).loads for name in ("balances", "discount_tiers"))
 
 
-def test_moved_and_renamed_and_counted_otherwise_at_once() -> None:
+def test_moved_renamed_and_other_unit_at_once() -> None:
     records = renamed(statistics(successRate=0.875), successRate="rate", total="orders")
     diagnosis = diagnosis_of("statistics", {"ok": True, "data": {"items": records}})
     assert (diagnosis.override.records_path, diagnosis.override.units) == ("data.items", {"success_rate": "fraction"})
@@ -135,32 +135,32 @@ def test_moved_and_renamed_and_counted_otherwise_at_once() -> None:
     assert set(diagnosis.rows["success_rate"].to_pylist()) == {0.875}
 
 
-def test_without_any_likely_records_the_top_fields_are_named() -> None:
+def test_top_fields_are_listed_without_records() -> None:
     diagnosis = diagnosis_of("statistics", {"ok": True, "message": "hello", "things": [{"a": 1}]})
     assert (diagnosis.severity, diagnosis.loads) == ("breaking", False)
     assert "top fields: message, ok, things" in texts(diagnosis)
 
 
-def test_objects_by_code_of_another_depth_are_told_as_such() -> None:
+def test_other_nesting_depth_is_reported() -> None:
     nested = {"12": {"a": {"x": {"any": {"total": 1}}}}, "13": {"b": {"y": {"any": {"total": 1}}}}}
     assert findings(diagnosis_of("statistics", ok(nested)), "nested") == [("", "breaking")]
     flat = {"12": {"ds": {"any": {"total": 1, "success": 1, "successRate": 100, "averageSeconds": 2}}}}
     assert diagnosis_of("statistics", ok(flat)).loaded == 1
 
 
-def test_no_records_are_a_note_that_nothing_was_compared() -> None:
+def test_empty_response_is_a_note() -> None:
     diagnosis = diagnosis_of("favourites", ok([]))
     assert (diagnosis.severity, findings(diagnosis, "empty")) == ("note", [("", "note")])
 
 
-def test_a_hidden_field_is_never_proposed_and_why_is_told() -> None:
+def test_redacted_field_is_reported_not_suggested() -> None:
     order = {"orderId": "1", "cShort": "12", "sShort": "ds", "status": "complete", "cost": "[redacted]"}
     diagnosis = diagnosis_of("inventory", ok([order]))
     assert "purchase_price_cents" not in diagnosis.override.aliases
     assert "redacted before it is read" in texts(diagnosis)
 
 
-def test_the_declaration_itself_stays_as_it_is() -> None:
+def test_dataset_definition_is_not_modified() -> None:
     before = DATASETS["statistics"]
     diagnosis_of("statistics", ok(renamed(statistics(), successRate="rate")))
     assert DATASETS["statistics"] == before
@@ -179,7 +179,7 @@ JSON = st.recursive(
 
 
 @given(document=JSON, name=st.sampled_from(sorted({*DATASETS, *UNSYNCED_ENDPOINTS})))
-def test_whatever_comes_is_examined_without_an_error(document: Any, name: str) -> None:
+def test_any_json_is_diagnosed_without_error(document: Any, name: str) -> None:
     assert diagnosis_of(name, document).severity in ("ok", "note", "breaking")
 
 
@@ -190,12 +190,12 @@ def test_whatever_comes_is_examined_without_an_error(document: Any, name: str) -
         st.sampled_from(["rate", "code", "id", "orders", "n", "total2", "op"]),
         max_size=4,
     ),
-    place=st.sampled_from(["body", "data", "body.rows"]),
+    path=st.sampled_from(["body", "data", "body.rows"]),
     scale=st.sampled_from([1, 100]),
 )
-def test_what_is_said_to_work_does_work(names: dict[str, str], place: str, scale: int) -> None:
+def test_override_reported_to_load_does_load(names: dict[str, str], path: str, scale: int) -> None:
     document: Any = renamed(statistics(successRate=87.5 / scale), **names)
-    for step in reversed(place.split(".")):
+    for step in reversed(path.split(".")):
         document = {step: document}
     document = decode(json.dumps({"ok": True} | document).encode())
     dataset: Dataset = DATASETS["statistics"]
@@ -207,7 +207,7 @@ def test_what_is_said_to_work_does_work(names: dict[str, str], place: str, scale
         assert len(loaded.rejects) == diagnosis.rejected
 
 
-def test_an_object_around_the_list_is_not_taken_for_records_by_code() -> None:
+def test_envelope_is_not_read_as_records_by_code() -> None:
     records = renamed(statistics(), cShort="countryCode")
     diagnosis = diagnosis_of("statistics", ok({"items": records}))
     assert (diagnosis.override.records_path, diagnosis.override.aliases) == (

@@ -1,23 +1,23 @@
-"""Values: units, types, keys, words and instants unlike the declared ones are told."""
+"""Findings about values: units, types, keys, statuses and timestamps."""
 
 from __future__ import annotations
 
 from doctor_responses import diagnosis_of, findings, ok, statistic, statistics, texts
 
 
-def test_fractions_where_percent_are_declared_are_breaking_and_the_unit_is_proposed() -> None:
+def test_fractions_instead_of_percent_suggest_unit() -> None:
     diagnosis = diagnosis_of("statistics", ok(statistics(successRate=0.875)))
     assert findings(diagnosis, "unit") == [("successRate", "breaking")]
     assert diagnosis.override.units == {"success_rate": "fraction"}
     assert diagnosis.loads
 
 
-def test_too_few_small_rates_are_a_note_only() -> None:
+def test_too_few_small_rates_are_a_note() -> None:
     diagnosis = diagnosis_of("statistics", ok(statistics(5, successRate=0.875)))
     assert (findings(diagnosis, "unit"), diagnosis.override.units) == ([("successRate", "note")], {})
 
 
-def test_dollars_where_cents_are_declared_are_breaking_and_the_unit_is_proposed() -> None:
+def test_dollars_instead_of_cents_suggest_unit() -> None:
     diagnosis = diagnosis_of(
         "services", ok([{"sShort": str(n), "service": "s", "price": 0.16, "count": 1} for n in range(9)])
     )
@@ -27,13 +27,13 @@ def test_dollars_where_cents_are_declared_are_breaking_and_the_unit_is_proposed(
     assert set(diagnosis.rows["price_cents"].to_pylist()) == {16}
 
 
-def test_whole_dollars_with_a_decimal_point_are_told_although_they_would_load() -> None:
+def test_whole_dollars_with_decimal_point_are_a_note() -> None:
     diagnosis = diagnosis_of("services", ok([{"sShort": "ds", "service": "s", "price": 5.0, "count": 1}]))
     assert findings(diagnosis, "unit") == [("price", "note")]
     assert findings(diagnosis, "type") == []
 
 
-def test_values_that_do_not_fit_are_counted_and_breaking_when_most_do_not() -> None:
+def test_rejected_values_are_breaking_when_most_are() -> None:
     for bad, severity in ((10, "note"), (20, "breaking")):
         records = [statistic(n, total="many" if n < bad else 5) for n in range(30)]
         diagnosis = diagnosis_of("statistics", ok(records))
@@ -48,24 +48,24 @@ def test_numbers_as_text_are_a_note() -> None:
     assert "it can be read nevertheless" in texts(diagnosis)
 
 
-def test_fields_that_some_records_lack_are_counted_as_nothing() -> None:
+def test_absent_fields_are_counted_as_nothing() -> None:
     records = statistics(30)
     del records[3]["cShort"]
     assert "received text (29) and nothing (1)" in texts(diagnosis_of("statistics", ok(records)))
 
 
-def test_what_is_no_object_is_counted() -> None:
+def test_records_that_are_no_objects_are_counted() -> None:
     diagnosis = diagnosis_of("statistics", ok([*statistics(30), "text", None]))
     assert "2 of 32 records would be rejected: not an object" in texts(diagnosis)
 
 
-def test_repeated_keys_are_a_note_and_breaking_when_most_repeat() -> None:
+def test_duplicate_keys_are_breaking_when_most_repeat() -> None:
     few = diagnosis_of("statistics", ok([*statistics(), statistic(0)]))
     assert (findings(few, "duplicates"), few.duplicates, few.loaded) == ([("", "note")], 1, 30)
     assert findings(diagnosis_of("statistics", ok(statistics(9) * 5)), "duplicates") == [("", "breaking")]
 
 
-def test_a_word_nobody_knows_is_a_note() -> None:
+def test_unknown_status_is_a_note() -> None:
     invoice = {"payId": "a", "sesid": "a", "amount": 500, "method": "m", "created": None, "expires_at": None}
     known = {"status": frozenset({"paid"})}
     diagnosis = diagnosis_of(
@@ -75,7 +75,7 @@ def test_a_word_nobody_knows_is_a_note() -> None:
     assert "1 records have an unknown status: 'gone'" in texts(diagnosis)
 
 
-def test_an_instant_ahead_of_the_vendors_clock_gives_its_zone_away() -> None:
+def test_future_timestamp_reveals_other_time_zone() -> None:
     invoice = {"payId": "a", "sesid": "a", "amount": 500, "method": "m", "status": "paid", "expires_at": None}
     assert diagnosis_of("invoices", ok([invoice | {"created": "2026-03-04 12:04:00"}])).severity == "ok"
     diagnosis = diagnosis_of("invoices", ok([invoice | {"created": "2026-03-04 14:59:00"}]))
@@ -83,7 +83,7 @@ def test_an_instant_ahead_of_the_vendors_clock_gives_its_zone_away() -> None:
     assert "3.0 h ahead" in texts(diagnosis)
 
 
-def test_types_are_counted_in_the_answer_as_it_came() -> None:
+def test_types_are_counted_before_redaction() -> None:
     hidden, original = ok([{"orderId": "1", "pin": "[redacted]"}]), ok([{"orderId": "1", "pin": 1234}])
     diagnosis = diagnosis_of("inventory", hidden, original=original)
     assert diagnosis.types["pin"] == {"whole number": 1}
