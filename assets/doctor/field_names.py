@@ -25,8 +25,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "carrier": ("operator", "provider", "carrierName"),
         "service_code": ("serviceId", "sCode", "sId", "product", "code", "id"),
         "service": ("serviceName", "title", "name"),
-        "price_cents": ("price", "cost", "amount", "retailPrice"),
-        "purchase_price_cents": ("purchasePrice", "price", "cost", "charged"),
+        "price_cents": ("cost", "amount", "retailPrice"),
+        "purchase_price_cents": ("price", "cost", "charged"),
         "stock": ("available", "quantity", "qty", "inStock", "amount"),
         "rank": ("position", "place", "index"),
         "success_rate": ("rate", "deliveryRate", "successPercent", "percent", "ratio"),
@@ -37,7 +37,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "payment_id": ("id", "uuid", "invoiceId"),
         "session_id": ("uuid", "session"),
         "amount_cents": ("amount", "sum", "value", "total", "price"),
-        "balance_cents": ("balance", "credit", "funds", "money"),
+        "balance_cents": ("credit", "funds", "money"),
         "total_charges_cents": ("totalCharges", "total", "charged", "totalTopups"),
         "status": ("state",),
         "created_at": ("created", "date", "createdOn", "createdAt"),
@@ -52,10 +52,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def field_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Finding], dict[str, tuple[str, ...]]]:
     """Missing and unknown fields, and new aliases by column where an unknown field is probably a missing one."""
     present = {name for record in records for name in record}
-    unknown = {
-        name: [record[name] for record in records if name in record]
-        for name in sorted(unknown_fields(dataset, present))
-    }
+    names = sorted(unknown_fields(dataset, present))
+    unknown = {name: [record[name] for record in records if name in record] for name in names}
     missing = [field for field in dataset.fields if field.names and not present.intersection(field.names)]
     # A required field that is present only under a later alias may be renamed as well.
     required = [field for field in dataset.fields if field.names and field.presence == "required"]
@@ -76,10 +74,8 @@ def field_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Fi
         value = next((value for value in values if value is not None), None)
         shown = example(value, name, fields_by_alias([dataset]))
         findings.append(Finding("unknown", "note", text, display_name(name), "", shown))
-    aliases = {
-        field.column: (renamed[field.column], *field.names) for field in dataset.fields if field.column in renamed
-    }
-    return findings, aliases
+    declared = {field.column: field.names for field in dataset.fields}
+    return findings, {column: (name, *declared[column]) for column, name in renamed.items()}
 
 
 def match_renamed_fields(missing: Iterable[Field], unknown: Mapping[str, Sequence[Any]]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from assets.declaration import Dataset, Field
@@ -32,15 +33,6 @@ class Candidate:
     objects: list[Any]
     score: float
 
-    @property
-    def is_plausible(self) -> bool:
-        """Whether these are probably records of the dataset; an empty list may be."""
-        return not self.objects or self.score >= MIN_SCORE
-
-    def has_fields(self, names: tuple[str, ...]) -> bool:
-        """Whether each of ``names`` is a field of some object."""
-        return {name for item in self.objects if isinstance(item, dict) for name in item}.issuperset(names)
-
 
 def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate | None, list[Finding]]:
     """The records of ``payload``, at the declared ``path`` or elsewhere, and a finding where they are not at ``path``.
@@ -48,16 +40,18 @@ def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate
     ``None`` when they are nowhere, or nested in a way that the dataset does not declare.
     """
     declared = records_at(payload, dataset, path)
-    plausible = declared is not None and declared.is_plausible
-    enveloped = _is_envelope(_value(payload, path), dataset)
-    if declared and plausible and not enveloped:
+    plausible = declared is not None and (not declared.objects or declared.score >= MIN_SCORE)
+    value = _value(payload, path)
+    # The keys of an envelope are field names; a sync would read them as codes.
+    is_envelope = isinstance(value, dict) and not dataset.single and not _is_keyed_by_code(value)
+    if declared and plausible and not is_envelope:
         return declared, []
     other = search_records(payload, dataset)
-    # An enveloped list whose records name their own codes is loaded correctly as it is.
-    if other and other.path != path and not (plausible and other.has_fields(dataset.levels)):
+    # Nevertheless a sync reads an envelope correctly if the records in it name their codes themselves.
+    if other and other.path != path and not (plausible and _field_names(other.objects).issuperset(dataset.levels)):
         text = f"no records at '{path}'; similar records are at '{other.path or 'the top'}'"
         return other, [Finding("moved", "breaking", text)]
-    depth = _nesting_depth(_value(payload, path))
+    depth = _nesting_depth(value)
     if not plausible and depth and depth != len(dataset.levels):
         text = f"objects nested {depth} deep are at '{path}': name what their keys stand for in 'levels'"
         return None, [Finding("nested", "breaking", text)]
@@ -78,22 +72,22 @@ def records_at(payload: Any, dataset: Dataset, path: str) -> Candidate | None:
 
 def search_records(payload: Any, dataset: Dataset) -> Candidate | None:
     """The most likely records: lists before objects, then by score, then the shallowest."""
-    candidates = (records_at(payload, dataset, path) for path in islice(_paths(payload, "", MAX_DEPTH), MAX_PATHS))
-    likely = [candidate for candidate in candidates if candidate and candidate.score >= MIN_SCORE]
+    ranked = []
+    for path, value in islice(_containers(payload, "", MAX_DEPTH), MAX_PATHS):
+        candidate = records_at(payload, dataset, path)
+        if candidate and candidate.score >= MIN_SCORE:
+            ranked.append((isinstance(value, list), candidate.score, -path.count("."), candidate))
+    return max(ranked, key=itemgetter(0, 1, 2))[3] if ranked else None
 
-    def rank(candidate: Candidate) -> tuple[bool, float, int]:
-        return isinstance(_value(payload, candidate.path), list), candidate.score, -candidate.path.count(".")
 
-    return max(likely, key=rank, default=None)
-
-
-def _paths(value: Any, path: str, depth: int) -> Iterator[str]:
-    yield path
+def _containers(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """The objects and lists down to ``depth``, with their paths."""
+    yield path, value
     if not isinstance(value, dict) or depth == 0 or _is_keyed_by_code(value):
         return
     for name, inner in value.items():
         if isinstance(inner, dict | list) and is_plain_name(name) and "." not in name:
-            yield from _paths(inner, f"{path}.{name}" if path else name, depth - 1)
+            yield from _containers(inner, f"{path}.{name}" if path else name, depth - 1)
 
 
 def _value(payload: Any, path: str) -> Any:
@@ -101,11 +95,6 @@ def _value(payload: Any, path: str) -> Any:
     for step in filter(None, path.split(".")):
         value = value.get(step) if isinstance(value, dict) else None
     return value
-
-
-def _is_envelope(value: Any, dataset: Dataset) -> bool:
-    """Whether the keys of an object are field names, so that a sync must not read them as the dataset's codes."""
-    return isinstance(value, dict) and not dataset.single and not _is_keyed_by_code(value)
 
 
 def _nesting_depth(value: Any) -> int:
@@ -125,12 +114,17 @@ def _is_keyed_by_code(value: dict[str, Any]) -> bool:
 
 
 def _score(objects: list[Any], dataset: Dataset) -> float:
-    names = {name for item in objects[:SCORED_RECORDS] if isinstance(item, dict) for name in item}
+    names = _field_names(objects[:SCORED_RECORDS])
     fields = [field for field in dataset.fields if field.names and field.presence != "optional"]
-    return sum(_field_score(names, field) for field in fields) / len(fields) if names and fields else 0.0
+    if not names or not fields:
+        return 0.0
+    similarities = [1.0 if names & {*field.names} else _similarity(names, field) for field in fields]
+    return sum(similarities) / len(fields)
 
 
-def _field_score(names: set[str], field: Field) -> float:
-    if names.intersection(field.names):
-        return 1.0
+def _similarity(names: set[str], field: Field) -> float:
     return SIMILAR_FIELD if any(name_similarity(name, field) >= MIN_SIMILARITY for name in names) else 0.0
+
+
+def _field_names(objects: list[Any]) -> set[str]:
+    return {name for item in objects if isinstance(item, dict) for name in item}
