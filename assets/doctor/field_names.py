@@ -103,9 +103,9 @@ def match_renamed_fields(missing: Iterable[Field], unknown: Mapping[str, Sequenc
 
 def name_similarity(name: str, field: Field) -> float:
     """From 0 to 1: how much ``name`` resembles one of the field's names or a synonym."""
-    letters = [re.sub(r"[\W_]", "", word).lower() for word in (name, *field.names, field.column)]
+    letters = [re.sub(r"[\W_]", "", term).lower() for term in (name, *field.names, field.column)]
     synonyms = [synonym.lower() for synonym in SYNONYMS.get(field.column, ())]
-    return max(SequenceMatcher(None, letters[0], word).ratio() for word in (*letters[1:], *synonyms))
+    return max(SequenceMatcher(None, letters[0], term).ratio() for term in (*letters[1:], *synonyms))
 
 
 def _missing(field: Field, renamed: str | None, unknown: Mapping[str, Sequence[Any]]) -> Finding:

@@ -168,22 +168,22 @@ class EndpointProber:
         """One result per target, in their order. Targets that need parameters of earlier responses are called last."""
         results: dict[str, ProbeResult] = {}
         for dependent in (False, True):
-            known = known_parameters(list(results.values()))
+            available = known_parameters(list(results.values()))
             batch = [target for target in targets if bool(target.open_params) == dependent]
             with ThreadPoolExecutor(self.max_concurrency, "doctor") as pool:
-                for result in pool.map(partial(self._probe, known=known), batch):
+                for result in pool.map(partial(self._probe, available=available), batch):
                     results[result.name] = result
         return [results[target.endpoint.name] for target in targets]
 
-    def _probe(self, target: ProbeTarget, known: Mapping[str, str]) -> ProbeResult:
+    def _probe(self, target: ProbeTarget, available: Mapping[str, str]) -> ProbeResult:
         name = target.endpoint.name
         params = target.static_params
         for param in target.open_params:
             # A transaction is requested by the id of a payment, although its parameter has the name of an order's.
             source = "payment_id" if (name, param) == ("transaction", "order_id") else param
-            if source not in known:
+            if source not in available:
                 return ProbeResult(target, skip_reason=SKIP_REASONS.get(source, f"no {source} is known"))
-            params[param] = known[source]
+            params[param] = available[source]
         try:
             response = self.client.get(name, params)
         except VendorError as error:
@@ -238,13 +238,13 @@ def known_parameters(results: Sequence[ProbeResult]) -> dict[str, str]:
     names = ("countries", "statistics", "popular", "inventory", "invoices")
     tables = {name: rows.to_pylist() for name in names if (rows := loaded_rows(results, name)) is not None}
     offers = [row for name in ("statistics", "popular") for row in tables.get(name, ())]
-    place: Mapping[str, Any] = next(iter([*tables.get("countries", ()), *offers]), {})
-    local = [row for row in offers if row["country_code"] == place["country_code"]]
+    location: Mapping[str, Any] = next(iter([*tables.get("countries", ()), *offers]), {})
+    local = [row for row in offers if row["country_code"] == location["country_code"]]
     orders = tables.get("inventory", [])
     payments = [row for row in tables.get("invoices", ()) if "crypt" in (row["method"] or "").lower()]
     values = {
-        "country": place.get("country_code"),
-        "carrier": place.get("carrier"),
+        "country": location.get("country_code"),
+        "carrier": location.get("carrier"),
         "service": next((row["service_code"] for row in local or offers), None),
         "order_id": next((row["order_id"] for row in orders), None),
         "payment_id": next((row["payment_id"] for row in payments), None),

@@ -46,11 +46,15 @@ def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate
     is_envelope = isinstance(value, dict) and not dataset.single and not _is_keyed_by_code(value)
     if declared and plausible and not is_envelope:
         return declared, []
-    other = search_records(payload, dataset)
+    candidate = search_records(payload, dataset)
     # Nevertheless a sync reads an envelope correctly if the records in it name their codes themselves.
-    if other and other.path != path and not (plausible and _field_names(other.objects).issuperset(dataset.levels)):
-        text = f"no records at '{path}'; similar records are at '{other.path or 'the top'}'"
-        return other, [Finding("moved", "breaking", text)]
+    if (
+        candidate
+        and candidate.path != path
+        and not (plausible and _field_names(candidate.objects).issuperset(dataset.levels))
+    ):
+        text = f"no records at '{path}'; similar records are at '{candidate.path or 'the top'}'"
+        return candidate, [Finding("moved", "breaking", text)]
     depth = _nesting_depth(value)
     if not plausible and depth and depth != len(dataset.levels):
         text = f"objects nested {depth} deep are at '{path}': name what their keys stand for in 'levels'"

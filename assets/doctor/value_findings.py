@@ -72,8 +72,10 @@ def unit_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Fin
         except UnitSuspicious as error:
             # The error is "dataset.column: problem; setting". The setting is what the doctor suggests itself.
             severity, text = "breaking", str(error).partition(";")[0].partition(": ")[2]
-            others = (unit for unit in UNITS[field.kind] if unit != field.counted_in)
-            if unit := next((unit for unit in others if not _reject_share(replace(field, unit=unit), records)), ""):
+            alternatives = (unit for unit in UNITS[field.kind] if unit != field.counted_in)
+            if unit := next(
+                (unit for unit in alternatives if not _reject_share(replace(field, unit=unit), records)), ""
+            ):
                 fitting_units[field.column] = unit
                 text += f"; unit '{unit}' fits"
         else:

@@ -79,7 +79,7 @@ def by_name(document):
     return {entry["endpoint"]: entry for entry in document["endpoints"]}
 
 
-def verdicts(document):
+def severities(document):
     return {name: entry["verdict"] for name, entry in by_name(document).items()}
 
 
@@ -89,5 +89,5 @@ def findings(document, endpoint):
     ]
 
 
-def here(document):
+def environment_checks(document):
     return {check["name"]: check for check in document["here"]}

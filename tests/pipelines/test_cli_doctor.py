@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from doctor_vendor import READS, by_name, verdicts
+from doctor_vendor import READS, by_name, severities
 
 from assets.datasets import DATASETS
 from smsonline.catalogue import ENDPOINTS
@@ -83,9 +83,9 @@ def test_failing_endpoints_do_not_stop_others(vendor, command):
     for endpoint, kind in broken.items():
         vendor.faults.add(endpoint, kind)
     result = command("doctor", "--json")
-    severities = verdicts(result.document)
-    assert {severities.pop(endpoint) for endpoint in broken} == {"breaking"}
-    assert set(severities.values()) == {"ok", "not tried"}
+    by_endpoint = severities(result.document)
+    assert {by_endpoint.pop(endpoint) for endpoint in broken} == {"breaking"}
+    assert set(by_endpoint.values()) == {"ok", "not tried"}
     assert (result.code, len(result.error_lines)) == (1, len(broken))
     for endpoint in broken:
         error = by_name(result.document)[endpoint]["error"]
@@ -98,8 +98,12 @@ def test_failures_with_one_thread_do_not_stop_others(vendor, command, monkeypatc
     monkeypatch.setenv("SMSONLINE_PARALLEL_REQUESTS", "1")
     for endpoint in ("balance", "invoices", "coupons"):
         vendor.faults.add(endpoint, "http_503")
-    severities = verdicts(command("doctor", "--json").document)
-    assert {name for name, verdict in severities.items() if verdict == "breaking"} == {"balance", "invoices", "coupons"}
+    by_endpoint = severities(command("doctor", "--json").document)
+    assert {name for name, severity in by_endpoint.items() if severity == "breaking"} == {
+        "balance",
+        "invoices",
+        "coupons",
+    }
 
 
 def test_failure_of_deprecated_version_is_a_note(vendor, command):
@@ -108,7 +112,7 @@ def test_failure_of_deprecated_version_is_a_note(vendor, command):
     result = command("doctor", "--json")
     assert (result.code, result.error_lines) == (0, [])
     assert result.err.startswith("note: v2_balance, ")
-    assert {verdicts(result.document)[name] for name in READS if name.startswith("v2_")} == {"note"}
+    assert {severities(result.document)[name] for name in READS if name.startswith("v2_")} == {"note"}
 
 
 def test_call_without_known_parameter_is_skipped(vendor, command):
@@ -127,7 +131,7 @@ def test_call_without_known_parameter_is_skipped(vendor, command):
 
 def test_parameters_fall_back_to_statistics(vendor, command):
     vendor.faults.add("countries", "http_500")
-    assert verdicts(command("doctor", "--json").document)["services"] == "ok"
+    assert severities(command("doctor", "--json").document)["services"] == "ok"
 
 
 def test_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
@@ -179,5 +183,5 @@ def test_wrong_setting_exits_2_before_any_call(vendor, command, home, monkeypatc
 def test_unknown_parameter_is_reported_as_setting(vendor, command, home):
     (home / "smsonline.toml").write_text('[datasets.coupons.params]\npage = "2"\n')
     result = command("doctor", "--json")
-    assert (result.code, verdicts(result.document)["coupons"]) == (1, "breaking")
+    assert (result.code, severities(result.document)["coupons"]) == (1, "breaking")
     assert "unknown parameters ['page']" in result.error_lines[0]
