@@ -14,7 +14,7 @@ import duckdb
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from assets.doctor.report import EnvironmentCheck
+from assets.doctor import EnvironmentCheck
 from pipelines.settings import Settings, SettingsError
 from pipelines.topup.wiring import notifier_of, opened_ledger, policy_of, units_of
 from topups.ledger import LedgerUnavailable

@@ -38,7 +38,7 @@ class DiagnosisInput:
 
 
 def diagnose(dataset: Dataset, response: DiagnosisInput) -> Diagnosis:
-    """Every difference between ``response`` and ``dataset``; the suggested override is applied before loading."""
+    """Every difference between ``response`` and ``dataset``, and what a sync loads with the suggested override."""
     located, findings = locate_records(response.payload, dataset, response.path)
     if located is None:
         return Diagnosis(dataset.name, findings=findings, loads=False)

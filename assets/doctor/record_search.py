@@ -47,12 +47,9 @@ def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate
     if declared and plausible and not is_envelope:
         return declared, []
     candidate = search_records(payload, dataset)
-    # Nevertheless a sync reads an envelope correctly if the records in it name their codes themselves.
-    if (
-        candidate
-        and candidate.path != path
-        and not (plausible and _field_names(candidate.objects).issuperset(dataset.levels))
-    ):
+    # A sync reads an envelope correctly nevertheless if the records in it name their codes themselves.
+    names_codes = candidate is not None and _field_names(candidate.objects).issuperset(dataset.levels)
+    if candidate and candidate.path != path and not (plausible and names_codes):
         text = f"no records at '{path}'; similar records are at '{candidate.path or 'the top'}'"
         return candidate, [Finding("moved", "breaking", text)]
     depth = _nesting_depth(value)

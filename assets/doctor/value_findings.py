@@ -72,10 +72,7 @@ def unit_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Fin
         except UnitSuspicious as error:
             # The error is "dataset.column: problem; setting". The setting is what the doctor suggests itself.
             severity, text = "breaking", str(error).partition(";")[0].partition(": ")[2]
-            alternatives = (unit for unit in UNITS[field.kind] if unit != field.counted_in)
-            if unit := next(
-                (unit for unit in alternatives if not _reject_share(replace(field, unit=unit), records)), ""
-            ):
+            if unit := _fitting_unit(field, records):
                 fitting_units[field.column] = unit
                 text += f"; unit '{unit}' fits"
         else:
@@ -87,6 +84,12 @@ def unit_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Fin
         if text:
             findings.append(Finding("unit", severity, text, field.names[0], field.column))
     return findings, fitting_units
+
+
+def _fitting_unit(field: Field, records: Sequence[Record]) -> str:
+    """Another unit in which every value of the column loads; empty if there is none."""
+    units = (unit for unit in UNITS[field.kind] if unit != field.counted_in)
+    return next((unit for unit in units if not _reject_share(replace(field, unit=unit), records)), "")
 
 
 def _load_column(field: Field, records: Sequence[Record]) -> Normalised:

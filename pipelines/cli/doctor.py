@@ -11,10 +11,7 @@ from typing import Any
 
 import msgspec
 
-from assets.doctor.endpoint_contracts import known_values
-from assets.doctor.probe import EndpointProber, ProbeResult, probe_targets
-from assets.doctor.report import DoctorReport
-from assets.doctor.suggestions import suggest_settings
+from assets.doctor import DoctorReport, EndpointProber, ProbeResult, known_values, probe_targets, suggest_settings
 from assets.privacy import privacy_of
 from pipelines.calling import call_policy, catalogue, declared
 from pipelines.cli.console import clear_errors, log_beside, print_json, print_table, say

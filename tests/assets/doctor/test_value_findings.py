@@ -67,12 +67,8 @@ def test_duplicate_keys_are_breaking_when_most_repeat() -> None:
 
 def test_unknown_status_is_a_note() -> None:
     invoice = {"payId": "a", "sesid": "a", "amount": 500, "method": "m", "created": None, "expires_at": None}
-    known_values = {"status": frozenset({"paid"})}
-    diagnosis = diagnosis_of(
-        "invoices",
-        ok([invoice | {"status": "paid"}, invoice | {"payId": "b", "status": "gone"}]),
-        known_values=known_values,
-    )
+    invoices = [invoice | {"status": "paid"}, invoice | {"payId": "b", "status": "gone"}]
+    diagnosis = diagnosis_of("invoices", ok(invoices), known_values={"status": frozenset({"paid"})})
     assert findings(diagnosis, "words") == [("status", "note")]
     assert "1 records have an unknown status: 'gone'" in texts(diagnosis)
 
