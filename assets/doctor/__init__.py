@@ -1,7 +1,7 @@
 """The doctor: finds out which assumptions about the vendor hold, and which settings fix those that do not.
 
-``probe`` calls each read-only endpoint once, ``diagnose`` compares a response with a dataset definition, ``suggestions``
-turns the differences into settings, and ``report`` collects everything.
+``probe`` calls each read-only endpoint once, ``diagnose`` compares a response with a dataset definition,
+``suggestions`` turns the differences into settings, and ``report`` collects everything.
 """
 
 from assets.doctor.endpoint_contracts import known_values
