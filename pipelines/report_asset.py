@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.dagster_assets import POOL, Account
 from assets.dagster_marts import SCHEMA, mart_key
-from pipelines.report.figures import Chart
+from pipelines.report.model import Chart
 from pipelines.settings import load_settings
 from warehouse.mart_views import marts
 
@@ -33,28 +33,28 @@ EVERY = "40 */6 * * *"
 def report(smsonline: dg.ResourceParam[Account]) -> dg.MaterializeResult[Any]:
     """Reads the marts for about a second, draws after the file is closed again. Raises ``dagster.Failure``."""
     # Drawing costs 200 MB of memory and a second to import: only in the run that draws.
-    from pipelines.report.contents import charts_of, report_of
-    from pipelines.report.facts import facts_from
-    from pipelines.report.page import html_of
-    from pipelines.report.saving import NotWritable, default_path, save
+    from pipelines.report.build import build_report, report_charts
+    from pipelines.report.data import query_report_data
+    from pipelines.report.render_html import render_html
+    from pipelines.report.write import PageNotWritable, default_page_path, write_page
 
     began = time.perf_counter()
     with smsonline.reading() as connection:
-        facts = facts_from(connection, datetime.now(UTC))
-    contents = report_of(facts)
-    page, path = html_of(contents), default_path(load_settings().warehouse)
+        facts = query_report_data(connection, datetime.now(UTC))
+    contents = build_report(facts)
+    page, path = render_html(contents), default_page_path(load_settings().warehouse)
     try:
-        save(page, path)
-    except NotWritable as error:
+        write_page(page, path)
+    except PageNotWritable as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    pictures = {chart.key: _picture(chart) for chart in charts_of(contents) if chart.key in PICTURES}
+    pictures = {chart.key: _picture(chart) for chart in report_charts(contents) if chart.key in PICTURES}
     figures = {"bytes": len(page.encode()), "seconds": round(time.perf_counter() - began, 3)}
     return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(path.absolute())), **figures, **pictures})
 
 
 def _picture(chart: Chart) -> dg.MetadataValue:
-    from pipelines.report.drawing import png_of
+    from pipelines.report.render_chart import render_png
 
-    encoded = base64.b64encode(png_of(chart)).decode()
+    encoded = base64.b64encode(render_png(chart)).decode()
     # The title is ours; the description holds the vendor's names, which Markdown would take for Markdown.
     return dg.MetadataValue.md(f"![{chart.title}](data:image/png;base64,{encoded})")

@@ -1,7 +1,7 @@
 """What all charts have in common: colours by role, type, and rows that carry their label above their mark.
 
 A colour is the name of a custom property of the style sheet, so that one picture serves light, dark and paper; a
-picture for anywhere else has the names filled in (``drawing.png_of``).
+picture for anywhere else has the names filled in (``render_chart.render_png``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import altair as alt
 
-from pipelines.report.figures import Spec
+from pipelines.report.model import Spec
 
 INK, MUTED, GRID, ACCENT, SOFT = "var(--ink)", "var(--muted)", "var(--line)", "var(--accent)", "var(--soft)"
 GOOD, BAD, CARD, EMPTY = "var(--good)", "var(--bad)", "var(--card)", "var(--empty)"

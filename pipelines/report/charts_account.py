@@ -6,7 +6,7 @@ import altair as alt
 
 from pipelines.report import charts
 from pipelines.report.charts import Values
-from pipelines.report.figures import Spec
+from pipelines.report.model import Spec
 
 DOLLARS = "$,.2~f"
 HEIGHT = 190

@@ -6,7 +6,7 @@ import altair as alt
 
 from pipelines.report import charts
 from pipelines.report.charts import Values
-from pipelines.report.figures import Spec
+from pipelines.report.model import Spec
 
 BAR, THIN = 10, 3
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -16,9 +16,9 @@ from playwright.sync_api import Page
 from pydantic import SecretStr
 
 from pipelines.calling import declared
-from pipelines.report.contents import charts_of, report_of
-from pipelines.report.facts import read_facts
-from pipelines.report.page import html_of
+from pipelines.report.build import build_report, report_charts
+from pipelines.report.data import load_report_data
+from pipelines.report.render_html import render_html
 from pipelines.settings import Settings
 from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
@@ -55,9 +55,9 @@ def report(tmp_path_factory) -> tuple[Path, list[str]]:
             with data_path(settings, now=lambda passed=passed: start + passed) as path:
                 assert {result.outcome.status for result in path.sync(list(declared(settings)))} == {"ok"}
             vendor.advance((timedelta(days=DAYS) / (SYNCS - 1)).total_seconds())
-    contents = report_of(read_facts(warehouse, datetime.now(UTC)))
-    page.write_text(html_of(contents), "utf-8")
-    return page, [chart.key for chart in charts_of(contents)]
+    contents = build_report(load_report_data(warehouse, datetime.now(UTC)))
+    page.write_text(render_html(contents), "utf-8")
+    return page, [chart.key for chart in report_charts(contents)]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import struct
 
 import dagster as dg
 import pytest
-from report_marts import make, without
+from report_warehouse import make, without
 
 from pipelines.report_asset import EVERY, report
 from pipelines.resources import SmsOnline

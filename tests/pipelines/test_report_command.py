@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from report_marts import make, without
+from report_warehouse import make, without
 
 WAREHOUSE = Path("data/warehouse.duckdb")
 
@@ -112,6 +112,6 @@ def test_a_file_that_is_no_warehouse_is_one_line(home, command, monkeypatch):
 
 
 def test_the_other_commands_do_not_load_what_draws():
-    script = "import sys, pipelines.cli.app, pipelines.report.facts; print({'altair', 'vl_convert'} & set(sys.modules))"
+    script = "import sys, pipelines.cli.app, pipelines.report.data; print({'altair', 'vl_convert'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

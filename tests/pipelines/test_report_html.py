@@ -8,14 +8,14 @@ from functools import partial
 from html.parser import HTMLParser
 
 import pytest
-from report_marts import MARTS, NOW, make, rows_of_marts, without
+from report_warehouse import MARTS, NOW, make, rows_of_marts, without
 
-from pipelines.report.contents import SECTIONS, charts_of, report_of
-from pipelines.report.facts import Facts, read_facts
-from pipelines.report.page import html_of
+from pipelines.report.build import build_report, report_charts
+from pipelines.report.data import ReportData, load_report_data
+from pipelines.report.render_html import render_html
 
 MOST_BYTES = 3_000_000
-KEYS = [section.__name__ for section in SECTIONS]
+KEYS = ["heat", "daily", "best", "movers", "claims", "money", "topups", "freshness"]
 
 
 class Parsed(HTMLParser):
@@ -40,12 +40,12 @@ class Parsed(HTMLParser):
 
 
 def page_of(path, now=NOW):
-    return html_of(report_of(read_facts(path, now)))
+    return render_html(build_report(load_report_data(path, now)))
 
 
 @pytest.fixture
 def made(tmp_path):
-    """Makes a warehouse in an empty folder, as ``report_marts.make`` does."""
+    """Makes a warehouse in an empty folder, as ``report_warehouse.make`` does."""
     return partial(make, tmp_path / "data" / "warehouse.duckdb")
 
 
@@ -121,7 +121,7 @@ def test_what_the_vendor_calls_things_is_text_and_nothing_else(made):
 
 
 def test_without_a_load_the_page_says_what_to_run_first():
-    page = Parsed(html_of(report_of(Facts(NOW, problem="There is no warehouse at data/w.duckdb yet."))))
+    page = Parsed(render_html(build_report(ReportData(NOW, problem="There is no warehouse at data/w.duckdb yet."))))
     assert "There is no warehouse at data/w.duckdb yet. Run this first" in page.text
     assert "smsonline sync" in page.text
     assert page.all("section") == [{"class": "card problem", "aria-labelledby": "problem"}]
@@ -175,9 +175,9 @@ def test_unknown_figures_are_dashes_and_never_stop_the_page(made):
         "topups": [("7001", None, None, None, None, None, None, None, None, None, None, None, "vendor")],
         "freshness": [("coupons", None, 86400, None, None, True, 0, None, None)],
     }
-    report = report_of(read_facts(made(changed), NOW))
-    page = Parsed(html_of(report))
-    assert {chart.key for chart in charts_of(report)} >= {"heat", "daily-1", "best", "movers", "claims", "spend-1"}
+    report = build_report(load_report_data(made(changed), NOW))
+    page = Parsed(render_html(report))
+    assert {chart.key for chart in report_charts(report)} >= {"heat", "daily-1", "best", "movers", "claims", "spend-1"}
     assert not {"None", "nan", "NaN", "null"} & set(page.text.split())
     assert "\N{MINUS SIGN}$0.50" in page.text and "no spending seen" in page.text
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.report.facts import Facts
-from pipelines.report.sections.best import best
-from pipelines.report.sections.claims import claims
-from pipelines.report.wording import short_count, small_money
+from pipelines.report.data import ReportData
+from pipelines.report.formatting import short_count, unit_price
+from pipelines.report.sections.best_value import best_value
+from pipelines.report.sections.vendor_claims import vendor_claims
 from tests.warehouse.mart_store import NOON, TABLES
 from warehouse.connection import opened
 from warehouse.migrate import migrate, shape
@@ -130,13 +130,13 @@ def test_the_number_of_rows_stays_on_one_line_however_narrow_the_table(made, com
 
 
 def test_a_price_is_never_a_hundred_cents():
-    assert [small_money(cents) for cents in (99.94, 99.96, 100.0)] == ["99.9 ¢", "$1.00", "$1.00"]
+    assert [unit_price(cents) for cents in (99.94, 99.96, 100.0)] == ["99.9 ¢", "$1.00", "$1.00"]
 
 
 def test_a_section_that_needs_two_datasets_names_the_one_that_is_missing():
     loads = [{"dataset": name, "first_at": NOON, "last_at": NOON} for name in ("services", "inventory")]
-    facts = Facts(NOON, {"loads": loads})
-    for section in (best(facts), claims(facts)):
+    facts = ReportData(NOON, {"loads": loads})
+    for section in (best_value(facts), vendor_claims(facts)):
         assert section.empty == "No statistics have been loaded yet."
         assert section.command == "smsonline sync statistics"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Figure, Section, Table
-from pipelines.report.reasons import emptied
-from pipelines.report.wording import NOTHING, count, instant, plural, span
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section
+from pipelines.report.formatting import NOTHING, count, duration, plural, timestamp
+from pipelines.report.model import Cell, Figure, Section, Table
 
 SECTION = Section(
     "freshness",
@@ -17,19 +17,19 @@ SECTION = Section(
 )
 
 
-def freshness(facts: Facts) -> Section:
+def freshness(facts: ReportData) -> Section:
     """A table with the state of every dataset."""
-    rows = facts.of("freshness")
+    rows = facts.rows("freshness")
     if not rows:
-        return emptied(SECTION, facts, "freshness", "countries", "No load has been noted yet.")
+        return empty_section(SECTION, facts, "freshness", "countries", "No load has been noted yet.")
     columns = ["Dataset", "State", "Age", "Due every", "Last loaded (UTC)", "Rows", "Account", "Last load"]
     lines = [
         [
             row["dataset"],
             Cell("stale", tone="bad") if row["stale"] else Cell("fresh", tone="good"),
-            "never" if row["age_seconds"] is None else span(row["age_seconds"]),
-            span(row["cadence_seconds"]),
-            instant(row["last_ok_at"]),
+            "never" if row["age_seconds"] is None else duration(row["age_seconds"]),
+            duration(row["cadence_seconds"]),
+            timestamp(row["last_ok_at"]),
             count(row["rows"]),
             row["account_id"] or NOTHING,
             _last(row),

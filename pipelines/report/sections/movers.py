@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.report import charts, charts_market
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Line, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import count, offer, p_value, percent, place, plural, points, price
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import (
+    count,
+    country_carrier,
+    join_labels,
+    p_value,
+    percent,
+    percentage_points,
+    plural,
+    price,
+)
+from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Table
 
 SURE, UNSURE = 1.0, 0.4
 SECTION = Section(
@@ -20,16 +29,16 @@ SECTION = Section(
 )
 
 
-def movers(facts: Facts) -> Section:
+def movers(facts: ReportData) -> Section:
     """What rose and fell most within a day."""
-    rows = facts.of("movers")
+    rows = facts.rows("movers")
     if not rows:
-        return emptied(SECTION, facts, "movers", "statistics", "No rate differs from what it was 24 hours ago.")
+        return empty_section(SECTION, facts, "movers", "statistics", "No rate differs from what it was 24 hours ago.")
     values = [
         {
             "row": n,
-            "label": offer(row["service"], place(row["country"], row["carrier"])),
-            "value": points(row["change"]),
+            "label": join_labels(row["service"], country_carrier(row["country"], row["carrier"])),
+            "value": percentage_points(row["change"]),
             "change": row["change"],
             "strength": SURE if row["significant"] else UNSURE,
             "fill": charts.GOOD if row["change"] > 0 else charts.BAD,
@@ -51,7 +60,9 @@ def movers(facts: Facts) -> Section:
         "with p < 0.05; so does one in twenty that did not really change. All stand in marts.success_rate_movers."
     )
     return replace(
-        SECTION, figures=[Figure([chart], _changes(rows), legend=legend, note=note)], source=source(facts, "statistics")
+        SECTION,
+        figures=[Figure([chart], _changes(rows), legend=legend, note=note)],
+        source=provenance(facts, "statistics"),
     )
 
 
@@ -59,8 +70,8 @@ def _changes(rows: Sequence[Row]) -> Table:
     columns = ["Combination", "Change, p", "Before", "Now, attempts", "Price, before"]
     lines: list[Line] = [
         [
-            Cell(row["service"], place(row["country"], row["carrier"])),
-            Cell(points(row["change"]), f"p {p_value(row['p_value'])}"),
+            Cell(row["service"], country_carrier(row["country"], row["carrier"])),
+            Cell(percentage_points(row["change"]), f"p {p_value(row['p_value'])}"),
             percent(row["rate_before"]),
             Cell(percent(row["rate_after"]), count(row["attempts_after"])),
             Cell(price(row["price_after_cents"]), price(row["price_before_cents"])),

@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pipelines.report import charts, charts_account
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import MINUTE, NOTHING, dollars, instant, offer, plural, span
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import MINUTE, NOTHING, dollars, duration, join_labels, plural, timestamp
+from pipelines.report.model import Cell, Chart, Figure, Legend, Section, Table
 
-CHARTED = 4
+MAX_CHARTED = 4
 SECTION = Section(
     "topups",
     "Top-ups",
@@ -27,7 +27,7 @@ SECTION = Section(
 )
 
 
-class Look(NamedTuple):
+class Marker(NamedTuple):
     """How an outcome is told, in words, colour and shape."""
 
     tone: str
@@ -36,9 +36,9 @@ class Look(NamedTuple):
     shape: str
 
 
-CREDITED = Look("good", charts.GOOD, charts.GOOD, "circle")
-WAITING = Look("plain", charts.ACCENT, charts.CARD, "circle")
-FAILED = Look("bad", charts.BAD, charts.CARD, "cross")
+CREDITED = Marker("good", charts.GOOD, charts.GOOD, "circle")
+WAITING = Marker("plain", charts.ACCENT, charts.CARD, "circle")
+FAILED = Marker("bad", charts.BAD, charts.CARD, "cross")
 PAID = {"paid", "paid_over", "credited", "paid_late"}
 ENDED_UNPAID = {
     # The vendor's words, then the automation's.
@@ -48,20 +48,20 @@ ENDED_UNPAID = {
 }  # fmt: skip
 
 
-def topups(facts: Facts) -> Section:
+def topups(facts: ReportData) -> Section:
     """The newest top-ups, a chart and a table per account."""
-    rows = facts.of("topups")
+    rows = facts.rows("topups")
     if not rows:
-        return emptied(SECTION, facts, "topups", "invoices", "No account has been topped up yet.")
+        return empty_section(SECTION, facts, "topups", "invoices", "No account has been topped up yet.")
     accounts = [(name, list(lines)) for name, lines in groupby(rows, key=lambda row: row["account_id"])]
-    figures = [_account(name, lines, number) for number, (name, lines) in enumerate(accounts[:CHARTED], 1)]
-    if len(accounts) > CHARTED:
-        note = f"Shown: {CHARTED} of {plural(len(accounts), 'account')}. All top-ups stand in marts.topups."
+    figures = [_account(name, lines, number) for number, (name, lines) in enumerate(accounts[:MAX_CHARTED], 1)]
+    if len(accounts) > MAX_CHARTED:
+        note = f"Shown: {MAX_CHARTED} of {plural(len(accounts), 'account')}. All top-ups stand in marts.topups."
         figures[0] = replace(figures[0], note=note)
-    return replace(SECTION, figures=figures, source=source(facts, "invoices"))
+    return replace(SECTION, figures=figures, source=provenance(facts, "invoices"))
 
 
-def look_of(row: Row) -> Look:
+def marker_for(row: Row) -> Marker:
     """Whether the money arrived, may still arrive, or will not."""
     state = str(row["state"] or "").lower()
     if row["credited_at"] is not None or state in PAID:
@@ -75,9 +75,9 @@ def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
         {
             "at": row["created_at"].astimezone(UTC).isoformat(),
             "dollars": row["amount_cents"] / 100,
-            "fill": look_of(row).fill,
-            "inside": look_of(row).inside,
-            "shape": look_of(row).shape,
+            "fill": marker_for(row).fill,
+            "inside": marker_for(row).inside,
+            "shape": marker_for(row).shape,
         }
         for row in dated
     ]
@@ -87,7 +87,7 @@ def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
 
 
 def _chart(name: str, rows: Sequence[Row], values: charts.Values, length: timedelta, number: int) -> Chart:
-    credited = [row for row in rows if look_of(row) is CREDITED]
+    credited = [row for row in rows if marker_for(row) is CREDITED]
     days = max(1.0, length / timedelta(days=1))
     return Chart(
         f"topups-{number}",
@@ -103,11 +103,11 @@ def _table(name: str, rows: Sequence[Row]) -> Table:
     columns = ["Asked for (UTC)", "Amount", "State", "Credited after", "Way", "By"]
     lines = [
         [
-            instant(row["created_at"]),
+            timestamp(row["created_at"]),
             dollars(row["amount_cents"]),
-            Cell(_words(row["state"]) or NOTHING, _remark(row), tone=look_of(row).tone),
-            NOTHING if row["minutes_to_credit"] is None else span(row["minutes_to_credit"] * MINUTE),
-            offer(row["rail"], row["currency"], row["network"]) or NOTHING,
+            Cell(_words(row["state"]) or NOTHING, _remark(row), tone=marker_for(row).tone),
+            NOTHING if row["minutes_to_credit"] is None else duration(row["minutes_to_credit"] * MINUTE),
+            join_labels(row["rail"], row["currency"], row["network"]) or NOTHING,
             "the automation" if row["source"] == "automation" else "a person",
         ]
         for row in rows

@@ -7,17 +7,17 @@ from functools import partial
 
 import duckdb
 import pytest
-from report_marts import NOW, make, without
+from report_warehouse import NOW, make, without
 
 from assets.datasets import DATASETS
-from pipelines.report.facts import read_facts
+from pipelines.report.data import load_report_data
 from warehouse.errors import NotAWarehouse
 from warehouse.migrate import migrate, shape
 
 
 @pytest.fixture
 def made(tmp_path):
-    """Makes a warehouse in an empty folder, as ``report_marts.make`` does."""
+    """Makes a warehouse in an empty folder, as ``report_warehouse.make`` does."""
     return partial(make, tmp_path / "data" / "warehouse.duckdb")
 
 
@@ -36,35 +36,37 @@ def shaped(tmp_path):
 
 
 def test_every_query_fits_the_marts_as_they_are(shaped):
-    facts = read_facts(shaped, NOW)
+    facts = load_report_data(shaped, NOW)
     assert facts.absent == frozenset()
     assert facts.problem == ""
-    assert facts.loaded("statistics") == NOW
+    assert facts.last_load("statistics") == NOW
 
 
 def test_the_instant_asked_for_stands_for_the_clock_in_every_mart(shaped):
     def age(now):
-        return next(row["age_seconds"] for row in read_facts(shaped, now).of("freshness") if row["account_id"] == "7")
+        return next(
+            row["age_seconds"] for row in load_report_data(shaped, now).rows("freshness") if row["account_id"] == "7"
+        )
 
     assert age(NOW + timedelta(minutes=5)) == 300
     assert age(NOW + timedelta(days=400)) == 400 * 86_400
 
 
 def test_marts_that_the_file_does_not_have_are_absent_and_the_others_are_read(made):
-    facts = read_facts(made(without("freshness")), NOW)
-    assert {"heat", "daily", "movers", "accounts", "topups"} <= facts.absent
-    assert len(facts.of("freshness")) == 5
-    assert facts.of("heat") == []
+    facts = load_report_data(made(without("freshness")), NOW)
+    assert {"heat_map", "daily_rates", "movers", "balance_runway", "topups"} <= facts.absent
+    assert len(facts.rows("freshness")) == 5
+    assert facts.rows("heat_map") == []
 
 
 def test_a_missing_an_empty_and_an_unloaded_warehouse_say_what_they_are(tmp_path):
     path = tmp_path / "warehouse.duckdb"
-    assert "There is no warehouse" in read_facts(path, NOW).problem
+    assert "There is no warehouse" in load_report_data(path, NOW).problem
     duckdb.connect(str(path)).close()
-    assert "empty" in read_facts(path, NOW).problem
+    assert "empty" in load_report_data(path, NOW).problem
     with duckdb.connect(str(path)) as connection:
         migrate(connection)
-    assert "Nothing has been loaded" in read_facts(path, NOW).problem
+    assert "Nothing has been loaded" in load_report_data(path, NOW).problem
 
 
 def test_a_file_of_another_program_is_refused(tmp_path):
@@ -72,7 +74,7 @@ def test_a_file_of_another_program_is_refused(tmp_path):
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE theirs (x INTEGER)")
     with pytest.raises(NotAWarehouse):
-        read_facts(path, NOW)
+        load_report_data(path, NOW)
 
 
 def test_names_come_without_controls_and_direction_marks_but_keep_every_script(tmp_path):
@@ -81,5 +83,5 @@ def test_names_come_without_controls_and_direction_marks_but_keep_every_script(t
         ("1", name, "any", f"s{n}", name, 0.5, 100, 5, 1, None, None, None, 0, 10.0) for n, name in enumerate(names)
     ]
     path = make(tmp_path / "warehouse.duckdb", {**without("success_rates"), "success_rates": rates})
-    found = {row["service_code"]: row["service"] for row in read_facts(path, NOW).of("heat")}
+    found = {row["service_code"]: row["service"] for row in load_report_data(path, NOW).rows("heat_map")}
     assert [found[f"s{n}"] for n in range(6)] == ["a b [0m", "gnitseT", "واتساب", "微信", "👨‍👩‍👧", "x" * 120]

@@ -18,7 +18,7 @@ def dollars(cents: float | None) -> str:
     return f"{sign}${abs(cents) / CENTS_PER_DOLLAR:,.2f}"
 
 
-def small_money(cents: float | None) -> str:
+def unit_price(cents: float | None) -> str:
     """A price: ``5.1 ¢`` below a dollar, ``$1.23`` from there on."""
     if cents is None:
         return NOTHING
@@ -35,7 +35,7 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return NOTHING if fraction is None else f"{100 * fraction:.{digits}f}%"
 
 
-def points(fraction: float | None) -> str:
+def percentage_points(fraction: float | None) -> str:
     """A change in percentage points, ``+12.3 pts``."""
     if fraction is None:
         return NOTHING
@@ -62,7 +62,7 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def span(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``, ``45 d``."""
     if seconds is None:
         return NOTHING
@@ -76,7 +76,7 @@ def span(seconds: float | None) -> str:
     return f"{whole} {names[0]}" + (f" {rest // small} {names[1]}" if rest >= small and whole < 10 else "")
 
 
-def instant(at: datetime | None) -> str:
+def timestamp(at: datetime | None) -> str:
     """``2026-03-04 12:00``, UTC."""
     return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
@@ -86,7 +86,7 @@ def age(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "never loaded"
     seconds = (now - at).total_seconds()
-    return "less than a minute old" if seconds < MINUTE else f"{span(seconds)} old"
+    return "less than a minute old" if seconds < MINUTE else f"{duration(seconds)} old"
 
 
 def p_value(p: float | None) -> str:
@@ -96,11 +96,11 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def offer(*parts: str | None) -> str:
+def join_labels(*parts: str | None) -> str:
     """Service, country and carrier in one line: ``Discord · Poland · plus``."""
     return " · ".join(part for part in parts if part)
 
 
-def place(country: str, carrier: str | None) -> str:
+def country_carrier(country: str, carrier: str | None) -> str:
     """``Poland · plus``; carrier ``any`` goes without saying."""
-    return offer(country, None if carrier == "any" else carrier)
+    return join_labels(country, None if carrier == "any" else carrier)

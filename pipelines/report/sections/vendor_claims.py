@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.report import charts, charts_market
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Line, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import count, offer, p_value, percent, place, plural
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import count, country_carrier, join_labels, p_value, percent, plural
+from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Table
 
 VERDICTS = {"claims too much": ("bad", charts.BAD), "claims too little": ("good", charts.GOOD)}
 SECTION = Section(
@@ -19,16 +19,16 @@ SECTION = Section(
 )
 
 
-def claims(facts: Facts) -> Section:
+def vendor_claims(facts: ReportData) -> Section:
     """The vendor's claim beside the own observed rate with its interval."""
-    rows = facts.of("claims")
+    rows = facts.rows("vendor_claims")
     if not rows:
         otherwise = "None of your orders has ended yet in a combination that the vendor makes a claim for."
-        return emptied(SECTION, facts, "claims", "inventory statistics", otherwise)
+        return empty_section(SECTION, facts, "vendor_claims", "inventory statistics", otherwise)
     values = [
         {
             "row": n,
-            "label": offer(row["service"], place(row["country"], row["carrier"])),
+            "label": join_labels(row["service"], country_carrier(row["country"], row["carrier"])),
             "value": f"{percent(row['observed_rate'], 0)} of {row['observed_orders']:,}",
             "claimed": row["success_rate"],
             "observed": row["observed_rate"],
@@ -55,14 +55,14 @@ def claims(facts: Facts) -> Section:
     note = f"Shown: {len(rows)} of {plural(first['combinations'], 'combination')} with own orders."
     note += " All stand in marts.vendor_vs_observed."
     figure = Figure([chart], _verdicts(rows), legend=legend, note=note, beside=True)
-    return replace(SECTION, figures=[figure], source=source(facts, "inventory", "statistics"))
+    return replace(SECTION, figures=[figure], source=provenance(facts, "inventory", "statistics"))
 
 
 def _verdicts(rows: Sequence[Row]) -> Table:
     columns = ["Combination", "Verdict", "Claimed", "Own", "Orders"]
     lines: list[Line] = [
         [
-            Cell(row["service"], place(row["country"], row["carrier"])),
+            Cell(row["service"], country_carrier(row["country"], row["carrier"])),
             Cell(row["verdict"], f"p {p_value(row['p_value'])}", tone=VERDICTS.get(row["verdict"], ("plain", ""))[0]),
             percent(row["success_rate"]),
             Cell(

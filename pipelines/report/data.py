@@ -22,49 +22,49 @@ UNWANTED = frozenset("\ufffe\uffff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u20
 
 
 @dataclass(frozen=True)
-class Facts:
+class ReportData:
     """The rows of every query in ``sql``, by its name, as they are at ``now`` (UTC).
 
     ``absent`` has the queries whose tables this file does not have yet. ``problem`` says why there is no row at all.
     """
 
     now: datetime
-    rows: Mapping[str, list[Row]] = field(default_factory=dict)
+    results: Mapping[str, list[Row]] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     problem: str = ""
 
-    def of(self, name: str) -> list[Row]:
+    def rows(self, name: str) -> list[Row]:
         """The rows of a query; none when its table is absent."""
-        return self.rows.get(name, [])
+        return self.results.get(name, [])
 
-    def first(self, name: str) -> Row:
+    def first_row(self, name: str) -> Row:
         """The first row of a query, or an empty one."""
-        return next(iter(self.of(name)), {})
+        return next(iter(self.rows(name)), {})
 
-    def loaded(self, dataset: str) -> datetime | None:
+    def last_load(self, dataset: str) -> datetime | None:
         """When ``dataset`` was last loaded well."""
-        return next((row["last_at"] for row in self.of("loads") if row["dataset"] == dataset), None)
+        return next((row["last_at"] for row in self.rows("loads") if row["dataset"] == dataset), None)
 
 
-def read_facts(warehouse: Path, now: datetime) -> Facts:
+def load_report_data(warehouse: Path, now: datetime) -> ReportData:
     """Reads everything at the instant ``now``, which stands for the clock in every mart.
 
     A file that is missing or empty is a problem that the page tells of. Raises ``WarehouseError`` for a file that
     cannot be read, or was written by a newer program.
     """
     if not warehouse.exists():
-        return Facts(now, problem=f"There is no warehouse at {warehouse} yet.")
+        return ReportData(now, problem=f"There is no warehouse at {warehouse} yet.")
     with opened(warehouse, read_only=True) as connection:
-        return facts_from(connection, now)
+        return query_report_data(connection, now)
 
 
-def facts_from(connection: duckdb.DuckDBPyConnection, now: datetime) -> Facts:
-    """``read_facts`` over a connection that is open already; from here on it takes ``now`` for the clock."""
+def query_report_data(connection: duckdb.DuckDBPyConnection, now: datetime) -> ReportData:
+    """``load_report_data`` over a connection that is open already; from here on it takes ``now`` for the clock."""
     if refuse_newer(connection) == 0:
-        return Facts(now, problem="The warehouse is still empty.")
-    _stop_the_clock(connection, now)
+        return ReportData(now, problem="The warehouse is still empty.")
+    _freeze_now(connection, now)
     rows, absent = _all_rows(connection)
-    return Facts(now, rows, absent, "" if rows.get("loads") else "Nothing has been loaded into the warehouse yet.")
+    return ReportData(now, rows, absent, "" if rows.get("loads") else "Nothing has been loaded into the warehouse yet.")
 
 
 def _all_rows(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, list[Row]], frozenset[str]]:
@@ -83,7 +83,7 @@ def _queries() -> dict[str, str]:
     return {file.name[:-4]: file.read_text("utf-8") for file in sorted(files, key=lambda file: file.name)}
 
 
-def _stop_the_clock(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+def _freeze_now(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     """The same warehouse and the same ``now`` give the same page: a macro of this connection shadows the clock."""
     instant = now.astimezone(UTC).isoformat()
     connection.execute(f"CREATE OR REPLACE TEMP MACRO now() AS TIMESTAMPTZ '{instant}'")

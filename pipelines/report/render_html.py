@@ -8,11 +8,11 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.report.drawing import svg_of
-from pipelines.report.figures import Chart, Report
+from pipelines.report.model import Chart, Report
+from pipelines.report.render_chart import render_svg
 
 
-def html_of(report: Report) -> str:
+def render_html(report: Report) -> str:
     """The same report always gives the same text."""
     template = _templates().get_template("page.html")
     style = resources.files("pipelines.report").joinpath("templates", "style.css").read_text("utf-8")
@@ -22,7 +22,7 @@ def html_of(report: Report) -> str:
 def _drawn(chart: Chart, variant: str) -> Markup:
     """The chart's drawing for a ``wide`` or a ``narrow`` place; XML by a serialiser, so its texts are escaped."""
     spec = chart.narrow if variant == "narrow" and chart.narrow else chart.wide
-    return Markup(svg_of(chart, spec, variant))  # noqa: S704
+    return Markup(render_svg(chart, spec, variant))  # noqa: S704
 
 
 @cache

@@ -10,10 +10,10 @@ from math import ceil, floor
 from typing import Any
 
 from pipelines.report import charts_market
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Chart, Figure, Legend, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import count, offer, percent, place
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import count, country_carrier, join_labels, percent
+from pipelines.report.model import Chart, Figure, Legend, Section, Table
 
 PANEL = 328
 SECTION = Section(
@@ -25,11 +25,11 @@ SECTION = Section(
 )
 
 
-def daily(facts: Facts) -> Section:
+def daily_rates(facts: ReportData) -> Section:
     """Claimed rate over time, a small chart per combination, all on the same scale."""
-    rows = facts.of("daily")
+    rows = facts.rows("daily_rates")
     if not rows:
-        return emptied(SECTION, facts, "daily", "statistics", "No day has a rate yet.")
+        return empty_section(SECTION, facts, "daily_rates", "statistics", "No day has a rate yet.")
     scale = _scale(rows)
     figures = [_combination(list(days), scale) for _, days in groupby(rows, key=lambda row: row["place"])]
     legend = [
@@ -37,7 +37,7 @@ def daily(facts: Facts) -> Section:
         Legend("band accent", "95 % interval from the attempts"),
         Legend("rule muted", "lowest to highest claim of the day"),
     ]
-    return replace(SECTION, figures=figures, legend=legend, source=source(facts, "statistics"))
+    return replace(SECTION, figures=figures, legend=legend, source=provenance(facts, "statistics"))
 
 
 def _scale(rows: Sequence[Row]) -> tuple[float, float]:
@@ -49,7 +49,7 @@ def _scale(rows: Sequence[Row]) -> tuple[float, float]:
 
 def _combination(days: Sequence[Row], scale: tuple[float, float]) -> Figure:
     first, last = days[0], days[-1]
-    name = offer(first["service"], place(first["country"], first["carrier"]))
+    name = join_labels(first["service"], country_carrier(first["country"], first["carrier"]))
     kept = ("rate", "low", "high", "lowest_rate", "highest_rate")
     values = [{"at": _midnight(d["day"]), "last": d is last, **{k: d[k] for k in kept}} for d in days]
     chart = Chart(

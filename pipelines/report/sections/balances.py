@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.report import charts, charts_account
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Chart, Figure, Legend, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import HOUR, count, dollars, instant, plural, span
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import HOUR, count, dollars, duration, plural, timestamp
+from pipelines.report.model import Chart, Figure, Legend, Section, Table
 
-CHARTED = 4
+MAX_CHARTED = 4
 # How far the dashed line looks ahead, as a share of what is known.
 AHEAD = 0.35
 SECTION = Section(
@@ -24,15 +24,15 @@ SECTION = Section(
 )
 
 
-def money(facts: Facts) -> Section:
+def balances(facts: ReportData) -> Section:
     """A table of all accounts, and charts of those that are empty first."""
-    accounts = facts.of("accounts")
+    accounts = facts.rows("balance_runway")
     if not accounts:
-        return emptied(SECTION, facts, "accounts", "balances", "The vendor tells no balance at present.")
+        return empty_section(SECTION, facts, "balance_runway", "balances", "The vendor tells no balance at present.")
     figures = [Figure(table=_table(accounts), note=_note(accounts))]
-    for number, account in enumerate(accounts[:CHARTED], 1):
+    for number, account in enumerate(accounts[:MAX_CHARTED], 1):
         figures += _figures(facts, account, number)
-    return replace(SECTION, figures=figures, source=source(facts, "balances", "inventory"))
+    return replace(SECTION, figures=figures, source=provenance(facts, "balances", "inventory"))
 
 
 def _table(accounts: Sequence[Row]) -> Table:
@@ -44,7 +44,7 @@ def _table(accounts: Sequence[Row]) -> Table:
             dollars(account["burn_cents_per_hour"]),
             runway(account),
             dollars(account["unexplained_cents"]),
-            instant(account["as_of"]),
+            timestamp(account["as_of"]),
         ]
         for account in accounts
     ]
@@ -54,24 +54,26 @@ def _table(accounts: Sequence[Row]) -> Table:
 def runway(account: Row) -> str:
     """How long the balance lasts, in words."""
     hours = account["hours_to_empty"]
-    return "no spending seen" if hours is None else span(hours * HOUR)
+    return "no spending seen" if hours is None else duration(hours * HOUR)
 
 
 def _note(accounts: Sequence[Row]) -> str:
     total = accounts[0]["accounts"]
-    shown = f"Charts: the {CHARTED} of {plural(total, 'account')} that are empty first. " if total > CHARTED else ""
+    shown = (
+        f"Charts: the {MAX_CHARTED} of {plural(total, 'account')} that are empty first. " if total > MAX_CHARTED else ""
+    )
     return f"{shown}Unexplained is what balance, orders and top-ups do not account for together."
 
 
-def _figures(facts: Facts, account: Row, number: int) -> list[Figure]:
+def _figures(facts: ReportData, account: Row, number: int) -> list[Figure]:
     name = account["account_id"]
-    steps = [row for row in facts.of("balances") if row["account_id"] == name]
-    days = [row for row in facts.of("spend") if row["account_id"] == name]
+    steps = [row for row in facts.rows("balance_steps") if row["account_id"] == name]
+    days = [row for row in facts.rows("spend_daily") if row["account_id"] == name]
     found = [_balance(facts, account, steps, number)] if steps else []
     return [*found, _spending(name, days, number)] if days else found
 
 
-def _balance(facts: Facts, account: Row, steps: Sequence[Row], number: int) -> Figure:
+def _balance(facts: ReportData, account: Row, steps: Sequence[Row], number: int) -> Figure:
     name, held = account["account_id"], account["balance_cents"]
     past = [_point(row["since"], row["balance_cents"]) for row in steps] + [_point(facts.now, held)]
     known = facts.now - steps[0]["since"]
@@ -80,12 +82,12 @@ def _balance(facts: Facts, account: Row, steps: Sequence[Row], number: int) -> F
     chart = Chart(
         f"balance-{number}",
         f"Balance of account {name}, US dollars",
-        f"{dollars(held)} now, {dollars(steps[0]['balance_cents'])} {span(known.total_seconds())} ago. "
+        f"{dollars(held)} now, {dollars(steps[0]['balance_cents'])} {duration(known.total_seconds())} ago. "
         f"Empty in: {runway(account)}.",
         charts_account.balance(past, ahead, days, charts.HALF),
         charts_account.balance(past, ahead, days, charts.NARROW),
     )
-    rows = [[instant(row["since"]), dollars(row["balance_cents"])] for row in reversed(steps)]
+    rows = [[timestamp(row["since"]), dollars(row["balance_cents"])] for row in reversed(steps)]
     table = Table(f"Balance of account {name}, at most one line per three hours", ["From (UTC)", "Balance"], rows)
     legend = [Legend("line accent", "balance"), Legend("dash bad", f"at the present pace; empty in {runway(account)}")]
     return Figure([chart], table, title=f"Account {name}: balance", legend=legend)

@@ -8,10 +8,10 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from pipelines.report import charts, charts_market
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import NOTHING, offer, percent, plural, short_count
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import NOTHING, join_labels, percent, plural, short_count
+from pipelines.report.model import Cell, Chart, Figure, Legend, Section, Table
 
 PHONE_SERVICES = 7
 SECTION = Section(
@@ -22,11 +22,11 @@ SECTION = Section(
 )
 
 
-def heat(facts: Facts) -> Section:
+def heat_map(facts: ReportData) -> Section:
     """Claimed rate, country by service."""
-    rows = facts.of("heat")
+    rows = facts.rows("heat_map")
     if not any(row["rate"] is not None for row in rows):
-        return emptied(SECTION, facts, "heat", "statistics", "The vendor lists no success rate at present.")
+        return empty_section(SECTION, facts, "heat_map", "statistics", "The vendor lists no success rate at present.")
     squares = _squares(rows)
     phone = [square for square in squares if square["service_rank"] <= PHONE_SERVICES]
     chart = Chart(
@@ -37,7 +37,7 @@ def heat(facts: Facts) -> Section:
         charts_market.heat_map(phone, charts.NARROW, angle=-55),
     )
     figure = Figure([chart], _matrix(squares), legend=_steps(), note=_shown(squares, rows[0]))
-    return replace(SECTION, figures=[figure], source=source(facts, "statistics"))
+    return replace(SECTION, figures=[figure], source=provenance(facts, "statistics"))
 
 
 def _squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -70,8 +70,8 @@ def _extremes(rows: Sequence[Row]) -> str:
     low, high = rated[0], rated[-1]
     return (
         f"{plural(len(rated), 'rate')}. "
-        f"Highest: {offer(high['service'], high['country'])} with {percent(high['rate'])}. "
-        f"Lowest: {offer(low['service'], low['country'])} with {percent(low['rate'])}."
+        f"Highest: {join_labels(high['service'], high['country'])} with {percent(high['rate'])}. "
+        f"Lowest: {join_labels(low['service'], low['country'])} with {percent(low['rate'])}."
     )
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import vl_convert
 
-from pipelines.report.figures import Chart, Spec
+from pipelines.report.model import Chart, Spec
 
 SVG = "http://www.w3.org/2000/svg"
 # Every element is drawn by a style of the page; what repeats it, or speaks to readers of a picture's parts, goes.
@@ -24,7 +24,7 @@ PROPERTY = re.compile(r"--([a-z0-9-]+): (#[0-9a-f]+)")
 ET.register_namespace("", SVG)
 
 
-def svg_of(chart: Chart, spec: Spec, variant: str) -> str:
+def render_svg(chart: Chart, spec: Spec, variant: str) -> str:
     """One of the chart's drawings as an SVG element with a name and a description; colours stay custom properties."""
     root = ET.fromstring(vl_convert.vegalite_to_svg(spec))  # noqa: S314 - our own drawing
     name = f"{chart.key}-{variant}"
@@ -39,7 +39,7 @@ def svg_of(chart: Chart, spec: Spec, variant: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def png_of(chart: Chart) -> bytes:
+def render_png(chart: Chart) -> bytes:
     """The chart's narrow drawing in the colours of paper."""
     spec = json.dumps(chart.narrow or chart.wide)
     coloured = json.loads(VARIABLE.sub(lambda match: _paper()[match[1]], spec))

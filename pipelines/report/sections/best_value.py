@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.report import charts, charts_market
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Line, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import count, offer, percent, place, plural, price, small_money
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import count, country_carrier, join_labels, percent, plural, price, unit_price
+from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Table
 
 SECTION = Section(
     "best",
@@ -20,18 +20,18 @@ SECTION = Section(
 )
 
 
-def best(facts: Facts) -> Section:
+def best_value(facts: ReportData) -> Section:
     """The cheapest offer of each service as a chart, the three cheapest as a table."""
-    rows = facts.of("best")
+    rows = facts.rows("best_value")
     if not rows:
         otherwise = "No combination has a price, stock and a success rate above zero at present."
-        return emptied(SECTION, facts, "best", "services statistics", otherwise)
+        return empty_section(SECTION, facts, "best_value", "services statistics", otherwise)
     first = sorted((row for row in rows if row["rank"] == 1), key=lambda row: row["expected_cents_per_success"])
     values = [
         {
             "row": n,
-            "label": offer(row["service"], place(row["country"], row["carrier"])),
-            "value": small_money(row["expected_cents_per_success"]),
+            "label": join_labels(row["service"], country_carrier(row["country"], row["carrier"])),
+            "value": unit_price(row["expected_cents_per_success"]),
             "expected": row["expected_cents_per_success"],
             # Without attempts there is no cautious figure.
             "cautious": row["cautious_cents_per_success"] or row["expected_cents_per_success"],
@@ -48,15 +48,15 @@ def best(facts: Facts) -> Section:
     legend = [Legend("bar accent", "expected"), Legend("bar soft", "cautious")]
     note = f"Shown: {len(first)} of {plural(rows[0]['services'], 'service')}. All offers stand in marts.best_value."
     figure = Figure([chart], _offers(rows), legend=legend, note=note)
-    return replace(SECTION, figures=[figure], source=source(facts, "statistics", "services"))
+    return replace(SECTION, figures=[figure], source=provenance(facts, "statistics", "services"))
 
 
 def _offers(rows: Sequence[Row]) -> Table:
     columns = ["Offer", "Per delivered, cautious", "Price", "Rate, attempts", "Stock"]
     lines: list[Line] = [
         [
-            Cell(row["service"], place(row["country"], row["carrier"])),
-            Cell(small_money(row["expected_cents_per_success"]), small_money(row["cautious_cents_per_success"])),
+            Cell(row["service"], country_carrier(row["country"], row["carrier"])),
+            Cell(unit_price(row["expected_cents_per_success"]), unit_price(row["cautious_cents_per_success"])),
             price(row["price_cents"]),
             Cell(percent(row["success_rate"]), count(row["attempts"])),
             count(row["stock"]),

@@ -10,29 +10,29 @@ NAME = "report.html"
 BEGINNING = "<!doctype html>"
 
 
-class NotWritable(Exception):
+class PageNotWritable(Exception):
     """The page cannot be written where it was asked for; ``str()`` is one line that says why."""
 
 
-def default_path(warehouse: Path) -> Path:
+def default_page_path(warehouse: Path) -> Path:
     """Where the page goes when nobody says where: beside the warehouse, as everything that is made from it."""
     return warehouse.with_name(NAME)
 
 
-def save(html: str, path: Path, *, make_folder: bool = False) -> None:
-    """Raises ``NotWritable``; then ``path`` is as it was. What is no page is never replaced."""
+def write_page(html: str, path: Path, *, make_folder: bool = False) -> None:
+    """Raises ``PageNotWritable``; then ``path`` is as it was. What is no page is never replaced."""
     if not path.name:
-        raise NotWritable("--out names no file")
+        raise PageNotWritable("--out names no file")
     successor = path.resolve().with_name(f".{path.name}.{os.getpid()}.new")
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         if not _may_be_replaced(path):
-            raise NotWritable(f"{path} exists and is no page: name another file with --out")
+            raise PageNotWritable(f"{path} exists and is no page: name another file with --out")
         successor.write_text(html, "utf-8")
         successor.replace(path.resolve())  # what a link leads to, not the link
     except OSError as error:
-        raise NotWritable(f"{path} cannot be written: {error.strerror}") from None
+        raise PageNotWritable(f"{path} cannot be written: {error.strerror}") from None
     finally:
         _remove(successor)
 
