@@ -1,4 +1,4 @@
-"""What stands on the page, in its order."""
+"""The page from its data: all sections in their order."""
 
 from __future__ import annotations
 
@@ -18,28 +18,23 @@ from pipelines.report.sections.movers import movers
 from pipelines.report.sections.topups import topups
 from pipelines.report.sections.vendor_claims import vendor_claims
 
+# fmt: off
 SECTIONS: Sequence[Callable[[ReportData], Section]] = (
-    heat_map,
-    daily_rates,
-    best_value,
-    movers,
-    vendor_claims,
-    balances,
-    topups,
-    freshness,
+    heat_map, daily_rates, best_value, movers, vendor_claims, balances, topups, freshness,
 )
+# fmt: on
 
 
-def build_report(facts: ReportData) -> Report:
-    """The whole page; only a hint at what to run first where there is nothing to tell."""
-    made_at = f"{timestamp(facts.now)} UTC"
-    if facts.problem:
-        return Report(made_at, "no data yet", problem=facts.problem, command=SYNC)
-    newest = max(row["last_at"] for row in facts.rows("loads"))
-    sections = [section(facts) for section in SECTIONS]
-    return Report(made_at, f"newest data {age(newest, facts.now)}", headline_tiles(facts), sections)
+def build_report(data: ReportData) -> Report:
+    """The whole page, or without any data the reason and the command to run first."""
+    made_at = f"{timestamp(data.now)} UTC"
+    if data.problem:
+        return Report(made_at, "no data yet", problem=data.problem, command=SYNC)
+    newest = max(row["last_at"] for row in data.rows("loads"))
+    sections = [section(data) for section in SECTIONS]
+    return Report(made_at, f"newest data {age(newest, data.now)}", headline_tiles(data), sections)
 
 
 def report_charts(report: Report) -> list[Chart]:
-    """Every chart of the page, in its order."""
+    """All charts of the page in their order."""
     return [chart for section in report.sections for figure in section.figures for chart in figure.charts]

@@ -1,4 +1,4 @@
-"""What a page is made of, before it is HTML or a picture: tiles, tables, charts, sections."""
+"""The view model of the page: headline tiles, and sections of figures, each with charts and a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Tile:
-    """One headline figure. ``tone`` colours it: ``good``, ``bad`` or nothing."""
+    """One headline figure. ``tone`` is its colour: ``good``, ``bad`` or none."""
 
     label: str
     value: str
@@ -21,7 +21,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table's cell; ``small`` stands below it in a lighter shade, ``tone`` makes it a badge."""
+    """A table cell. ``small`` is a second line in a lighter shade; ``tone`` turns the text into a badge."""
 
     text: str
     small: str = ""
@@ -33,36 +33,35 @@ Line = Sequence[Cell | str]
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers. The first column names the row; columns from ``numbers_from`` on are aligned for numbers."""
+    """A table whose first column names the row. The others are aligned as numbers unless in ``text_columns``."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Line]
-    numbers_from: int = 1
-    words: Sequence[str] = ()
+    text_columns: Sequence[str] = ()
 
     def is_number(self, index: int) -> bool:
-        """Whether the column holds numbers; those named in ``words`` do not."""
-        return index >= self.numbers_from and self.columns[index] not in self.words
+        """Whether the column at ``index`` is aligned as numbers."""
+        return index > 0 and self.columns[index] not in self.text_columns
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture as Vega-Lite, drawn for a wide and for a narrow place (the same where ``narrow`` is missing).
+    """A Vega-Lite chart that scales to its container; ``narrow`` replaces it where scaling would make it unreadable.
 
-    ``description`` says in words what a reader who cannot see it would miss.
+    ``description`` is its text for readers who cannot see it.
     """
 
     key: str
     title: str
     description: str
-    wide: Spec
+    spec: Spec
     narrow: Spec | None = None
 
 
 @dataclass(frozen=True)
 class Legend:
-    """A shape of the style sheet, such as ``bar accent``, and what it means."""
+    """A legend entry: classes of the style sheet, such as ``bar accent``, and their meaning."""
 
     shape: str
     text: str
@@ -70,9 +69,9 @@ class Legend:
 
 @dataclass(frozen=True)
 class Figure:
-    """Charts with what explains them: title with its most important value, legend, note, and the numbers as a table.
+    """Charts with title, most important value, legend, note and the same numbers as a table.
 
-    The table is folded away under its caption, unless it is all there is or stands ``beside`` the chart.
+    The table is collapsed under its caption, except without a chart or when ``beside`` puts it next to the chart.
     """
 
     charts: Sequence[Chart] = ()
@@ -86,10 +85,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. ``empty`` says why there is nothing to see, and ``command`` what to run then.
+    """A section of the page. ``empty`` explains missing data and ``command`` is the command that loads it.
 
-    ``source`` says how old it is. Where there is room, two sections that are ``half`` stand side by side, and so do
-    figures as ``layout`` has it: ``pairs``, or more of them as ``panels``.
+    ``source`` is the age of the data. On wide screens two ``half`` sections share a row, and ``layout`` arranges the
+    figures: ``pairs`` or ``panels``.
     """
 
     key: str
@@ -106,7 +105,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole page. Where the warehouse has nothing yet, ``problem`` says so, and ``command`` what to run."""
+    """The whole page. Without any data ``problem`` is the reason and ``command`` the command to run."""
 
     made_at: str
     data_age: str

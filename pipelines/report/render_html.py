@@ -1,4 +1,4 @@
-"""The page as HTML: everything in one file, every value escaped, nothing that runs and nothing asked of anybody."""
+"""The page as one self-contained HTML file: every value escaped, no script, no external request."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipelines.report.render_chart import render_svg
 
 
 def render_html(report: Report) -> str:
-    """The same report always gives the same text."""
+    """HTML of ``report``; the same report always gives the same text."""
     template = _templates().get_template("page.html")
     style = resources.files("pipelines.report").joinpath("templates", "style.css").read_text("utf-8")
-    return template.render(report=report, style=Markup(style), drawn=_drawn)  # noqa: S704 - our own file
+    return template.render(report=report, style=Markup(style), svg=_svg)  # noqa: S704 - our own file
 
 
-def _drawn(chart: Chart, variant: str) -> Markup:
-    """The chart's drawing for a ``wide`` or a ``narrow`` place; XML by a serialiser, so its texts are escaped."""
-    spec = chart.narrow if variant == "narrow" and chart.narrow else chart.wide
+def _svg(chart: Chart, variant: str) -> Markup:
+    """The chart's ``wide`` or ``narrow`` variant; the renderer has escaped its texts."""
+    spec = chart.narrow if variant == "narrow" and chart.narrow else chart.spec
     return Markup(render_svg(chart, spec, variant))  # noqa: S704
 
 

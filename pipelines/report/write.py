@@ -1,44 +1,46 @@
-"""Writes the page in one step: a reader sees the old one or the new one, never half of one."""
+"""Atomic replacement of the page: a reader sees the previous page or the new one, never half of one."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from errno import EISDIR
 from pathlib import Path
 
-NAME = "report.html"
-BEGINNING = "<!doctype html>"
+FILE_NAME = "report.html"
+DOCTYPE = "<!doctype html>"
 
 
 class PageNotWritable(Exception):
-    """The page cannot be written where it was asked for; ``str()`` is one line that says why."""
+    """The page cannot be written to the requested path; ``str()`` is one line with the reason."""
 
 
 def default_page_path(warehouse: Path) -> Path:
-    """Where the page goes when nobody says where: beside the warehouse, as everything that is made from it."""
-    return warehouse.with_name(NAME)
+    """The page beside the warehouse, for callers that name no path."""
+    return warehouse.with_name(FILE_NAME)
 
 
 def write_page(html: str, path: Path, *, make_folder: bool = False) -> None:
-    """Raises ``PageNotWritable``; then ``path`` is as it was. What is no page is never replaced."""
+    """Writes ``html`` to ``path``. Raises ``PageNotWritable`` and leaves ``path`` as it is, also if it is no page."""
     if not path.name:
         raise PageNotWritable("--out names no file")
-    successor = path.resolve().with_name(f".{path.name}.{os.getpid()}.new")
+    temporary = path.resolve().with_name(f".{path.name}.{os.getpid()}.new")
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
-        if not _may_be_replaced(path):
+        if not _is_replaceable(path):
             raise PageNotWritable(f"{path} exists and is no page: name another file with --out")
-        successor.write_text(html, "utf-8")
-        successor.replace(path.resolve())  # what a link leads to, not the link
+        temporary.write_text(html, "utf-8")
+        temporary.replace(path.resolve())  # the target of a link, not the link
     except OSError as error:
         raise PageNotWritable(f"{path} cannot be written: {error.strerror}") from None
     finally:
-        _remove(successor)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def _may_be_replaced(path: Path) -> bool:
-    """A page, an empty file, or nothing. Never a device or a pipe: taking its place would destroy it for everybody."""
+def _is_replaceable(path: Path) -> bool:
+    """Whether ``path`` is a page, an empty file or nothing. Devices, pipes and dangling links are not replaceable."""
     if path.is_dir():
         raise IsADirectoryError(EISDIR, "it is a folder")
     if not path.exists():
@@ -46,12 +48,5 @@ def _may_be_replaced(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        start = file.read(len(BEGINNING))
-    return not start or start.lower() == BEGINNING.encode()
-
-
-def _remove(successor: Path) -> None:
-    try:
-        successor.unlink(missing_ok=True)
-    except OSError:  # it was never made
-        return
+        start = file.read(len(DOCTYPE))
+    return not start or start.lower() == DOCTYPE.encode()

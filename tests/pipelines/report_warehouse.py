@@ -1,4 +1,4 @@
-"""A warehouse with marts as tables of made-up rows, for the report's tests."""
+"""A warehouse whose marts are tables of generated rows, for the tests of the report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MARTS = {
     "age_seconds DOUBLE, stale BOOLEAN, rows BIGINT, last_status VARCHAR, last_error VARCHAR",
 }
 BALANCES = "account_id VARCHAR, balance_cents BIGINT, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ"
-VERDICTS = ("agrees", "claims too much", "too few orders", "claims too little")
+COMPARISONS = ("agrees", "claims too much", "too few orders", "claims too little")
 STATES = (("CREDITED", "none"), ("OPEN", "none"), ("EXPIRED", "none"), ("paid_over", "paid_over"), ("cancel", "none"))
 Rows = Sequence[Sequence[Any]]
 LOADED = ("statistics", "services", "inventory", "invoices", "balances", "countries")
@@ -53,16 +53,18 @@ def keys() -> Iterable[tuple[int, tuple[str, ...]]]:
                 number += 1
 
 
-def rows_of_marts() -> dict[str, Rows]:
-    """Every mart's rows, the same in every run."""
+def mart_rows() -> dict[str, Rows]:
+    """The rows of every mart, the same in every run."""
     rates, daily, movers, best, claims = [], [], [], [], []
     for n, key in keys():
         rate, attempts, price = 0.35 + (n * 37 % 60) / 100, 50 + n * n % 4000, 5 + n * 7 % 60
-        own, orders = max(0.0, rate - 0.08 + n % 5 / 25), 3 + n % 23
-        interval = max(0.0, own - 0.15), min(1.0, own + 0.15)
+        observed, orders = max(0.0, rate - 0.08 + n % 5 / 25), 3 + n % 23
+        interval = max(0.0, observed - 0.15), min(1.0, observed + 0.15)
         expected = price / rate
-        rates.append((*key, rate, attempts, price, n % 50, own, *interval, orders, expected))
-        claims.append((*key, rate, attempts, own, *interval, orders, own - rate, 0.01 * (n % 40), VERDICTS[n % 4]))
+        rates.append((*key, rate, attempts, price, n % 50, observed, *interval, orders, expected))
+        claims.append(
+            (*key, rate, attempts, observed, *interval, orders, observed - rate, 0.01 * (n % 40), COMPARISONS[n % 4])
+        )
         change = ((n * 13) % 21 - 10) / 100
         movers.append(
             (*key, rate - change, rate, change, attempts - 9, attempts, 0.0004 * n, n % 3 != 0, price, price + 1)
@@ -79,7 +81,7 @@ def rows_of_marts() -> dict[str, Rows]:
         "success_rate_movers": movers,
         "best_value": best,
         "vendor_vs_observed": claims,
-        **rows_of_accounts(["7001"]),
+        **account_rows(["7001"]),
         "freshness": [
             (name, None, 900, NOW - timedelta(minutes=7 + 20 * n), 420.0 + 1200 * n, n > 1, 1234 * n, "ok", None)
             for n, name in enumerate(("statistics", "services", "inventory", "invoices", "balances"))
@@ -87,22 +89,22 @@ def rows_of_marts() -> dict[str, Rows]:
     }
 
 
-def rows_of_accounts(accounts: Sequence[str]) -> dict[str, Rows]:
+def account_rows(accounts: Sequence[str]) -> dict[str, Rows]:
     """Runway, spending and top-ups of each account."""
     runway, spend, topups = [], [], []
     for n, account in enumerate(accounts):
         runway.append((account, NOW, 4321 + 100 * n, 37.5, 115.2 + n, -12))
         spend += [((NOW - timedelta(days=b)).date(), account, 24 - b, 300 + 17 * b, 90 + 5 * b) for b in range(20)]
-        for p, (state, oddity) in enumerate(STATES):
+        for p, (state, exception) in enumerate(STATES):
             at = NOW - timedelta(days=4 * p, hours=3)
             credited = at + timedelta(minutes=12) if state == "CREDITED" else None
             by = "vendor" if state.islower() else "automation"
-            paid = (f"p{p}", f"v{p}", at, 2000 + 500 * p, "v3_invoice", "USDT", "TRON", state, oddity, credited)
+            paid = (f"p{p}", f"v{p}", at, 2000 + 500 * p, "v3_invoice", "USDT", "TRON", state, exception, credited)
             topups.append((account, *paid, 12.0 if credited else None, by))
     return {"balance_runway": runway, "spend_daily": spend, "topups": topups}
 
 
-def rows_of_balances(accounts: Sequence[str]) -> Rows:
+def balance_rows(accounts: Sequence[str]) -> Rows:
     return [
         (account, 9000 - 400 * (step % 20), NOW - timedelta(hours=12 * step + 12), NOW - timedelta(hours=12 * step))
         for account in accounts
@@ -112,30 +114,30 @@ def rows_of_balances(accounts: Sequence[str]) -> Rows:
 
 def fill(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: Rows) -> None:
     connection.execute(f"CREATE TABLE {table} ({columns})")
-    # DuckDB takes a millisecond per statement, so many rows go with each.
+    # DuckDB needs a millisecond per statement: insert many rows with each.
     for first in range(0, len(rows), 500):
-        some = rows[first : first + 500]
-        line = f"({', '.join('?' * len(some[0]))})"
+        batch = rows[first : first + 500]
+        line = f"({', '.join('?' * len(batch[0]))})"
         connection.execute(
-            f"INSERT INTO {table} VALUES {', '.join([line] * len(some))}", [value for row in some for value in row]
+            f"INSERT INTO {table} VALUES {', '.join([line] * len(batch))}", [value for row in batch for value in row]
         )
 
 
-def make(
+def make_warehouse(
     path: Path, changed: Mapping[str, Rows | None] | None = None, *, accounts: Sequence[str] = ("7001",), loads: int = 6
 ) -> Path:
-    """Makes the warehouse ``path``, with the first ``loads`` datasets loaded seven minutes before ``NOW``.
+    """A warehouse at ``path`` whose first ``loads`` datasets were loaded seven minutes before ``NOW``.
 
-    ``changed`` replaces the rows of marts; one of ``None`` is left out.
+    ``changed`` replaces the rows of marts; a mart with ``None`` is left out.
     """
     path.parent.mkdir(exist_ok=True)
-    marts = {**rows_of_marts(), **rows_of_accounts(accounts), **(changed or {})}
+    marts = {**mart_rows(), **account_rows(accounts), **(changed or {})}
     with duckdb.connect(str(path)) as connection:
         migrate(connection)
         for name, rows in marts.items():
             if rows is not None:
                 fill(connection, f"marts.{name}", MARTS[name], rows)
-        fill(connection, "sms.balances_history", BALANCES, rows_of_balances(accounts))
+        fill(connection, "sms.balances_history", BALANCES, balance_rows(accounts))
         rows = [(dataset, "7001", "ok", NOW - timedelta(minutes=7)) for dataset in LOADED[:loads]]
         if rows:
             sql = "INSERT INTO ops.loads (dataset, account_id, status, finished_at) VALUES (?, ?, ?, ?)"
@@ -143,6 +145,6 @@ def make(
     return path
 
 
-def without(*kept: str) -> dict[str, Rows | None]:
-    """Leaves out every mart but those: for a quick page."""
-    return {name: None for name in MARTS if name not in kept}
+def without_marts(*present: str) -> dict[str, Rows | None]:
+    """``changed`` that leaves out every mart but those in ``present``: for a quick page."""
+    return {name: None for name in MARTS if name not in present}

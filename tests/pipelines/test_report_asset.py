@@ -6,7 +6,7 @@ import struct
 
 import dagster as dg
 import pytest
-from report_warehouse import make, without
+from report_warehouse import make_warehouse, without_marts
 
 from pipelines.report_asset import EVERY, report
 from pipelines.resources import SmsOnline
@@ -25,7 +25,7 @@ def materialized():
 
 
 def test_the_page_is_written_and_its_pictures_are_in_the_metadata(warehouse):
-    make(warehouse, without("success_rates", "best_value", "vendor_vs_observed"))
+    make_warehouse(warehouse, without_marts("success_rates", "best_value", "vendor_vs_observed"))
     result = materialized()
     found = result.asset_materializations_for_node("report")[0].metadata
     page = warehouse.with_name("report.html")
@@ -44,7 +44,7 @@ def test_the_page_is_written_and_its_pictures_are_in_the_metadata(warehouse):
 @pytest.mark.parametrize("trouble", ["no warehouse", "no page may be written"])
 def test_trouble_fails_the_run_with_one_line(warehouse, trouble):
     if trouble != "no warehouse":
-        make(warehouse, without())
+        make_warehouse(warehouse, without_marts())
         warehouse.with_name("report.html").write_text("my notes")
     result = materialized()
     assert not result.success

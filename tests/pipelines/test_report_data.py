@@ -1,4 +1,4 @@
-"""What the report reads: every query against the real marts, on a clock that stands still."""
+"""Rows of the report: every query against the real marts, with ``now()`` frozen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import duckdb
 import pytest
-from report_warehouse import NOW, make, without
+from report_warehouse import NOW, make_warehouse, without_marts
 
 from assets.datasets import DATASETS
 from pipelines.report.data import load_report_data
@@ -16,14 +16,14 @@ from warehouse.migrate import migrate, shape
 
 
 @pytest.fixture
-def made(tmp_path):
+def make(tmp_path):
     """Makes a warehouse in an empty folder, as ``report_warehouse.make`` does."""
-    return partial(make, tmp_path / "data" / "warehouse.duckdb")
+    return partial(make_warehouse, tmp_path / "data" / "warehouse.duckdb")
 
 
 @pytest.fixture
-def shaped(tmp_path):
-    """A warehouse as a sync makes it, with one load and no rows."""
+def empty_marts(tmp_path):
+    """A warehouse with the tables and marts of a sync, one load and no rows."""
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         migrate(connection)
@@ -35,31 +35,33 @@ def shaped(tmp_path):
     return path
 
 
-def test_every_query_fits_the_marts_as_they_are(shaped):
-    facts = load_report_data(shaped, NOW)
-    assert facts.absent == frozenset()
-    assert facts.problem == ""
-    assert facts.last_load("statistics") == NOW
+def test_every_query_runs_on_the_real_marts(empty_marts):
+    data = load_report_data(empty_marts, NOW)
+    assert data.absent == frozenset()
+    assert data.problem == ""
+    assert data.last_load("statistics") == NOW
 
 
-def test_the_instant_asked_for_stands_for_the_clock_in_every_mart(shaped):
+def test_requested_time_replaces_now_in_every_mart(empty_marts):
     def age(now):
         return next(
-            row["age_seconds"] for row in load_report_data(shaped, now).rows("freshness") if row["account_id"] == "7"
+            row["age_seconds"]
+            for row in load_report_data(empty_marts, now).rows("freshness")
+            if row["account_id"] == "7"
         )
 
     assert age(NOW + timedelta(minutes=5)) == 300
     assert age(NOW + timedelta(days=400)) == 400 * 86_400
 
 
-def test_marts_that_the_file_does_not_have_are_absent_and_the_others_are_read(made):
-    facts = load_report_data(made(without("freshness")), NOW)
-    assert {"heat_map", "daily_rates", "movers", "balance_runway", "topups"} <= facts.absent
-    assert len(facts.rows("freshness")) == 5
-    assert facts.rows("heat_map") == []
+def test_missing_marts_are_absent_and_others_are_read(make):
+    data = load_report_data(make(without_marts("freshness")), NOW)
+    assert {"heat_map", "daily_rates", "movers", "balance_runway", "topups"} <= data.absent
+    assert len(data.rows("freshness")) == 5
+    assert data.rows("heat_map") == []
 
 
-def test_a_missing_an_empty_and_an_unloaded_warehouse_say_what_they_are(tmp_path):
+def test_warehouse_without_data_is_a_problem(tmp_path):
     path = tmp_path / "warehouse.duckdb"
     assert "There is no warehouse" in load_report_data(path, NOW).problem
     duckdb.connect(str(path)).close()
@@ -69,19 +71,19 @@ def test_a_missing_an_empty_and_an_unloaded_warehouse_say_what_they_are(tmp_path
     assert "Nothing has been loaded" in load_report_data(path, NOW).problem
 
 
-def test_a_file_of_another_program_is_refused(tmp_path):
+def test_file_of_another_program_is_rejected(tmp_path):
     path = tmp_path / "other.duckdb"
     with duckdb.connect(str(path)) as connection:
-        connection.execute("CREATE TABLE theirs (x INTEGER)")
+        connection.execute("CREATE TABLE unrelated (x INTEGER)")
     with pytest.raises(NotAWarehouse):
         load_report_data(path, NOW)
 
 
-def test_names_come_without_controls_and_direction_marks_but_keep_every_script(tmp_path):
+def test_names_lose_control_characters_only(tmp_path):
     names = ["a\x00b\x1b[0m", "\u202egnitseT", "واتساب", "微信", "👨‍👩‍👧", "x" * 500]
     rates = [
         ("1", name, "any", f"s{n}", name, 0.5, 100, 5, 1, None, None, None, 0, 10.0) for n, name in enumerate(names)
     ]
-    path = make(tmp_path / "warehouse.duckdb", {**without("success_rates"), "success_rates": rates})
-    found = {row["service_code"]: row["service"] for row in load_report_data(path, NOW).rows("heat_map")}
-    assert [found[f"s{n}"] for n in range(6)] == ["a b [0m", "gnitseT", "واتساب", "微信", "👨‍👩‍👧", "x" * 120]
+    path = make_warehouse(tmp_path / "warehouse.duckdb", {**without_marts("success_rates"), "success_rates": rates})
+    services = {row["service_code"]: row["service"] for row in load_report_data(path, NOW).rows("heat_map")}
+    assert [services[f"s{n}"] for n in range(6)] == ["a b [0m", "gnitseT", "واتساب", "微信", "👨‍👩‍👧", "x" * 120]

@@ -1,67 +1,87 @@
-"""What one delivered message costs, where it is cheapest."""
+"""The expected cost of one delivered message, where it is lowest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.report import charts, charts_market
+import altair as alt
+
+from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
-from pipelines.report.formatting import count, country_carrier, join_labels, percent, plural, price, unit_price
-from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Table
+from pipelines.report.formatting import (
+    combination_label,
+    count,
+    country_carrier,
+    percent,
+    plural,
+    unit_price,
+)
+from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Spec, Table
 
 SECTION = Section(
     "best",
     "Best value",
-    "What one delivered message costs where it is cheapest: the price divided by the claimed success rate. The "
-    "cautious figure divides by the lower end of the claim's 95 % interval: a claim from few attempts counts for less.",
+    "The expected cost of one delivered message: the price divided by the vendor's success rate. The conservative cost "
+    "divides by the lower bound of the rate's 95 % interval, so a rate from few attempts counts for less.",
     half=True,
 )
 
 
-def best_value(facts: ReportData) -> Section:
-    """The cheapest offer of each service as a chart, the three cheapest as a table."""
-    rows = facts.rows("best_value")
+def best_value(data: ReportData) -> Section:
+    """The best offer of each service as a chart, the best three as a table."""
+    rows = data.rows("best_value")
     if not rows:
-        otherwise = "No combination has a price, stock and a success rate above zero at present."
-        return empty_section(SECTION, facts, "best_value", "services statistics", otherwise)
-    first = sorted((row for row in rows if row["rank"] == 1), key=lambda row: row["expected_cents_per_success"])
+        reason = "No combination currently has a price, stock and a success rate above zero."
+        return empty_section(SECTION, data, "best_value", "services statistics", reason)
+    best = sorted((row for row in rows if row["rank"] == 1), key=lambda row: row["expected_cents_per_success"])
     values = [
         {
-            "row": n,
-            "label": join_labels(row["service"], country_carrier(row["country"], row["carrier"])),
+            "label": combination_label(row),
             "value": unit_price(row["expected_cents_per_success"]),
             "expected": row["expected_cents_per_success"],
-            # Without attempts there is no cautious figure.
-            "cautious": row["cautious_cents_per_success"] or row["expected_cents_per_success"],
+            # Without attempts there is no conservative cost.
+            "conservative": row["cautious_cents_per_success"] or row["expected_cents_per_success"],
         }
-        for n, row in enumerate(first)
+        for row in best
     ]
+    first, last = values[0], values[-1]
     chart = Chart(
         "best",
         "Cost of one delivered message, the best offer per service",
-        f"From {values[0]['value']} ({values[0]['label']}) to {values[-1]['value']} ({values[-1]['label']}).",
-        charts_market.costs(values, charts.HALF),
-        charts_market.costs(values, charts.NARROW),
+        f"From {first['value']} ({first['label']}) to {last['value']} ({last['label']}).",
+        _draw(values),
     )
-    legend = [Legend("bar accent", "expected"), Legend("bar soft", "cautious")]
-    note = f"Shown: {len(first)} of {plural(rows[0]['services'], 'service')}. All offers stand in marts.best_value."
-    figure = Figure([chart], _offers(rows), legend=legend, note=note)
-    return replace(SECTION, figures=[figure], source=provenance(facts, "statistics", "services"))
+    legend = [Legend("bar accent", "expected"), Legend("bar soft", "conservative")]
+    note = f"Shown: {len(best)} of {plural(rows[0]['services'], 'service')}. All offers: marts.best_value."
+    figure = Figure([chart], _table(rows), legend=legend, note=note)
+    return replace(SECTION, figures=[figure], source=provenance(data, "statistics", "services"))
 
 
-def _offers(rows: Sequence[Row]) -> Table:
-    columns = ["Offer", "Per delivered, cautious", "Price", "Rate, attempts", "Stock"]
+def _draw(values: charts.Values) -> Spec:
+    """Per row the expected cents as a bar, continued to the conservative cents by a lighter one."""
+    scale = alt.Scale(domain=[0, max(value["conservative"] for value in values)], nice=False)
+    layers = [
+        alt.Chart()
+        .mark_bar(color=color, size=10, yOffset=charts.MARK_OFFSET)
+        .encode(y=charts.ROW, x=alt.X(f"{column}:Q", axis=None, scale=scale, stack=None))
+        for column, color in (("conservative", charts.SOFT), ("expected", charts.ACCENT))
+    ]
+    return charts.row_spec(layers, values)
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    columns = ["Offer", "Per message, conservative", "Price", "Rate, attempts", "Stock"]
     lines: list[Line] = [
         [
             Cell(row["service"], country_carrier(row["country"], row["carrier"])),
             Cell(unit_price(row["expected_cents_per_success"]), unit_price(row["cautious_cents_per_success"])),
-            price(row["price_cents"]),
+            unit_price(row["price_cents"], 0),
             Cell(percent(row["success_rate"]), count(row["attempts"])),
             count(row["stock"]),
         ]
         for row in rows
     ]
-    caption = "The three cheapest offers of each service; cautious cost and attempts in the second line"
+    caption = "The three best offers of each service; conservative cost and attempts in the second line"
     return Table(caption, columns, lines)

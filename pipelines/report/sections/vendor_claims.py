@@ -1,81 +1,112 @@
-"""Whether the vendor's claims hold against the account's own orders."""
+"""The vendor's success rates compared with the account's own orders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.report import charts, charts_market
+import altair as alt
+
+from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
-from pipelines.report.formatting import count, country_carrier, join_labels, p_value, percent, plural
-from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Table
+from pipelines.report.formatting import (
+    combination_label,
+    count,
+    country_carrier,
+    p_value,
+    percent,
+    percent_range,
+    plural,
+)
+from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Spec, Table
 
-VERDICTS = {"claims too much": ("bad", charts.BAD), "claims too little": ("good", charts.GOOD)}
+# Text, tone and colour of the values of marts.vendor_vs_observed.verdict that have their own; others are shown as is.
+COMPARISONS = {
+    "claims too much": ("vendor overstates", "bad", charts.BAD),
+    "claims too little": ("vendor understates", "good", charts.GOOD),
+}
 SECTION = Section(
     "claims",
-    "Claim against own orders",
-    "What the vendor claims beside what your own finished orders came to, where you order most.",
+    "Vendor rate vs. your orders",
+    "The vendor's success rate and the delivery rate of your finished orders, where you order most.",
 )
 
 
-def vendor_claims(facts: ReportData) -> Section:
-    """The vendor's claim beside the own observed rate with its interval."""
-    rows = facts.rows("vendor_claims")
+def vendor_claims(data: ReportData) -> Section:
+    """The vendor's rate beside the observed rate with its interval."""
+    rows = data.rows("vendor_claims")
     if not rows:
-        otherwise = "None of your orders has ended yet in a combination that the vendor makes a claim for."
-        return empty_section(SECTION, facts, "vendor_claims", "inventory statistics", otherwise)
+        reason = "None of your orders has finished yet in a combination with a vendor rate."
+        return empty_section(SECTION, data, "vendor_claims", "inventory statistics", reason)
+    counts = rows[0]
+    chart = Chart(
+        "claims",
+        "Vendor rate and delivery rate of your orders",
+        f"The vendor overstates {counts['too_much']} and understates {counts['too_little']} rates; "
+        f"{counts['agrees']} agree.",
+        _draw(rows),
+    )
+    legend = [
+        Legend("tick ink", "vendor rate"),
+        Legend("dot accent", "your orders, with 95 % interval"),
+        Legend("dot bad", "vendor overstates"),
+        Legend("dot good", "vendor understates"),
+    ]
+    note = (
+        f"Shown: {len(rows)} of {plural(counts['combinations'], 'combination')} with your orders. "
+        "All comparisons: marts.vendor_vs_observed."
+    )
+    figure = Figure([chart], _table(rows), legend=legend, note=note, beside=True)
+    return replace(SECTION, figures=[figure], source=provenance(data, "inventory", "statistics"))
+
+
+def _comparison(row: Row) -> tuple[str, str, str]:
+    return COMPARISONS.get(row["verdict"], (row["verdict"], "plain", charts.ACCENT))
+
+
+def _draw(rows: Sequence[Row]) -> Spec:
+    """Per row the observed rate as a dot on its interval, and the vendor's rate as a tick."""
     values = [
         {
-            "row": n,
-            "label": join_labels(row["service"], country_carrier(row["country"], row["carrier"])),
+            "label": combination_label(row),
             "value": f"{percent(row['observed_rate'], 0)} of {row['observed_orders']:,}",
-            "claimed": row["success_rate"],
+            "vendor": row["success_rate"],
             "observed": row["observed_rate"],
             "low": row["observed_low"],
             "high": row["observed_high"],
-            "fill": VERDICTS.get(row["verdict"], ("", charts.ACCENT))[1],
+            "fill": _comparison(row)[2],
         }
-        for n, row in enumerate(rows)
+        for row in rows
     ]
-    first = rows[0]
-    chart = Chart(
-        "claims",
-        "Claimed rate against the rate of your own orders",
-        f"{first['too_much']} claims are too high, {first['too_little']} too low, {first['agrees']} agree.",
-        charts_market.claims(values, charts.HALF),
-        charts_market.claims(values, charts.NARROW),
+    axis = alt.Axis(format=".0%", values=[0.0, 0.25, 0.5, 0.75, 1.0], labelFlush=True)
+    low, vendor, observed = (
+        alt.X(f"{column}:Q", axis=axis, scale=alt.Scale(domain=[0, 1], nice=False))
+        for column in ("low", "vendor", "observed")
     )
-    legend = [
-        Legend("tick ink", "claimed"),
-        Legend("dot accent", "own orders, with 95 % interval"),
-        Legend("dot bad", "claims too much"),
-        Legend("dot good", "claims too little"),
+    base = alt.Chart().encode(y=charts.ROW)
+    interval = base.mark_bar(cornerRadius=3, opacity=0.35, size=8, yOffset=charts.MARK_OFFSET)
+    tick = base.mark_tick(color=charts.INK, opacity=1, size=18, thickness=3, yOffset=charts.MARK_OFFSET)
+    dot = base.mark_point(filled=True, opacity=1, size=80, yOffset=charts.MARK_OFFSET)
+    layers = [
+        interval.encode(x=low, x2="high:Q", color=charts.colour()),
+        tick.encode(x=vendor),
+        dot.encode(x=observed, color=charts.colour()),
     ]
-    note = f"Shown: {len(rows)} of {plural(first['combinations'], 'combination')} with own orders."
-    note += " All stand in marts.vendor_vs_observed."
-    figure = Figure([chart], _verdicts(rows), legend=legend, note=note, beside=True)
-    return replace(SECTION, figures=[figure], source=provenance(facts, "inventory", "statistics"))
+    return charts.row_spec(layers, values)
 
 
-def _verdicts(rows: Sequence[Row]) -> Table:
-    columns = ["Combination", "Verdict", "Claimed", "Own", "Orders"]
+def _table(rows: Sequence[Row]) -> Table:
+    columns = ["Combination", "Comparison", "Vendor rate", "Your rate", "Orders"]
     lines: list[Line] = [
         [
             Cell(row["service"], country_carrier(row["country"], row["carrier"])),
-            Cell(row["verdict"], f"p {p_value(row['p_value'])}", tone=VERDICTS.get(row["verdict"], ("plain", ""))[0]),
+            Cell(_comparison(row)[0], p_value(row["p_value"]), tone=_comparison(row)[1]),
             percent(row["success_rate"]),
-            Cell(
-                percent(row["observed_rate"]),
-                f"{percent(row['observed_low'], 0)} to {percent(row['observed_high'], 0)}",
-            ),
+            Cell(percent(row["observed_rate"]), percent_range(row["observed_low"], row["observed_high"], 0)),
             count(row["observed_orders"]),
         ]
         for row in rows
     ]
-    caption = "Claimed rate, own rate with its 95 % interval, own finished orders"
-    return Table(caption, columns, lines, words=["Verdict"])
-
-
-def _interval(row: Row) -> str:
-    return f"{percent(row['observed_low'], 0)} to {percent(row['observed_high'], 0)}"
+    caption = "Vendor rate, rate of your finished orders with its 95 % interval, and their number"
+    return Table(caption, columns, lines, text_columns=["Comparison"])
