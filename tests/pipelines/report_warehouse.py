@@ -36,6 +36,10 @@ MARTS = {
     "freshness": "dataset VARCHAR, account_id VARCHAR, cadence_seconds BIGINT, last_ok_at TIMESTAMPTZ, "
     "age_seconds DOUBLE, stale BOOLEAN, rows BIGINT, last_status VARCHAR, last_error VARCHAR",
 }
+INTERVAL_MACROS = """
+CREATE OR REPLACE MACRO marts.wilson_low(rate, n) AS greatest(0, rate - 1 / sqrt(n));
+CREATE OR REPLACE MACRO marts.wilson_high(rate, n) AS least(1, rate + 1 / sqrt(n));
+"""
 BALANCES = "account_id VARCHAR, balance_cents BIGINT, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ"
 COMPARISONS = ("agrees", "claims too much", "too few orders", "claims too little")
 STATES = (("CREDITED", "none"), ("OPEN", "none"), ("EXPIRED", "none"), ("paid_over", "paid_over"), ("cancel", "none"))
@@ -134,6 +138,7 @@ def make_warehouse(
     marts = {**mart_rows(), **account_rows(accounts), **(changed or {})}
     with duckdb.connect(str(path)) as connection:
         migrate(connection)
+        connection.execute(INTERVAL_MACROS)
         for name, rows in marts.items():
             if rows is not None:
                 fill(connection, f"marts.{name}", MARTS[name], rows)

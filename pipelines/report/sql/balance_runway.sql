@@ -1,4 +1,4 @@
--- The money of each account; the one that is empty first comes first.
+-- Balance, burn rate and runway of each account; the account that is empty first comes first.
 SELECT account_id, as_of, balance_cents, burn_cents_per_hour, hours_to_empty, unexplained_cents,
        count(*) OVER () AS accounts, sum(balance_cents) OVER () AS total_cents
 FROM marts.balance_runway

@@ -1,4 +1,4 @@
--- Each account's balance over the last 30 days, at most one step per three hours: the last one counts.
+-- Balance of each account over the last 30 days, at most one step per three hours: the last one counts.
 WITH steps AS (
     SELECT account_id, greatest(valid_from, now() - INTERVAL 30 DAY) AS since, valid_from, balance_cents
     FROM sms.balances_history WHERE coalesce(valid_to, now()) > now() - INTERVAL 30 DAY

@@ -1,9 +1,9 @@
--- The claimed rate of the countries and services that matter most: those with own orders first, then the busiest.
--- Every country is paired with every service; a pair that the vendor does not list has no rate.
+-- Vendor rates of the 14 countries and 12 services with the most own orders, then attempts. Every country is paired
+-- with every service; a pair that the vendor does not list has no rate.
 WITH pairs AS (
     SELECT country_code, min(coalesce(country, country_code)) AS country,
            service_code, min(coalesce(service, service_code)) AS service,
-           -- Carrier 'any' stands for all of them; where it is missing they count by their attempts.
+           -- Carrier 'any' covers all carriers; without it they are weighted by their attempts.
            coalesce(max(success_rate) FILTER (carrier = 'any'),
                     sum(success_rate * attempts) / nullif(sum(attempts) FILTER (success_rate IS NOT NULL), 0),
                     avg(success_rate)) AS rate,

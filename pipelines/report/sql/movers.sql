@@ -1,4 +1,4 @@
--- Up to six combinations each that rose and fell most since yesterday, the significant ones first.
+-- Up to six combinations each that rose and fell most in 24 hours, the significant ones first.
 WITH moved AS (
     SELECT *, count(*) FILTER (significant AND change > 0) OVER () AS risen,
            count(*) FILTER (significant AND change < 0) OVER () AS fallen, count(*) OVER () AS moved,
@@ -7,7 +7,7 @@ WITH moved AS (
     FROM marts.success_rate_movers WHERE change <> 0
 )
 SELECT coalesce(country, country_code) AS country, carrier, coalesce(service, service_code) AS service,
-       rate_before, rate_after, change, attempts_before, attempts_after, p_value,
+       rate_before, rate_after, change, attempts_after, p_value,
        coalesce(significant, false) AS significant, price_before_cents, price_after_cents, risen, fallen, moved
 FROM moved WHERE direction_rank <= 6
 ORDER BY change DESC, country_code, service_code, carrier

@@ -1,6 +1,6 @@
--- The twelve combinations with most own finished orders, and how many combinations got each verdict.
+-- The twelve combinations with the most own finished orders, and the number of combinations per verdict.
 SELECT coalesce(country, country_code) AS country, carrier, coalesce(service, service_code) AS service,
-       success_rate, attempts, observed_rate, observed_low, observed_high, observed_orders, difference, p_value, verdict,
+       success_rate, observed_rate, observed_low, observed_high, observed_orders, p_value, verdict,
        count(*) OVER () AS combinations,
        count(*) FILTER (verdict = 'claims too much') OVER () AS too_much,
        count(*) FILTER (verdict = 'claims too little') OVER () AS too_little,
