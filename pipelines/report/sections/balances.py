@@ -64,9 +64,10 @@ def _overview(accounts: Sequence[Row]) -> Figure:
         for account in accounts
     ]
     total = accounts[0]["accounts"]
-    shown = f"Charts: the {MAX_CHARTED} of {plural(total, 'account')} that are empty first. "
     note = "Unexplained: the change of the balance in 24 hours that neither orders nor top-ups explain."
-    return Figure(table=Table("Balance of each account", columns, rows), note=shown * (total > MAX_CHARTED) + note)
+    if total > MAX_CHARTED:
+        note = f"Charts: the {MAX_CHARTED} of {plural(total, 'account')} that are empty first. {note}"
+    return Figure(table=Table("Balance of each account", columns, rows), note=note)
 
 
 def _balance(now: datetime, account: Row, steps: Sequence[Row], number: int) -> Figure:

@@ -56,7 +56,7 @@ def _squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "service_rank": row["service_rank"],
             "rate": row["rate"],
             "attempts": row["attempts"],
-            "text": percent(row["rate"], 0).rstrip("%") if row["rate"] is not None else "",
+            "text": "" if row["rate"] is None else f"{100 * row['rate']:.0f}",
             "fill": f"var(--heat-{_colour(row['rate'])})",
             "ink": f"var(--heat-ink-{_colour(row['rate'])})",
         }

@@ -19,7 +19,7 @@ from pipelines.report.formatting import (
     percentage_points,
     plural,
     unit_price,
-)  # fmt: skip
+)
 from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Spec, Table
 
 SECTION = Section(

@@ -74,24 +74,19 @@ def marker_for(row: Row) -> Marker:
 def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
     credited = [row["amount_cents"] or 0 for row in rows if marker_for(row) is CREDITED]
     dated = [row for row in rows if row["created_at"] is not None and row["amount_cents"] is not None]
-    chart = Chart(
-        f"topups-{number}",
-        f"Top-ups of account {name}, US dollars",
-        f"{len(credited)} of {plural(len(rows), 'top-up')} credited, {dollars(sum(credited))}.",
-        _draw(dated) if dated else {},
-    )
     title = f"Account {name}: the newest {len(rows)} of {plural(rows[0]['topups'], 'top-up')}"
-    return Figure([chart] if dated else [], _table(name, rows), title=title, beside=bool(dated))
+    figure = Figure(table=_table(name, rows), title=title)
+    if not dated:
+        return figure
+    description = f"{len(credited)} of {plural(len(rows), 'top-up')} credited, {dollars(sum(credited))}."
+    chart = Chart(f"topups-{number}", f"Top-ups of account {name}, US dollars", description, _draw(dated))
+    return replace(figure, charts=[chart], beside=True)
 
 
 def _draw(rows: Sequence[Row]) -> Spec:
     """Each top-up as a point on a stem, newest last; ``rows`` come newest first."""
     values = [
-        {
-            "at": charts.utc_text(row["created_at"]),
-            "dollars": row["amount_cents"] / 100,
-            **marker_for(row)._asdict(),
-        }
+        {"at": charts.utc_text(row["created_at"]), "dollars": row["amount_cents"] / 100, **marker_for(row)._asdict()}
         for row in rows
     ]
     length = rows[0]["created_at"] - rows[-1]["created_at"]
