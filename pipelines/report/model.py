@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,8 @@ class Cell:
     tone: str = ""
 
 
-Line = Sequence[Cell | str]
+# Per column its header and the function that makes its cell from a row of the query.
+Columns = Mapping[str, Callable[[Mapping[str, Any]], Cell | str]]
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,20 @@ class Table:
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Line]
+    rows: Sequence[Sequence[Cell | str]]
     text_columns: Sequence[str] = ()
 
     def is_number(self, index: int) -> bool:
         """Whether the column at ``index`` is aligned as numbers."""
         return index > 0 and self.columns[index] not in self.text_columns
+
+
+def make_table(
+    caption: str, columns: Columns, rows: Iterable[Mapping[str, Any]], text_columns: Sequence[str] = ()
+) -> Table:
+    """A table with one line per row."""
+    lines = [[cell(row) for cell in columns.values()] for row in rows]
+    return Table(caption, list(columns), lines, text_columns)
 
 
 @dataclass(frozen=True)

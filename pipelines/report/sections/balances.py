@@ -13,7 +13,7 @@ from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import HOUR, count, dollars, duration, plural, timestamp
-from pipelines.report.model import Chart, Figure, Legend, Section, Spec, Table
+from pipelines.report.model import Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 MAX_CHARTED = 4
 NOT_KNOWN_YET = "not known yet"
@@ -25,6 +25,39 @@ SECTION = Section(
     "The balance of each account, its burn rate (mean of 24 hours) and the time until it is empty at that rate.",
     layout="pairs",
 )
+
+
+def _burn_rate(account: Row) -> str:
+    burn = account["burn_cents_per_hour"]
+    return NOT_KNOWN_YET if burn is None else dollars(burn)
+
+
+def runway(account: Row) -> str:
+    """How long the balance lasts, from a row of ``marts.balance_runway``."""
+    if account["burn_cents_per_hour"] is None:
+        return NOT_KNOWN_YET
+    hours = account["hours_to_empty"]
+    return "nothing is being spent" if hours is None else duration(hours * HOUR)
+
+
+ACCOUNT_COLUMNS: Columns = {
+    "Account": lambda row: str(row["account_id"]),
+    "Balance": lambda row: dollars(row["balance_cents"]),
+    "Burn rate per hour": _burn_rate,
+    "Runway": runway,
+    "Unexplained": lambda row: dollars(row["unexplained_cents"]),
+    "As of (UTC)": lambda row: timestamp(row["as_of"]),
+}
+BALANCE_COLUMNS: Columns = {
+    "From (UTC)": lambda row: timestamp(row["since"]),
+    "Balance": lambda row: dollars(row["balance_cents"]),
+}
+SPEND_COLUMNS: Columns = {
+    "Day (UTC)": lambda row: str(row["day"]),
+    "Orders": lambda row: count(row["orders"]),
+    "Net spend": lambda row: dollars(row["spend_cents"]),
+    "Refunded": lambda row: dollars(row["refunded_cents"]),
+}
 
 
 def balances(data: ReportData) -> Section:
@@ -42,32 +75,12 @@ def balances(data: ReportData) -> Section:
     return replace(SECTION, figures=figures, source=provenance(data, "balances", "inventory"))
 
 
-def runway(account: Row) -> str:
-    """How long the balance lasts, from a row of ``marts.balance_runway``."""
-    if account["burn_cents_per_hour"] is None:
-        return NOT_KNOWN_YET
-    hours = account["hours_to_empty"]
-    return "nothing is being spent" if hours is None else duration(hours * HOUR)
-
-
 def _overview(accounts: Sequence[Row]) -> Figure:
-    columns = ["Account", "Balance", "Burn rate per hour", "Runway", "Unexplained", "As of (UTC)"]
-    rows = [
-        [
-            account["account_id"],
-            dollars(account["balance_cents"]),
-            NOT_KNOWN_YET if account["burn_cents_per_hour"] is None else dollars(account["burn_cents_per_hour"]),
-            runway(account),
-            dollars(account["unexplained_cents"]),
-            timestamp(account["as_of"]),
-        ]
-        for account in accounts
-    ]
     total = accounts[0]["accounts"]
     note = "Unexplained: the change of the balance in 24 hours that neither orders nor top-ups explain."
     if total > MAX_CHARTED:
         note = f"Charts: the {MAX_CHARTED} of {plural(total, 'account')} that are empty first. {note}"
-    return Figure(table=Table("Balance of each account", columns, rows), note=note)
+    return Figure(table=make_table("Balance of each account", ACCOUNT_COLUMNS, accounts), note=note)
 
 
 def _balance(now: datetime, account: Row, steps: Sequence[Row], number: int) -> Figure:
@@ -79,8 +92,8 @@ def _balance(now: datetime, account: Row, steps: Sequence[Row], number: int) -> 
         f"Runway: {runway(account)}.",
         _draw_balance(now, account, steps),
     )
-    rows = [[timestamp(row["since"]), dollars(row["balance_cents"])] for row in reversed(steps)]
-    table = Table(f"Balance of account {name}, at most one line per three hours", ["From (UTC)", "Balance"], rows)
+    caption = f"Balance of account {name}, at most one line per three hours"
+    table = make_table(caption, BALANCE_COLUMNS, reversed(steps))
     legend = [Legend("line accent", "balance")]
     if account["hours_to_empty"] is not None:
         legend.append(Legend("dash bad", f"at the current burn rate; empty in {runway(account)}"))
@@ -124,11 +137,7 @@ def _spend(name: str, days: Sequence[Row], number: int) -> Figure:
         f"{dollars(spend)} for {plural(orders, 'order')} since {days[0]['day']}; {dollars(refunded)} refunded.",
         _draw_spend(days),
     )
-    rows = [
-        [str(day["day"]), count(day["orders"]), dollars(day["spend_cents"]), dollars(day["refunded_cents"])]
-        for day in reversed(days)
-    ]
-    table = Table(f"Net spend of account {name} per day", ["Day (UTC)", "Orders", "Net spend", "Refunded"], rows)
+    table = make_table(f"Net spend of account {name} per day", SPEND_COLUMNS, reversed(days))
     legend = [Legend("bar accent", "net spend"), Legend("bar soft", "refunded")]
     return Figure([chart], table, title=f"Account {name}: net spend per day", legend=legend)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import altair as alt
 
 from pipelines.report import charts
-from pipelines.report.data import ReportData, Row
+from pipelines.report.data import ReportData
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import (
     combination_label,
@@ -18,7 +17,7 @@ from pipelines.report.formatting import (
     plural,
     unit_price,
 )
-from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Spec, Table
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 SECTION = Section(
     "best",
@@ -27,6 +26,15 @@ SECTION = Section(
     "divides by the lower bound of the rate's 95 % interval, so a rate from few attempts counts for less.",
     half=True,
 )
+COLUMNS: Columns = {
+    "Offer": lambda row: Cell(row["service"], country_carrier(row["country"], row["carrier"])),
+    "Per message, conservative": lambda row: Cell(
+        unit_price(row["expected_cents_per_success"]), unit_price(row["cautious_cents_per_success"])
+    ),
+    "Price": lambda row: unit_price(row["price_cents"], 0),
+    "Rate, attempts": lambda row: Cell(percent(row["success_rate"]), count(row["attempts"])),
+    "Stock": lambda row: count(row["stock"]),
+}
 
 
 def best_value(data: ReportData) -> Section:
@@ -55,7 +63,8 @@ def best_value(data: ReportData) -> Section:
     )
     legend = [Legend("bar accent", "expected"), Legend("bar soft", "conservative")]
     note = f"Shown: {len(best)} of {plural(rows[0]['services'], 'service')}. All offers: marts.best_value."
-    figure = Figure([chart], _table(rows), legend=legend, note=note)
+    caption = "The three best offers of each service; conservative cost and attempts in the second line"
+    figure = Figure([chart], make_table(caption, COLUMNS, rows), legend=legend, note=note)
     return replace(SECTION, figures=[figure], source=provenance(data, "statistics", "services"))
 
 
@@ -69,19 +78,3 @@ def _draw(values: charts.Values) -> Spec:
         for column, color in (("conservative", charts.SOFT), ("expected", charts.ACCENT))
     ]
     return charts.row_spec(layers, values)
-
-
-def _table(rows: Sequence[Row]) -> Table:
-    columns = ["Offer", "Per message, conservative", "Price", "Rate, attempts", "Stock"]
-    lines: list[Line] = [
-        [
-            Cell(row["service"], country_carrier(row["country"], row["carrier"])),
-            Cell(unit_price(row["expected_cents_per_success"]), unit_price(row["cautious_cents_per_success"])),
-            unit_price(row["price_cents"], 0),
-            Cell(percent(row["success_rate"]), count(row["attempts"])),
-            count(row["stock"]),
-        ]
-        for row in rows
-    ]
-    caption = "The three best offers of each service; conservative cost and attempts in the second line"
-    return Table(caption, columns, lines)

@@ -14,7 +14,7 @@ from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import combination_label, count, percent, percent_range
-from pipelines.report.model import Chart, Figure, Legend, Section, Spec, Table
+from pipelines.report.model import Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 DRAWN = ("rate", "low", "high", "lowest_rate", "highest_rate")
 SECTION = Section(
@@ -29,6 +29,15 @@ SECTION = Section(
     ],
     layout="panels",
 )
+
+
+COLUMNS: Columns = {
+    "Day (UTC)": lambda row: str(row["day"]),
+    "Mean": lambda row: percent(row["rate"]),
+    "95 % interval": lambda row: percent_range(row["low"], row["high"]),
+    "Lowest to highest": lambda row: percent_range(row["lowest_rate"], row["highest_rate"]),
+    "Attempts": lambda row: count(row["attempts"]),
+}
 
 
 def daily_rates(data: ReportData) -> Section:
@@ -52,18 +61,8 @@ def _combination(days: Sequence[Row], scale: alt.Scale) -> Figure:
         f"{percent(first['rate'])} on {first['day']}, {percent(last['rate'])} on {last['day']}.",
         _draw(days, scale),
     )
-    rows = [
-        [
-            str(day["day"]),
-            percent(day["rate"]),
-            percent_range(day["low"], day["high"]),
-            percent_range(day["lowest_rate"], day["highest_rate"]),
-            count(day["attempts"]),
-        ]
-        for day in reversed(days)
-    ]
-    columns = ["Day (UTC)", "Mean", "95 % interval", "Lowest to highest", "Attempts"]
-    return Figure([chart], Table(f"{name}, per day", columns, rows), title=name, value=percent(last["rate"]))
+    table = make_table(f"{name}, per day", COLUMNS, reversed(days))
+    return Figure([chart], table, title=name, value=percent(last["rate"]))
 
 
 def _draw(days: Sequence[Row], scale: alt.Scale) -> Spec:

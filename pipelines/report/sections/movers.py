@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import altair as alt
 
 from pipelines.report import charts
-from pipelines.report.data import ReportData, Row
+from pipelines.report.data import ReportData
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import (
     combination_label,
@@ -20,7 +19,7 @@ from pipelines.report.formatting import (
     plural,
     unit_price,
 )
-from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Spec, Table
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 SECTION = Section(
     "movers",
@@ -29,6 +28,15 @@ SECTION = Section(
     "be chance.",
     half=True,
 )
+COLUMNS: Columns = {
+    "Combination": lambda row: Cell(row["service"], country_carrier(row["country"], row["carrier"])),
+    "Change, p": lambda row: Cell(percentage_points(row["change"]), p_value(row["p_value"])),
+    "Before": lambda row: percent(row["rate_before"]),
+    "Now, attempts": lambda row: Cell(percent(row["rate_after"]), count(row["attempts_after"])),
+    "Price, before": lambda row: Cell(
+        unit_price(row["price_after_cents"], 0), unit_price(row["price_before_cents"], 0)
+    ),
+}
 
 
 def movers(data: ReportData) -> Section:
@@ -59,7 +67,8 @@ def movers(data: ReportData) -> Section:
         f"{plural(counts['moved'], 'combination')} changed; {counts['risen']:,} rose and {counts['fallen']:,} fell "
         "with p < 0.05. One in twenty unchanged rates reaches that by chance. All changes: marts.success_rate_movers."
     )
-    figure = Figure([chart], _table(rows), legend=legend, note=note)
+    caption = "Vendor rate and price, in the newest statistics and 24 hours before"
+    figure = Figure([chart], make_table(caption, COLUMNS, rows), legend=legend, note=note)
     return replace(SECTION, figures=[figure], source=provenance(data, "statistics"))
 
 
@@ -76,18 +85,3 @@ def _draw(values: charts.Values) -> Spec:
         zero.encode(x=alt.XDatum(0), y=charts.ROW),
     ]
     return charts.row_spec(layers, values)
-
-
-def _table(rows: Sequence[Row]) -> Table:
-    columns = ["Combination", "Change, p", "Before", "Now, attempts", "Price, before"]
-    lines: list[Line] = [
-        [
-            Cell(row["service"], country_carrier(row["country"], row["carrier"])),
-            Cell(percentage_points(row["change"]), p_value(row["p_value"])),
-            percent(row["rate_before"]),
-            Cell(percent(row["rate_after"]), count(row["attempts_after"])),
-            Cell(unit_price(row["price_after_cents"], 0), unit_price(row["price_before_cents"], 0)),
-        ]
-        for row in rows
-    ]
-    return Table("Vendor rate and price, in the newest statistics and 24 hours before", columns, lines)

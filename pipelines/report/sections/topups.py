@@ -13,8 +13,8 @@ import altair as alt
 from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
-from pipelines.report.formatting import MINUTE, NOT_AVAILABLE, dollars, duration, join_labels, plural, timestamp
-from pipelines.report.model import Cell, Chart, Figure, Legend, Section, Spec, Table
+from pipelines.report.formatting import NOT_AVAILABLE, dollars, duration, join_labels, plural, timestamp
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 MAX_CHARTED = 4
 SECTION = Section(
@@ -50,6 +50,30 @@ FAILED_STATES = {
 }  # fmt: skip
 
 
+def marker_for(row: Row) -> Marker:
+    """Whether the money arrived, may still arrive, or will not."""
+    state = str(row["state"] or "").lower()
+    if row["credited_at"] is not None or state in PAID_STATES:
+        return CREDITED
+    return FAILED if state in FAILED_STATES else PENDING
+
+
+def _state(row: Row) -> Cell:
+    """The state as a badge, with the payment exception below unless both are the same."""
+    state, exception = ((row[name] or "").lower().replace("_", " ") for name in ("state", "exception"))
+    return Cell(state or NOT_AVAILABLE, "" if exception in {"none", state} else exception, tone=marker_for(row).tone)
+
+
+COLUMNS: Columns = {
+    "Requested (UTC)": lambda row: timestamp(row["created_at"]),
+    "Amount": lambda row: dollars(row["amount_cents"]),
+    "State": _state,
+    "Time to credit": lambda row: duration(row["seconds_to_credit"]),
+    "Method": lambda row: join_labels(row["rail"], row["currency"], row["network"]) or NOT_AVAILABLE,
+    "Requested by": lambda row: "automation" if row["source"] == "automation" else "user",
+}
+
+
 def topups(data: ReportData) -> Section:
     """The newest top-ups, a chart and a table per account."""
     rows = data.rows("topups")
@@ -63,19 +87,12 @@ def topups(data: ReportData) -> Section:
     return replace(SECTION, figures=figures, source=provenance(data, "invoices"))
 
 
-def marker_for(row: Row) -> Marker:
-    """Whether the money arrived, may still arrive, or will not."""
-    state = str(row["state"] or "").lower()
-    if row["credited_at"] is not None or state in PAID_STATES:
-        return CREDITED
-    return FAILED if state in FAILED_STATES else PENDING
-
-
 def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
     credited = [row["amount_cents"] or 0 for row in rows if marker_for(row) is CREDITED]
     dated = [row for row in rows if row["created_at"] is not None and row["amount_cents"] is not None]
     title = f"Account {name}: the newest {len(rows)} of {plural(rows[0]['topups'], 'top-up')}"
-    figure = Figure(table=_table(name, rows), title=title)
+    caption = f"Newest top-ups of account {name}"
+    figure = Figure(table=make_table(caption, COLUMNS, rows, ["State", "Method", "Requested by"]), title=title)
     if not dated:
         return figure
     description = f"{len(credited)} of {plural(len(rows), 'top-up')} credited, {dollars(sum(credited))}."
@@ -99,25 +116,3 @@ def _draw(rows: Sequence[Row]) -> Spec:
         color=charts.colour("stroke"), fill=charts.colour("fill"), shape=alt.Shape("shape:N", scale=None)
     )
     return charts.to_spec([stem, point], values)
-
-
-def _table(name: str, rows: Sequence[Row]) -> Table:
-    columns = ["Requested (UTC)", "Amount", "State", "Time to credit", "Method", "Requested by"]
-    lines = [
-        [
-            timestamp(row["created_at"]),
-            dollars(row["amount_cents"]),
-            _state(row),
-            NOT_AVAILABLE if row["minutes_to_credit"] is None else duration(row["minutes_to_credit"] * MINUTE),
-            join_labels(row["rail"], row["currency"], row["network"]) or NOT_AVAILABLE,
-            "automation" if row["source"] == "automation" else "user",
-        ]
-        for row in rows
-    ]
-    return Table(f"Newest top-ups of account {name}", columns, lines, text_columns=["State", "Method", "Requested by"])
-
-
-def _state(row: Row) -> Cell:
-    """The state as a badge, with the payment exception below unless both are the same."""
-    state, exception = ((row[name] or "").lower().replace("_", " ") for name in ("state", "exception"))
-    return Cell(state or NOT_AVAILABLE, "" if exception in {"none", state} else exception, tone=marker_for(row).tone)

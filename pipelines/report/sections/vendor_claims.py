@@ -19,7 +19,7 @@ from pipelines.report.formatting import (
     percent_range,
     plural,
 )
-from pipelines.report.model import Cell, Chart, Figure, Legend, Line, Section, Spec, Table
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 # Text, tone and colour of the values of marts.vendor_vs_observed.verdict that have their own; others are shown as is.
 COMPARISONS = {
@@ -31,6 +31,15 @@ SECTION = Section(
     "Vendor rate vs. your orders",
     "The vendor's success rate and the delivery rate of your finished orders, where you order most.",
 )
+COLUMNS: Columns = {
+    "Combination": lambda row: Cell(row["service"], country_carrier(row["country"], row["carrier"])),
+    "Comparison": lambda row: Cell(_comparison(row)[0], p_value(row["p_value"]), tone=_comparison(row)[1]),
+    "Vendor rate": lambda row: percent(row["success_rate"]),
+    "Your rate": lambda row: Cell(
+        percent(row["observed_rate"]), percent_range(row["observed_low"], row["observed_high"], 0)
+    ),
+    "Orders": lambda row: count(row["observed_orders"]),
+}
 
 
 def vendor_claims(data: ReportData) -> Section:
@@ -57,7 +66,9 @@ def vendor_claims(data: ReportData) -> Section:
         f"Shown: {len(rows)} of {plural(counts['combinations'], 'combination')} with your orders. "
         "All comparisons: marts.vendor_vs_observed."
     )
-    figure = Figure([chart], _table(rows), legend=legend, note=note, beside=True)
+    caption = "Vendor rate, rate of your finished orders with its 95 % interval, and their number"
+    table = make_table(caption, COLUMNS, rows, text_columns=["Comparison"])
+    figure = Figure([chart], table, legend=legend, note=note, beside=True)
     return replace(SECTION, figures=[figure], source=provenance(data, "inventory", "statistics"))
 
 
@@ -94,19 +105,3 @@ def _draw(rows: Sequence[Row]) -> Spec:
         dot.encode(x=observed, color=charts.colour()),
     ]
     return charts.row_spec(layers, values)
-
-
-def _table(rows: Sequence[Row]) -> Table:
-    columns = ["Combination", "Comparison", "Vendor rate", "Your rate", "Orders"]
-    lines: list[Line] = [
-        [
-            Cell(row["service"], country_carrier(row["country"], row["carrier"])),
-            Cell(_comparison(row)[0], p_value(row["p_value"]), tone=_comparison(row)[1]),
-            percent(row["success_rate"]),
-            Cell(percent(row["observed_rate"]), percent_range(row["observed_low"], row["observed_high"], 0)),
-            count(row["observed_orders"]),
-        ]
-        for row in rows
-    ]
-    caption = "Vendor rate, rate of your finished orders with its 95 % interval, and their number"
-    return Table(caption, columns, lines, text_columns=["Comparison"])
