@@ -30,7 +30,7 @@ simulate: .venv/installed-dev ## The top-ups against a simulated vendor; SEEDS=5
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000)
 
 up: .venv/installed ## Dagster UI and daemon; SANDBOX=1 for the sandbox instead of an account.
-	$(BIN)/python -m pipelines.up
+	$(BIN)/python -m pipelines.dev_server
 
 lint: .venv/installed-dev ## Style, types and import rules.
 	$(BIN)/ruff check .
@@ -45,7 +45,7 @@ lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
 	$(LOCK) --upgrade bench/requirements.in --constraint requirements.lock --output-file requirements-bench.lock
 
 docs: .venv/installed-dev ## Writes docs/schema.md from the code.
-	$(BIN)/python -m pipelines.schema_doc
+	$(BIN)/python -m assets.schema_doc
 
 audit: .venv/installed-dev ## Known vulnerabilities among what the lock names.
 	$(PIP) install pip-audit

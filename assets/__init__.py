@@ -1,1 +1,1 @@
-"""What is pulled: one declaration per dataset, its normalisation, the data path, the Dagster objects."""
+"""What is synced: dataset definitions, normalisation, the sync itself, and the Dagster objects for it."""

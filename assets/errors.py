@@ -1,27 +1,29 @@
-"""What can be wrong with an answer that arrived, grouped by what the reader can do about it.
+"""Contract violations of a whole response.
+
+The response stays in raw and is not loaded; the message names the setting that may fix it.
 
 ::
 
-    AnswerRefused           kept in raw, not loaded; one clear line that names the setting which may mend it
-    +-- ShapeUnknown        no records where the declaration says they are
-    +-- FieldMissing        a required field is missing from every record
-    +-- UnitSuspicious      the numbers look counted in another unit than the declared one
+    ContractViolation
+    +-- RecordsNotFound     no records at the defined path
+    +-- MissingField        a required field is in no record
+    +-- UnitMismatch        the numbers look counted in another unit than the defined one
 """
 
 from __future__ import annotations
 
 
-class AnswerRefused(Exception):
-    """Base of the refusals of this room."""
+class ContractViolation(Exception):
+    """Base class."""
 
 
-class ShapeUnknown(AnswerRefused):
-    """The records are not where the declaration says."""
+class RecordsNotFound(ContractViolation):
+    """There are no records at the defined path."""
 
 
-class FieldMissing(AnswerRefused):
-    """A required field is missing everywhere."""
+class MissingField(ContractViolation):
+    """A required field is in no record."""
 
 
-class UnitSuspicious(AnswerRefused):
-    """Fractions where percent are declared, or dollars where cents are."""
+class UnitMismatch(ContractViolation):
+    """Fractions where percent are defined, or dollars where cents are."""

@@ -1,31 +1,30 @@
-"""Asks the vendor for a dataset: one request, or one per row of another dataset, each at most once in a run."""
+"""Requests of a dataset: one, or one per row of its parent dataset (a fan-out), each at most once per sync."""
 
 from __future__ import annotations
 
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from assets.declaration import Dataset
-from assets.errors import ShapeUnknown
-from assets.normalise import Piece, normalise
-from assets.privacy import Privacy
-from assets.records import records_in
-from smsonline.answers import Answer
-from smsonline.catalogue import Catalogue
-from smsonline.client import Call, Client
-from smsonline.errors import UnreadableAnswer
+from assets.datasets import Dataset
+from assets.errors import RecordsNotFound
+from assets.normalise import ParsedResponse, extract_records, normalise
+from assets.pii_policy import PiiPolicy
+from smsonline.client import Client
+from smsonline.endpoints import Endpoints
+from smsonline.errors import InvalidResponse
+from smsonline.request import ReadRequest
+from smsonline.response import VendorResponse
 
 
-class Source(Protocol):
-    """An answer that can be loaded, whether it just came or lies in raw. ``requested_at`` is in UTC."""
+class ResponseSource(Protocol):
+    """A response that can be loaded, fetched just now or stored in raw. ``requested_at`` is in UTC."""
 
     @property
     def response_id(self) -> str:
@@ -33,230 +32,209 @@ class Source(Protocol):
 
     @property
     def requested_at(self) -> datetime:
-        """When it was asked for."""
+        """When the successful attempt was sent."""
 
     @property
     def sha256(self) -> str:
-        """Hash of the kept body."""
+        """Hex digest of the stored body."""
 
     @property
-    def body(self) -> bytes:
-        """The kept body."""
-
-    @property
-    def document(self) -> Any:
+    def payload(self) -> Any:
         """The decoded body. Raises ``ValueError`` when it is not JSON."""
 
 
 @dataclass(frozen=True)
-class Received:
-    """One answer, ready to be kept: ``body`` and ``sha256`` are those of the text without private contents.
+class FetchedResponse:
+    """A response of the vendor, redacted already where its endpoint carries private data."""
 
-    ``shared`` says that more than one dataset reads it.
-    """
-
-    answer: Answer
-    privacy: Privacy | None
-    shared: bool = True
+    response: VendorResponse
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def requested_at(self) -> datetime:
         """When the successful attempt was sent, UTC."""
-        return self.answer.requested_at
+        return self.response.requested_at
 
-    @cached_property
-    def document(self) -> Any:
-        """The decoded answer, private contents removed."""
-        return self.privacy.clean(self.answer.document) if self.privacy else self.answer.document
-
-    def clean(self) -> None:
-        """Makes the body now, not while the warehouse's file is open. Raises ``ValueError`` when it cannot be read."""
-        _ = self.body
-
-    def forget(self) -> None:
-        """Lets go of the decoded answer, which takes many times the memory of its body; and of the body, once kept."""
-        vars(self).pop("document", None)
-        vars(self.answer).pop("document", None)
-        if not self.shared:
-            _ = self.sha256
-            vars(self).pop("body", None)
-            vars(self)["answer"] = replace(self.answer, body=b"")
-
-    @cached_property
-    def body(self) -> bytes:
-        """The bytes to keep."""
-        return self.privacy.encoded(self.document) if self.privacy else self.answer.body
-
-    @cached_property
+    @property
     def sha256(self) -> str:
-        """Hex digest of ``body``."""
-        return self.privacy.digest(self.body) if self.privacy else self.answer.sha256
+        """Hex digest of the body to store."""
+        return self.response.sha256
+
+    @property
+    def payload(self) -> Any:
+        """The decoded body. Raises ``ValueError`` when it is not JSON."""
+        return self.response.payload
 
 
 @dataclass(frozen=True)
-class Share:
-    """What one request of a dataset brought, and the name of the dataset's part that it answers for."""
+class PartitionResponse:
+    """The response to one request of a dataset, and the partition of the dataset that it holds."""
 
-    part: str
+    partition: str
     params: Mapping[str, str]
-    source: Source
+    source: ResponseSource
 
 
 @dataclass(frozen=True)
-class Missing:
-    """A part without an answer, and why."""
+class FailedPartition:
+    """A partition without a usable response, and why."""
 
-    part: str
+    partition: str
     error: Exception
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A dataset's answers.
+class FetchResult:
+    """A dataset's responses; ``records_path`` is the dotted path of the records in each.
 
-    ``requested`` names all parts that exist now, or is ``None`` where that is not known. ``basis`` are the answers that
-    the list of parts was made of.
+    ``expected_partitions`` names all partitions that exist now, or is ``None`` where that is not known.
+    ``parent_responses`` are those of the parent dataset that list them.
     """
 
     dataset: Dataset
-    shares: Sequence[Share]
-    missing: Sequence[Missing] = ()
-    requested: frozenset[str] | None = None
-    basis: Sequence[Source] = ()
+    records_path: str
+    responses: Sequence[PartitionResponse]
+    failures: Sequence[FailedPartition] = ()
+    expected_partitions: frozenset[str] | None = None
+    parent_responses: Sequence[ResponseSource] = ()
 
     @property
-    def sources(self) -> list[Source]:
-        """Every answer, those of the list of parts first."""
-        return [*self.basis, *(share.source for share in self.shares)]
+    def sources(self) -> list[ResponseSource]:
+        """Every response, those of the parent dataset first."""
+        return [*self.parent_responses, *(response.source for response in self.responses)]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The parts of a fan-out and each one's parameters; ``complete`` unless a record of the list could not be read."""
+class PartitionList:
+    """The request parameters of each partition; ``complete`` unless a record of the parent could not be read."""
 
     params: Mapping[str, Mapping[str, str]]
     complete: bool
 
+    @property
+    def expected_partitions(self) -> frozenset[str] | None:
+        """The names of all partitions, ``None`` when the list is not complete."""
+        return frozenset(self.params) if self.complete else None
 
-def part_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> str:
-    """The name of the part that a request answers for: the fan-out's values, or the account where rows have one."""
+
+def partition_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> str:
+    """The values that the fan-out varies; without a fan-out the account where rows have one, otherwise empty."""
     if dataset.fan_out:
         return "/".join(quote(params[name], safe="") for name in dataset.fan_out.params)
     return account_id if dataset.per_account else ""
 
 
-def records_of(source: Source, dataset: Dataset, place: str) -> list[Any]:
-    """The records of an answer, as ``assets.records`` finds them. Raises ``ShapeUnknown``."""
+def records_path(dataset: Dataset, endpoints: Endpoints) -> str:
+    """The dotted path of the dataset's records: its own, or that of its endpoint."""
+    return dataset.records_path or endpoints[dataset.endpoint].records_path
+
+
+def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) -> list[Any]:
+    """The records of a response. Raises ``RecordsNotFound``, also when it is not JSON."""
     try:
-        return records_in(source.document, dataset, place)
+        return extract_records(source.payload, dataset, path)
     except ValueError as error:
-        raise ShapeUnknown(f"{dataset.name}: {error}") from None
+        raise RecordsNotFound(f"{dataset.name}: {error}") from None
 
 
-def spread(dataset: Dataset, root: Dataset, source: Source, place: str, account_id: str) -> Spread:
-    """One request per row of ``root``, as its answer lists them. Raises ``AnswerRefused`` when it cannot be read."""
+def list_partitions(
+    dataset: Dataset, parent: Dataset, source: ResponseSource, parent_path: str, account_id: str
+) -> PartitionList:
+    """One request per row of the parent's response. Raises ``ContractViolation`` when it cannot be read."""
     assert dataset.fan_out
-    piece = Piece("", source.response_id, root.params, records_of(source, root, place))
-    listed = normalise(root, [piece], account_id)
+    records = extract_source_records(source, parent, parent_path)
+    listed = normalise(parent, [ParsedResponse("", source.response_id, parent.params, records)], account_id)
     columns = dataset.fan_out.params
-    params = [
-        {**dataset.params, **{name: row[column] for name, column in columns.items()}}
-        for row in listed.rows.select(list(dict.fromkeys(columns.values()))).to_pylist()
-    ]
-    return Spread({part_name(dataset, each, account_id): each for each in params}, complete=not listed.rejects)
+    rows = listed.rows.select(list(dict.fromkeys(columns.values()))).to_pylist()
+    requests = [{**dataset.params, **{name: row[column] for name, column in columns.items()}} for row in rows]
+    names = [partition_name(dataset, params, account_id) for params in requests]
+    return PartitionList(dict(zip(names, requests, strict=True)), complete=not listed.rejects)
 
 
 class Fetcher:
-    """Fetches datasets for one run; an answer that two datasets share is asked for once. Thread safe."""
+    """Fetches the datasets of one sync; a response that two of them read is requested once. Thread safe.
+
+    ``known_hashes`` are the hashes of the bodies accepted last: such a body is not decoded.
+    """
 
     def __init__(
         self,
         client: Client,
-        catalogue: Catalogue,
+        endpoints: Endpoints,
         datasets: Mapping[str, Dataset],
         account_id: str,
-        privacy: Privacy,
-        trusted: Container[str] = frozenset(),
+        pii_policy: PiiPolicy,
+        known_hashes: Set[str] = frozenset(),
     ) -> None:
         self._client = client
-        self._catalogue = catalogue
+        self._endpoints = endpoints
         self._datasets = datasets
         self._account_id = account_id
-        self._privacy = privacy
-        self._trusted = trusted
-        self._shared = _shared_endpoints(datasets.values())
+        self._pii_policy = pii_policy
+        self._known_hashes = known_hashes
+        self._shared_endpoints = _shared_endpoints(datasets.values())
         self._lock = threading.Lock()
-        self._asked: dict[tuple[str, str], Future[Received]] = {}
+        self._shared: dict[tuple[str, str], Future[FetchedResponse]] = {}
 
-    def fetch(self, dataset: Dataset) -> Fetched:
-        """All shares of ``dataset``; of a fan-out also those that are missing.
+    def fetch(self, dataset: Dataset) -> FetchResult:
+        """All responses of ``dataset``; of a fan-out also the partitions that failed.
 
-        Raises ``VendorError`` when the only answer, or the list to fan out over, cannot be had, and ``AnswerRefused``
-        when that list cannot be read.
+        Raises ``VendorError`` when the only request, or the parent's, fails, and ``ContractViolation`` when the
+        parent's response cannot be read.
         """
+        path = records_path(dataset, self._endpoints)
         if dataset.fan_out:
-            return self._fan_out(dataset)
-        part = part_name(dataset, dataset.params, self._account_id)
-        return Fetched(dataset, [Share(part, dataset.params, self._once(dataset.endpoint, dataset.params))])
+            return self._fan_out(dataset, path, self._datasets[dataset.fan_out.dataset])
+        partition = partition_name(dataset, dataset.params, self._account_id)
+        source = self._fetch_one(dataset.endpoint, dataset.params)
+        return FetchResult(dataset, path, [PartitionResponse(partition, dataset.params, source)])
 
-    def _fan_out(self, dataset: Dataset) -> Fetched:
-        assert dataset.fan_out
-        root = self._datasets[dataset.fan_out.dataset]
-        listed = self._once(root.endpoint, root.params)
-        parts = spread(dataset, root, listed, self.place(root), self._account_id)
-        shares, missing = self._many(dataset, parts.params)
-        return Fetched(dataset, shares, missing, frozenset(parts.params) if parts.complete else None, [listed])
-
-    def _many(self, dataset: Dataset, calls: Mapping[str, Mapping[str, str]]) -> tuple[list[Share], list[Missing]]:
-        parts = {_identity(params): part for part, params in calls.items()}
-        requests = [Call(dataset.endpoint, params) for params in calls.values()]
-        shares, missing = [], []
-        for call, result in self._client.get_many(requests, trusted=self._trusted):
-            part = parts[_identity(call.params)]
-            if isinstance(result, Answer):
-                shares.append(Share(part, call.params, self._received(call.endpoint, result, shared=False)))
+    def _fan_out(self, dataset: Dataset, path: str, parent: Dataset) -> FetchResult:
+        source = self._fetch_one(parent.endpoint, parent.params)
+        parent_path = records_path(parent, self._endpoints)
+        partitions = list_partitions(dataset, parent, source, parent_path, self._account_id)
+        names = {_cache_key(params): name for name, params in partitions.params.items()}
+        calls = [ReadRequest(dataset.endpoint, params) for params in partitions.params.values()]
+        responses, failures = [], []
+        for call, result in self._client.get_many(calls, known_hashes=self._known_hashes):
+            name = names[_cache_key(call.params)]
+            if isinstance(result, VendorResponse):
+                responses.append(PartitionResponse(name, call.params, self._redacted(result)))
             else:
-                missing.append(Missing(part, result))
-        return sorted(shares, key=lambda share: share.part), missing
+                failures.append(FailedPartition(name, result))
+        responses.sort(key=lambda response: response.partition)
+        return FetchResult(dataset, path, responses, failures, partitions.expected_partitions, [source])
 
-    def place(self, dataset: Dataset) -> str:
-        """The dotted place of the dataset's records in its answer."""
-        return dataset.records or self._catalogue[dataset.endpoint].records
-
-    def _once(self, endpoint: str, params: Mapping[str, str]) -> Received:
-        if endpoint not in self._shared:  # no second asker: let go of the answer as soon as it is loaded
-            return self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted), shared=False)
-        key = (endpoint, _identity(params))
+    def _fetch_one(self, endpoint: str, params: Mapping[str, str]) -> FetchedResponse:
+        if endpoint not in self._shared_endpoints:  # not cached, so that it is freed once it is loaded
+            return self._redacted(self._client.get(endpoint, params, known_hashes=self._known_hashes))
+        key = (endpoint, _cache_key(params))
         with self._lock:
-            asked = self._asked.get(key)
-            mine = asked is None
-            future = self._asked.setdefault(key, Future())
-        if mine:
+            is_first = key not in self._shared
+            future = self._shared.setdefault(key, Future())
+        if is_first:
             try:
-                future.set_result(self._received(endpoint, self._client.get(endpoint, params, trusted=self._trusted)))
-            except BaseException as error:  # handed to everyone who waits for this answer
+                future.set_result(self._redacted(self._client.get(endpoint, params, known_hashes=self._known_hashes)))
+            except BaseException as error:  # raised for every dataset that waits for this response
                 future.set_exception(error)
         return future.result()
 
-    def _received(self, endpoint: str, answer: Answer, *, shared: bool = True) -> Received:
-        if not self._catalogue[endpoint].private:
-            return Received(answer, None, shared)
-        received = Received(answer, self._privacy, shared)
+    def _redacted(self, response: VendorResponse) -> FetchedResponse:
+        if not self._endpoints[response.endpoint].contains_pii:
+            return FetchedResponse(response)
         try:
-            received.clean()
+            return FetchedResponse(self._pii_policy.redact_response(response))
         except ValueError as error:
-            raise UnreadableAnswer(endpoint, str(error), status=answer.status) from None
-        return received
+            raise InvalidResponse(response.endpoint, str(error), status=response.status) from None
 
 
 def _shared_endpoints(datasets: Iterable[Dataset]) -> set[str]:
-    """Endpoints that more than one dataset reads, roots of fan-outs included."""
-    listed = list(datasets)
-    roots = {dataset.fan_out.dataset for dataset in listed if dataset.fan_out}
-    asked = Counter(dataset.endpoint for dataset in listed) + Counter(d.endpoint for d in listed if d.name in roots)
-    return {endpoint for endpoint, times in asked.items() if times > 1}
+    """Endpoints that more than one dataset reads, as its own or as its parent's."""
+    by_name = {dataset.name: dataset for dataset in datasets}
+    parents = {dataset.fan_out.dataset for dataset in by_name.values() if dataset.fan_out}
+    uses = Counter([dataset.endpoint for dataset in by_name.values()] + [by_name[name].endpoint for name in parents])
+    return {endpoint for endpoint, count in uses.items() if count > 1}
 
 
-def _identity(params: Mapping[str, str]) -> str:
+def _cache_key(params: Mapping[str, str]) -> str:
     return repr(sorted(params.items()))

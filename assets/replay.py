@@ -1,4 +1,4 @@
-"""Builds tables anew from raw answers alone, without a call to the vendor."""
+"""Rebuilds datasets from their stored responses alone, without a request to the vendor."""
 
 from __future__ import annotations
 
@@ -6,57 +6,51 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from assets.assembly import assemble
-from assets.declaration import Dataset
-from assets.errors import AnswerRefused
-from assets.fetch import Fetched, Share, part_name, spread
-from assets.sync import Result
-from smsonline.answers import decode
-from smsonline.catalogue import Catalogue
-from warehouse import books
-from warehouse.batch import Counts, Load, Outcome
-from warehouse.loading import load_batch
-from warehouse.rebuild import Kept, Rebuild, rebuilding
+from assets.batch_builder import build_batch
+from assets.datasets import Dataset
+from assets.errors import ContractViolation
+from assets.fetch import FetchResult, PartitionResponse, list_partitions, partition_name, records_path
+from assets.sync import SyncResult
+from smsonline.endpoints import Endpoints
+from smsonline.response import decode
+from warehouse.loading import load_log
+from warehouse.loading.batch import LoadContext, LoadCounts, LoadResult
+from warehouse.loading.merge import load_batch
+from warehouse.loading.replay_target import LoggedResponse, ReplayTarget, open_replay_target
 
-INSTANT = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A raw response as a source of rows."""
+class StoredSource:
+    """A stored response as a source of rows."""
 
-    kept: Kept
-    rebuild: Rebuild
+    stored: LoggedResponse
+    target: ReplayTarget
 
     @property
     def response_id(self) -> str:
         """Its row in ``raw.responses``."""
-        return self.kept.response_id
+        return self.stored.response_id
 
     @property
     def requested_at(self) -> datetime:
-        """When it was asked for, UTC."""
-        return self.kept.requested_at
+        """When it was requested, UTC."""
+        return self.stored.requested_at
 
     @property
     def sha256(self) -> str:
-        """Hash of the kept body."""
-        return self.kept.body_sha256
+        """Hex digest of the stored body."""
+        return self.stored.body_sha256
 
     @property
-    def body(self) -> bytes:
-        """The kept body."""
-        return self.rebuild.body(self.kept.body_sha256)
-
-    @cached_property
-    def document(self) -> Any:
+    def payload(self) -> Any:
         """The decoded body."""
-        return decode(self.body)
+        return decode(self.target.read_body(self.stored.body_sha256))
 
 
 @dataclass(frozen=True)
@@ -65,70 +59,83 @@ class Replay:
 
     warehouse: Path
     datasets: Mapping[str, Dataset]
-    catalogue: Catalogue
+    endpoints: Endpoints
 
-    def run(self, names: Sequence[str], since: datetime | None = None) -> Iterator[Result]:
-        """Rebuilds ``names`` one after the other, each put in place at once; versions before ``since`` stay.
+    def run(self, names: Sequence[str], since: datetime | None = None) -> Iterator[SyncResult]:
+        """Rebuilds ``names`` one after the other, each swapped in when it is complete; versions before ``since`` stay.
 
-        Where raw answers were pruned, versions from before the oldest one that is left stay too. A dataset without raw
-        answers is left alone. Raises ``WarehouseError`` when the file cannot be written.
+        Where raw responses were pruned, versions from before the oldest one left stay too. A dataset without raw
+        responses is left alone. Raises ``WarehouseError`` when the file cannot be written.
         """
-        with rebuilding(self.warehouse, [dataset.table for dataset in self.datasets.values()]) as rebuild:
+        with open_replay_target(self.warehouse, [dataset.table for dataset in self.datasets.values()]) as target:
             for name in names:
-                began = time.perf_counter()
-                outcome = self._rebuild(rebuild, self.datasets[name], since)
-                yield Result(name, "", outcome, time.perf_counter() - began)
+                start = time.perf_counter()
+                outcome = self._rebuild(target, self.datasets[name], since)
+                yield SyncResult(name, "", outcome, time.perf_counter() - start)
 
-    def _rebuild(self, rebuild: Rebuild, dataset: Dataset, since: datetime | None) -> Outcome:
-        root = self.datasets[dataset.fan_out.dataset] if dataset.fan_out else None
-        kept = rebuild.kept(dataset.name, [dataset.endpoint, *([root.endpoint] if root else [])])
-        own = [each for each in kept if each.endpoint == dataset.endpoint]
-        if not own:
-            return Outcome("ok")
-        oldest = min(each.requested_at for each in own) - INSTANT
-        since = max(since or oldest, oldest)
-        rebuild.rewind(dataset.table, since, self._marks(dataset, own, since))
-        total = Counts()
-        for _, load in groupby(kept, key=lambda each: each.load_id):
-            answers = list(load)
-            if any(each.requested_at > since for each in answers if each.endpoint == dataset.endpoint):
-                _add(total, self._load(rebuild, dataset, root, answers).counts)
-        rebuild.swap(dataset.table, [each.response_id for each in own if each.requested_at > since])
-        return Outcome("ok", total)
+    def _rebuild(self, target: ReplayTarget, dataset: Dataset, since: datetime | None) -> LoadResult:
+        parent = self.datasets[dataset.fan_out.dataset] if dataset.fan_out else None
+        stored = target.logged_responses(dataset.name, [dataset.endpoint, *([parent.endpoint] if parent else [])])
+        responses = [response for response in stored if response.endpoint == dataset.endpoint]
+        if not responses:
+            return LoadResult("ok")
+        before_oldest = min(response.requested_at for response in responses) - MICROSECOND
+        start = max(since or before_oldest, before_oldest)
+        target.restore_as_of(dataset.table, start, _watermarks_at(start, dataset, responses))
+        total = LoadCounts()
+        for _, group in groupby(stored, key=lambda response: response.load_id):
+            load_responses = list(group)
+            if any(r.requested_at > start for r in load_responses if r.endpoint == dataset.endpoint):
+                _add_counts(total, self._reload(target, dataset, parent, load_responses).counts)
+        target.swap_in(dataset.table, [response.response_id for response in responses if response.requested_at > start])
+        return LoadResult("ok", total)
 
-    def _load(self, rebuild: Rebuild, dataset: Dataset, root: Dataset | None, kept: Sequence[Kept]) -> Outcome:
-        """Loads one original load's answers again, with the decisions a person made then."""
-        first = kept[0]
-        load = Load(first.run_id, first.load_id, dataset.name, first.account_id, first.started_at, first.accept_shrink)
-        fetched = self._fetched(rebuild, dataset, root, kept)
-        marks = books.watermarks(rebuild.connection, dataset.name)
+    def _reload(
+        self, target: ReplayTarget, dataset: Dataset, parent: Dataset | None, stored: Sequence[LoggedResponse]
+    ) -> LoadResult:
+        """Repeats one load, with the operator's decision at that time about a shrunken response."""
+        first = stored[0]
+        load = LoadContext(
+            first.run_id, first.load_id, dataset.name, first.account_id, first.started_at, first.accept_shrink
+        )
+        fetched = self._fetch_stored(target, dataset, parent, stored)
+        watermarks = load_log.read_watermarks(target.connection, dataset.name)
         try:
-            batch = assemble(fetched, self._place(dataset), marks, first.account_id)
-        except AnswerRefused as refusal:
-            return Outcome("rejected", error=str(refusal))
-        return load_batch(rebuild.connection, batch, load)
+            batch = build_batch(fetched, watermarks, first.account_id)
+        except ContractViolation as error:
+            return LoadResult("rejected", error=str(error))
+        return load_batch(target.connection, batch, load)
 
-    def _fetched(self, rebuild: Rebuild, dataset: Dataset, root: Dataset | None, kept: Sequence[Kept]) -> Fetched:
-        shares = [
-            Share(part_name(dataset, each.params, each.account_id), each.params, Stored(each, rebuild))
-            for each in kept
-            if each.endpoint == dataset.endpoint
+    def _fetch_stored(
+        self, target: ReplayTarget, dataset: Dataset, parent: Dataset | None, stored: Sequence[LoggedResponse]
+    ) -> FetchResult:
+        """The stored responses of one load as fetching returned them."""
+        responses = [
+            PartitionResponse(_partition_of(dataset, response), response.params, StoredSource(response, target))
+            for response in stored
+            if response.endpoint == dataset.endpoint
         ]
-        basis = [Stored(each, rebuild) for each in kept if root and each.endpoint == root.endpoint]
-        if not root or not basis:
-            return Fetched(dataset, shares)
-        parts = spread(dataset, root, basis[0], self._place(root), kept[0].account_id)
-        return Fetched(dataset, shares, (), frozenset(parts.params) if parts.complete else None, basis)
-
-    def _marks(self, dataset: Dataset, own: Sequence[Kept], since: datetime) -> dict[str, Kept]:
-        """The answer that each part's rows were last seen in at ``since``."""
-        before = [each for each in own if each.requested_at <= since and each.status != "rejected"]
-        return {part_name(dataset, each.params, each.account_id): each for each in before}
-
-    def _place(self, dataset: Dataset) -> str:
-        return dataset.records or self.catalogue[dataset.endpoint].records
+        path = records_path(dataset, self.endpoints)
+        parents = [
+            StoredSource(response, target) for response in stored if parent and response.endpoint == parent.endpoint
+        ]
+        if not parent or not parents:
+            return FetchResult(dataset, path, responses)
+        parent_path = records_path(parent, self.endpoints)
+        partitions = list_partitions(dataset, parent, parents[0], parent_path, stored[0].account_id)
+        return FetchResult(dataset, path, responses, (), partitions.expected_partitions, parents)
 
 
-def _add(total: Counts, counts: Counts) -> None:
-    for each in fields(Counts):
-        setattr(total, each.name, getattr(total, each.name) + getattr(counts, each.name))
+def _partition_of(dataset: Dataset, response: LoggedResponse) -> str:
+    return partition_name(dataset, response.params, response.account_id)
+
+
+def _watermarks_at(moment: datetime, dataset: Dataset, stored: Sequence[LoggedResponse]) -> dict[str, LoggedResponse]:
+    """The response that each partition's rows were last seen in at ``moment``."""
+    accepted = [response for response in stored if response.requested_at <= moment and response.status != "rejected"]
+    return {_partition_of(dataset, response): response for response in accepted}
+
+
+def _add_counts(total: LoadCounts, counts: LoadCounts) -> None:
+    for field in fields(LoadCounts):
+        setattr(total, field.name, getattr(total, field.name) + getattr(counts, field.name))

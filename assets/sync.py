@@ -1,4 +1,7 @@
-"""One pass over the vendor. The command line and Dagster both sync through here."""
+"""One sync: read the watermarks, fetch the datasets, load each as it completes, publish.
+
+The command line and Dagster both sync through ``SyncPipeline``.
+"""
 
 from __future__ import annotations
 
@@ -8,44 +11,44 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from assets.datasets import DATASETS
-from assets.declaration import Dataset
-from assets.errors import AnswerRefused
-from assets.fetch import Fetched, Fetcher
-from assets.intake import Intake
-from assets.privacy import Privacy
-from assets.pull import Known, Pulled, pull
-from smsonline.catalogue import ENDPOINTS, Catalogue
+from assets.datasets import DATASETS, Dataset
+from assets.errors import ContractViolation
+from assets.fetch import Fetcher, FetchResult
+from assets.loader import SnapshotLoader
+from assets.pii_policy import PiiPolicy
 from smsonline.client import Client
+from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import VendorError
-from warehouse import books
-from warehouse.batch import Load, Outcome, Watermarks
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
+from warehouse.database.writer import Writer
 from warehouse.errors import WarehouseError
-from warehouse.instance import Instance
-from warehouse.migrate import migrate, shape
-from warehouse.publish import is_published, publish
-from warehouse.tables import Table
+from warehouse.loading import load_log
+from warehouse.loading.batch import LoadContext, LoadResult
+from warehouse.publishing.publish import is_published, publish
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
+from warehouse.schema.tables import Table
 
 log = logging.getLogger("smsonline.sync")
 
-# Datasets asked for at the same time; each may fan out on the client's own bounded threads.
-DATASETS_AT_ONCE = 4
+# Datasets fetched at the same time; each may fan out on the client's own bounded threads.
+MAX_PARALLEL_DATASETS = 4
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of one dataset, as ``sync --json`` and the asset's metadata tell it.
+class SyncResult:
+    """The result of one dataset's sync, as ``sync --json`` and the asset's metadata report it.
 
-    ``failure`` is the vendor's error when there was no answer at all: it says whether trying again can help.
+    ``failure`` is the vendor's error when there was no response at all: it tells whether a retry can help.
     """
 
     dataset: str
     account_id: str
-    outcome: Outcome
+    outcome: LoadResult
     seconds: float
     failure: Exception | None = None
 
@@ -55,89 +58,102 @@ class Result:
         return head | asdict(self.outcome.counts) | {"seconds": round(self.seconds, 3), "error": self.outcome.error}
 
 
+@dataclass(frozen=True)
+class CompletedFetch:
+    """The head of a dataset's load, and what fetching it gave."""
+
+    load: LoadContext
+    seconds: float
+    result: FetchResult | Exception
+
+
 @dataclass
-class DataPath:
+class SyncPipeline:
     """Everything a sync needs, for one account and one warehouse file.
 
-    ``unpublished`` says that the analysts' copy may lack something.
+    ``needs_publish`` says that the analysts' copy may lack something.
     """
 
     client: Client
     account_id: str
     warehouse: Path
-    privacy: Privacy
+    pii_policy: PiiPolicy
     datasets: Mapping[str, Dataset] = field(default_factory=lambda: DATASETS)
-    catalogue: Catalogue = field(default_factory=lambda: ENDPOINTS)
+    endpoints: Endpoints = field(default_factory=lambda: ENDPOINTS)
     accept_shrink: bool = False
-    unpublished: bool = True
-    _instance: Instance = field(default_factory=Instance)
+    needs_publish: bool = True
+    _writer: Writer = field(default_factory=Writer)
 
-    def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[Result]:
-        """Pulls the datasets ``names`` and yields each as it is done; one that fails does not stop the others.
+    def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[SyncResult]:
+        """Syncs the datasets ``names`` and yields each result as it is loaded; a failure does not stop the others.
 
         Raises ``WarehouseError`` when the warehouse cannot be opened at all.
         """
-        known = Known(new=not self.warehouse.exists())
-        fetcher = Fetcher(self.client, self.catalogue, self.datasets, self.account_id, self.privacy, known)
-        intake = Intake(self.warehouse, run_id or uuid.uuid4().hex, self.account_id, self._instance)
-        # One reader: reading is Python's work, of which one thing is done at a time anyway.
-        with ThreadPoolExecutor(1, "reader") as readers, ThreadPoolExecutor(DATASETS_AT_ONCE, "dataset") as pool:
-            asked = [pool.submit(pull, fetcher, self.datasets[name], self.account_id, known, readers) for name in names]
-            try:
-                known.tell(self._look(names))
-            except BaseException as error:
-                known.give_up(error)
-                pool.shutdown(cancel_futures=True)
-                raise
-            while asked:
-                done = next(as_completed(asked))
-                asked.remove(done)
-                yield self._finish(done.result(), fetcher, intake)
+        run_id = run_id or uuid.uuid4().hex
+        known_hashes = self._prepare_warehouse(names)
+        fetcher = Fetcher(self.client, self.endpoints, self.datasets, self.account_id, self.pii_policy, known_hashes)
+        loader = SnapshotLoader(self.warehouse, self._writer)
+        pool = ThreadPoolExecutor(MAX_PARALLEL_DATASETS, "dataset")
+        try:
+            for future in as_completed([pool.submit(self._fetch, fetcher, name, run_id) for name in names]):
+                yield self._load(loader, future.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def publish(self) -> bool:
         """Brings the analysts' copy up to date with what was loaded; false when nothing had changed."""
-        if not self.unpublished:
+        if not self.needs_publish:
             return False
-        done = publish(self.warehouse, self._tables(), self._instance)
-        self.unpublished = False
-        return done
+        published = publish(self.warehouse, self._tables(), self._writer)
+        self.needs_publish = False
+        return published
 
     def close(self) -> None:
-        """Ends what was started to write the warehouse. A path can be used again afterwards."""
-        self._instance.stop()
+        """Closes the database that stays open between loads. The pipeline can be used again afterwards."""
+        self._writer.stop()
 
     def _tables(self) -> list[Table]:
         return [dataset.table for dataset in self.datasets.values()]
 
-    def _look(self, names: Sequence[str]) -> dict[str, Watermarks]:
-        """Brings the file up to date, while the first answers are on their way; what it holds of ``names``."""
-        with opened(self.warehouse, instance=self._instance) as connection:
+    def _prepare_warehouse(self, names: Sequence[str]) -> frozenset[str]:
+        """Brings the file's schema up to date; the hashes of the bodies that were accepted last for ``names``."""
+        with open_warehouse(self.warehouse, writer=self._writer) as connection:
             migrate(connection)
-            shape(connection, self._tables())
-            self.unpublished = not is_published(connection, self.warehouse)
-            return {name: books.watermarks(connection, name) for name in names}
+            sync_schema(connection, self._tables())
+            self.needs_publish = not is_published(connection, self.warehouse)
+            watermarks = [load_log.read_watermarks(connection, name) for name in names]
+        return frozenset(watermark.body_sha256 for partitions in watermarks for watermark in partitions.values())
 
-    def _finish(self, pulled: Pulled, fetcher: Fetcher, intake: Intake) -> Result:
-        began = time.perf_counter()
-        name = pulled.dataset.name
-        load = Load(intake.run_id, uuid.uuid4().hex, name, self.account_id, pulled.started_at, self.accept_shrink)
+    def _fetch(self, fetcher: Fetcher, name: str, run_id: str) -> CompletedFetch:
+        """Raises nothing: an error is the result."""
+        load = LoadContext(run_id, uuid.uuid4().hex, name, self.account_id, datetime.now(UTC), self.accept_shrink)
+        start = time.perf_counter()
+        result: FetchResult | Exception
         try:
-            if isinstance(pulled.brought, Fetched):
-                outcome = intake.take(pulled.brought, fetcher.place(pulled.dataset), load, pulled.ahead)
+            result = fetcher.fetch(self.datasets[name])
+        except Exception as error:  # reported in the dataset's result
+            result = error
+        return CompletedFetch(load, time.perf_counter() - start, result)
+
+    def _load(self, loader: SnapshotLoader, fetch: CompletedFetch) -> SyncResult:
+        start = time.perf_counter()
+        failure = fetch.result if isinstance(fetch.result, Exception) else None
+        try:
+            if isinstance(fetch.result, FetchResult):
+                outcome = loader.load(fetch.result, fetch.load)
             else:
-                outcome = intake.note(load, Outcome("failed", error=_line(pulled.brought)))
-        except Exception as error:  # one dataset's defect must not stop the others
-            outcome = Outcome("failed", error=_line(error))
+                outcome = loader.log_failure(fetch.load, _error_line(fetch.result))
+        except Exception as error:  # a defect of one dataset must not stop the others
+            outcome = LoadResult("failed", error=_error_line(error))
         counts = outcome.counts
-        self.unpublished = self.unpublished or counts.inserted + counts.changed + counts.closed > 0
-        seconds = pulled.seconds + time.perf_counter() - began
-        failure = pulled.brought if isinstance(pulled.brought, Exception) else None
-        return Result(name, self.account_id, outcome, seconds, failure)
+        self.needs_publish = self.needs_publish or counts.inserted + counts.changed + counts.closed > 0
+        seconds = fetch.seconds + time.perf_counter() - start
+        return SyncResult(fetch.load.dataset, self.account_id, outcome, seconds, failure)
 
 
-def _line(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
     """The error in one line; a defect of this program goes to the log with its traceback."""
-    if isinstance(error, (VendorError, AnswerRefused, WarehouseError)):
+    if isinstance(error, (VendorError, ContractViolation, WarehouseError)):
         return str(error)
     log.error("unexpected error", exc_info=error)
     return f"unexpected {type(error).__name__}; smsonline.log has the traceback"

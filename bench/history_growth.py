@@ -20,11 +20,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.datasets import DATASETS, STATISTICS
-from warehouse.batch import Batch, Load, Part
-from warehouse.connection import opened
-from warehouse.loading import load_batch
-from warehouse.migrate import migrate, shape
+from assets.datasets import DATASETS
+from assets.datasets.definitions import STATISTICS
+from warehouse.database.opening import open_warehouse
+from warehouse.loading.batch import Batch, LoadContext, Partition
+from warehouse.loading.merge import load_batch
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 YEAR = 35_040
 KEYS, CHANGED = 10_000, 100
@@ -91,11 +93,11 @@ def measure(folder: Path, snapshots: int) -> Growth:
     orders_at: dict[datetime, int] = {}
     began, at = time.perf_counter(), START
     for first in range(0, snapshots, PER_DAY):
-        with opened(file) as connection:
+        with open_warehouse(file) as connection:
             connection.execute("SET threads = 1")  # faster on snapshots of this size; no effect on the file
             if not first:
                 migrate(connection)
-                shape(connection, [dataset.table for dataset in DATASETS.values()])
+                sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
             for number in range(first, min(first + PER_DAY, snapshots)):
                 vendor.change()
                 at = START + timedelta(minutes=15 * number)
@@ -105,19 +107,19 @@ def measure(folder: Path, snapshots: int) -> Growth:
     seconds = time.perf_counter() - began
     sampled = min(APPENDED_SAMPLE, snapshots)
     appended = _append_only(folder / "appended.duckdb", sampled) * snapshots // sampled
-    with opened(file, read_only=True) as connection:
+    with open_warehouse(file, read_only=True) as connection:
         versions = _value(connection, "SELECT count(*) FROM sms.statistics_history")
         scan, as_of, worst = _queries(connection, orders_at)
     return Growth(snapshots, seconds, file.stat().st_size, versions, appended, sampled, scan, as_of, worst)
 
 
 def _batch(rows: pa.Table, at: datetime) -> Batch:
-    partition = Part("", f"response {at:%s}", at, f"body {at:%s}", STATISTICS.contract, fetched=KEYS)
-    return Batch(STATISTICS.table, "bench", [part], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
+    partition = Partition("", f"response {at:%s}", at, f"body {at:%s}", STATISTICS.contract_hash, fetched=KEYS)
+    return Batch(STATISTICS.table, "bench", [partition], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
 
 
-def _load(number: int, at: datetime) -> Load:
-    return Load(f"run {number}", f"load {number}", "statistics", "bench", at)
+def _load(number: int, at: datetime) -> LoadContext:
+    return LoadContext(f"run {number}", f"load {number}", "statistics", "bench", at)
 
 
 def _append_only(file: Path, snapshots: int) -> int:

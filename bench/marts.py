@@ -20,10 +20,10 @@ import duckdb
 
 from bench.synthetic_year import TABLES, fill, last_snapshot
 from bench.targets import TargetResult
-from warehouse.connection import opened
-from warehouse.mart_days import settle
-from warehouse.mart_views import marts
-from warehouse.publish import publish, published_path
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing.materialized_days import materialize_closed_days
+from warehouse.publishing.publish import publish, published_path
+from warehouse.schema.mart_views import marts
 
 ROUNDS = 7
 MAX_SCANS = 3.0
@@ -76,7 +76,7 @@ def measure(folder: Path, snapshots: int) -> Marts:
     grown = file.stat().st_size - size
     ordinary = _refresh(file, last_snapshot(snapshots) + timedelta(seconds=1))
     midnight = _refresh(file, last_snapshot(snapshots) + timedelta(minutes=15))
-    with opened(published_path(file), read_only=True) as connection:
+    with open_warehouse(published_path(file), read_only=True) as connection:
         read: dict[str, list[float]] = {name: [] for name in marts()}
         scan: dict[str, list[float]] = {name: [] for name in marts()}
         for _ in range(ROUNDS):
@@ -125,15 +125,15 @@ def _medians(times: Mapping[str, Sequence[float]]) -> dict[str, float]:
 def _refresh(file: Path, response_at: object = None) -> Refresh:
     """Materializes and publishes; ``response_at`` is the time of one more response, which changed one row."""
     if response_at:
-        with opened(file) as connection:
+        with open_warehouse(file) as connection:
             connection.execute("UPDATE ops.watermarks SET seen_at = ? WHERE dataset = 'statistics'", [response_at])
             connection.execute(
                 "INSERT INTO ops.loads BY NAME SELECT 'statistics' AS dataset, uuid()::VARCHAR AS load_id, "
                 "1 AS inserted, 0 AS changed, 0 AS closed, 'ok' AS status, now() AS finished_at"
             )
-    with opened(file) as connection:
+    with open_warehouse(file) as connection:
         began = time.perf_counter()
-        days = settle(connection)
+        days = materialize_closed_days(connection)
         materialized = time.perf_counter() - began
     began = time.perf_counter()
     publish(file, TABLES)

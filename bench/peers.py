@@ -44,8 +44,8 @@ def sync_ours_unpublished(shape: str, base_url: str, folder: Path) -> None:
 
 
 def _sync_ours(shape: str, base_url: str, folder: Path, *, publish: bool) -> None:
+    from pipelines.bootstrap import open_pipeline
     from pipelines.settings import Settings
-    from pipelines.wiring import data_path
 
     settings = Settings(
         user_id=USER,
@@ -57,7 +57,7 @@ def _sync_ours(shape: str, base_url: str, folder: Path, *, publish: bool) -> Non
         requests_per_second=10_000,
         requests_per_minute=100_000,
     )
-    with data_path(settings) as path:
+    with open_pipeline(settings) as path:
         for result in path.sync([shape]):
             assert result.outcome.status == "ok", result.outcome.error
         if publish:

@@ -21,13 +21,14 @@ from pathlib import Path
 import dagster as dg
 
 from bench.targets import TargetResult
-from pipelines.topup.sensor import low_balance
+from pipelines.defs.topup_sensors import low_balance
+from topups.clock import uuid7
+from topups.gateway import Balance
 from topups.ledger import Ledger, open_ledger
-from topups.ledger.reading import planned
-from topups.ledger.rows import Draft
+from topups.ledger.models import NewPayment
+from topups.ledger.queries import new_payment
 from topups.ledger.schema import events, observations, payments
-from topups.ports import Balance, uuid7
-from topups.states import State
+from topups.payment_states import State
 
 PAYMENTS = 10_000
 RUNS = 21_600
@@ -92,20 +93,22 @@ def measure(spread_days: int) -> SensorTiming:
 def fill(ledger: Ledger, spread: timedelta) -> None:
     """Inserts payments and events directly into the tables; through the workflow it would take minutes."""
     now = datetime.now(UTC)
-    with ledger.writing(now) as writer:
+    with ledger.write_transaction(now) as writer:
         rows = list(_payments(now, spread))
         writer.connection.execute(payments.insert(), rows)
         writer.connection.execute(events.insert(), list(_events(rows)))
         writer.connection.execute(observations.insert(), list(_observations(now)))
-    ledger.saw_balance(ACCOUNT, Balance(500, now), now)
+    ledger.record_balance(ACCOUNT, Balance(500, now), now)
 
 
 def _payments(now: datetime, spread: timedelta) -> Iterator[dict[str, object]]:
     for number in range(PAYMENTS):
         at = now - timedelta(hours=1) - spread * (1 - number / PAYMENTS)
-        draft = Draft(uuid7(at, number), ACCOUNT, f"decision {number}", "v3_invoice", 9_000, why="the balance was low")
+        draft = NewPayment(
+            uuid7(at, number), ACCOUNT, f"decision {number}", "v3_invoice", 9_000, why="the balance was low"
+        )
         columns = {"state": State.CREDITED, "vendor_payment_id": f"v{number}", "slot_freed_at": at, "ends_at": at}
-        yield dict(planned(draft, at, **columns).__dict__)
+        yield dict(new_payment(draft, at, **columns).__dict__)
 
 
 def _events(rows: list[dict[str, object]]) -> Iterator[dict[str, object]]:

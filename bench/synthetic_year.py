@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from assets.datasets import DATASETS
 from bench.history_growth import CHANGED, KEYS, PER_DAY, START
-from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
+from warehouse.database.opening import open_warehouse
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 ORDERS_PER_DAY = 100
@@ -39,7 +40,7 @@ SELECT n::VARCHAR AS order_id, $start + to_minutes(n * 1440 // {ORDERS_PER_DAY})
 FROM range($days * {ORDERS_PER_DAY}) t(n);
 """
 INVENTORY = f"""
-INSERT INTO store.inventory_closed BY NAME
+INSERT INTO store.inventory_expired BY NAME
 SELECT {KEY}, '7' AS account_id, '7' AS part, order_id, 'pending' AS status, purchase_price_cents, created_at,
        expires_at, 0 AS sms_count, created_at AS valid_from, created_at AS first_seen_at, expires_at AS valid_to,
        expires_at AS last_seen_at FROM orders;
@@ -58,7 +59,7 @@ SELECT moved_at AS valid_from, lead(moved_at) OVER (ORDER BY moved_at) AS valid_
        (sum(cents) OVER (ORDER BY moved_at))::BIGINT AS balance_cents,
        (sum(charges) OVER (ORDER BY moved_at))::BIGINT AS total_charges_cents
 FROM (SELECT moved_at, sum(cents) AS cents, sum(charges) AS charges FROM balance_changes GROUP BY moved_at);
-INSERT INTO store.balances_closed BY NAME
+INSERT INTO store.balances_expired BY NAME
 SELECT '7' AS account_id, '7' AS part, *, valid_to AS last_seen_at FROM steps WHERE valid_to IS NOT NULL ORDER BY ALL;
 INSERT INTO store.balances BY NAME
 SELECT '7' AS account_id, '7' AS part, * EXCLUDE (valid_to) FROM steps WHERE valid_to IS NULL;
@@ -74,7 +75,7 @@ SELECT {OFFER}, 10 + n % 50 AS price_cents, n % 7 AS stock, '0/any' AS part, $st
        $start + to_hours(n // 100) AS valid_from, lead(valid_from) OVER (PARTITION BY key ORDER BY n) AS valid_to
 FROM (SELECT n, n % {KEYS} AS key FROM range(greatest($days * 24 * 100, {KEYS})) t(n));
 INSERT INTO store.services BY NAME SELECT * EXCLUDE (valid_to) FROM prices WHERE valid_to IS NULL;
-INSERT INTO store.services_closed BY NAME
+INSERT INTO store.services_expired BY NAME
 SELECT *, valid_to AS last_seen_at FROM prices WHERE valid_to IS NOT NULL ORDER BY valid_to;
 """
 OPS = """
@@ -96,9 +97,9 @@ def fill(file: Path, snapshots: int) -> None:
     """Creates the warehouse at ``file`` with that many snapshots of statistics and the history of the same days."""
     days = max(1, snapshots // PER_DAY)
     versions = _rate_versions(snapshots)
-    with opened(file) as connection:
+    with open_warehouse(file) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         connection.register("rate_versions", versions)
         _statistics(connection, snapshots)
         for script in (ORDERS, INVENTORY, MONEY, PRICES, OPS):
@@ -116,8 +117,9 @@ def _statistics(connection: duckdb.DuckDBPyConnection, snapshots: int) -> None:
     head = f"SELECT {KEY}, {RATES}, valid_from, TIMESTAMPTZ '{START.isoformat()}' AS first_seen_at"
     head += ", 'response ' || epoch(valid_from)::BIGINT AS response_id"
     connection.execute(
-        f"INSERT INTO store.statistics BY NAME {head} FROM rate_versions WHERE valid_to IS NULL ORDER BY valid_from, key;"
-        f"INSERT INTO store.statistics_closed BY NAME {head}, valid_to - INTERVAL 15 MINUTE AS last_seen_at, valid_to "
+        f"INSERT INTO store.statistics BY NAME {head} FROM rate_versions WHERE valid_to IS NULL "
+        "ORDER BY valid_from, key;"
+        f"INSERT INTO store.statistics_expired BY NAME {head}, valid_to - INTERVAL 15 MINUTE AS last_seen_at, valid_to "
         "FROM rate_versions WHERE valid_to IS NOT NULL ORDER BY valid_to, key"
     )
     connection.execute(

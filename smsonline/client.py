@@ -1,84 +1,67 @@
-"""Calls the vendor: reads are repeated with care inside a budget, calls that create are sent exactly once."""
+"""Calls the vendor: reads are retried within a rate limit, calls that create something are sent exactly once."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from types import MappingProxyType, TracebackType
 
 import tenacity
 
-from smsonline import outcomes
-from smsonline.account import Account
-from smsonline.answers import Answer
-from smsonline.budget import RateBudget
-from smsonline.catalogue import ENDPOINTS, Catalogue, Endpoint
-from smsonline.errors import NeverSent, RateLimited, TransientError, VendorError
-from smsonline.policy import DEFAULT_POLICY, CallPolicy
-from smsonline.request import Value, VendorRequest, as_text, check_account, prepare
-from smsonline.transport import Transport, Wire
-
-__all__ = ["Call", "CallPolicy", "Client"]
+from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
+from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
+from smsonline.errors import NotSent, RateLimited, TransientError, VendorError
+from smsonline.rate_limit import RateLimiter, RateLimitWait
+from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, encode_param, validate_credentials
+from smsonline.response import VendorResponse, interpret_create, interpret_read
+from smsonline.transport import HttpTransport, HttpxTransport
 
 logger = logging.getLogger("smsonline.client")
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
-# A payment is decided on fresh facts; it goes out now or not at all.
-LONGEST_WAIT_TO_CREATE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a fan-out."""
-
-    endpoint: str
-    params: Mapping[str, str] = field(default_factory=dict)
+# A payment is not delayed any longer: the balance it was based on would be stale.
+MAX_CREATE_WAIT_SECONDS = 5.0
 
 
 def utc_now() -> datetime:
-    """The present instant in UTC."""
+    """The present time in UTC."""
     return datetime.now(UTC)
 
 
-def full_jitter(ceiling: float) -> float:
-    """A random part of ``ceiling`` seconds, so that many clients do not come back together."""
-    return secrets.SystemRandom().uniform(0, ceiling)
-
-
 class Client:
-    """One account's way to the vendor. Thread safe; a context manager.
+    """Client of the vendor's API for one account. Thread safe; a context manager.
 
-    Raises ``ConfigurationError`` at once when a setting makes every call impossible. ``sleep``, ``now``, ``jitter`` and
-    ``transport`` are there for tests; ``budget`` lets several clients of one account share it.
+    Raises ``ConfigurationError`` when a setting makes every call impossible. ``sleep``, ``now`` and ``transport`` are
+    there for tests; several clients of one account can share a ``rate_limiter``.
     """
 
     def __init__(
         self,
-        account: Account,
+        credentials: Credentials,
         *,
-        catalogue: Catalogue = ENDPOINTS,
-        policy: CallPolicy = DEFAULT_POLICY,
+        endpoints: Endpoints = ENDPOINTS,
+        config: ClientConfig = DEFAULT_CONFIG,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = utc_now,
-        jitter: Callable[[float], float] = full_jitter,
-        transport: Transport | None = None,
-        budget: RateBudget | None = None,
+        transport: HttpxTransport | None = None,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
-        check_account(account)
-        self._account = account
-        self._catalogue = catalogue
-        self._policy = policy
+        validate_credentials(credentials)
+        self._credentials = credentials
+        self._endpoints = endpoints
+        self._config = config
         self._sleep = sleep
         self._now = now
-        self._jitter = jitter
-        self._budget = budget or RateBudget(policy.requests_per_second, policy.requests_per_minute, sleep=sleep)
-        self._wire = Wire(policy, account.api_key, transport)
+        self._rate_limiter = rate_limiter or RateLimiter(
+            config.requests_per_second, config.requests_per_minute, sleep=sleep
+        )
+        self._transport = HttpTransport(config, credentials.api_key, transport)
 
     def __enter__(self) -> Client:
         return self
@@ -90,79 +73,65 @@ class Client:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._wire.close()
+        self._transport.close()
 
     def get(
-        self, endpoint: str, params: Mapping[str, str] = NO_PARAMS, *, trusted: Container[str] = frozenset()
-    ) -> Answer:
-        """Reads. Repeats what tends to pass: no connection, timeouts, 408, 429, 5xx, unreadable bodies.
+        self, endpoint: str, params: Mapping[str, str] = NO_PARAMS, *, known_hashes: Set[str] = frozenset()
+    ) -> VendorResponse:
+        """Reads from an endpoint; retries connection failures, timeouts, 408, 429, 5xx and bodies that are not JSON.
 
-        ``trusted`` are digests of bodies that were accepted before; the document of such an answer is decoded only when
-        asked for. Raises ``VendorError``, and ``ValueError`` for a call the catalogue does not allow.
+        ``known_hashes`` are SHA-256 hashes of bodies that were accepted before; such a response is decoded only when
+        its ``payload`` is used. Raises ``VendorError``, and ``ValueError`` when there is no such read.
         """
-        record = self._endpoint(endpoint, creates=False)
-        request = prepare(record, self._account, params)
+        request = build_request(self._endpoint(endpoint, mutates=False), self._credentials, params)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._policy.attempts),
-            retry=tenacity.retry_if_exception(self._worth_repeating),
-            wait=self._backoff,
+            stop=tenacity.stop_after_attempt(self._config.max_attempts),
+            retry=tenacity.retry_if_exception(self._is_retryable),
+            wait=self._retry_wait,
             sleep=self._sleep,
-            before_sleep=_log_repeat,
+            before_sleep=_log_retry,
             reraise=True,
         )
-        return retrying(self._read_once, request, params, trusted)
+        return retrying(self._attempt, request, params, known_hashes)
 
     def get_many(
-        self, calls: Sequence[Call], *, trusted: Container[str] = frozenset()
-    ) -> Iterator[tuple[Call, Answer | VendorError]]:
-        """Reads in parallel, yielding in order of completion; a call that fails yields its error and stops no other.
+        self, requests: Sequence[ReadRequest], *, known_hashes: Set[str] = frozenset()
+    ) -> Iterator[tuple[ReadRequest, VendorResponse | VendorError]]:
+        """Reads in parallel and yields in order of completion; a failed request yields its error and stops no other.
 
-        At most ``2 * parallel`` answers wait in memory for the consumer. After ``2 * parallel`` failures in a row that
-        repeating did not cure the vendor is taken to be down: the remaining calls get the last error without being
-        sent.
+        At most ``2 * max_concurrency`` responses wait in memory for the consumer. After as many transient failures in a
+        row the vendor is considered down: the remaining requests get the last error without being sent.
         """
-        for call in calls:
-            self._endpoint(call.endpoint, creates=False)
-        queue = iter(calls)
+        for request in requests:
+            self._endpoint(request.endpoint, mutates=False)
+        window = 2 * self._config.max_concurrency
+        unsent = iter(requests)
         failures = 0
-        pending: dict[Future[Answer | VendorError], Call] = {}
-        with ThreadPoolExecutor(self._policy.parallel, thread_name_prefix="vendor") as pool:
+        with closing(self._completed(unsent, window, known_hashes)) as completed:
+            for request, result in completed:
+                failures = failures + 1 if isinstance(result, TransientError) else 0
+                if failures == window:
+                    yield from ((skipped, result) for skipped in unsent)
+                yield request, result
 
-            def submit(count: int) -> None:
-                for call in islice(queue, count):
-                    pending[pool.submit(self._outcome, call, trusted)] = call
+    def create(self, endpoint: str, params: Mapping[str, ParamValue]) -> VendorResponse:
+        """Sends a call that may move money: one request over a new connection, never retried, never redirected.
 
-            submit(2 * self._policy.parallel)
-            try:
-                while pending:
-                    for done in wait(pending, return_when=FIRST_COMPLETED).done:
-                        call, result = pending.pop(done), done.result()
-                        failures = failures + 1 if isinstance(result, TransientError) else 0
-                        if failures == 2 * self._policy.parallel:
-                            yield from ((unsent, result) for unsent in queue)
-                        submit(1)
-                        yield call, result
-            finally:
-                for future in pending:
-                    future.cancel()
-
-    def create(self, endpoint: str, params: Mapping[str, Value]) -> Answer:
-        """Sends a call that may move money: one request on a connection of its own, never repeated, never redirected.
-
-        Raises ``NeverSent``, a refusal (``Refused``, ``ConfigurationError``) or ``ValueError`` (the catalogue does not
-        allow the call) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
-        exception, a crash included, is an unknown outcome too. An accepted answer still has to be checked: no shape of
-        it is guaranteed.
+        Raises ``NotSent``, a rejection (``RequestRejected``, ``ConfigurationError``) or ``ValueError`` (no such
+        creating endpoint) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
+        exception, including a crash, is an unknown outcome too. The caller has to check the payload of a response:
+        none of its fields is guaranteed.
         """
-        request = prepare(self._endpoint(endpoint, creates=True), self._account, params)
-        pause = self._budget.acquire(longest_wait=LONGEST_WAIT_TO_CREATE_SECONDS)
-        if pause:
-            raise NeverSent(endpoint, f"calls are held back for another {pause:.0f} s")
+        request = build_request(self._endpoint(endpoint, mutates=True), self._credentials, params)
+        try:
+            self._rate_limiter.acquire(max_wait=MAX_CREATE_WAIT_SECONDS)
+        except RateLimitWait as limit:
+            raise NotSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
-        result = outcomes.of_create(
-            self._wire.send_once(request),
+        result = interpret_create(
+            self._transport.send_without_retry(request),
             endpoint,
-            {name: as_text(value) for name, value in params.items()},
+            {name: encode_param(value) for name, value in params.items()},
             requested_at,
         )
         if isinstance(result, VendorError):
@@ -170,51 +139,69 @@ class Client:
             raise result
         return result
 
-    def _endpoint(self, name: str, *, creates: bool) -> Endpoint:
-        record = self._catalogue.get(name)
-        if record is None:
+    def _endpoint(self, name: str, *, mutates: bool) -> Endpoint:
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
             raise ValueError(f"{name}: no such endpoint")
-        if record.creates != creates or not (creates or record.method == "GET"):
-            raise ValueError(f"{name}: call it through {'create' if record.creates else 'get'}()")
-        return record
+        if endpoint.mutates != mutates or not (mutates or endpoint.method == "GET"):
+            raise ValueError(f"{name}: call it through {'create' if endpoint.mutates else 'get'}()")
+        return endpoint
 
-    def _outcome(self, call: Call, trusted: Container[str]) -> Answer | VendorError:
+    def _completed(
+        self, requests: Iterator[ReadRequest], window: int, known_hashes: Set[str]
+    ) -> Generator[tuple[ReadRequest, VendorResponse | VendorError]]:
+        """Sends requests from a pool of threads, at most ``window`` submitted, and yields each as it completes."""
+        submitted: dict[Future[VendorResponse | VendorError], ReadRequest] = {}
+        with ThreadPoolExecutor(self._config.max_concurrency, thread_name_prefix="vendor") as pool:
+            try:
+                while True:
+                    for request in islice(requests, window - len(submitted)):
+                        submitted[pool.submit(self._get_or_error, request, known_hashes)] = request
+                    if not submitted:
+                        return
+                    for future in wait(submitted, return_when=FIRST_COMPLETED).done:
+                        yield submitted.pop(future), future.result()
+            finally:
+                for future in submitted:
+                    future.cancel()
+
+    def _get_or_error(self, request: ReadRequest, known_hashes: Set[str]) -> VendorResponse | VendorError:
         try:
-            return self.get(call.endpoint, call.params, trusted=trusted)
+            return self.get(request.endpoint, request.params, known_hashes=known_hashes)
         except VendorError as error:
             return error
 
-    def _read_once(self, request: VendorRequest, params: Mapping[str, str], trusted: Container[str]) -> Answer:
-        pause = self._budget.acquire(longest_pause=self._policy.retry_after_cap_seconds)
-        if pause:
-            raise RateLimited(request.endpoint, "calls are paused on the vendor's wish", retry_after_seconds=pause)
+    def _attempt(self, request: HttpRequest, params: Mapping[str, str], known_hashes: Set[str]) -> VendorResponse:
+        blocked = self._rate_limiter.blocked_seconds
+        if blocked > self._config.retry_after_max_seconds:
+            raise RateLimited(request.endpoint, "waiting for Retry-After", retry_after_seconds=blocked)
+        self._rate_limiter.acquire()
         requested_at = self._now()
-        result = outcomes.of_read(
-            self._wire.send(request, trusted), request.endpoint, dict(params), requested_at, trusted
-        )
+        http_response = self._transport.send(request, known_hashes)
+        result = interpret_read(http_response, request.endpoint, dict(params), requested_at, known_hashes)
         if isinstance(result, RateLimited) and result.retry_after_seconds:
-            self._budget.pause(result.retry_after_seconds)
+            self._rate_limiter.block_for(result.retry_after_seconds)
         if isinstance(result, VendorError):
             raise result
         return result
 
-    def _worth_repeating(self, error: BaseException) -> bool:
+    def _is_retryable(self, error: BaseException) -> bool:
         if isinstance(error, RateLimited):
-            return (error.retry_after_seconds or 0) <= self._policy.retry_after_cap_seconds
+            return (error.retry_after_seconds or 0) <= self._config.retry_after_max_seconds
         return isinstance(error, VendorError) and error.retryable
 
-    def _backoff(self, state: tenacity.RetryCallState) -> float:
-        """Seconds this thread waits. After a 429 it is the budget that waits, for all threads of the account."""
-        ceiling = self._policy.backoff_first_seconds * 2 ** (state.attempt_number - 1)
-        seconds = self._jitter(min(ceiling, self._policy.backoff_cap_seconds))
+    def _retry_wait(self, state: tenacity.RetryCallState) -> float:
+        """Seconds this thread sleeps: exponential with full jitter. After a 429 the rate limiter blocks all threads."""
+        ceiling = self._config.backoff_initial_seconds * 2 ** (state.attempt_number - 1)
+        seconds = secrets.SystemRandom().uniform(0, min(ceiling, self._config.backoff_max_seconds))
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, RateLimited):
             return seconds
         if not error.retry_after_seconds:
-            self._budget.pause(seconds)
+            self._rate_limiter.block_for(seconds)
         return 0.0
 
 
-def _log_repeat(state: tenacity.RetryCallState) -> None:
+def _log_retry(state: tenacity.RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     logger.warning("attempt %d failed, trying again: %s", state.attempt_number, error)

@@ -1,19 +1,19 @@
-"""What can go wrong with a vendor call, grouped by what the caller can do about it.
+"""Errors of vendor calls, grouped by what the caller can do about them.
 
 VendorError
 ├── ConfigurationError        correct a setting, then run again
-│   ├── AuthenticationRefused     401, 403
+│   ├── AuthenticationFailed      401, 403
 │   └── EndpointNotFound          404
-├── TransientError            the same GET may work in a moment (the client has already repeated it)
-│   ├── Unreachable               no connection, or it was lost
-│   ├── TimedOut                  no complete answer in time, 408
+├── TransientError            the same GET may succeed later (the client has already retried it)
+│   ├── ConnectionFailed          no connection, or it was lost
+│   ├── TimedOut                  no complete response in time, 408
 │   ├── RateLimited               429
-│   ├── ServerFault               5xx
-│   └── UnreadableAnswer          200 without the promised JSON, any other 2xx
-├── Refused                   the vendor said no; asking again changes nothing
+│   ├── ServerError               5xx
+│   └── InvalidResponse           200 without the expected JSON, any other 2xx
+├── RequestRejected           the vendor rejected the call; repeating it changes nothing
 │   ├── ActionRequired            222
 │   └── UnexpectedRedirect        3xx, never followed
-├── NeverSent                 creating call: nothing reached the vendor
+├── NotSent                   creating call: nothing reached the vendor
 └── UnknownOutcome            creating call: money may have moved, never repeat it blindly
 """
 
@@ -25,16 +25,17 @@ from typing import ClassVar
 
 
 class VendorError(Exception):
-    """A call that gave no usable answer.
+    """A call without a usable response.
 
-    ``str()`` is one line for the user: the endpoint (or setting), what happened, what to do. It holds no secret as long
-    as ``detail`` holds none; the client redacts it. ``status`` is the HTTP status, if there was an answer.
-    ``retryable`` says whether repeating the same read may help; creating calls are never repeated, whatever it says.
+    ``str()`` is one line for the user: the endpoint (or setting), ``summary``, facts, and ``hint``, the remedy. It
+    contains no secret as long as ``detail`` contains none; the client masks it. ``status`` is the HTTP status of the
+    response, if there was one. ``retryable`` tells whether repeating the same read may help; creating calls are never
+    repeated, whatever its value.
     """
 
     retryable: ClassVar[bool] = False
-    happened: ClassVar[str] = "the call failed"
-    next_step: str = "see the log of smsonline.client"
+    summary: ClassVar[str] = "the call failed"
+    hint: str = "see the log of smsonline.client"
 
     def __init__(self, endpoint: str, detail: str = "", *, status: int | None = None) -> None:
         super().__init__(endpoint, detail)
@@ -44,55 +45,55 @@ class VendorError(Exception):
 
     def __str__(self) -> str:
         facts = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))
-        return f"{self.endpoint}: {self.happened}{f' ({facts})' if facts else ''}; {self.next_step}"
+        return f"{self.endpoint}: {self.summary}{f' ({facts})' if facts else ''}; {self.hint}"
 
 
 class ConfigurationError(VendorError):
     """A setting is wrong. ``endpoint`` is the setting's name where no call was made."""
 
-    happened = "this setting cannot be used"
-    next_step = "correct it and run again"
+    summary = "this setting cannot be used"
+    hint = "correct it and run again"
 
 
-class AuthenticationRefused(ConfigurationError):
+class AuthenticationFailed(ConfigurationError):
     """The vendor does not accept the user id or the key."""
 
-    happened = "the vendor refused the credentials"
-    next_step = "check SMSONLINE_USER_ID and SMSONLINE_API_KEY"
+    summary = "the vendor refused the credentials"
+    hint = "check SMSONLINE_USER_ID and SMSONLINE_API_KEY"
 
 
 class EndpointNotFound(ConfigurationError):
-    """Nothing lives at this address."""
+    """There is no endpoint at this address."""
 
-    happened = "the vendor has nothing at this address"
-    next_step = "check SMSONLINE_BASE_URL or override the path in smsonline.toml"
+    summary = "the vendor has nothing at this address"
+    hint = "check SMSONLINE_BASE_URL or override the path in smsonline.toml"
 
 
 class TransientError(VendorError):
-    """Trouble that tends to pass."""
+    """A failure that may disappear by itself."""
 
     retryable = True
-    happened = "the vendor has trouble"
-    next_step = "try again later"
+    summary = "the vendor has trouble"
+    hint = "try again later"
 
 
-class Unreachable(TransientError):
-    """No connection, or it was lost before the answer was complete."""
+class ConnectionFailed(TransientError):
+    """No connection, or it was lost before the response was complete."""
 
-    happened = "the vendor cannot be reached"
-    next_step = "check the network and SMSONLINE_BASE_URL, or try again later"
+    summary = "the vendor cannot be reached"
+    hint = "check the network and SMSONLINE_BASE_URL, or try again later"
 
 
 class TimedOut(TransientError):
-    """No complete answer within the limits of the ``CallPolicy``."""
+    """No complete response within the timeouts of ``ClientConfig``."""
 
-    happened = "the vendor did not answer in time"
+    summary = "the vendor did not answer in time"
 
 
 class RateLimited(TransientError):
-    """The vendor wants fewer calls. ``retry_after_seconds`` is its own wish, ``None`` when it named none."""
+    """The vendor limits the rate. ``retry_after_seconds`` is its ``Retry-After``, ``None`` without one."""
 
-    happened = "the vendor limits the number of calls"
+    summary = "the vendor limits the number of calls"
 
     def __init__(
         self, endpoint: str, detail: str = "", *, status: int | None = None, retry_after_seconds: float | None = None
@@ -100,79 +101,79 @@ class RateLimited(TransientError):
         super().__init__(endpoint, detail, status=status)
         self.retry_after_seconds = retry_after_seconds
         if retry_after_seconds:
-            self.next_step = f"try again in {math.ceil(retry_after_seconds)} s"
+            self.hint = f"try again in {math.ceil(retry_after_seconds)} s"
 
 
-class ServerFault(TransientError):
+class ServerError(TransientError):
     """5xx."""
 
-    happened = "the vendor's server failed"
+    summary = "the vendor's server failed"
 
 
-class UnreadableAnswer(TransientError):
-    """HTML, truncated JSON, nothing at all, or a success code other than 200."""
+class InvalidResponse(TransientError):
+    """HTML, truncated JSON, an empty body, or a success status other than 200."""
 
-    happened = "the answer is not the promised JSON"
-    next_step = "try again later; if it stays, compare SMSONLINE_BASE_URL with the vendor's documentation"
-
-
-class Refused(VendorError):
-    """The vendor understood and said no. On a creating call: nothing was created."""
-
-    happened = "the vendor refused the call"
-    next_step = "read the reason; repeating the same call will not help"
+    summary = "the response is not the expected JSON"
+    hint = "try again later; if it stays, compare SMSONLINE_BASE_URL with the vendor's documentation"
 
 
-class ActionRequired(Refused):
+class RequestRejected(VendorError):
+    """The vendor understood the request and rejected it. On a creating call: nothing was created."""
+
+    summary = "the vendor refused the call"
+    hint = "read the reason; repeating the same call will not help"
+
+
+class ActionRequired(RequestRejected):
     """HTTP 222, "additional action required"; its body is not documented."""
 
-    happened = "the vendor asks for an additional action"
-    next_step = "look at the account on the vendor's site"
+    summary = "the vendor asks for an additional action"
+    hint = "look at the account on the vendor's site"
 
 
-class UnexpectedRedirect(Refused):
+class UnexpectedRedirect(RequestRejected):
     """The vendor never redirects; a proxy, a login page or a wrong base URL does."""
 
-    happened = "the server redirects, which is not followed"
-    next_step = "check SMSONLINE_BASE_URL"
+    summary = "the server redirects, which is not followed"
+    hint = "check SMSONLINE_BASE_URL"
 
 
-class NeverSent(VendorError):
+class NotSent(VendorError):
     """A creating call that did not leave this machine: nothing was created."""
 
-    happened = "nothing was sent to the vendor"
-    next_step = "nothing was created; check the network and SMSONLINE_BASE_URL"
+    summary = "nothing was sent to the vendor"
+    hint = "nothing was created; check the network and SMSONLINE_BASE_URL"
 
 
 class UnknownOutcome(VendorError):
-    """A creating call that may or may not have been carried out."""
+    """A creating call that the vendor may or may not have carried out."""
 
-    happened = "it is unknown whether the vendor carried this out"
-    next_step = "do not repeat it; compare with the vendor's own list first"
+    summary = "it is unknown whether the vendor carried this out"
+    hint = "do not repeat it; compare with the vendor's own list first"
 
 
-READ_STATUS: dict[int, type[VendorError]] = {
+ERROR_BY_STATUS: dict[int, type[VendorError]] = {
     222: ActionRequired,
-    401: AuthenticationRefused,
-    403: AuthenticationRefused,
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
     404: EndpointNotFound,
     408: TimedOut,
     429: RateLimited,
 }
-STATUS_CLASS: dict[int, type[VendorError]] = {3: UnexpectedRedirect, 4: Refused}
+ERROR_BY_STATUS_CLASS: dict[int, type[VendorError]] = {3: UnexpectedRedirect, 4: RequestRejected}
 
-# No creating call documents its 4xx (vendor-api.md 2.2), so these are assumed to say no before anything is created.
-# 408, 425, 429 and 499 are left out: a gateway sends them too, perhaps after it passed the call on, and a payment that
-# is held back until the vendor's list is compared costs less than a second payment.
-CREATED_NOTHING = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 413, 414, 415, 422})
+# No creating call documents its 4xx (vendor-api.md 2.2); these are assumed to be rejections before anything is created.
+# 408, 425, 429 and 499 are left out: a gateway sends them too, perhaps after it forwarded the call, and a payment that
+# waits until the vendor's list was compared costs less than a second payment.
+SAFE_REJECTION_STATUSES = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 413, 414, 415, 422})
 
 
 def error_for_read(status: int) -> type[VendorError]:
-    """The class for a status other than 200 on a call that only reads."""
-    beyond = ServerFault if status >= HTTPStatus.INTERNAL_SERVER_ERROR else UnreadableAnswer
-    return READ_STATUS.get(status) or STATUS_CLASS.get(status // 100) or beyond
+    """The error class for a status other than 200 on a read."""
+    default = ServerError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else InvalidResponse
+    return ERROR_BY_STATUS.get(status) or ERROR_BY_STATUS_CLASS.get(status // 100) or default
 
 
 def error_for_create(status: int) -> type[VendorError]:
-    """The class for a status other than 200 on a call that may move money."""
-    return error_for_read(status) if status in CREATED_NOTHING else UnknownOutcome
+    """The error class for a status other than 200 on a call that may move money."""
+    return error_for_read(status) if status in SAFE_REJECTION_STATUSES else UnknownOutcome

@@ -1,142 +1,142 @@
-"""One request over HTTP: the only module that imports httpx.
+"""Sends one request over HTTP. The only module that imports httpx.
 
-No call raises from here. A failure comes back as data, so that no exception with the key in its text or URL can hang
-on to the error that the caller raises.
+Failures are returned, not raised, so that no exception with the API key in its text or URL can become the context of
+the error that the caller raises.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import ssl
 import time
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Set
 from functools import cache
+from queue import Empty, LifoQueue
 
 import httpx
 
-from smsonline.answers import digest
-from smsonline.digesting import digested
-from smsonline.errors import ConfigurationError, TimedOut, TransientError, Unreachable, UnreadableAnswer
-from smsonline.policy import CallPolicy
-from smsonline.redaction import Redactor, guard_loggers
-from smsonline.request import VendorRequest
+from smsonline.config import ClientConfig
+from smsonline.errors import ConfigurationError, ConnectionFailed, InvalidResponse, TimedOut, TransientError
+from smsonline.request import HttpRequest
+from smsonline.response import HttpResponse, TransportFailure
+from smsonline.secret_masking import SecretMasker, mask_secrets_in_logs
 
 logger = logging.getLogger("smsonline.client")
 
-Transport = httpx.BaseTransport
+HttpxTransport = httpx.BaseTransport
 
-# First match wins. ``sent`` is False only where no byte of the request can have left.
-FAILURES: tuple[tuple[type[Exception], type[TransientError], bool], ...] = (
+# The first match counts. The flag, ``sent``, is False only where no byte of the request can have left this machine.
+ERROR_BY_EXCEPTION: tuple[tuple[type[Exception], type[TransientError], bool], ...] = (
     (httpx.ConnectTimeout, TimedOut, False),
     (httpx.PoolTimeout, TimedOut, False),
-    (httpx.ConnectError, Unreachable, False),
-    (httpx.ProxyError, Unreachable, False),
-    (httpx.UnsupportedProtocol, Unreachable, False),
-    (httpx.InvalidURL, Unreachable, False),
+    (httpx.ConnectError, ConnectionFailed, False),
+    (httpx.ProxyError, ConnectionFailed, False),
+    (httpx.UnsupportedProtocol, ConnectionFailed, False),
+    (httpx.InvalidURL, ConnectionFailed, False),
     (httpx.TimeoutException, TimedOut, True),
-    (httpx.DecodingError, UnreadableAnswer, True),
-    (Exception, Unreachable, True),
+    (httpx.DecodingError, InvalidResponse, True),
+    (Exception, ConnectionFailed, True),
 )
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
-    """Read once: it takes 50 ms, and each creating call builds a client."""
+def _tls_context() -> ssl.SSLContext:
+    """Certificates are read once: it takes 50 ms, and each creating call builds an HTTP client."""
     return httpx.create_ssl_context()
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A complete HTTP answer. ``body``, of digest ``sha256``, no longer holds the key; header names are lower case."""
+class HttpTransport:
+    """Sends requests for one account, at most ``max_concurrency`` reads at a time.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    sha256: str
-    elapsed_ms: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """No complete answer. ``sent``: the request may have reached the vendor. ``detail`` holds no secret."""
-
-    error: type[TransientError]
-    sent: bool
-    detail: str
-
-
-class Wire:
-    """Sends requests for one account: reads over kept connections, creating calls each over a connection of its own.
-
-    Raises ``ConfigurationError`` when the environment's proxy or certificates cannot be used.
+    Each read borrows an HTTP client that no other thread uses: a connection pool shared by threads may close a socket
+    that another thread has just picked up (httpcore 1.0.9). Each creating call has a client of its own.
+    Raises ``ConfigurationError`` when the proxy or certificate settings of the environment cannot be used.
     """
 
-    def __init__(self, policy: CallPolicy, api_key: str, transport: Transport | None = None) -> None:
-        self._policy = policy
-        self._redactor = Redactor([api_key])
+    def __init__(self, config: ClientConfig, api_key: str, transport: HttpxTransport | None = None) -> None:
+        self._config = config
+        self._masker = SecretMasker([api_key])
         self._transport = transport
+        self._clients: list[httpx.Client] = []
+        # Last in, first out: sequential reads reuse one connection. None stands for a client that is not built yet.
+        self._idle: LifoQueue[httpx.Client | None] = LifoQueue()
+        for _ in range(config.max_concurrency - 1):
+            self._idle.put(None)
         try:
-            self._shared = self._build(connections=policy.parallel, kept=policy.parallel)
+            self._idle.put(self._build_pooled_client())
         except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-            # The text of the error may hold a proxy's password.
+            # The text of the error may contain a proxy's password.
             raise ConfigurationError("HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE", type(error).__name__) from None
-        guard_loggers(api_key, ("httpx", "httpcore", "smsonline"))
+        mask_secrets_in_logs(api_key, ("httpx", "httpcore", "smsonline"))
 
     def close(self) -> None:
-        """Closes the kept connections."""
-        self._shared.close()
+        """Closes all connections."""
+        for client in self._clients:
+            client.close()
 
-    def send(self, request: VendorRequest, trusted: Container[str] = frozenset()) -> Reply | Failure:
-        """One attempt of a call that only reads; a body whose digest is in ``trusted`` is known to hold no secret."""
-        return self._exchange(self._shared, request, trusted)
+    def send(self, request: HttpRequest, known_hashes: Set[str] = frozenset()) -> HttpResponse | TransportFailure:
+        """One attempt of a read. A body with a known hash contained no secret before and is not masked again."""
+        try:
+            client = self._idle.get(timeout=self._config.total_timeout_seconds)
+        except Empty:
+            detail = f"no free connection after {self._config.total_timeout_seconds:g} s"
+            return TransportFailure(TimedOut, sent=False, detail=detail)
+        try:
+            client = client or self._build_pooled_client()
+            return self._exchange(client, request, known_hashes)
+        finally:
+            self._idle.put(client)
 
-    def send_once(self, request: VendorRequest) -> Reply | Failure:
-        """The only attempt of a creating call: a fresh connection cannot be a stale one, and nothing repeats it."""
-        with self._build(connections=1, kept=0) as alone:
-            return self._exchange(alone, request, frozenset())
+    def send_without_retry(self, request: HttpRequest) -> HttpResponse | TransportFailure:
+        """The only attempt of a creating call, over a new connection: a reused one may turn out to be closed."""
+        with self._build_client() as client:
+            return self._exchange(client, request, frozenset())
 
-    def _build(self, *, connections: int, kept: int) -> httpx.Client:
-        policy = self._policy
+    def _build_pooled_client(self) -> httpx.Client:
+        client = self._build_client()
+        self._clients.append(client)
+        return client
+
+    def _build_client(self) -> httpx.Client:
         return httpx.Client(
+            # Without a transport, httpx makes its own with retries=0 and honours the proxies of the environment.
             transport=self._transport,
-            # Without a transport given, httpx makes its own with retries=0 and honours the proxies of the environment.
-            verify=_certificates(),
+            verify=_tls_context(),
             follow_redirects=False,
-            timeout=httpx.Timeout(
-                policy.read_timeout_seconds,
-                connect=policy.connect_timeout_seconds,
-                pool=policy.total_deadline_seconds,
-            ),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=kept),
+            timeout=httpx.Timeout(self._config.read_timeout_seconds, connect=self._config.connect_timeout_seconds),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             headers={"Accept": "application/json", "User-Agent": "smsonline-pipelines"},
         )
 
-    def _exchange(self, client: httpx.Client, request: VendorRequest, trusted: Container[str]) -> Reply | Failure:
+    def _exchange(
+        self, client: httpx.Client, request: HttpRequest, known_hashes: Set[str]
+    ) -> HttpResponse | TransportFailure:
         started = time.monotonic()
         try:
             with client.stream(request.method, request.url, json=request.json) as response:
-                body, sha256 = digested(self._chunks(response, started + self._policy.total_deadline_seconds))
-        # Whatever breaks here, known to httpx or not, must become an outcome: a creating call may have been sent.
+                body = b"".join(self._chunks(response, started + self._config.total_timeout_seconds))
+        # Every exception, expected or not, must become a failure with ``sent``: a creating call may have left.
         except Exception as error:
             return self._failure(request, error)
-        headers = {name: self._redactor.url(value) for name, value in response.headers.items()}
+        headers = {name: self._masker.mask_url(value) for name, value in response.headers.items()}
         elapsed_ms = round((time.monotonic() - started) * 1000)
-        if sha256 not in trusted:
-            clean = self._redactor.data(body)
-            sha256 = sha256 if clean is body else digest(clean)
-            body = clean
-        return Reply(response.status_code, headers, body, sha256, elapsed_ms)
+        sha256 = hashlib.sha256(body).hexdigest()
+        if sha256 not in known_hashes:
+            received, body = body, self._masker.mask_bytes(body)
+            sha256 = sha256 if body is received else hashlib.sha256(body).hexdigest()
+        return HttpResponse(response.status_code, headers, body, sha256, elapsed_ms)
 
     def _chunks(self, response: httpx.Response, deadline: float) -> Iterator[bytes]:
         for chunk in response.iter_bytes():
             yield chunk
             if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"the answer was not complete after {self._policy.total_deadline_seconds:g} s")
+                limit = f"{self._config.total_timeout_seconds:g} s"
+                raise httpx.ReadTimeout(f"the response was not complete after {limit}")
 
-    def _failure(self, request: VendorRequest, error: Exception) -> Failure:
-        kind, sent = next((kind, sent) for type_, kind, sent in FAILURES if isinstance(error, type_))
+    def _failure(self, request: HttpRequest, error: Exception) -> TransportFailure:
+        error_type, sent = next((kind, sent) for type_, kind, sent in ERROR_BY_EXCEPTION if isinstance(error, type_))
         cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        detail = self._redactor.url(" ".join(cause.split()))[:200]
+        detail = self._masker.mask_url(" ".join(cause.split()))[:200]
         logger.debug("%s %s failed: %s", request.method, request.endpoint, detail)
-        return Failure(kind, sent, detail)
+        return TransportFailure(error_type, sent, detail)

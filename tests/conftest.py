@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from smsonline.account import Account
-from smsonline.client import CallPolicy, Client
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
 from smsonline.sandbox import Sandbox, serve
 
 settings.register_profile(
@@ -53,13 +53,13 @@ def sandbox() -> Iterator[Sandbox]:
 @contextmanager
 def _connected(sandbox: Sandbox) -> Iterator[Client]:
     with serve(sandbox) as address:
-        account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
-        policy = CallPolicy(requests_per_second=10_000, requests_per_minute=100_000)
+        account = Credentials(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+        policy = ClientConfig(requests_per_second=10_000, requests_per_minute=100_000)
 
         def now() -> datetime:
-            return datetime.fromtimestamp(sandbox.world.clock.instant(), UTC)
+            return datetime.fromtimestamp(sandbox.state.clock.instant(), UTC)
 
-        with Client(account, policy=policy, now=now, sleep=lambda _: None) as client:
+        with Client(account, config=policy, now=now, sleep=lambda _: None) as client:
             yield client
 
 

@@ -1,4 +1,4 @@
-"""What the owner of the account wants: every number that a decision depends on, with its default."""
+"""The top-up policy: every number that a decision depends on, with its default."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from topups import rails
+from topups import payment_methods
 
 PREFIX = "SMSONLINE_TOPUP_"
 MODES = ("off", "dry_run", "approve", "auto")
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MAX_OPEN_PER_ACCOUNT = 1  # fixed: the ledger has one slot per account
-# Below this distance a refill would trigger the next one at once.
+# With a smaller distance a top-up would trigger the next one at once.
 TARGET_FACTOR_PERCENT = 150
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Amounts in US cents, spans as ``timedelta``; ``None`` where the owner has to choose and has not."""
+    """Amounts in US cents, durations as ``timedelta``; ``None`` where the owner has to choose and has not."""
 
     mode: str = "off"
     threshold_cents: int | None = None
@@ -47,8 +47,8 @@ class Policy:
     balance_max_age: timedelta = 10 * MINUTE
     send_deadline: timedelta = 60 * SECOND
     list_max_age: timedelta = 30 * SECOND
-    # The client gives up on an answer after 120 s; until then its process may still bring one.
-    answer_wait: timedelta = 150 * SECOND
+    # The client waits 120 s for a response; until then its process may still record one.
+    response_wait: timedelta = 150 * SECOND
     reserve_max_age: timedelta = 5 * MINUTE
     unknown_quiescence: timedelta = 15 * MINUTE
     unknown_max_age: timedelta = 2 * HOUR
@@ -64,14 +64,14 @@ class Policy:
 
     @property
     def exposure_limit_cents(self) -> int | None:
-        """Most prepaid money at the vendor; twice the target unless set."""
+        """The largest prepaid amount at the vendor; twice the target unless set."""
         if self.exposure_cents is not None:
             return self.exposure_cents
         return 2 * self.target_cents if self.target_cents else None
 
     @property
     def approval_limit_cents(self) -> int | None:
-        """Above this a person has to agree; half of the largest payment unless set."""
+        """Above this amount an operator has to approve; half of the largest payment unless set."""
         if self.approval_above_cents is not None:
             return self.approval_above_cents
         return self.amount_max_cents // 2 if self.amount_max_cents else None
@@ -83,7 +83,10 @@ class Policy:
             return [f"{PREFIX}MODE must be one of {', '.join(MODES)}, not {self.mode!r}"]
         if unset:
             return [f"{', '.join(unset)} must be set: nothing is paid without these limits"]
-        return [*self._contradictions(), *rails.problems(self.rail, self.currency, self.network, PREFIX)]
+        return [
+            *self._contradictions(),
+            *payment_methods.method_problems(self.rail, self.currency, self.network, PREFIX),
+        ]
 
     def _contradictions(self) -> list[str]:
         given = {name: getattr(self, name) for name in REQUIRED}
@@ -109,9 +112,9 @@ _FIELDS = {field.name: field for field in dataclasses.fields(Policy)}
 
 
 def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy:
-    """A policy from plain values, as a TOML file or settings hold them; ``base`` gives what is not named.
+    """A policy from plain values, as a TOML file or settings hold them; ``base`` gives the rest.
 
-    A span ``x`` is named ``x_seconds``; lists become sets. Raises ``ValueError`` that names the entry.
+    The duration ``x`` is named ``x_seconds``; lists become sets. Raises ``ValueError`` that names the entry.
     """
     changes: dict[str, Any] = {}
     for key, value in values.items():

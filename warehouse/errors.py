@@ -1,4 +1,4 @@
-"""What can go wrong with the warehouse, grouped by what the reader can do about it.
+"""Errors of the warehouse, grouped by what the user can do about them.
 
 ::
 
@@ -6,7 +6,7 @@
     +-- NotAWarehouse           the file is no DuckDB file, or belongs to a newer version: point the setting elsewhere
     +-- WarehouseLocked         another process writes: wait for it, or end it
     +-- WarehouseUnwritable     disk full, read-only file or folder: make room or change permissions
-    +-- SnapshotRefused         a guard or the contract refused the answer: look at it, then accept or mend
+    +-- SnapshotRefused         a guard or the contract refused the response: accept it, or fix the dataset
     +-- LoadMismatch            counts and table disagree: a defect; nothing was committed
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 
 class WarehouseError(Exception):
-    """Base of every error of this room. ``str()`` is one line for a person."""
+    """Base of every error of this package. ``str()`` is one line for the user."""
 
 
 class NotAWarehouse(WarehouseError):
@@ -22,7 +22,7 @@ class NotAWarehouse(WarehouseError):
 
 
 class WarehouseLocked(WarehouseError):
-    """Another process held the file for longer than the bounded wait."""
+    """Another process had the file locked for longer than the bounded wait."""
 
 
 class WarehouseUnwritable(WarehouseError):
@@ -30,7 +30,7 @@ class WarehouseUnwritable(WarehouseError):
 
 
 class SnapshotRefused(WarehouseError):
-    """The answer was kept in raw but not loaded."""
+    """The response is stored in raw but was not loaded."""
 
 
 class LoadMismatch(WarehouseError):

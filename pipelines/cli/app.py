@@ -1,31 +1,31 @@
-"""Every command and its options; the work is imported when a command runs, so that ``--help`` starts fast."""
+"""Every command and its options. A command imports its implementation when it runs, so that ``--help`` starts fast."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from pipelines.cli.choices import Format, Scale
-from pipelines.cli.topup import topup_app
+from pipelines.cli.topup.app import topup_app
 
 app = typer.Typer(
     name="smsonline",
-    help="Syncs an SMSOnline account into DuckDB, answers which numbers deliver, and keeps the account funded.",
+    help="Syncs an SMSOnline account into DuckDB, reports which numbers deliver, and keeps the account funded.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 app.add_typer(topup_app)
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Datasets = Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="Datasets (default: all).")]
 
 
 @app.command()
 def demo() -> None:
-    """Shows everything at once, on a sandbox: sync, let time pass, sync again, plan a top-up, success rates."""
+    """Runs a tour on a local sandbox: sync, a second sync three hours later, a top-up plan, success rates."""
     from pipelines.cli.demo import run_demo
 
     run_demo()
@@ -33,28 +33,29 @@ def demo() -> None:
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 8777,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 7,
-    scale: Annotated[Scale, typer.Option(help="large has over 200,000 statistics rows.")] = Scale.small,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 selects a free one.")] = 8777,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same data.")] = 7,
+    scale: Annotated[Literal["small", "large"], typer.Option(help="large has over 200,000 statistics rows.")] = "small",
     fault: Annotated[
-        list[str] | None, typer.Option(metavar="ENDPOINT=KIND[:N]", help="Break an endpoint, the first N times.")
+        list[str] | None,
+        typer.Option(metavar="ENDPOINT=KIND[:N]", help="Inject a fault into an endpoint, for the first N requests."),
     ] = None,
 ) -> None:
-    """Serves a stand-in for the vendor on this machine."""
+    """Runs a local mock of the vendor's API."""
     from pipelines.cli.sandbox import run_sandbox
 
-    run_sandbox(port, seed, scale.value, fault or [])
+    run_sandbox(port, seed, scale, fault or [])
 
 
 @app.command()
 def sync(
-    dataset: Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="All when none is named.")] = None,
+    dataset: Datasets = None,
     json: Json = False,
     accept_shrink: Annotated[
-        bool, typer.Option("--accept-shrink", help="Load an answer that has lost most of its rows.")
+        bool, typer.Option("--accept-shrink", help="Load a snapshot that lost most of its rows.")
     ] = False,
 ) -> None:
-    """Pulls datasets into the warehouse, one pass. Exits 1 when some failed, 2 on a wrong setting."""
+    """Pulls datasets into the warehouse once. Exits 1 when a dataset failed, 2 on a wrong setting."""
     from pipelines.cli.sync import run_sync
 
     run_sync(dataset or [], as_json=json, accept_shrink=accept_shrink)
@@ -62,20 +63,20 @@ def sync(
 
 @app.command()
 def status(json: Json = False) -> None:
-    """Age, rows and rejects per dataset, balance and open payments. Exits 1 when something is stale."""
+    """Shows age, rows and rejects per dataset, balance and open payments. Exits 1 when a dataset is stale."""
     from pipelines.cli.status import run_status
 
     run_status(as_json=json)
 
 
-# A statement may begin with a remark, and `-- where does Discord stand?` is no option.
+# A statement that begins with a comment (`-- where does Discord stand?`) is not an option.
 @app.command(context_settings={"ignore_unknown_options": True})
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT; sms.*, ops.*, raw.* and marts.* can be read.")],
-    format: Annotated[Format, typer.Option(help="How to write the rows.")] = Format.table,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+    sql: Annotated[str, typer.Argument(help="One SELECT statement; sms.*, marts.*, topups.*, ops.*, raw.*.")],
+    format: Annotated[Literal["table", "csv", "json", "parquet"], typer.Option(help="Output format.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Output file (default: stdout).")] = None,
 ) -> None:
-    """Reads the warehouse with SQL; never writes to it. Exits 1 on an SQL error."""
+    """Runs a read-only SQL query on the warehouse. Exits 1 on an SQL error."""
     from pipelines.cli.query import run_query
 
     run_query(sql, format, out)
@@ -83,10 +84,10 @@ def query(
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or one that an export has written.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or one written by an earlier export.")],
     json: Json = False,
 ) -> None:
-    """Writes sms.*, marts.* and topups.* as parquet files with a manifest; replaces an older export in one step."""
+    """Writes sms.*, marts.* and topups.* as Parquet files with a manifest; replaces an earlier export atomically."""
     from pipelines.cli.export import run_export
 
     run_export(folder, as_json=json)
@@ -96,10 +97,10 @@ def export(
 def report(
     out: Annotated[
         Path | None,
-        typer.Option(metavar="F.html", help="Where to write it; report.html beside the warehouse otherwise."),
+        typer.Option(metavar="F.html", help="Output file (default: report.html beside the warehouse)."),
     ] = None,
 ) -> None:
-    """Writes one HTML page: where numbers deliver for the money, what moved, balance and runway, freshness."""
+    """Writes one HTML page: best value, changes in success rates, balance and runway, data freshness."""
     from pipelines.cli.report import run_report
 
     run_report(out, datetime.now(UTC))
@@ -107,24 +108,23 @@ def report(
 
 @app.command()
 def replay(
-    dataset: Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="All when none is named.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(help="Rebuild from this instant (UTC) on; before it nothing changes.")
-    ] = None,
+    dataset: Datasets = None,
+    since: Annotated[datetime | None, typer.Option(help="Rebuild history from this time (UTC) on.")] = None,
     json: Json = False,
 ) -> None:
-    """Rebuilds tables from raw answers, for example after a declaration was mended; calls nobody."""
-    from pipelines.cli.replay import run_replay
+    """Rebuilds tables from raw responses, for example after fixing a dataset definition. Makes no API calls."""
+    from pipelines.cli.maintenance import run_replay
 
     run_replay(dataset or [], since, as_json=json)
 
 
 @app.command()
 def prune(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False, json: Json = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted without deleting it.")] = False,
+    json: Json = False,
 ) -> None:
-    """Removes raw answers older than SMSONLINE_RAW_RETENTION_DAYS; tables and history stay."""
-    from pipelines.cli.prune import run_prune
+    """Deletes raw responses older than SMSONLINE_RAW_RETENTION_DAYS; keeps tables and history."""
+    from pipelines.cli.maintenance import run_prune
 
     run_prune(dry_run=dry_run, as_json=json)
 
@@ -132,22 +132,22 @@ def prune(
 @app.command()
 def doctor(
     save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write redacted samples of the answers into this folder.")
+        Path | None, typer.Option(metavar="DIR", help="Write redacted samples of the responses into this folder.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compares every answer of the vendor with what is expected, and says what to set. Exits 1 when a sync breaks."""
+    """Compares the vendor's responses with what is expected, and suggests settings. Exits 1 when a sync would fail."""
     from pipelines.cli.doctor import run_doctor
 
     run_doctor(save, as_json=json)
 
 
 def main() -> None:
-    """Runs the command named on the command line."""
-    from pipelines.cli.console import FAILED, silence_stdout, stop, unusable
+    """Runs the command given on the command line."""
+    from pipelines.cli.console import FAILED, discard_stdout, exit_with_error, os_error_line
 
     try:
         app()
-    except OSError as error:  # a full disk behind stdout, most likely
-        silence_stdout()
-        stop(unusable(error), FAILED)
+    except OSError as error:  # most likely a full disk behind stdout
+        discard_stdout()
+        exit_with_error(os_error_line(error), FAILED)

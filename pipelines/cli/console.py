@@ -1,4 +1,4 @@
-"""How commands speak: results on stdout, everything else on stderr, one line per error, fixed exit codes."""
+"""Output of the commands: results on stdout, messages on stderr, one line per error, fixed exit codes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from pipelines.settings import SettingsError
 from smsonline.errors import ConfigurationError, VendorError
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseUnwritable
 
-WIDEST = 1000
-# From here on rows are aligned and nothing more: rich takes a millisecond and a half for each.
-MANY_ROWS = 1000
+UNFOLDED_WIDTH = 1000
+# Longer tables are only aligned, without folding: rich needs 1.5 ms per row.
+MAX_RICH_ROWS = 1000
 FAILED = 1
 MISCONFIGURED = 2
 
-# Names are the vendor's: one with an escape sequence must not steer the terminal.
-CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+# Names come from the vendor: an escape sequence in one must not control the terminal.
+CONTROL_CHARACTERS = {
+    code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"
+}
 
-# Wrong settings, and files that a setting should point away from.
-SETTING_IS_WRONG = (SettingsError, ConfigurationError, NotAWarehouse, WarehouseUnwritable)
+# Wrong settings, and files that a setting should not point to.
+WRONG_SETTING = (SettingsError, ConfigurationError, NotAWarehouse, WarehouseUnwritable)
 
 
 def print_json(document: Any) -> None:
@@ -42,23 +44,23 @@ def print_json(document: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> None:
-    """A table on stdout; columns named in ``right`` are aligned for numbers."""
-    if len(rows) > MANY_ROWS:
-        _print_lines(title, columns, rows, [column in right for column in columns])
+    """A table on stdout; the columns in ``right`` are right-aligned."""
+    if len(rows) > MAX_RICH_ROWS:
+        _print_aligned(title, columns, rows, [column in right for column in columns])
         return
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(_plain(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else _plain(cell) for cell in row))
-    # A pipe or a file has no width: nothing is folded there.
-    console = Console(width=None if sys.stdout.isatty() else WIDEST, markup=False, highlight=False)
-    console.print(title, style="bold")  # not the table's own, which is folded to the table's width
+    # A pipe or a file has no width: no cell is folded there.
+    console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, markup=False, highlight=False)
+    console.print(title, style="bold")  # a title of the table itself would be folded to its width
     console.print(table)
 
 
-def _print_lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[bool]) -> None:
-    """The same table, one line per row however wide."""
+def _print_aligned(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[bool]) -> None:
+    """The same table without folding, one line per row."""
     cells = [["" if cell is None else " ".join(_plain(cell).split("\n")) for cell in row] for row in (columns, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     lines = ("".join(map(_padded, row, widths, right)).rstrip() for row in cells)
@@ -67,31 +69,31 @@ def _print_lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any
 
 
 def _padded(cell: str, width: int, right: bool) -> str:
-    room = " " * (width - cell_len(cell))
-    return f"  {room}{cell} " if right else f"  {cell}{room} "
+    padding = " " * (width - cell_len(cell))
+    return f"  {padding}{cell} " if right else f"  {cell}{padding} "
 
 
 def _plain(cell: object) -> str:
-    return str(cell).translate(CONTROLS)
+    return str(cell).translate(CONTROL_CHARACTERS)
 
 
-def say(line: str) -> None:
+def print_stderr(line: str) -> None:
     """One line on stderr."""
     print(line, file=sys.stderr)  # noqa: T201
 
 
-def stop(line: str, code: int, *, as_json: bool = False) -> NoReturn:
-    """Ends the command with one clear line on stderr, and with ``--json`` an object that holds it on stdout."""
+def exit_with_error(line: str, code: int, *, as_json: bool = False) -> NoReturn:
+    """Exits with one line on stderr, and with ``as_json`` an object with that line on stdout."""
     if as_json:
         print_json({"error": line})
-    say(f"error: {line}")
+    print_stderr(f"error: {line}")
     sys.exit(code)
 
 
-def log_beside(warehouse: Path) -> Path:
-    """Sends the log to ``smsonline.log`` beside the warehouse, 1 MB and one older file; stderr stays for the user."""
+def configure_log_file(warehouse: Path) -> Path:
+    """Writes the log to ``smsonline.log`` beside the warehouse (1 MB and one older file), not to stderr."""
     path = warehouse.parent / "smsonline.log"
-    logging.raiseExceptions = False  # a log that cannot be written must not spill onto the user's screen
+    logging.raiseExceptions = False  # no traceback on stderr for a log that cannot be written
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, encoding="utf-8", delay=True)
@@ -103,28 +105,38 @@ def log_beside(warehouse: Path) -> Path:
     return path
 
 
-def unusable(error: OSError) -> str:
+def os_error_line(error: OSError) -> str:
     """``data/warehouse.duckdb cannot be used: Permission denied``."""
     return f"{error.filename or 'the output'} cannot be used: {error.strerror}"
 
 
-def silence_stdout() -> None:
-    """Nothing more is written there, not even what is still waiting when the program ends."""
+def discard_stdout() -> None:
+    """Discards further output, including what is buffered until the program ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
-def clear_errors(*, as_json: bool = False) -> Iterator[None]:
-    """Turns every expected error of the body into one line and the contract's exit code."""
+def exit_on_error(
+    *,
+    as_json: bool = False,
+    failures: tuple[type[Exception], ...] = (),
+    interrupted: str = "interrupted; what was loaded before stays",
+) -> Iterator[None]:
+    """Exits with one line and a fixed code on every expected error: 2 for a wrong setting, 130 for Ctrl-C, else 1.
+
+    ``failures`` are further expected errors with code 1.
+    """
     try:
         yield
-    except SETTING_IS_WRONG as error:
-        stop(str(error), MISCONFIGURED, as_json=as_json)
+    except WRONG_SETTING as error:
+        exit_with_error(str(error), MISCONFIGURED, as_json=as_json)
     except (VendorError, WarehouseError) as error:
-        stop(str(error), FAILED, as_json=as_json)
+        exit_with_error(str(error), FAILED, as_json=as_json)
+    except failures as error:
+        exit_with_error(str(error), FAILED, as_json=as_json)
     except OSError as error:
-        if error.filename is None:  # a stream: there is no telling anything there
+        if error.filename is None:  # a broken stream, where no message can be written
             raise
-        stop(unusable(error), MISCONFIGURED, as_json=as_json)
+        exit_with_error(os_error_line(error), MISCONFIGURED, as_json=as_json)
     except KeyboardInterrupt:
-        stop("interrupted; what was loaded before stays", 130, as_json=as_json)
+        exit_with_error(interrupted, 130, as_json=as_json)

@@ -1,4 +1,4 @@
-"""``smsonline demo``: the whole product in one go, on a sandbox and a warehouse of its own."""
+"""``smsonline demo``: sync, time passing, a second sync, a top-up plan and a query, on a sandbox."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from pipelines.calling import declared
-from pipelines.cli.console import clear_errors, log_beside, print_table, say
+from pipelines.bootstrap import configured_datasets, open_pipeline
+from pipelines.cli.console import configure_log_file, exit_on_error, print_stderr, print_table
 from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
-from smsonline.sandbox import Address, Sandbox, serve
-from topups.decide import decide
+from smsonline.sandbox import Sandbox, SandboxAddress, serve
+from topups.decision.evaluate import decide
+from topups.decision.reasons import Refusal
+from topups.decision.snapshot import AccountSnapshot
+from topups.gateway import Balance
 from topups.policy import Policy
-from topups.ports import Balance
-from topups.reasons import Refusal
-from topups.snapshot import Snapshot
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 WAREHOUSE = Path("data/demo.duckdb")
-# Long enough for prices, stock, rates and orders to move.
-PASSING = timedelta(hours=3)
-# Above what the sandbox's account holds, so that the plan has something to say.
+# Long enough for changes of prices, stock, rates and orders.
+TIME_BETWEEN_SYNCS = timedelta(hours=3)
+# Above the balance of the sandbox's account, so that the plan contains a payment.
 POLICY = Policy(
     mode="dry_run",
     threshold_cents=10_000,
@@ -47,26 +46,30 @@ FROM marts.success_rates
 WHERE attempts >= 100 AND price_cents IS NOT NULL
 ORDER BY expected_cents_per_success, country_code, service_code, carrier LIMIT 12
 """
-COLUMNS = ["country", "service", "carrier", "claimed %", "attempts", "own %", "own orders", "cents", "cents/delivered"]
+COLUMNS = ["country", "service", "carrier", "vendor %", "attempts", "own %", "own orders", "cents", "cents/delivered"]
 
 
 def run_demo() -> None:
-    """Syncs twice with time passing between, plans a top-up and prints where a delivered message costs least."""
+    """Syncs twice, three hours apart, plans a top-up and prints where a delivered message costs least."""
     vendor = Sandbox()
-    with clear_errors(), serve(vendor) as address:
+    with exit_on_error(), serve(vendor) as address:
         settings = _settings(address, vendor)
-        log_beside(settings.warehouse)
+        configure_log_file(settings.warehouse)
         settings.warehouse.unlink(missing_ok=True)
-        say(f"a sandbox that acts the vendor answers on {address.url}")
+        print_stderr(f"local mock of the vendor's API on {address.url}")
         _sync(settings, timedelta(), "first sync: everything is new")
-        vendor.advance(PASSING.total_seconds())
-        _sync(settings, PASSING, f"second sync, {PASSING.seconds // 3600} hours later: only changes are stored")
-        _print_findings(settings.warehouse)
-    say(f'look around: SMSONLINE_WAREHOUSE={WAREHOUSE} {sys.argv[0]} query "FROM marts.success_rates"')
+        vendor.advance(TIME_BETWEEN_SYNCS.total_seconds())
+        _sync(
+            settings,
+            TIME_BETWEEN_SYNCS,
+            f"second sync, {TIME_BETWEEN_SYNCS.seconds // 3600} hours later: only changes are stored",
+        )
+        _print_summary(settings.warehouse)
+    print_stderr(f'next: SMSONLINE_WAREHOUSE={WAREHOUSE} {sys.argv[0]} query "FROM marts.success_rates"')
 
 
-def _settings(address: Address, vendor: Sandbox) -> Settings:
-    """The sandbox's settings alone: nothing of the user's environment or file has a part in the demo."""
+def _settings(address: SandboxAddress, vendor: Sandbox) -> Settings:
+    """The settings of the sandbox alone, without the user's environment and file."""
     return Settings.model_construct(
         user_id=vendor.user_id,
         api_key=SecretStr(vendor.api_key),
@@ -76,29 +79,29 @@ def _settings(address: Address, vendor: Sandbox) -> Settings:
     )
 
 
-def _sync(settings: Settings, passed: timedelta, title: str) -> None:
-    with data_path(settings, now=lambda: datetime.now(UTC) + passed) as path:
-        names = list(declared(settings))
-        results = sorted(path.sync(names), key=lambda result: names.index(result.dataset))
-        path.publish()
+def _sync(settings: Settings, offset: timedelta, title: str) -> None:
+    with open_pipeline(settings, now=lambda: datetime.now(UTC) + offset) as pipeline:
+        names = list(configured_datasets(settings))
+        results = sorted(pipeline.sync(names), key=lambda result: names.index(result.dataset))
+        pipeline.publish()
     print_results(results, title)
     for line in problems(results):
-        say(f"error: {line}")
+        print_stderr(f"error: {line}")
     if code := exit_code(results):
         sys.exit(code)
 
 
-def _print_findings(warehouse: Path) -> None:
-    with opened(warehouse, read_only=True) as connection:
+def _print_summary(warehouse: Path) -> None:
+    with open_warehouse(warehouse, read_only=True) as connection:
         current, versions = connection.execute(CHANGES).fetchall()[0]
         balance_cents, seen_us = connection.execute(BALANCE).fetchall()[0]
         rates = connection.execute(RATES).fetchall()
     seen_at = datetime.fromtimestamp(seen_us / 1e6, UTC)
-    found = decide(Snapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
-    assert isinstance(found, Refusal), "a dry run never creates a payment"
+    decision = decide(AccountSnapshot("demo", Balance(balance_cents, seen_at)), POLICY, seen_at)
+    assert isinstance(decision, Refusal), "a dry run never creates a payment"
     print_table("where a delivered message costs least", COLUMNS, rates, right=COLUMNS[3:])
     lines = [
         f"history: {current:,} current statistics rows in {versions:,} versions",
-        f"top-up plan ({POLICY.mode}): {found.reason}: {found.facts}",
+        f"top-up plan ({POLICY.mode}): {decision.reason}: {decision.explanation}",
     ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -6,20 +6,20 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.cli.console import clear_errors, print_json, print_table
+from pipelines.cli.console import exit_on_error, print_json, print_table
 from pipelines.settings import load_settings
-from warehouse.export import export
-from warehouse.export_manifest import NAME
-from warehouse.publish import published_path
+from warehouse.export.manifest import MANIFEST_NAME
+from warehouse.export.parquet_export import export_parquet
+from warehouse.publishing.publish import published_path
 
 COLUMNS = ("table", "rows", "files", "bytes")
 
 
 def run_export(folder: Path, *, as_json: bool) -> None:
-    """Writes the analysts' copy into ``folder`` and says what lies there now."""
+    """Exports the analysts' copy into ``folder`` and prints what the folder contains."""
     began = time.perf_counter()
-    with clear_errors(as_json=as_json):
-        done = export(published_path(load_settings().warehouse), folder)
+    with exit_on_error(as_json=as_json):
+        exported = export_parquet(published_path(load_settings().warehouse), folder)
     tables = [
         {
             "table": name,
@@ -27,15 +27,19 @@ def run_export(folder: Path, *, as_json: bool) -> None:
             "files": len(table["files"]),
             "bytes": sum(file["bytes"] for file in table["files"]),
         }
-        for name, table in done.manifest["tables"].items()
+        for name, table in exported.manifest["tables"].items()
     ]
     seconds = round(time.perf_counter() - began, 3)
     if as_json:
-        head = {"folder": str(folder), "manifest": str(folder / NAME), "exported_at": done.manifest["exported_at"]}
-        print_json({**head, "tables": tables, "files_kept": done.kept, "seconds": seconds})
+        head = {
+            "folder": str(folder),
+            "manifest": str(folder / MANIFEST_NAME),
+            "exported_at": exported.manifest["exported_at"],
+        }
+        print_json({**head, "tables": tables, "files_kept": exported.reused_files, "seconds": seconds})
         return
     rows = [[f"{value:,}" if isinstance(value, int) else value for value in table.values()] for table in tables]
     print_table("export", COLUMNS, rows, right=COLUMNS[1:])
     files = sum(table["files"] for table in tables)
-    line = f"{files:,} files in {folder}, {done.kept:,} of them as they were; {folder / NAME} describes them"
-    sys.stdout.write(line + "\n")
+    manifest = folder / MANIFEST_NAME
+    sys.stdout.write(f"{files:,} files in {folder}, {exported.reused_files:,} unchanged; {manifest} describes them\n")

@@ -9,11 +9,18 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from assets.sync import DataPath, Result
-from pipelines.calling import declared
-from pipelines.cli.console import FAILED, MISCONFIGURED, clear_errors, log_beside, print_json, print_table, say
+from assets.sync import SyncPipeline, SyncResult
+from pipelines.bootstrap import configured_datasets, open_pipeline, select_datasets
+from pipelines.cli.console import (
+    FAILED,
+    MISCONFIGURED,
+    configure_log_file,
+    exit_on_error,
+    print_json,
+    print_stderr,
+    print_table,
+)
 from pipelines.settings import Settings, load_settings
-from pipelines.wiring import chosen, data_path
 from smsonline.errors import ConfigurationError, VendorError
 from warehouse.errors import WarehouseError
 
@@ -21,85 +28,83 @@ COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "
 
 
 def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> None:
-    """One pass over ``names``; exits with the contract's code when anything went wrong."""
-    with clear_errors(as_json=as_json):
+    """Syncs the named datasets, or all; exits 1 or 2 when anything failed."""
+    with exit_on_error(as_json=as_json):
         settings = load_settings()
-        wanted = chosen(names, declared(settings))
+        selected = select_datasets(names, configured_datasets(settings))
         run_id = uuid.uuid4().hex
-        with data_path(settings, accept_shrink=accept_shrink) as path:
-            log_beside(settings.warehouse)
-            results = list(_watched(path.sync(wanted, run_id), len(wanted), quiet=as_json))
-            unmirrored = mirror_ledger(settings, path)
-            unpublished = _published(path)
-    results.sort(key=lambda result: wanted.index(result.dataset))
+        with open_pipeline(settings, accept_shrink=accept_shrink) as pipeline:
+            configure_log_file(settings.warehouse)
+            results = list(_with_progress(pipeline.sync(selected, run_id), len(selected), quiet=as_json))
+            uncopied = _copy_ledger(settings, pipeline)
+            unpublished = _publish(pipeline)
+    results.sort(key=lambda result: selected.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
     else:
         print_results(results)
-    for line in dict.fromkeys([*problems(results), *unmirrored, *unpublished]):
-        say(f"error: {line}")
+    for line in dict.fromkeys([*problems(results), *uncopied, *unpublished]):
+        print_stderr(f"error: {line}")
     if code := exit_code(results) or (FAILED if unpublished else 0):
         sys.exit(code)
 
 
-def mirror_ledger(settings: Settings, path: DataPath) -> list[str]:
-    """Brings the payments of the ledger along, if there is one; the line that says why not, which fails no dataset."""
+def _copy_ledger(settings: Settings, pipeline: SyncPipeline) -> list[str]:
+    """Copies the payments of an existing ledger; returns the error line, if any. An error here fails no dataset."""
     if settings.ledger_file and not settings.ledger_file.is_file():
         return []  # before SQLAlchemy is imported, which takes a fifth of a small sync
 
-    from pipelines.topup.mirror import refresh_mirror
-    from topups.ledger import LedgerUnavailable, NoLedgerYet, read_ledger
+    from pipelines.topup_service import TopUpService
+    from topups.ledger import LedgerNotFound, LedgerUnavailable
 
     try:
-        with read_ledger(settings.ledger.get_secret_value()) as ledger:
-            tables = [dataset.table for dataset in path.datasets.values()]
-            path.unpublished |= refresh_mirror(ledger, settings.warehouse, tables) is not None
-    except NoLedgerYet:
+        pipeline.needs_publish |= TopUpService(settings).copy_ledger(published=False).changed
+    except LedgerNotFound:
         return []
     except (LedgerUnavailable, WarehouseError) as error:
         return [str(error)]
     return []
 
 
-def _published(path: DataPath) -> list[str]:
-    """Brings the analysts' copy up to date; the line that says why not. What was loaded is loaded all the same."""
+def _publish(pipeline: SyncPipeline) -> list[str]:
+    """Updates the analysts' copy; returns the error line, if any. Loaded data stays loaded."""
     try:
-        path.publish()
+        pipeline.publish()
     except WarehouseError as error:
         return [str(error)]
     return []
 
 
-def print_results(results: Sequence[Result], title: str = "sync") -> None:
-    """One row per dataset with what became of its records."""
-    rows = [[result.dataset, result.outcome.status, *_figures(result)] for result in results]
+def print_results(results: Sequence[SyncResult], title: str = "sync") -> None:
+    """One row per dataset with the counts of its records."""
+    rows = [[result.dataset, result.outcome.status, *_counts(result)] for result in results]
     print_table(title, ["dataset", "status", *COUNTS, "seconds"], rows, right=(*COUNTS, "seconds"))
 
 
-def problems(results: Sequence[Result]) -> Iterator[str]:
-    """Each different error once, with the datasets it met where it did not meet all."""
-    met: dict[str, list[str]] = {}
+def problems(results: Sequence[SyncResult]) -> Iterator[str]:
+    """Each distinct error once, with the datasets that it affected unless it affected all."""
+    affected: dict[str, list[str]] = {}
     for result in results:
         if result.outcome.error:
             endpoint = result.failure.endpoint if isinstance(result.failure, VendorError) else result.dataset
-            met.setdefault(result.outcome.error.removeprefix(f"{endpoint}: "), []).append(result.dataset)
-    for error, datasets in met.items():
+            affected.setdefault(result.outcome.error.removeprefix(f"{endpoint}: "), []).append(result.dataset)
+    for error, datasets in affected.items():
         yield error if len(datasets) == len(results) > 1 else f"{', '.join(datasets)}: {error}"
 
 
-def exit_code(results: Sequence[Result]) -> int:
-    """0 all well, 2 when a wrong setting is all that stopped every dataset, otherwise 1."""
+def exit_code(results: Sequence[SyncResult]) -> int:
+    """0 without an error, 2 when a wrong setting stopped every dataset, otherwise 1."""
     if all(result.outcome.status == "ok" for result in results):
         return 0
     return MISCONFIGURED if all(isinstance(r.failure, ConfigurationError) for r in results) else FAILED
 
 
-def _figures(result: Result) -> list[str]:
+def _counts(result: SyncResult) -> list[str]:
     return [f"{getattr(result.outcome.counts, name):,}" for name in COUNTS] + [f"{result.seconds:.2f}"]
 
 
-def _watched(results: Iterator[Result], total: int, *, quiet: bool) -> Iterator[Result]:
-    """The results as they come, with a progress bar when a person is looking."""
+def _with_progress(results: Iterator[SyncResult], total: int, *, quiet: bool) -> Iterator[SyncResult]:
+    """The results as they arrive, with a progress bar on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield from results
         return

@@ -1,6 +1,6 @@
-"""``smsonline report``: one HTML page from the marts.
+"""``smsonline report``: one self-contained HTML page with the charts and tables of the marts.
 
-Data flows one way: ``facts`` reads rows with the queries in ``sql``, the ``sections`` turn them into figures with
-charts (``charts``, ``charts_market``, ``charts_account``) and tables, ``drawing`` draws the charts, ``page`` puts all
-into ``templates``, ``saving`` writes the file.
+Data flows in one direction: ``data`` runs the queries in ``sql``; ``build`` calls the ``sections``, which turn rows
+into the view model of ``model``; ``render_chart`` and ``render_html`` produce SVG and HTML from ``templates``;
+``write`` replaces the file. Each section module draws its own charts in the common style of ``charts``.
 """

@@ -1,7 +1,7 @@
-"""A local server that acts the vendor, to try and to test the pipeline without an account or the network."""
+"""A local server that simulates the vendor's API, to try and test the pipeline without an account or the network."""
 
 from smsonline.sandbox.app import Sandbox
-from smsonline.sandbox.faults import KINDS, Fault, parse_fault
-from smsonline.sandbox.server import Address, run, serve
+from smsonline.sandbox.faults.kinds import KINDS, Fault, parse_fault
+from smsonline.sandbox.http.server import SandboxAddress, run, serve
 
-__all__ = ["KINDS", "Address", "Fault", "Sandbox", "parse_fault", "run", "serve"]
+__all__ = ["KINDS", "Fault", "Sandbox", "SandboxAddress", "parse_fault", "run", "serve"]

@@ -1,8 +1,8 @@
-// Checks that a test runs inside the page. Each returns what it found; an empty list is good unless it says otherwise.
+// Checks that tests run inside the page. Unless noted otherwise, each returns the violations it finds.
 
 const visible = element => element.checkVisibility({ visibilityProperty: true }) && element.getClientRects().length > 0;
 
-// Every chart that is on show: its key, how many marks it has, its height, and its smallest letters in pixels.
+// Every visible chart: its key, number of marks, height and smallest font size in pixels.
 function shownCharts() {
   return [...document.querySelectorAll(".chart svg")].filter(visible).map(svg => {
     const box = svg.getBoundingClientRect();
@@ -17,7 +17,7 @@ function shownCharts() {
   });
 }
 
-// Texts of charts that reach out of their chart's card.
+// Texts of charts that extend beyond the card of their chart.
 function clippedTexts() {
   return [...document.querySelectorAll(".chart svg text")].filter(visible).filter(text => {
     const inside = text.getBoundingClientRect(), around = text.closest(".card").getBoundingClientRect();
@@ -25,20 +25,20 @@ function clippedTexts() {
   }).map(text => text.textContent);
 }
 
-// Pictures without a name, regions and lists of links without one, links and folds without words.
+// Charts, regions and navigation without an accessible name; links, headings and summaries without text.
 function unnamed() {
   const named = element => (element.getAttribute("aria-labelledby") || "").split(" ").filter(Boolean)
     .every(id => document.getElementById(id)?.textContent.trim()) && element.hasAttribute("aria-labelledby")
     || element.getAttribute("aria-label");
   const wanted = "svg, [role=region], nav, main > section, .sections > section";
   const without = [...document.querySelectorAll(wanted)].filter(element => !named(element));
-  const wordless = [...document.querySelectorAll("a, summary, h1, h2, h3, th, caption")].filter(e => !e.textContent.trim());
-  const parts = [...document.querySelectorAll("svg")].filter(svg => svg.getAttribute("role") !== "img"
+  const empty = [...document.querySelectorAll("a, summary, h1, h2, h3, th, caption")].filter(e => !e.textContent.trim());
+  const charts = [...document.querySelectorAll("svg")].filter(svg => svg.getAttribute("role") !== "img"
     || !svg.querySelector(":scope > title")?.textContent || !svg.querySelector(":scope > desc")?.textContent);
-  return [...without, ...wordless, ...parts].map(element => element.outerHTML.slice(0, 120));
+  return [...without, ...empty, ...charts].map(element => element.outerHTML.slice(0, 120));
 }
 
-// Tables without a caption, with a heading cell without a scope, or with rows of different lengths.
+// Tables without a caption, with a header cell without a scope, or with rows of different lengths.
 function badTables() {
   return [...document.querySelectorAll("table")].filter(table => {
     const lengths = new Set([...table.rows].map(row => row.cells.length));
@@ -49,7 +49,7 @@ function badTables() {
   }).map(table => table.outerHTML.slice(0, 120));
 }
 
-// Every text on show with the contrast between its colour and what is painted behind it.
+// Every visible text with the contrast between its colour and its background.
 function contrasts() {
   const channels = colour => (colour.match(/[\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
@@ -75,14 +75,14 @@ function contrasts() {
     const colour = over && channels(getComputedStyle(over[1]).fill);
     return colour?.length === 3 ? colour : painted(svg);
   };
-  const found = [];
+  const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement, words = walker.currentNode.textContent.trim();
-    if (!words || element.closest("title, desc, .unseen, .skip") || !visible(element)) continue;
-    const drawn = element.closest("svg"), style = getComputedStyle(element);
-    const contrast = ratio(channels(drawn ? style.fill : style.color), drawn ? behind(element) : painted(element));
-    found.push({ words: words.slice(0, 40), contrast: Math.round(contrast * 100) / 100, colour: drawn ? style.fill : style.color });
+    const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (!text || element.closest("title, desc, .unseen, .skip") || !visible(element)) continue;
+    const inChart = element.closest("svg"), style = getComputedStyle(element);
+    const contrast = ratio(channels(inChart ? style.fill : style.color), inChart ? behind(element) : painted(element));
+    texts.push({ text: text.slice(0, 40), contrast: Math.round(contrast * 100) / 100, colour: inChart ? style.fill : style.color });
   }
-  return found;
+  return texts;
 }

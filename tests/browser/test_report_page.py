@@ -1,6 +1,6 @@
-"""The report in a real browser that has no network: drawn, readable in light and dark, on a phone and on paper.
+"""The report in an offline browser: charts, contrast in light and dark, a narrow screen, keyboard and print.
 
-The screenshots are kept in ``ci-output``.
+Screenshots are written to ``ci-output``.
 """
 
 import os
@@ -15,12 +15,11 @@ import pytest
 from playwright.sync_api import Page
 from pydantic import SecretStr
 
-from pipelines.calling import declared
-from pipelines.report.contents import charts_of, report_of
-from pipelines.report.facts import read_facts
-from pipelines.report.page import html_of
+from pipelines.bootstrap import configured_datasets, open_pipeline
+from pipelines.report.build import build_report, report_charts
+from pipelines.report.data import load_report_data
+from pipelines.report.render_html import render_html
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 pytestmark = pytest.mark.browser
@@ -29,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).with_name("report_checks.js").read_text("utf-8")
 DAYS, SYNCS = 8, 9
 SCHEMES, WIDTHS = ("light", "dark"), (380, 1280)
-LOOKS = [(scheme, width) for scheme in SCHEMES for width in WIDTHS]
-LEAST_CONTRAST = 4.5
+VARIANTS = [(scheme, width) for scheme in SCHEMES for width in WIDTHS]
+MIN_CONTRAST = 4.5
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +50,19 @@ def report(tmp_path_factory) -> tuple[Path, list[str]]:
             requests_per_minute=100_000,
         )
         for sync in range(SYNCS):
-            passed = sync * timedelta(days=DAYS) / (SYNCS - 1)
-            with data_path(settings, now=lambda passed=passed: start + passed) as path:
-                assert {result.outcome.status for result in path.sync(list(declared(settings)))} == {"ok"}
+            elapsed = sync * timedelta(days=DAYS) / (SYNCS - 1)
+            with open_pipeline(settings, now=lambda elapsed=elapsed: start + elapsed) as path:
+                assert {result.outcome.status for result in path.sync(list(configured_datasets(settings)))} == {"ok"}
             vendor.advance((timedelta(days=DAYS) / (SYNCS - 1)).total_seconds())
-    contents = report_of(read_facts(warehouse, datetime.now(UTC)))
-    page.write_text(html_of(contents), "utf-8")
-    return page, [chart.key for chart in charts_of(contents)]
+    contents = build_report(load_report_data(warehouse, datetime.now(UTC)))
+    page.write_text(render_html(contents), "utf-8")
+    return page, [chart.key for chart in report_charts(contents)]
 
 
 @pytest.fixture
-def opened(chromium, report) -> Iterator:
-    """Opens the page offline; anything it asks for, and any word in its console, fails the test."""
-    contexts, told = [], []
+def open_report(chromium, report) -> Iterator:
+    """Opens the page offline. A request or a console message fails the test."""
+    contexts, unexpected = [], []
 
     def open_page(scheme: str = "light", width: int = 1280) -> Page:
         context = chromium.new_context(
@@ -71,56 +70,55 @@ def opened(chromium, report) -> Iterator:
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: told.append(message.text))
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("request", lambda request: told.append(request.url) if not here(request.url) else None)
+        page.on("console", lambda message: unexpected.append(message.text))
+        page.on("pageerror", lambda error: unexpected.append(str(error)))
+        page.on("request", lambda request: unexpected.append(request.url) if not is_page(request.url) else None)
         page.goto(report[0].as_uri())
         return page
 
-    def here(url: str) -> bool:
+    def is_page(url: str) -> bool:
         return url in (report[0].as_uri(), "data:,")
 
     yield open_page
     for context in contexts:
         context.close()
-    assert told == []
+    assert unexpected == []
 
 
-def keep(page: Page, name: str) -> Path:
+def save_screenshot(page: Page, name: str) -> None:
     folder = ROOT / "ci-output"
     folder.mkdir(exist_ok=True)
     page.screenshot(path=folder / name, full_page=True)
-    return folder / name
 
 
 def check(page: Page, name: str) -> list:
-    """What the function ``name`` of ``report_checks.js`` finds wrong."""
+    """The result of the function ``name`` of ``report_checks.js``."""
     return page.evaluate(f"(() => {{ {SCRIPTS}; return {name}(); }})()")
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_every_chart_is_drawn_inside_the_page_and_a_picture_is_kept(opened, report, scheme, width):
-    page = opened(scheme, width)
+@pytest.mark.parametrize(("scheme", "width"), VARIANTS)
+def test_every_chart_is_visible_inside_the_page(open_report, report, scheme, width):
+    page = open_report(scheme, width)
     shown = check(page, "shownCharts")
     assert [chart["key"] for chart in shown] == report[1]
     assert [chart["key"] for chart in shown if chart["marks"] < 1 or chart["height"] < 60] == []
     assert [chart["key"] for chart in shown if chart["smallestText"] < 9.5] == []
     assert check(page, "clippedTexts") == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    keep(page, f"report-{scheme}-{width}.png")
+    save_screenshot(page, f"report-{scheme}-{width}.png")
 
 
-@pytest.mark.parametrize(("scheme", "width"), LOOKS)
-def test_all_text_stands_out_from_what_is_behind_it(opened, scheme, width):
-    page = opened(scheme, width)
+@pytest.mark.parametrize(("scheme", "width"), VARIANTS)
+def test_all_text_has_enough_contrast(open_report, scheme, width):
+    page = open_report(scheme, width)
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
-    poor = [found for found in check(page, "contrasts") if found["contrast"] < LEAST_CONTRAST]
+    poor = [text for text in check(page, "contrasts") if text["contrast"] < MIN_CONTRAST]
     assert poor == []
     assert len(check(page, "contrasts")) > 300
 
 
-def test_a_screen_reader_finds_its_way(opened):
-    page = opened()
+def test_page_is_accessible_to_screen_readers(open_report):
+    page = open_report()
     assert check(page, "unnamed") == []
     assert check(page, "badTables") == []
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
@@ -133,10 +131,10 @@ def test_a_screen_reader_finds_its_way(opened):
     assert page.get_by_role("img").count() == len(check(page, "shownCharts"))
 
 
-def test_everything_is_within_reach_of_the_keyboard(opened):
-    page = opened("light", 380)
+def test_page_can_be_used_with_the_keyboard(open_report):
+    page = open_report("light", 380)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the figures"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.locator("#heat summary").focus()
@@ -145,23 +143,23 @@ def test_everything_is_within_reach_of_the_keyboard(opened):
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
-    for _ in range(100):  # the page's policy leaves no way to wait for it inside the page
+    for _ in range(100):  # the page's content security policy forbids waiting inside the page
         if page.evaluate("document.activeElement.scrollLeft"):
             break
         page.wait_for_timeout(50)
     assert page.evaluate("document.activeElement.scrollLeft") > 0
 
 
-def test_the_figures_in_the_table_are_those_in_the_heat_map(opened):
-    page = opened()
+def test_heat_map_has_the_figures_of_its_table(open_report):
+    page = open_report()
     written = [text for text in page.locator("#heat tbody td > bdi").all_text_contents() if text.endswith("%")]
     drawn = page.locator("#heat .chart.wide svg .layer_1_marks text").all_text_contents()
     assert len(drawn) > 100
     assert [float(text) for text in drawn] == pytest.approx([float(text[:-1]) for text in written], abs=0.51)
 
 
-def test_on_paper_it_is_light_and_the_tables_are_unfolded(opened):
-    page = opened("dark", 1280)
+def test_print_is_light_with_expanded_tables(open_report):
+    page = open_report("dark", 1280)
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()") == "#15191f"
@@ -174,11 +172,11 @@ def test_on_paper_it_is_light_and_the_tables_are_unfolded(opened):
     assert 3 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", paper)) <= 12
 
 
-def test_the_picture_in_the_readme_is_small(opened):
-    page = opened("light", 1280)
+def test_readme_screenshot_is_small(open_report):
+    page = open_report("light", 1280)
     page.set_viewport_size({"width": 1280, "height": 1120})
-    page.screenshot(path=ROOT / "ci-output" / "report.png")
-    picture = ROOT / "ci-output" / "report.png"
-    assert picture.stat().st_size < 300_000
+    screenshot = ROOT / "ci-output" / "report.png"
+    page.screenshot(path=screenshot)
+    assert screenshot.stat().st_size < 300_000
     if os.environ.get("UPDATE_SCREENSHOT") == "1":
-        shutil.copyfile(picture, ROOT / "docs" / "report.png")
+        shutil.copyfile(screenshot, ROOT / "docs" / "report.png")

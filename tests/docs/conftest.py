@@ -11,15 +11,15 @@ import pytest
 from pydantic import SecretStr
 
 from assets.datasets import DATASETS
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
-from smsonline.sandbox import Address, Sandbox, serve
+from smsonline.sandbox import Sandbox, SandboxAddress, serve
 
 # Ages of the syncs: one before any "last Tuesday", one before yesterday, one of now.
 AGES = (timedelta(days=9), timedelta(hours=26), timedelta())
 
 
-def sync_through(home: Path, sandbox: Sandbox, address: Address, began: datetime) -> Path:
+def sync_through(home: Path, sandbox: Sandbox, address: SandboxAddress, began: datetime) -> Path:
     """Syncs at each age, with time passing at the vendor in between; returns the warehouse's file."""
     warehouse = home / "data" / "warehouse.duckdb"
     key = SecretStr(sandbox.api_key)
@@ -28,7 +28,7 @@ def sync_through(home: Path, sandbox: Sandbox, address: Address, began: datetime
         passed = AGES[0] - age
         if place:
             sandbox.advance((AGES[place - 1] - age).total_seconds())
-        with data_path(settings, now=lambda at=began + passed: at) as path:
+        with open_pipeline(settings, now=lambda at=began + passed: at) as path:
             assert {result.outcome.status for result in path.sync(list(DATASETS))} == {"ok"}
             path.publish()
     return warehouse

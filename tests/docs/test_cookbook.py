@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.choices import Format
 from pipelines.cli.query import run_query
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +32,7 @@ def test_the_page_has_the_promised_questions_and_every_block_is_read_here():
 @pytest.mark.parametrize(("sql", "stated"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS])
 def test_the_answer_has_rows_and_the_columns_that_the_page_states(synced, monkeypatch, capsys, sql, stated):
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(synced))
-    run_query(sql, Format.json, None)
+    run_query(sql, "json", None)
     out, err = capsys.readouterr()
     rows = json.loads(out)
     assert err == ""

@@ -12,8 +12,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from warehouse.export import export
-from warehouse.publish import published_path
+from warehouse.export.parquet_export import export_parquet
+from warehouse.publishing.publish import published_path
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "notebook.md").read_text("utf-8"), re.S)
@@ -24,7 +24,7 @@ def place(synced, tmp_path, monkeypatch):
     """A working folder as a user has it, with the copy and an export of it."""
     (tmp_path / "data").mkdir()
     shutil.copyfile(published_path(synced), tmp_path / "data" / "analytics.duckdb")
-    export(published_path(synced), tmp_path / "out")
+    export_parquet(published_path(synced), tmp_path / "out")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

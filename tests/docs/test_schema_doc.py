@@ -8,10 +8,10 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from pipelines.schema_doc import FILE, schema_markdown
-from warehouse.comments import describe
-from warehouse.mart_views import marts
-from warehouse.migrate import migrate, shape
+from assets.schema_doc import FILE, schema_markdown
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.mart_views import marts
+from warehouse.schema.migrations import migrate
 
 # Parquet, pandas and Polars have a type for each of these; a HUGEINT, as sums are, would become a float.
 EXPORTED_TYPES = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE", "JSON"}
@@ -23,8 +23,7 @@ def columns():
     with duckdb.connect() as connection:
         migrate(connection)
         tables = [dataset.table for dataset in DATASETS.values()]
-        shape(connection, tables)
-        describe(connection, tables)
+        sync_schema(connection, tables, with_comments=True)
         return connection.execute(
             "SELECT schema_name, table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns() "
             "WHERE NOT internal AND schema_name <> 'store'"

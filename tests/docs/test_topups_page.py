@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from topups.decision.reasons import Reason
+from topups.payment_methods import PAYMENT_METHODS
 from topups.policy import MODES
-from topups.rails import RAILS
-from topups.reasons import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topups.md").read_text("utf-8")
 
@@ -23,4 +23,4 @@ def test_every_reason_is_documented_once():
 
 
 def test_every_mode_and_method_is_documented():
-    assert first_cells("Enable top-ups") == [*MODES, *RAILS]
+    assert first_cells("Enable top-ups") == [*MODES, *PAYMENT_METHODS]

@@ -21,7 +21,7 @@ from subprocess import CompletedProcess
 import pytest
 
 FORKS = multiprocessing.get_context("forkserver")
-NEEDED = ("pytest", "topup_process", "pipelines.cli.sync", "pipelines.cli.replay", "pipelines.cli.status")
+NEEDED = ("pytest", "topup_process", "pipelines.cli.sync", "pipelines.cli.maintenance", "pipelines.cli.status")
 
 
 def start_fork_server() -> None:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from warehouse.crashpoints import POINTS, VARIABLE
+from warehouse.failpoints import POINTS, VARIABLE
 
 VERSIONS = "SELECT * EXCLUDE (last_seen_at) FROM sms.statistics_history ORDER BY ALL"
 
@@ -20,7 +20,7 @@ def synced(site):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_kill_at_a_named_point_is_made_up_for_by_the_next_sync(site, point):
+def test_sync_recovers_from_a_kill_at_every_failpoint(site, point):
     site.sandbox.advance(3600)
     killed = site.command("sync", "statistics", "inventory", "services", **{VARIABLE: point}).run()
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -29,7 +29,7 @@ def test_a_kill_at_a_named_point_is_made_up_for_by_the_next_sync(site, point):
     assert site.query(VERSIONS, site.warehouse.with_name("analytics.duckdb")) == site.query(VERSIONS)
 
 
-def test_kills_at_random_times_are_made_up_for_by_the_next_sync(site):
+def test_sync_recovers_from_kills_at_random_times(site):
     chance = random.Random(20260322)
     for _ in range(4):
         site.sandbox.advance(1800)

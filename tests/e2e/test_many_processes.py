@@ -17,7 +17,7 @@ def test_eight_syncs_at_once_all_succeed_and_none_corrupts(site):
     assert site.query("SELECT count(DISTINCT run_id) FROM raw.responses") == [(8,)]
 
 
-def test_a_reader_that_stays_open_blocks_no_sync_and_sees_one_state(site):
+def test_open_reader_blocks_no_sync(site):
     site.sync("statistics")
     copy = site.warehouse.with_name("analytics.duckdb")
     with duckdb.connect(str(copy), read_only=True) as reader:

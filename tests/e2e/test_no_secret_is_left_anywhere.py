@@ -12,10 +12,10 @@ import pytest
 import zstandard
 from forked import Command
 
-from smsonline.account import Account
 from smsonline.client import Client
+from smsonline.config import Credentials
 from smsonline.sandbox import Sandbox, serve
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 CANARY = "canary-c41d8e0b6f29"
 LOUD = (
@@ -25,13 +25,13 @@ LOUD = (
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes, Sandbox, Account]]:
+def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes, Sandbox, Credentials]]:
     """A home in which commands ran with everything logged, all they printed, and the sandbox they ran against."""
     home = tmp_path_factory.mktemp("home")
     sandbox = Sandbox(api_key=CANARY)
     printed = b""
     with serve(sandbox) as address:
-        account = Account(sandbox.user_id, CANARY, address.base_url, address.v2_base_url)
+        account = Credentials(sandbox.user_id, CANARY, address.base_url, address.v2_base_url)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
         environment |= {"SMSONLINE_USER_ID": sandbox.user_id, "SMSONLINE_API_KEY": CANARY}
         environment |= {"SMSONLINE_BASE_URL": address.base_url, "SMSONLINE_V2_BASE_URL": address.v2_base_url}
@@ -60,10 +60,10 @@ def test_the_key_is_in_no_file_and_no_output(left):
         assert CANARY.encode() not in body
 
 
-def test_messages_codes_and_full_numbers_are_in_no_file_and_no_output(left):
+def test_private_data_is_in_no_file_and_no_output(left):
     home, printed, _, account = left
     with Client(account) as client:
-        orders = client.get("inventory", {"limit": "1000"}).document["body"]
+        orders = client.get("inventory", {"limit": "1000"}).payload["body"]
     messages = [message for order in orders for message in order["sms"]]
     private = {order["phoneNumber"] for order in orders} | {message["text"] for message in messages}
     assert len(private) > 50
@@ -73,6 +73,6 @@ def test_messages_codes_and_full_numbers_are_in_no_file_and_no_output(left):
 
 
 def bodies(home: Path) -> list[bytes]:
-    with opened(home / "data/warehouse.duckdb", read_only=True) as connection:
+    with open_warehouse(home / "data/warehouse.duckdb", read_only=True) as connection:
         rows = connection.execute("SELECT body FROM raw.responses WHERE body IS NOT NULL").fetchall()
     return [zstandard.decompress(row[0]) for row in rows]

@@ -24,7 +24,7 @@ COMMANDS = [line.removeprefix(".venv/bin/smsonline ") for line in LINES if line.
 TARGETS = [line.removeprefix("make ") for line in LINES if line.startswith("make ")]
 
 
-def test_every_line_is_a_kind_of_command_that_is_tested_here():
+def test_every_readme_command_is_tested():
     known = len(COMMANDS) + len(TARGETS) + sum(line.startswith("export SMSONLINE_") for line in LINES)
     assert known == len(LINES)
     assert len(COMMANDS) >= 4

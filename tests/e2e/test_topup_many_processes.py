@@ -7,8 +7,8 @@ import signal
 import pytest
 from topup_process import RAILS, ended
 
-from topups.context import Step
-from topups.states import State
+from topups.payment_states import State
+from topups.workflow.context import Checkpoint
 
 pytest_plugins = ("topup_till",)
 
@@ -18,11 +18,11 @@ AFTER_COMMIT = tuple(f"commit_then_{kind.removeprefix('http_')}" for kind in BEF
 
 @pytest.mark.parametrize("rail", RAILS)
 @pytest.mark.parametrize("kind", [*BEFORE_COMMIT, *AFTER_COMMIT])
-def test_processes_at_once_under_a_fault_send_one_request_and_know_the_payment(till, rail, kind):
+def test_concurrent_processes_under_a_fault_send_one_request(till, rail, kind):
     till.sandbox.faults.add(RAILS[rail], kind)
     # Short only where the answer never comes: a busy machine must not look like a lost answer.
     patience = 0.3 if "timeout" in kind else 10
-    jobs = [till.job(rail=rail, patience=patience, die_at=step) for step in (Step.REQUESTED, "", "")]
+    jobs = [till.job(rail=rail, patience=patience, die_at=step) for step in (Checkpoint.REQUESTED, "", "")]
     codes = [ended(process) for process in [job.start() for job in jobs]]
     assert codes[0] in (0, -signal.SIGKILL), "only who sent the request dies after it"
     assert codes[1:] == [0, 0]
@@ -35,7 +35,7 @@ def test_processes_at_once_under_a_fault_send_one_request_and_know_the_payment(t
     assert len(made) == (kind in AFTER_COMMIT)
 
 
-def test_eight_processes_at_once_ask_for_one_payment(till):
+def test_eight_processes_request_one_payment(till):
     for code in [ended(process) for process in [till.job().start() for _ in range(8)]]:
         assert code == 0
     assert till.creates() == 1

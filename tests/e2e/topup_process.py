@@ -15,16 +15,16 @@ from pathlib import Path
 import httpx
 from forked import FORKS
 
-from smsonline.account import Account
-from smsonline.client import CallPolicy, Client
-from topups.context import Context, Step, drive
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
 from topups.ledger import open_ledger
-from topups.notices import deliver
+from topups.notifications.delivery import deliver_outbox
+from topups.notifications.messages import Notice
 from topups.policy import Policy
-from topups.ports import Notice
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.vendor import VendorGateway
+from topups.vendor_gateway import VendorGateway
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.topup_run import run_topup
 
 RAILS = {"v3_invoice": "create_invoice", "v3_wallet": "create_wallet", "v2_invoice": "v2_create_invoice"}
 POLICY = Policy(
@@ -47,7 +47,7 @@ class Job:
     """
 
     ledger: Path
-    account: Account
+    account: Credentials
     now: datetime
     rail: str = "v3_invoice"
     waits: tuple[float, ...] = (0,)
@@ -96,30 +96,30 @@ class Listener:
 def work(job: Job) -> None:
     """The process."""
 
-    def at(step: Step) -> None:
-        if step == job.die_at:
+    def kill(checkpoint: Checkpoint) -> None:
+        if checkpoint == job.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock = Clock(job.now)
-    policy = CallPolicy(read_timeout_seconds=job.patience, requests_per_second=1000, requests_per_minute=10_000)
+    policy = ClientConfig(read_timeout_seconds=job.patience, requests_per_second=1000, requests_per_minute=10_000)
     with (
         open_ledger(f"sqlite:///{job.ledger}") as ledger,
-        Client(job.account, policy=policy, now=clock.now, sleep=lambda _: None) as client,
+        Client(job.account, config=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)
-        context = Context(ledger, gateway, job.policy, clock, environment={})
+        context = TopUpContext(ledger, gateway, job.policy, clock, environment={}, checkpoint=kill)
         for minutes in job.waits:
             clock.at += timedelta(minutes=minutes)
             _let_pass(job.account, minutes)
-            drive(run_reconcile(context) if job.reconcile else run(context), at)
-            drive(deliver(ledger, Listener(), job.account.user_id, clock), at)
+            reconcile_account(context) if job.reconcile else run_topup(context)
+            deliver_outbox(ledger, Listener(), job.account.user_id, clock, kill)
 
 
-def _let_pass(account: Account, minutes: float) -> None:
+def _let_pass(account: Credentials, minutes: float) -> None:
     if minutes:
         url = account.base_url.removesuffix("/v3") + "/__sandbox__/advance"
         httpx.post(url, json={"seconds": minutes * 60}, verify=False).raise_for_status()
 
 
 # The certificates are read once per process: here, and not in each fork.
-Client(Account("nobody", "no-key")).close()
+Client(Credentials("nobody", "no-key")).close()

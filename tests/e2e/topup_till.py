@@ -16,12 +16,12 @@ import pytest
 from forked import start_fork_server
 from topup_process import RAILS, Job
 
-from smsonline.account import Account
-from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.world import World
+from smsonline.config import Credentials
+from smsonline.sandbox import Sandbox, SandboxAddress, serve
+from smsonline.sandbox.simulation.state import SandboxState
 from topups.ledger import Ledger, Payment, open_ledger
 from topups.ledger.audit import audit
-from topups.states import State
+from topups.payment_states import State
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MAY_BE_PAID = ("check", "process", "confirm_check", "wrong_amount_waiting")
@@ -31,12 +31,12 @@ UNSETTLED = (State.RESERVED, State.SENDING, State.UNKNOWN)
 @dataclass
 class Till:
     sandbox: Sandbox
-    account: Account
+    account: Credentials
     path: Path
 
     def job(self, **more: Any) -> Job:
         """One pass now."""
-        now = datetime.fromtimestamp(self.sandbox.world.clock.instant(), UTC)
+        now = datetime.fromtimestamp(self.sandbox.state.clock.instant(), UTC)
         return Job(self.path, self.account, now, **more)
 
     def creates(self) -> int:
@@ -66,7 +66,7 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def counting() -> Iterator[tuple[Sandbox, Address]]:
+def counting() -> Iterator[tuple[Sandbox, SandboxAddress]]:
     start_fork_server()
     sandbox = Sandbox(now=lambda: START)
     with serve(sandbox) as address:
@@ -82,10 +82,10 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def till(counting: tuple[Sandbox, Address], empty_ledger: Path, tmp_path: Path) -> Iterator[Till]:
+def till(counting: tuple[Sandbox, SandboxAddress], empty_ledger: Path, tmp_path: Path) -> Iterator[Till]:
     sandbox, address = counting
-    sandbox.world = World(7, "small", sandbox.user_id, lambda: START)
+    sandbox.state = SandboxState(7, "small", sandbox.user_id, lambda: START)
     sandbox.requests.clear()
-    account = Account(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
+    account = Credentials(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
     yield Till(sandbox, account, Path(copyfile(empty_ledger, tmp_path / "ledger.db")))
     sandbox.faults.clear()

@@ -1,4 +1,4 @@
-"""The real client over real HTTP against a sandbox that breaks on request, without real waiting."""
+"""A client over real HTTP to a sandbox that breaks on request; retries do not sleep."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from smsonline.account import Account
-from smsonline.client import CallPolicy, Client
+from smsonline.client import Client
+from smsonline.config import ClientConfig, Credentials
 from smsonline.sandbox import Sandbox, serve
 
 CANARY = "canary-0d5e77b1a94c"
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Sandbox, Account]]:
+def served() -> Iterator[tuple[Sandbox, Credentials]]:
     sandbox = Sandbox(api_key=CANARY)
     with serve(sandbox) as address:
-        yield sandbox, Account(sandbox.user_id, CANARY, address.base_url, address.v2_base_url)
+        yield sandbox, Credentials(sandbox.user_id, CANARY, address.base_url, address.v2_base_url)
 
 
 @pytest.fixture
-def sandbox(served: tuple[Sandbox, Account]) -> Iterator[Sandbox]:
+def sandbox(served: tuple[Sandbox, Credentials]) -> Iterator[Sandbox]:
     vendor = served[0]
     vendor.faults.clear()
     vendor.requests.clear()
@@ -31,13 +31,13 @@ def sandbox(served: tuple[Sandbox, Account]) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def slept() -> list[float]:
-    """Every pause the client would have made, in seconds."""
+    """The pauses that the client requested, in seconds."""
     return []
 
 
 @pytest.fixture
-def client(served: tuple[Sandbox, Account], sandbox: Sandbox, slept: list[float]) -> Iterator[Client]:
+def client(served: tuple[Sandbox, Credentials], sandbox: Sandbox, slept: list[float]) -> Iterator[Client]:
     pause: Callable[[float], None] = slept.append
-    policy = CallPolicy(read_timeout_seconds=0.3, total_deadline_seconds=2)
-    with Client(served[1], policy=policy, sleep=pause) as client:
+    policy = ClientConfig(read_timeout_seconds=0.3, total_timeout_seconds=2)
+    with Client(served[1], config=policy, sleep=pause) as client:
         yield client

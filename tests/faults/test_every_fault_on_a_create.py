@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from smsonline.account import Account
 from smsonline.client import Client
-from smsonline.errors import (
-    AuthenticationRefused,
-    EndpointNotFound,
-    NeverSent,
-    Refused,
-    UnknownOutcome,
-)
+from smsonline.config import Credentials
+from smsonline.errors import AuthenticationFailed, EndpointNotFound, NotSent, RequestRejected, UnknownOutcome
 
 CREATING = {
     "create_invoice": {"amount": "500"},
@@ -27,11 +21,11 @@ UNKNOWN = (
     *("commit_then_html", "commit_then_redirect"),
 )
 SAID_NO = {
-    "http_400": Refused,
-    "http_401": AuthenticationRefused,
-    "http_403": AuthenticationRefused,
+    "http_400": RequestRejected,
+    "http_401": AuthenticationFailed,
+    "http_403": AuthenticationFailed,
     "http_404": EndpointNotFound,
-    "not_ok": Refused,
+    "not_ok": RequestRejected,
 }
 
 
@@ -60,6 +54,6 @@ def test_a_create_that_works_is_sent_once(sandbox, client, endpoint):
 
 
 def test_without_a_server_nothing_was_sent():
-    nowhere = Account("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
-    with Client(nowhere) as client, pytest.raises(NeverSent):
+    nowhere = Credentials("u", "some-key", "http://127.0.0.1:9/v3", "http://127.0.0.1:9/cs")
+    with Client(nowhere) as client, pytest.raises(NotSent):
         client.create("create_invoice", {"amount": "500"})

@@ -1,4 +1,4 @@
-"""Every kind of fault the sandbox knows, against the real client: what comes of it, and how often it was asked."""
+"""Every kind of fault of the sandbox against the client: the error or response of a read, and its requests."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import pytest
 
 from smsonline.errors import (
     ActionRequired,
-    AuthenticationRefused,
+    AuthenticationFailed,
+    ConnectionFailed,
     EndpointNotFound,
+    InvalidResponse,
     RateLimited,
-    Refused,
-    ServerFault,
+    RequestRejected,
+    ServerError,
     TimedOut,
     UnexpectedRedirect,
-    Unreachable,
-    UnreadableAnswer,
 )
 from smsonline.sandbox import KINDS
 
@@ -22,44 +22,44 @@ ATTEMPTS = 4
 # kind: what a read raises, and how many requests that takes
 RAISED = {
     "http_429": (RateLimited, ATTEMPTS),
-    "http_500": (ServerFault, ATTEMPTS),
-    "http_502": (ServerFault, ATTEMPTS),
-    "http_503": (ServerFault, ATTEMPTS),
-    "http_400": (Refused, 1),
-    "http_401": (AuthenticationRefused, 1),
-    "http_403": (AuthenticationRefused, 1),
+    "http_500": (ServerError, ATTEMPTS),
+    "http_502": (ServerError, ATTEMPTS),
+    "http_503": (ServerError, ATTEMPTS),
+    "http_400": (RequestRejected, 1),
+    "http_401": (AuthenticationFailed, 1),
+    "http_403": (AuthenticationFailed, 1),
     "http_404": (EndpointNotFound, 1),
     "http_222": (ActionRequired, 1),
     "redirect": (UnexpectedRedirect, 1),
     "timeout": (TimedOut, ATTEMPTS),
-    "drop": (Unreachable, ATTEMPTS),
-    "garbage": (UnreadableAnswer, ATTEMPTS),
-    "html": (UnreadableAnswer, ATTEMPTS),
-    "empty_body": (UnreadableAnswer, ATTEMPTS),
-    "not_ok": (Refused, 1),
-    "drop_midway": (Unreachable, ATTEMPTS),
-    "truncated": (UnreadableAnswer, ATTEMPTS),
-    "commit_then_500": (ServerFault, ATTEMPTS),
-    "commit_then_503": (ServerFault, ATTEMPTS),
-    "commit_then_drop": (Unreachable, ATTEMPTS),
+    "drop": (ConnectionFailed, ATTEMPTS),
+    "garbage": (InvalidResponse, ATTEMPTS),
+    "html": (InvalidResponse, ATTEMPTS),
+    "empty_body": (InvalidResponse, ATTEMPTS),
+    "not_ok": (RequestRejected, 1),
+    "drop_midway": (ConnectionFailed, ATTEMPTS),
+    "truncated": (InvalidResponse, ATTEMPTS),
+    "commit_then_500": (ServerError, ATTEMPTS),
+    "commit_then_503": (ServerError, ATTEMPTS),
+    "commit_then_drop": (ConnectionFailed, ATTEMPTS),
     "commit_then_timeout": (TimedOut, ATTEMPTS),
-    "commit_then_garbage": (UnreadableAnswer, ATTEMPTS),
-    "commit_then_html": (UnreadableAnswer, ATTEMPTS),
+    "commit_then_garbage": (InvalidResponse, ATTEMPTS),
+    "commit_then_html": (InvalidResponse, ATTEMPTS),
     "commit_then_redirect": (UnexpectedRedirect, 1),
 }
-# Wrong data, but answers: the client hands them on, the normaliser judges them.
-ANSWERED = {
+# Responses with wrong data: the client returns them, the normaliser checks them.
+RETURNED = {
     *("latency", "empty_list", "shrunk", "missing_field", "extra_field", "reordered", "wrong_type"),
     *("numbers_as_text", "percent_sign", "fractions", "dollars", "nested", "bare", "duplicate_rows", "null_keys"),
 }
 
 
-def test_no_kind_of_fault_is_left_out():
-    assert RAISED.keys() | ANSWERED == KINDS.keys()
+def test_every_kind_of_fault_is_covered():
+    assert RAISED.keys() | RETURNED == KINDS.keys()
 
 
 @pytest.mark.parametrize("kind", RAISED)
-def test_a_fault_that_stays_is_an_error_of_its_own_kind(sandbox, client, kind):
+def test_permanent_fault_raises_its_error(sandbox, client, kind):
     error_type, requests = RAISED[kind]
     sandbox.faults.add("balance", kind)
     with pytest.raises(error_type) as caught:
@@ -71,26 +71,26 @@ def test_a_fault_that_stays_is_an_error_of_its_own_kind(sandbox, client, kind):
 
 
 @pytest.mark.parametrize("kind", [kind for kind, (_, requests) in RAISED.items() if requests > 1])
-def test_a_fault_that_passes_is_overcome(sandbox, client, kind):
+def test_transient_fault_is_retried(sandbox, client, kind):
     sandbox.faults.add("balance", kind, times=2)
-    assert client.get("balance").document["ok"] is True
+    assert client.get("balance").payload["ok"] is True
     assert sandbox.requests.count("balance") == 3
 
 
-@pytest.mark.parametrize("kind", sorted(ANSWERED))
-def test_wrong_data_is_handed_on_as_it_came(sandbox, client, kind):
+@pytest.mark.parametrize("kind", sorted(RETURNED))
+def test_wrong_data_is_returned(sandbox, client, kind):
     sandbox.faults.add("statistics", kind)
     assert client.get("statistics").status == 200
     assert sandbox.requests.count("statistics") == 1
 
 
-def test_the_wait_a_429_asks_for_is_kept(sandbox, client, slept):
+def test_retry_after_is_waited_for(sandbox, client, slept):
     sandbox.faults.add("balance", "http_429=7", times=1)
     client.get("balance")
     assert sum(slept) == pytest.approx(7, abs=1)
 
 
-def test_a_429_that_asks_for_too_long_a_wait_is_not_waited_for(sandbox, client, slept):
+def test_long_retry_after_is_raised(sandbox, client, slept):
     sandbox.faults.add("balance", "http_429=3000", times=1)
     with pytest.raises(RateLimited) as caught:
         client.get("balance")

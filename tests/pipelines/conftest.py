@@ -1,4 +1,4 @@
-"""A sandbox on loopback, and the command line run in this process against it."""
+"""A sandbox on loopback, and commands run in this process against it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CANARY = "canary-7f3a91c2d4e8"
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a command ended, and what it wrote."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -35,14 +35,14 @@ class Done:
         return [line for line in self.err.splitlines() if line.startswith("error: ")]
 
 
-Command = Callable[..., Done]
+Command = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def command(capfd: pytest.CaptureFixture[str]) -> Command:
     """Runs ``smsonline ARGS`` and returns its exit code and output."""
 
-    def run(*arguments: str) -> Done:
+    def run(*arguments: str) -> CommandResult:
         capfd.readouterr()
         try:
             app(list(arguments))
@@ -50,14 +50,14 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
         except SystemExit as stop:
             code = int(stop.code or 0)
         out, err = capfd.readouterr()
-        return Done(code, out, err)
+        return CommandResult(code, out, err)
 
     return run
 
 
 @pytest.fixture
 def imported() -> Callable[..., set[str]]:
-    """Runs ``smsonline ARGS`` in a process of its own and returns the names of the modules that it had at its end."""
+    """Runs ``smsonline ARGS`` in a process of its own and returns the names of the modules it has imported."""
 
     def run(*arguments: str) -> set[str]:
         script = (
@@ -66,15 +66,15 @@ def imported() -> Callable[..., set[str]]:
             "except SystemExit: pass\n"
             "print(*sys.modules, file=sys.stderr)"
         )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        return set(done.stderr.splitlines()[-1].split())
+        process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        return set(process.stderr.splitlines()[-1].split())
 
     return run
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, and no setting of the person who runs the tests."""
+    """An empty working folder, without the settings of the environment."""
     import os
 
     for name in list(os.environ):

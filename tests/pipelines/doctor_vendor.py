@@ -1,4 +1,4 @@
-"""A vendor whose answers a test changes on their way, and readers of the doctor's document."""
+"""Changes to vendor responses, and accessors for the JSON document of the doctor."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 
-READS = {name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET" and not endpoint.creates}
+READS = {name for name, endpoint in ENDPOINTS.items() if endpoint.method == "GET" and not endpoint.mutates}
 CANARY = "canary-7f3a91c2d4e8"
 Change = Callable[[Any], Any]
 
 
 class Altered:
-    """The sandbox's application with some of its answers changed: ``changes`` maps a path's part to a function."""
+    """The sandbox's application with changed responses: ``changes`` maps a substring of the path to a function."""
 
     def __init__(self, app: Any, changes: dict[str, Change]) -> None:
         self.app = app
         self.changes = changes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        change = next((change for part, change in self.changes.items() if part in scope.get("path", "")), None)
-        sent: list[Any] = []
+        change = next((change for path, change in self.changes.items() if path in scope.get("path", "")), None)
+        messages: list[Any] = []
 
-        async def keep(message: Any) -> None:
-            sent.append(message)
+        async def capture(message: Any) -> None:
+            messages.append(message)
 
-        await self.app(scope, receive, send if change is None else keep)
+        await self.app(scope, receive, send if change is None else capture)
         if change is not None:
-            body = json.dumps(change(json.loads(sent[1]["body"]))).encode()
-            headers = [(name, value) for name, value in sent[0]["headers"] if name != b"content-length"]
-            await send(sent[0] | {"headers": [*headers, (b"content-length", str(len(body)).encode())]})
-            await send(sent[1] | {"body": body})
+            body = json.dumps(change(json.loads(messages[1]["body"]))).encode()
+            headers = [(name, value) for name, value in messages[0]["headers"] if name != b"content-length"]
+            await send(messages[0] | {"headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            await send(messages[1] | {"body": body})
 
 
-def moved(*place: str, **others: Any) -> Change:
+def moved(*path: str, **siblings: Any) -> Change:
     def change(document: Any) -> Any:
         body = document.pop("body")
-        for step in reversed(place):
+        for step in reversed(path):
             body = {step: body, "count": 7}
-        return document | body | others
+        return document | body | siblings
 
     return change
 
@@ -49,8 +49,8 @@ def renamed(**names: str) -> Change:
     def change(document: Any) -> Any:
         body = document["body"]
         records = body if isinstance(body, list) else [body]
-        told = [{names.get(name, name): value for name, value in record.items()} for record in records]
-        return document | {"body": told if isinstance(body, list) else told[0]}
+        renamed_records = [{names.get(name, name): value for name, value in record.items()} for record in records]
+        return document | {"body": renamed_records if isinstance(body, list) else renamed_records[0]}
 
     return change
 
@@ -66,10 +66,10 @@ def scaled(name: str, factor: float) -> Change:
     return change
 
 
-def together(*parts: Change) -> Change:
+def combined(*changes: Change) -> Change:
     def change(document: Any) -> Any:
-        for part in parts:
-            document = part(document)
+        for change_response in changes:
+            document = change_response(document)
         return document
 
     return change
@@ -79,7 +79,7 @@ def by_name(document):
     return {entry["endpoint"]: entry for entry in document["endpoints"]}
 
 
-def verdicts(document):
+def severities(document):
     return {name: entry["verdict"] for name, entry in by_name(document).items()}
 
 
@@ -89,5 +89,5 @@ def findings(document, endpoint):
     ]
 
 
-def here(document):
+def environment_checks(document):
     return {check["name"]: check for check in document["here"]}

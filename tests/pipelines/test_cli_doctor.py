@@ -1,37 +1,37 @@
-"""``smsonline doctor``: asks once, says what holds, ends as promised."""
+"""``smsonline doctor``: probes each endpoint once, reports what holds, and its exit codes."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
-from doctor_vendor import READS, by_name, verdicts
+from doctor_vendor import READS, by_name, severities
 
 from assets.datasets import DATASETS
-from smsonline.catalogue import ENDPOINTS
+from smsonline.endpoints import ENDPOINTS
 
 WRITES = set(ENDPOINTS) - READS
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
-    monkeypatch.setattr("pipelines.doctor.diagnosis.READ_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("pipelines.cli.doctor.READ_TIMEOUT_SECONDS", 0.5)
 
 
-def test_with_the_sandbox_everything_is_confirmed(vendor, command):
-    done = command("doctor", "--json")
-    assert (done.code, done.err) == (0, "")
-    assert done.document["verdict"] == "ok"
-    for entry in done.document["endpoints"]:
+def test_doctor_confirms_every_sandbox_endpoint(vendor, command):
+    result = command("doctor", "--json")
+    assert (result.code, result.err) == (0, "")
+    assert result.document["verdict"] == "ok"
+    for entry in result.document["endpoints"]:
         assert (entry["verdict"], entry["state"], entry["http_status"]) == ("ok", "confirmed", 200), entry["endpoint"]
         assert entry["bytes"] > 0
         assert entry["elapsed_ms"] >= 0
-    assert set(by_name(done.document)) == READS
-    assert {d["dataset"] for e in done.document["endpoints"] for d in e["datasets"]} >= set(DATASETS)
-    assert (done.document["toml"], done.document["notes"]) == ("", [])
+    assert set(by_name(result.document)) == READS
+    assert {d["dataset"] for e in result.document["endpoints"] for d in e["datasets"]} >= set(DATASETS)
+    assert (result.document["toml"], result.document["notes"]) == ("", [])
 
 
-def test_each_reading_endpoint_is_asked_exactly_once_and_no_other_ever(vendor, command):
+def test_doctor_calls_each_read_endpoint_exactly_once(vendor, command):
     for kind in (None, "http_429", "drop"):
         vendor.requests.clear()
         if kind:
@@ -39,13 +39,13 @@ def test_each_reading_endpoint_is_asked_exactly_once_and_no_other_ever(vendor, c
         command("doctor")
         assert {request.method for request in vendor.requests} == {"GET"}
         assert not {request.endpoint for request in vendor.requests} & WRITES
-        assert set(vendor.requests.counts().values()) == {1}, kind
+        assert set(vendor.requests.by_endpoint().values()) == {1}, kind
         if not kind:
-            assert set(vendor.requests.counts()) == READS
+            assert set(vendor.requests.by_endpoint()) == READS
         vendor.faults.clear()
 
 
-def test_it_changes_nothing_at_the_vendor_and_makes_no_table(vendor, command, home):
+def test_doctor_changes_nothing_and_creates_no_file(vendor, command, home):
     before = vendor.truth()
     command("doctor")
     after = vendor.truth()
@@ -54,13 +54,13 @@ def test_it_changes_nothing_at_the_vendor_and_makes_no_table(vendor, command, ho
     assert not (home / "data/ledger.db").exists()
 
 
-def test_what_is_assumed_and_what_is_documented_is_told(vendor, command):
+def test_doctor_reports_what_is_documented_or_assumed(vendor, command):
     entries = by_name(command("doctor", "--json").document)
     assert (entries["balance"]["basis"], entries["statistics"]["basis"]) == ("documented", "assumed")
     assert (entries["inventory"]["basis"], entries["transaction"]["basis"]) == ("answer assumed", "partly assumed")
 
 
-def test_an_override_is_shown_as_the_users_own(vendor, command, home):
+def test_override_is_marked_as_set_by_user(vendor, command, home):
     (home / "smsonline.toml").write_text(
         '[endpoints.statistics]\nrecords = "body"\n[datasets.coupons]\ncadence_minutes = 5\n'
     )
@@ -69,7 +69,7 @@ def test_an_override_is_shown_as_the_users_own(vendor, command, home):
     assert entries["coupons"]["basis"] == "documented, set by you"
 
 
-def test_failing_endpoints_do_not_stop_the_others(vendor, command):
+def test_failing_endpoints_do_not_stop_others(vendor, command):
     broken = {
         "balance": "http_400",
         "invoices": "http_404",
@@ -82,79 +82,80 @@ def test_failing_endpoints_do_not_stop_the_others(vendor, command):
     }
     for endpoint, kind in broken.items():
         vendor.faults.add(endpoint, kind)
-    done = command("doctor", "--json")
-    found = verdicts(done.document)
-    assert {found.pop(endpoint) for endpoint in broken} == {"breaking"}
-    assert set(found.values()) == {"ok", "not tried"}
-    assert (done.code, len(done.error_lines)) == (1, len(broken))
+    result = command("doctor", "--json")
+    by_endpoint = severities(result.document)
+    assert {by_endpoint.pop(endpoint) for endpoint in broken} == {"breaking"}
+    assert set(by_endpoint.values()) == {"ok", "not tried"}
+    assert (result.code, len(result.error_lines)) == (1, len(broken))
     for endpoint in broken:
-        error = by_name(done.document)[endpoint]["error"]
+        error = by_name(result.document)[endpoint]["error"]
         assert error.startswith(f"{endpoint}: ")
-        assert f"error: {error}" in done.error_lines
-    assert '# [endpoints.invoices]\n# path = "customers/{user_id}/payments"' in done.document["toml"]
+        assert f"error: {error}" in result.error_lines
+    assert '# [endpoints.invoices]\n# path = "customers/{user_id}/payments"' in result.document["toml"]
 
 
-def test_one_thread_and_two_failures_do_not_stop_the_others_either(vendor, command, monkeypatch):
+def test_failures_with_one_thread_do_not_stop_others(vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_PARALLEL_REQUESTS", "1")
     for endpoint in ("balance", "invoices", "coupons"):
         vendor.faults.add(endpoint, "http_503")
-    found = verdicts(command("doctor", "--json").document)
-    assert {name for name, verdict in found.items() if verdict == "breaking"} == {"balance", "invoices", "coupons"}
+    by_endpoint = severities(command("doctor", "--json").document)
+    breaking = {name for name, severity in by_endpoint.items() if severity == "breaking"}
+    assert breaking == {"balance", "invoices", "coupons"}
 
 
-def test_no_table_is_made_of_the_deprecated_version_so_its_failure_is_a_note(vendor, command):
+def test_failure_of_deprecated_version_is_a_note(vendor, command):
     for endpoint in sorted(name for name in READS if name.startswith("v2_")):
         vendor.faults.add(endpoint, "http_404")
-    done = command("doctor", "--json")
-    assert (done.code, done.error_lines) == (0, [])
-    assert done.err.startswith("note: v2_balance, ")
-    assert {verdicts(done.document)[name] for name in READS if name.startswith("v2_")} == {"note"}
+    result = command("doctor", "--json")
+    assert (result.code, result.error_lines) == (0, [])
+    assert result.err.startswith("note: v2_balance, ")
+    assert {severities(result.document)[name] for name in READS if name.startswith("v2_")} == {"note"}
 
 
-def test_a_call_that_needs_an_example_is_not_tried_without_one(vendor, command):
+def test_call_without_known_parameter_is_skipped(vendor, command):
     for endpoint in ("countries", "statistics", "popular", "inventory", "invoices"):
         vendor.faults.add(endpoint, "empty_list")
-    done = command("doctor", "--json")
-    entries = by_name(done.document)
+    result = command("doctor", "--json")
+    entries = by_name(result.document)
     why = {name: entry["not_tried"] for name, entry in entries.items() if entry["verdict"] == "not tried"}
     assert why["services"] == "no carrier is known"
     assert why["order"] == why["v2_phone_status"] == "no order in the inventory"
     assert why["transaction"] == "no crypto payment among the invoices"
-    assert not set(why) & set(vendor.requests.counts())
-    assert done.code == 0
+    assert not set(why) & set(vendor.requests.by_endpoint())
+    assert result.code == 0
     assert "order, v2_phone_status: no order in the inventory" in command("doctor").out
 
 
-def test_without_countries_the_example_comes_from_the_statistics(vendor, command):
+def test_parameters_fall_back_to_statistics(vendor, command):
     vendor.faults.add("countries", "http_500")
-    assert verdicts(command("doctor", "--json").document)["services"] == "ok"
+    assert severities(command("doctor", "--json").document)["services"] == "ok"
 
 
-def test_a_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
+def test_wrong_key_is_one_line_and_exit_code_2(vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_API_KEY", "not-the-key-at-all")
-    done = command("doctor")
-    assert done.code == 2
-    assert done.error_lines == [
+    result = command("doctor")
+    assert result.code == 2
+    assert result.error_lines == [
         "error: the vendor refused the credentials (HTTP 401); check SMSONLINE_USER_ID and SMSONLINE_API_KEY"
     ]
 
 
-def test_an_unreachable_server_is_one_line_and_exit_code_1(vendor, command, monkeypatch):
+def test_unreachable_server_is_one_line_and_exit_code_1(vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_BASE_URL", "http://127.0.0.1:9/v3")
     monkeypatch.setenv("SMSONLINE_V2_BASE_URL", "http://127.0.0.1:9/cs")
-    done = command("doctor")
-    assert done.code == 1
-    assert len(done.error_lines) == 1
-    assert "cannot be reached" in done.error_lines[0]
+    result = command("doctor")
+    assert result.code == 1
+    assert len(result.error_lines) == 1
+    assert "cannot be reached" in result.error_lines[0]
 
 
-def test_a_base_url_under_which_nothing_lives_is_one_line_and_no_form_per_path(vendor, command, monkeypatch):
+def test_wrong_base_url_suggests_no_paths(vendor, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_BASE_URL", os.environ["SMSONLINE_BASE_URL"] + "/v4")
     monkeypatch.setenv("SMSONLINE_V2_BASE_URL", os.environ["SMSONLINE_V2_BASE_URL"] + "/v4")
-    done = command("doctor", "--json")
-    assert (done.code, len(done.error_lines)) == (2, 2)
-    assert all("HTTP 404" in line for line in done.error_lines)
-    assert done.document["toml"] == ""
+    result = command("doctor", "--json")
+    assert (result.code, len(result.error_lines)) == (2, 2)
+    assert all("HTTP 404" in line for line in result.error_lines)
+    assert result.document["toml"] == ""
 
 
 @pytest.mark.parametrize(
@@ -166,18 +167,18 @@ def test_a_base_url_under_which_nothing_lives_is_one_line_and_no_form_per_path(v
         ("[[[", "smsonline.toml cannot be read"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_exit_code_2_before_any_call(vendor, command, home, monkeypatch, toml, named):
+def test_wrong_setting_exits_2_before_any_call(vendor, command, home, monkeypatch, toml, named):
     if "base_url" in toml:
         monkeypatch.delenv("SMSONLINE_BASE_URL")
     (home / "smsonline.toml").write_text(toml)
-    done = command("doctor", "--save", "out", "--json")
-    assert (done.code, len(done.error_lines)) == (2, 1)
-    assert named in done.document["error"]
+    result = command("doctor", "--save", "out", "--json")
+    assert (result.code, len(result.error_lines)) == (2, 1)
+    assert named in result.document["error"]
     assert not vendor.requests
 
 
-def test_a_parameter_that_no_call_takes_is_told_as_a_setting(vendor, command, home):
+def test_unknown_parameter_is_reported_as_setting(vendor, command, home):
     (home / "smsonline.toml").write_text('[datasets.coupons.params]\npage = "2"\n')
-    done = command("doctor", "--json")
-    assert (done.code, verdicts(done.document)["coupons"]) == (1, "breaking")
-    assert "unknown parameters ['page']" in done.error_lines[0]
+    result = command("doctor", "--json")
+    assert (result.code, severities(result.document)["coupons"]) == (1, "breaking")
+    assert "unknown parameters ['page']" in result.error_lines[0]

@@ -1,4 +1,4 @@
-"""What ``smsonline doctor`` finds in answers unlike the declared ones, and how it tells it."""
+"""``smsonline doctor`` reports responses that differ from the contract, in text and JSON."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ DIFFERENCES = {
 }
 
 
-def test_each_difference_is_found_where_it_is(vendor, command):
+def test_each_difference_is_reported_for_its_endpoint(vendor, command):
     for endpoint, (kind, _) in DIFFERENCES.items():
         vendor.faults.add(endpoint, kind)
-    done = command("doctor", "--json")
-    for endpoint, entry in by_name(done.document).items():
+    result = command("doctor", "--json")
+    for endpoint, entry in by_name(result.document).items():
         if endpoint in DIFFERENCES:
             expected = DIFFERENCES[endpoint][1]
-            assert expected in findings(done.document, endpoint)
+            assert expected in findings(result.document, endpoint)
             assert (entry["verdict"], entry["state"]) == (
                 expected[2],
                 "no records" if expected[0] == "empty" else "differs",
             )
         else:
             assert entry["verdict"] == "ok", endpoint
-    assert done.code == 1
+    assert result.code == 1
     for line in (
         '[datasets.services.fields.price_cents]\nunit = "usd"',
         '[datasets.statistics.fields.success_rate]\nunit = "fraction"',
     ):
-        assert line in done.document["toml"]
+        assert line in result.document["toml"]
 
 
-def test_what_a_sync_takes_without_a_word_is_no_finding(vendor, command):
+def test_shapes_that_a_sync_reads_are_no_findings(vendor, command):
     for endpoint, kind in {
         "statistics": "nested",
         "popular": "bare",
@@ -54,29 +54,29 @@ def test_what_a_sync_takes_without_a_word_is_no_finding(vendor, command):
     assert {entry["verdict"] for entry in command("doctor", "--json").document["endpoints"]} == {"ok"}
 
 
-def test_the_table_and_the_findings_are_for_people(vendor, command):
+def test_text_output_shows_table_and_findings(vendor, command):
     vendor.faults.add("popular", "missing_field=price")
-    done = command("doctor")
-    assert "popular.price: note: in no record" in done.out
-    line = next(line for line in done.out.splitlines() if line.strip().startswith("statistics"))
+    result = command("doctor")
+    assert "popular.price: note: in no record" in result.out
+    line = next(line for line in result.out.splitlines() if line.strip().startswith("statistics"))
     assert line.split()[1:4] == ["assumed", "confirmed", "200"]
-    assert "balance: " in done.out
-    assert " USD" in done.out
-    assert done.err == ""
+    assert "balance: " in result.out
+    assert " USD" in result.out
+    assert result.err == ""
     assert Path.cwd().joinpath("smsonline.toml").exists() is False
 
 
-def test_the_documentation_names_every_word_of_the_document(vendor, command):
+def test_documentation_names_every_json_key(vendor, command):
     text = (Path(__file__).parents[2] / "docs/doctor.md").read_text("utf-8")
     vendor.faults.add("statistics", "fractions")
     document = command("doctor", "--json").document
     entry = by_name(document)["statistics"]
     dataset = entry["datasets"][0]
-    for part in (document, entry, dataset, dataset["findings"][0], dataset["mend"], document["here"][0]):
-        assert [word for word in part if f"`{word}`" not in text] == []
+    for table in (document, entry, dataset, dataset["findings"][0], dataset["mend"], document["here"][0]):
+        assert [key for key in table if f"`{key}`" not in text] == []
 
 
-def test_the_documentations_example_is_a_setting_that_is_taken(vendor, command, home):
+def test_documented_example_is_a_valid_setting(vendor, command, home):
     text = (Path(__file__).parents[2] / "docs/doctor.md").read_text("utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.S)
     (home / "smsonline.toml").write_text(example)

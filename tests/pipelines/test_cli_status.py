@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from assets.datasets import DATASETS
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
 
 
@@ -20,7 +20,7 @@ def synced(tmp_path_factory):
     sandbox, folder = Sandbox(), tmp_path_factory.mktemp("synced")
     with serve(sandbox) as address:
         given = {"user_id": sandbox.user_id, "api_key": SecretStr(sandbox.api_key), "base_url": address.base_url}
-        with data_path(Settings(**given, warehouse=folder / "warehouse.duckdb")) as path:
+        with open_pipeline(Settings(**given, warehouse=folder / "warehouse.duckdb")) as path:
             assert {result.outcome.status for result in path.sync(list(DATASETS))} == {"ok"}
             path.publish()
     return folder
@@ -32,14 +32,14 @@ def filled(synced, home):
     shutil.copytree(synced, home / "data")
 
 
-def test_right_after_a_sync_everything_is_fresh(filled, vendor, command):
-    done = command("status", "--json")
-    assert done.code == 0
-    rows = {row["dataset"]: row for row in done.document["datasets"]}
+def test_everything_is_fresh_after_a_sync(filled, vendor, command):
+    result = command("status", "--json")
+    assert result.code == 0
+    rows = {row["dataset"]: row for row in result.document["datasets"]}
     assert list(rows) == list(DATASETS)
     assert not any(row["stale"] for row in rows.values())
     assert rows["balances"]["rows"] == 1
-    account = done.document["accounts"][0]
+    account = result.document["accounts"][0]
     assert (account["account_id"], account["balance_cents"] > 0) == (vendor.user_id, True)
 
 
@@ -50,19 +50,19 @@ def test_the_text_names_the_balance(filled, vendor, command):
 def test_a_dataset_older_than_two_cadences_is_stale(filled, command, home):
     with duckdb.connect(str(home / "data/warehouse.duckdb")) as connection:
         connection.execute("UPDATE ops.loads SET finished_at = now() - INTERVAL 31 MINUTE WHERE dataset = 'statistics'")
-    done = command("status", "--json")
-    assert done.code == 1
-    assert [row["dataset"] for row in done.document["datasets"] if row["stale"]] == ["statistics"]
+    result = command("status", "--json")
+    assert result.code == 1
+    assert [row["dataset"] for row in result.document["datasets"] if row["stale"]] == ["statistics"]
 
 
-def test_without_a_warehouse_everything_is_stale_and_the_next_step_is_named(home, command):
-    done = command("status")
-    assert done.code == 1
-    assert "run smsonline sync" in done.err
+def test_without_a_warehouse_the_next_step_is_named(home, command):
+    result = command("status")
+    assert result.code == 1
+    assert "run smsonline sync" in result.err
     assert all(row["stale"] for row in command("status", "--json").document["datasets"])
 
 
-def test_rejects_drift_and_the_last_error_are_told(vendor, command):
+def test_rejects_drift_and_last_error_are_shown(vendor, command):
     command("sync", "popular")
     vendor.advance(3600)
     vendor.faults.add("popular", "extra_field", times=1)

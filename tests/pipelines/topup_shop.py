@@ -1,4 +1,4 @@
-"""A sandbox whose account needs a payment, for the tests of the top-up commands. They name it in ``pytest_plugins``."""
+"""A sandbox whose account needs a payment, as a pytest plugin for the tests of the top-ups."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from smsonline.client import CallPolicy
-from smsonline.sandbox import Address, Sandbox, serve
-from smsonline.sandbox.world import World
+from smsonline.config import ClientConfig
+from smsonline.sandbox import Sandbox, SandboxAddress, serve
+from smsonline.sandbox.simulation.state import SandboxState
 
 CANARY = "canary-7f3a91c2d4e8"
 CREATES = ("create_invoice", "create_wallet", "v2_create_invoice")
@@ -27,7 +27,7 @@ POLICY = {
 
 class Shop(Sandbox):
     def creates(self) -> int:
-        """Requests that asked for a payment, counted at the server."""
+        """The number of create requests that the server has received."""
         return sum(self.requests.count(endpoint) for endpoint in CREATES)
 
 
@@ -41,7 +41,7 @@ def set_topup(home, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Shop, Address]]:
+def served() -> Iterator[tuple[Shop, SandboxAddress]]:
     sandbox = Shop(api_key=CANARY)
     with serve(sandbox) as address:
         yield sandbox, address
@@ -49,15 +49,15 @@ def served() -> Iterator[tuple[Shop, Address]]:
 
 @pytest.fixture
 def shop(served, set_topup, monkeypatch) -> Iterator[Shop]:
-    """A new world behind one server, a policy under which its account needs a payment, and little patience."""
+    """New data behind one server, a policy under which its account needs a payment, and short timeouts."""
     sandbox, address = served
-    sandbox.world = World(7, "small", sandbox.user_id, None)
+    sandbox.state = SandboxState(7, "small", sandbox.user_id, None)
     sandbox.requests.clear()
     names = {"USER_ID": sandbox.user_id, "API_KEY": CANARY}
     for name, value in {**names, "BASE_URL": address.base_url, "V2_BASE_URL": address.v2_base_url}.items():
         monkeypatch.setenv(f"SMSONLINE_{name}", value)
     set_topup(**POLICY)
-    quick = partial(CallPolicy, read_timeout_seconds=0.3, total_deadline_seconds=2, backoff_first_seconds=0.001)
-    monkeypatch.setattr("pipelines.calling.CallPolicy", quick)
+    quick = partial(ClientConfig, read_timeout_seconds=0.3, total_timeout_seconds=2, backoff_initial_seconds=0.001)
+    monkeypatch.setattr("pipelines.bootstrap.ClientConfig", quick)
     yield sandbox
     sandbox.faults.clear()

@@ -1,4 +1,4 @@
-"""A warehouse that was synced over an afternoon from a sandbox. The tests that use it name it in ``pytest_plugins``."""
+"""A warehouse that was synced over an afternoon from a sandbox, as a pytest plugin."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import time_machine
 from pydantic import SecretStr
 from topup_afternoon import NOW, STEP, STEPS, TOP_UP, Synced
 
+from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
-from pipelines.wiring import data_path
 from smsonline.sandbox import Sandbox, serve
-from warehouse.connection import opened
+from warehouse.database.opening import open_warehouse
 
 MONEY = ("balances", "inventory", "invoices", "discount_tiers", "coupons")
 
@@ -27,7 +27,7 @@ def same_day() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory) -> Synced:
-    """Four hours of syncs that end at ``NOW``, of an account that the sandbox lets buy by itself."""
+    """Four hours of syncs that end at ``NOW``, of an account with simulated orders."""
     with time_machine.travel(NOW - (STEPS - 1) * STEP) as clock:
         return _synced(clock, tmp_path_factory)
 
@@ -47,21 +47,21 @@ def _synced(clock: time_machine.Traveller, folders: pytest.TempPathFactory) -> S
             clock.move_to(at := NOW - left * STEP)
             vendor.advance(0)
             if left == STEPS - 3:
-                invoice = vendor.world.account.bill("cryptomus", TOP_UP, round(at.timestamp()))
+                invoice = vendor.state.account.create_invoice("cryptomus", TOP_UP, round(at.timestamp()))
                 vendor.pay(invoice.uuid, TOP_UP)
-            with data_path(settings) as path:
-                assert all(result.outcome.status == "ok" for result in path.sync(MONEY))
-            with opened(settings.warehouse) as connection:
+            with open_pipeline(settings) as pipeline:
+                assert all(result.outcome.status == "ok" for result in pipeline.sync(MONEY))
+            with open_warehouse(settings.warehouse) as connection:
                 connection.execute("CHECKPOINT")
             copies[at] = folders.mktemp("copy") / "warehouse.duckdb"
             shutil.copy(settings.warehouse, copies[at])
-        with data_path(settings) as path:
-            path.publish()
+        with open_pipeline(settings) as pipeline:
+            pipeline.publish()
     return Synced(end, copies, vendor)
 
 
 @pytest.fixture
 def warehouse(synced, same_day, home) -> Path:
-    """The synced warehouse as this test's own."""
+    """A copy of the synced warehouse for one test."""
     shutil.copytree(synced.end, home / "data")
     return home / "data" / "warehouse.duckdb"

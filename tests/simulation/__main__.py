@@ -22,10 +22,10 @@ def main() -> int:
     chunks = [range(first, min(first + CHUNK, last)) for first in range(given.first, last, CHUNK)]
     violations = 0
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
-        for done, found in enumerate(pool.imap(broken, chunks), 1):
-            violations += len(found)
-            print(*found, sep="\n\n", end="\n\n" if found else "")  # noqa: T201
-            print(f"\r{chunks[done - 1].stop - given.first} seeds, {violations} violations", end="", file=sys.stderr)  # noqa: T201
+        for number, traces in enumerate(pool.imap(broken, chunks), 1):
+            violations += len(traces)
+            print(*traces, sep="\n\n", end="\n\n" if traces else "")  # noqa: T201
+            print(f"\r{chunks[number - 1].stop - given.first} seeds, {violations} violations", end="", file=sys.stderr)  # noqa: T201
     print(f"\n{given.seeds} seeds from {given.first}: {violations} violations")  # noqa: T201
     return 1 if violations else 0
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from tests.simulation.truth import Truth, Violation
 from topups.ledger import Ledger, Payment
 from topups.ledger.audit import audit
-from topups.states import Oddity, State
+from topups.payment_states import PaymentException, State
 
 PAID_EVENTS = "SELECT payment_id, to_state, at FROM events WHERE to_state IN ('PAID', 'PAID_LATE', 'CREDITED')"
 NOTHING_THERE = frozenset({State.NOT_CREATED, State.REJECTED, State.NOT_SENT, State.RELEASED})
@@ -23,26 +23,30 @@ def check_the_end(ledger: Ledger, truth: Truth) -> None:
     if unsettled := [payment.payment_id for payment in payments.values() if payment.state in UNSETTLED]:
         raise Violation(f"15: not settled: {unsettled}")
     _every_row_once(payments, truth)
-    _shown_is_asked_for(payments, truth)
+    _instructions_match_intent(payments, truth)
     _absent_is_absent(payments, truth)
     for payment_id, state, at in truth.ledger.execute(PAID_EVENTS):
         _paid_at_the_vendor(payments[payment_id], state, datetime.fromisoformat(at), truth)
 
 
 def _every_row_once(payments: dict[str, Payment], truth: Truth) -> None:
-    known = Counter(payment.vendor_payment_id for payment in payments.values() if payment.vendor_payment_id)
+    recorded = Counter(payment.vendor_payment_id for payment in payments.values() if payment.vendor_payment_id)
     there = Counter(row.vendor_id for row in truth.rows)
-    if known != there:
-        raise Violation(f"6: the ledger has {dict(known)}, the vendor {dict(there)}")
+    if recorded != there:
+        raise Violation(f"6: the ledger has {dict(recorded)}, the vendor {dict(there)}")
 
 
-def _shown_is_asked_for(payments: dict[str, Payment], truth: Truth) -> None:
+def _instructions_match_intent(payments: dict[str, Payment], truth: Truth) -> None:
     """A link or an address that a person may see is that of the payment it stands for, unless it was a guess."""
-    asked = {row.vendor_id: row.intent for row in truth.rows}
+    requested = {row.vendor_id: row.intent for row in truth.rows}
     for payment in payments.values():
         shown = payment.url or payment.address
-        if shown and payment.exception == Oddity.NONE and asked[payment.vendor_payment_id or ""] != payment.payment_id:
-            raise Violation(f"13: {payment.payment_id} shows {shown} of {asked[payment.vendor_payment_id or '']}")
+        if (
+            shown
+            and payment.exception == PaymentException.NONE
+            and requested[payment.vendor_payment_id or ""] != payment.payment_id
+        ):
+            raise Violation(f"13: {payment.payment_id} shows {shown} of {requested[payment.vendor_payment_id or '']}")
 
 
 def _absent_is_absent(payments: dict[str, Payment], truth: Truth) -> None:

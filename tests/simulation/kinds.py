@@ -36,7 +36,7 @@ class Kind:
     together: float = 0.3
     crash: float = 0.02
     stall: float = 0.03
-    people: float = 0.15
+    operators: float = 0.15
     spends: float = 0.05
     gaps: tuple[float, ...] = (1, 30, 70, 120, 300, 1200, 4000, 6000)
 
@@ -47,11 +47,17 @@ CALM = replace(Faults(), creates=(("ok", 5), ("timeout_late", 1)), list_fails=0.
 LATE = replace(Faults(), creates=(("ok", 2), ("timeout_late", 3), ("timeout_never", 1)))
 KINDS = (
     Kind("everything"),
-    Kind("crowd", CALM, starts=4, together=1, crash=0.01, stall=0.01, people=0.02, spends=0.15, gaps=(1, 5500)),
-    Kind("lost answers", replace(Faults(), creates=UNCLEAR, lag=0.8), people=0.05, gaps=(30, 61, 61, 70, 200, 300)),
-    Kind("bad lists", replace(Faults(), creates=UNCLEAR, list_partial=0.5), people=0.05, gaps=(61, 70, 200, 900, 1000)),
+    Kind("crowd", CALM, starts=4, together=1, crash=0.01, stall=0.01, operators=0.02, spends=0.15, gaps=(1, 5500)),
+    Kind("lost answers", replace(Faults(), creates=UNCLEAR, lag=0.8), operators=0.05, gaps=(30, 61, 61, 70, 200, 300)),
     Kind(
-        "unpaid", replace(Faults(), creates=(("ok", 9), ("declined", 1))), together=0.1, people=0.05, gaps=(5500, 6000)
+        "bad lists", replace(Faults(), creates=UNCLEAR, list_partial=0.5), operators=0.05, gaps=(61, 70, 200, 900, 1000)
+    ),
+    Kind(
+        "unpaid",
+        replace(Faults(), creates=(("ok", 9), ("declined", 1))),
+        together=0.1,
+        operators=0.05,
+        gaps=(5500, 6000),
     ),
     # People pay themselves, and the balance shows it late: between two passes there is time for both.
     Kind(
@@ -59,12 +65,12 @@ KINDS = (
         together=0.1,
         crash=0,
         stall=0.01,
-        people=3,
+        operators=3,
         spends=0.3,
         gaps=(600, 900, 1500),
     ),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
-    Kind("days", LATE, starts=12, together=0.1, crash=0, stall=0, people=0.02, spends=0.3, gaps=(8640,)),
+    Kind("days", LATE, starts=12, together=0.1, crash=0, stall=0, operators=0.02, spends=0.3, gaps=(8640,)),
 )
 
 

@@ -9,59 +9,62 @@ from typing import Any
 
 import pytest
 
-from topups import history, matching, protocol, rules, snapshot
-from topups.answering import write_down
-from topups.context import Context, Step, Steps
-from topups.ledger import reading
-from topups.ledger.rows import Payment
-from topups.ledger.writing import Writer
-from topups.ports import Outcome, PaymentList, Unclear
-from topups.snapshot import PaymentFact
-from topups.states import State
+from topups.decision import replay, rules, snapshot
+from topups.decision.snapshot import PaymentView
+from topups.gateway import Outcome, PaymentList, Uncertain
+from topups.ledger import queries
+from topups.ledger.models import Payment
+from topups.ledger.unit_of_work import UnitOfWork
+from topups.payment_states import State
+from topups.workflow import matching, topup_run
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.outcome import record_outcome
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def retry_the_create_on_timeout(patch: pytest.MonkeyPatch) -> None:
-    real = protocol.request
+    real = topup_run.send_create_request
 
-    def twice(context: Context, payment: Payment) -> Outcome:
+    def twice(context: TopUpContext, payment: Payment) -> Outcome:
         outcome = real(context, payment)
-        return real(context, payment) if isinstance(outcome, Unclear) else outcome
+        return real(context, payment) if isinstance(outcome, Uncertain) else outcome
 
-    patch.setattr(protocol, "request", twice)
+    patch.setattr(topup_run, "send_create_request", twice)
 
 
 def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
-    def send(context: Context, payment: Payment, listing: PaymentList, before: Any) -> Steps[protocol.Pass]:
-        outcome = protocol.request(context, payment)
-        yield Step.REQUESTED
-        sent = context.ledger.move(payment, State.SENDING, context.now(), {"sending_at": context.now()})
-        yield Step.SENDING
-        written = yield from write_down(context, sent or payment, outcome)
-        return protocol.Pass(context.account_id, payment=written)
+    def send(context: TopUpContext, payment: Payment, listing: PaymentList, before: Any) -> topup_run.TopUpRunResult:
+        outcome = topup_run.send_create_request(context, payment)
+        context.checkpoint(Checkpoint.REQUESTED)
+        sent = context.ledger.transition(
+            payment, State.SENDING, context.clock.now(), {"sending_at": context.clock.now()}
+        )
+        context.checkpoint(Checkpoint.SENDING)
+        written = record_outcome(context, sent or payment, outcome)
+        return topup_run.TopUpRunResult(context.account_id, payment=written)
 
-    patch.setattr(protocol, "_send", send)
+    patch.setattr(topup_run, "_send_reserved", send)
 
 
 def no_slot(patch: pytest.MonkeyPatch) -> None:
-    def none(self: Writer, payment: Payment, to: State) -> dict[str, Any]:
+    def none(self: UnitOfWork, payment: Payment, to: State) -> dict[str, Any]:
         return {"counted_at": self.now} if to == State.RESERVED else {}
 
-    patch.setattr(Writer, "_slot", none)
+    patch.setattr(UnitOfWork, "_slot_columns", none)
 
 
 def free_the_slot_on_first_absence(patch: pytest.MonkeyPatch) -> None:
-    def fate(payment: Payment, listing: PaymentList, alike: int, *_: Any) -> State | None:
+    def next_state(payment: Payment, listing: PaymentList, alike: int, *_: Any) -> State | None:
         if not listing.complete or payment.claim:
             return None
         return State.OPEN if alike else State.NOT_CREATED
 
-    patch.setattr(matching, "fate", fate)
+    patch.setattr(matching, "resolve_state", next_state)
 
 
 def a_partial_list_counts_as_absence(patch: pytest.MonkeyPatch) -> None:
-    for name in ("absences", "fate"):
+    for name in ("count_missing_lists", "resolve_state"):
         real = getattr(matching, name)
 
         def believing(payment: Payment, listing: PaymentList, *rest: Any, real: Any = real) -> Any:
@@ -73,28 +76,28 @@ def a_partial_list_counts_as_absence(patch: pytest.MonkeyPatch) -> None:
 def a_cap_counts_only_what_was_paid(patch: pytest.MonkeyPatch) -> None:
     paid = {State.PAID, State.CREDITED, State.PAID_LATE}
 
-    def is_counted(payment: PaymentFact, since: Any) -> bool:
+    def counts_towards_caps(payment: PaymentView, since: Any) -> bool:
         return payment.counted_at > since and payment.state in paid
 
-    patch.setattr(snapshot, "is_counted", is_counted)
+    patch.setattr(snapshot, "counts_towards_caps", counts_towards_caps)
 
 
 def a_row_of_another_amount_is_never_ours(patch: pytest.MonkeyPatch) -> None:
-    real = matching.fate
+    real = matching.resolve_state
 
-    def fate(payment: Payment, listing: PaymentList, alike: int, _: int, *rest: Any) -> State | None:
+    def next_state(payment: Payment, listing: PaymentList, alike: int, _: int, *rest: Any) -> State | None:
         return real(payment, listing, alike, 0, *rest)
 
-    patch.setattr(matching, "fate", fate)
+    patch.setattr(matching, "resolve_state", next_state)
 
 
 def windows_end_by_our_clock_alone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rules, "_widened", lambda window, _: window)
+    patch.setattr(rules, "_with_quiescence", lambda window, _: window)
 
 
 def a_persons_money_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
-    for module in (reading, history):
-        patch.setattr(module, "arriving", lambda *_: None)
+    for module in (queries, replay):
+        patch.setattr(module, "external_arriving_since", lambda *_: None)
 
 
 def nothing(_: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,11 @@ from tests.simulation.world import live
 
 def broken(seeds: Iterable[int]) -> list[str]:
     """The traces of the seeds that break a promise."""
-    found = []
+    traces = []
     with stage() as opened:
         for seed in seeds:
             try:
                 live(opened, seed)
             except Violation as violation:
-                found.append(str(violation))
-    return found
+                traces.append(str(violation))
+    return traces

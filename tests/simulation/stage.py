@@ -1,16 +1,18 @@
-"""What all worlds are played on: one ledger in memory, and programs that go on step by step or die."""
+"""What all worlds share: one ledger in memory, and programs that run from checkpoint to checkpoint or die."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from topups.context import Context, Steps
+from greenlet import getcurrent, greenlet
+
+from topups.clock import uuid7
 from topups.ledger import Ledger, open_ledger
-from topups.ports import uuid7
+from topups.workflow.context import Checkpoint, TopUpContext
 
 
 class CountedIds:
@@ -23,29 +25,40 @@ class CountedIds:
 
 
 class Program:
-    """One of the programs: it starts a pass, goes on by one step, or dies."""
+    """One of the programs that share the ledger: it runs in a greenlet and stops at every checkpoint."""
 
-    def __init__(self, name: str, context: Context) -> None:
-        self.name, self.context = name, context
-        self.steps: Steps[Any] | None = None
+    def __init__(self, name: str, context: TopUpContext) -> None:
+        self.name, self.context = name, replace(context, checkpoint=_stop)
+        self._running: greenlet | None = None
 
-    def start(self, entry: Callable[[Context], Steps[Any]]) -> None:
-        self.steps = entry(self.context)
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None
 
-    def go_on(self) -> str:
-        """What was finished."""
-        assert self.steps is not None
-        try:
-            return str(next(self.steps))
-        except StopIteration as done:
-            self.steps = None
-            refusal = getattr(done.value, "refusal", None)
-            return f"ends: {refusal or getattr(done.value, 'moved', '') or 'done'}"
+    def start(self, entry: Callable[[TopUpContext], Any]) -> None:
+        self._running = greenlet(lambda: entry(self.context))
+
+    def run_to_next_checkpoint(self) -> str:
+        """The checkpoint that was reached, or how the run ended."""
+        assert self._running is not None
+        running = self._running
+        reached = running.switch()
+        if not running.dead:
+            return str(reached)
+        self._running = None
+        refusal = getattr(reached, "refusal", None)
+        return f"ends: {refusal or getattr(reached, 'moved', '') or 'done'}"
 
     def die(self) -> None:
-        if self.steps:
-            self.steps.close()
-        self.steps = None
+        """The process is killed: ``GreenletExit`` is raised at the checkpoint."""
+        if self._running is not None:
+            self._running.throw()
+        self._running = None
+
+
+def _stop(checkpoint: Checkpoint) -> None:
+    """Gives control back to the simulation, which decides who continues."""
+    getcurrent().parent.switch(checkpoint)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.simulation.stage import stage
 from tests.simulation.world import live
-from topups.states import State
+from topups.payment_states import State
 
 REACHED = {
     *(State.RELEASED, State.REJECTED, State.NOT_SENT, State.NOT_CREATED, State.OPEN, State.PAID, State.CREDITED),
@@ -21,14 +21,14 @@ def test_the_same_seed_is_the_same_world() -> None:
     assert first.truth.rows == again.truth.rows
 
 
-def test_the_worlds_ask_for_payments_and_bring_them_to_every_end() -> None:
-    requests, states, told = 0, set(), Counter()
+def test_worlds_reach_every_final_state() -> None:
+    requests, states, texts = 0, set(), Counter()
     with stage() as opened:
         for seed in range(60):
             world = live(opened, seed)
             requests += len(world.truth.requests)
             states |= {payment.state for payment in opened.ledger.payments()}
-            told.update(text.split(": ")[-1] for _, text in world.trace)
+            texts.update(text.split(": ")[-1] for _, text in world.trace)
     assert requests >= 50
     assert states >= REACHED
-    assert told["a dies"] and told["b dies"] and told["timeout_late"] and told["a person pauses"]
+    assert texts["a dies"] and texts["b dies"] and texts["timeout_late"] and texts["a person pauses"]

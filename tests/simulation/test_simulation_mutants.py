@@ -12,7 +12,7 @@ from tests.simulation.world import live
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_without_this_safeguard_a_promise_about_money_breaks(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_this_safeguard_a_promise_breaks(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = next(kind for kind in KINDS if kind.name == mutant.kind)
     mutant.apply(monkeypatch)
     with stage() as opened:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from topups.gateway import PaymentRequest
 from topups.policy import DAY, Policy
-from topups.ports import Order
-from topups.statuses import CONFIRMING, LOCKED, PAID, PART_PAID_WAITING, WAITING
+from topups.vendor_statuses import AWAITING_PAYMENT, CONFIRMING, LOCKED, PAID, PART_PAID_WAITING
 
 # A look at the list and the request after it may be so far apart: what appears in between cannot be known.
 TOLERANCE = timedelta(seconds=30)
-PAYABLE = WAITING | PART_PAID_WAITING
+PAYABLE = AWAITING_PAYMENT | PART_PAID_WAITING
 UNDER_WAY = PAYABLE | CONFIRMING | LOCKED
 # The money of a person's payment that was seen before it was paid, and not in the balance since.
 FOLLOWED = """
@@ -35,7 +35,7 @@ class Row:
     vendor_id: str
     session_id: str
     cents: int
-    asked_cents: int
+    requested_cents: int
     intent: str | None
     committed_at: datetime
     listed_from: datetime
@@ -61,19 +61,21 @@ class Truth:
         self.requests: list[Request] = []
         self.broken = ""
 
-    def request(self, order: Order, now: datetime) -> str:
+    def request(self, order: PaymentRequest, now: datetime) -> str:
         """A create request is on the wire; the intent behind it."""
         if self.stopped():
             self._break("9: a create request after the kill switch")
         if self.ledger.in_transaction:
             self._break("4: a create request inside an open transaction")
-        found = self.ledger.execute("SELECT payment_id, amount_cents FROM payments WHERE state = 'SENDING'").fetchall()
-        if order.amount_cents not in [cents for _, cents in found]:
-            self._break(f"4: a create request over {order.amount_cents} without its SENDING row: {found}")
-        asked = {request.intent for request in self.requests}
-        intent = next((id_ for id_, cents in found if cents == order.amount_cents and id_ not in asked), None)
+        sending = self.ledger.execute(
+            "SELECT payment_id, amount_cents FROM payments WHERE state = 'SENDING'"
+        ).fetchall()
+        if order.amount_cents not in [cents for _, cents in sending]:
+            self._break(f"4: a create request over {order.amount_cents} without its SENDING row: {sending}")
+        requested = {request.intent for request in self.requests}
+        intent = next((id_ for id_, cents in sending if cents == order.amount_cents and id_ not in requested), None)
         if intent is None:
-            self._break(f"3: a second create request for one intent: {found}")
+            self._break(f"3: a second create request for one intent: {sending}")
         self._nothing_under_way(now)
         self._nothing_on_its_way(now)
         self.requests.append(Request(intent, order.amount_cents, now))
@@ -108,7 +110,7 @@ class Truth:
         if len(payable) > 1:
             self._break(f"1: payable at once: {', '.join(payable)}")
         for window, name in WINDOWS:
-            made = [r.asked_cents for r in self.rows if r.intent and r.committed_at > row.committed_at - window]
+            made = [r.requested_cents for r in self.rows if r.intent and r.committed_at > row.committed_at - window]
             if sum(made) > getattr(self.policy, name):
                 self._break(f"5: {sum(made)} cents created in {window}, {name} is {getattr(self.policy, name)}")
             if window == DAY and len(made) > self.policy.creates_per_day:

@@ -11,16 +11,16 @@ from typing import Any
 
 from tests.simulation.payers import Payers
 from tests.simulation.truth import Row, Truth
-from topups.ports import (
-    Answered,
+from topups.gateway import (
+    Accepted,
     Balance,
-    Claim,
-    Declined,
-    Order,
+    CreateResponse,
     Outcome,
     PaymentList,
+    PaymentRequest,
+    Rejected,
     Transaction,
-    Unclear,
+    Uncertain,
     VendorPayment,
     VendorUnavailable,
 )
@@ -61,7 +61,7 @@ NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0)
 
 
 class Vendor:
-    """``topups.ports.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
+    """``topups.gateway.Gateway`` for one account. Things to come lie in ``agenda``; ``catch_up`` lets them happen."""
 
     account_id = ACCOUNT
 
@@ -98,21 +98,21 @@ class Vendor:
         if draw < (edge := faults.list_fails):
             raise VendorUnavailable("the list does not come")
         if draw < (edge := edge + faults.list_partial):
-            kept = rows[: self.random.randrange(len(rows) + 1)] if self.random.random() < 0.5 else []
-            return PaymentList(_told(kept), False, now, "a row cannot be read")
+            shown = rows[: self.random.randrange(len(rows) + 1)] if self.random.random() < 0.5 else []
+            return PaymentList(_as_listed(shown), False, now, "a row cannot be read")
         if draw < (edge := edge + faults.list_silently_partial):
-            return PaymentList(_told(self._silently_partial(rows)), True, now)
+            return PaymentList(_as_listed(self._silently_partial(rows)), True, now)
         if draw < edge + faults.list_doubles:
             rows = rows + rows[:1]
-        return PaymentList(_told(rows), True, now)
+        return PaymentList(_as_listed(rows), True, now)
 
     def _silently_partial(self, rows: list[Row]) -> list[Row]:
         """Lacks a payment that the ledger has seen listed before; without one, nobody could tell and none is lost."""
         since = (self.clock.at - timedelta(days=6)).isoformat(timespec="microseconds")
-        known = {id_ for (id_,) in self.truth.ledger.execute(LISTED, (since,))}
-        lost = [row for row in rows if row.vendor_id in known][:1]
-        kept = [row for row in rows if row not in lost]
-        return kept[: self.random.randrange(len(kept) + 1)] if lost else rows
+        listed = {id_ for (id_,) in self.truth.ledger.execute(LISTED, (since,))}
+        lost = [row for row in rows if row.vendor_id in listed][:1]
+        shown = [row for row in rows if row not in lost]
+        return shown[: self.random.randrange(len(shown) + 1)] if lost else rows
 
     def transaction(self, order_id: str) -> Transaction | None:
         if self.random.random() < self.faults.other_read_fails:
@@ -126,13 +126,13 @@ class Vendor:
 
     # The create call
 
-    def create(self, order: Order) -> Outcome:
+    def create(self, order: PaymentRequest) -> Outcome:
         intent = self.truth.request(order, self.clock.at)
-        words, weights = zip(*self.faults.creates, strict=True)
-        how = self.random.choices(words, weights)[0]
+        outcomes, weights = zip(*self.faults.creates, strict=True)
+        how = self.random.choices(outcomes, weights)[0]
         self.note(f"create {order.amount_cents} for {intent[-4:]}: {how}")
         if how in ("declined", "not_sent"):
-            return Declined(how)
+            return Rejected(how)
         if how == "timeout_late":
             self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
         row = None
@@ -143,25 +143,25 @@ class Vendor:
         if "timeout" in how:
             self.advance(self.random.uniform(1, 120))
         if row and how in ("ok", "wrong_amount"):
-            return Answered(_claim(row, order))
+            return Accepted(_claim(row, order))
         if row and how == "foreign_link":
-            return Answered(Claim(url="https://elsewhere.example/pay/x", session_id=row.session_id))
-        return Unclear(how)
+            return Accepted(CreateResponse(url="https://elsewhere.example/pay/x", session_id=row.session_id))
+        return Uncertain(how)
 
-    def commit(self, cents: int, intent: str | None, asked: int | None = None) -> Row:
+    def commit(self, cents: int, intent: str | None, requested: int | None = None) -> Row:
         """The vendor writes a payment into its books; a list may show it later."""
         now, number = self.clock.at, len(self.truth.rows) + 1
         lag = self.random.uniform(0, 120) if self.random.random() < self.faults.lag else 0
         ends_at = now + timedelta(minutes=60)
         names = (f"order-{number}", f"session-{number}")
-        row = Row(*names, cents, asked or cents, intent, now, now + timedelta(seconds=lag), ends_at)
+        row = Row(*names, cents, requested or cents, intent, now, now + timedelta(seconds=lag), ends_at)
         self.note(f"{row.vendor_id} exists: {cents} for {intent[-4:] if intent else 'a person'}, lag {lag:.0f} s")
         self.truth.add(row)
         self.payers.meet(row)
         return row
 
 
-def _told(rows: list[Row]) -> tuple[VendorPayment, ...]:
+def _as_listed(rows: list[Row]) -> tuple[VendorPayment, ...]:
     return tuple(
         VendorPayment(r.vendor_id, r.session_id, "cryptomus", r.cents, r.status, r.committed_at, r.ends_at)
         for r in rows
@@ -172,7 +172,7 @@ def _url(row: Row) -> str:
     return f"https://pay.cryptomus.com/pay/{row.session_id}"
 
 
-def _claim(row: Row, order: Order) -> Claim:
+def _claim(row: Row, order: PaymentRequest) -> CreateResponse:
     if order.rail == "v3_wallet":
-        return Claim(_url(row), row.session_id, row.vendor_id, ADDRESS, "USDT", "tron", row.cents)
-    return Claim(url=_url(row), session_id=row.session_id)
+        return CreateResponse(_url(row), row.session_id, row.vendor_id, ADDRESS, "USDT", "tron", row.cents)
+    return CreateResponse(url=_url(row), session_id=row.session_id)

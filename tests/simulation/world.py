@@ -12,13 +12,13 @@ from tests.simulation.kinds import BASE, Kind, kind_of
 from tests.simulation.stage import CountedIds, Program, Stage
 from tests.simulation.truth import Truth, Violation
 from tests.simulation.vendor import NO_FAULTS, START, Clock, Vendor
-from topups import people
-from topups.context import Context
+from topups import operator_actions
+from topups.decision.snapshot import BurnForecast
+from topups.kill_switch import KILL_VARIABLE
 from topups.policy import Policy
-from topups.ports import KILL_VARIABLE
-from topups.protocol import run
-from topups.reconcile import run_reconcile
-from topups.snapshot import Burn
+from topups.workflow.context import TopUpContext
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.topup_run import run_topup
 
 
 class World:
@@ -33,7 +33,7 @@ class World:
         self.truth = Truth(self.policy, stage.raw, self._stopped)
         self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, self.note)
         burn = self._burn()
-        context = Context(
+        context = TopUpContext(
             self.ledger, self.vendor, self.policy, self.clock, CountedIds(), self.environment, lambda: burn
         )
         self.programs = (Program("a", context), Program("b", context))
@@ -50,8 +50,8 @@ class World:
             check_the_end(self.ledger, self.truth)
         except Exception as error:
             lines = "\n".join(f"{at:10.1f} s  {what}" for at, what in self.trace)
-            told = f"seed {self.seed} ({self.kind.name}): {type(error).__name__}: {error}\n{lines}"
-            raise Violation(told) from error
+            message = f"seed {self.seed} ({self.kind.name}): {type(error).__name__}: {error}\n{lines}"
+            raise Violation(message) from error
 
     def _policy(self) -> Policy:
         random = self.random
@@ -62,11 +62,11 @@ class World:
         fingerprint = random.random() < 0.3
         return replace(BASE, mode=mode, creates_per_day=few, expiry_grace=grace, fingerprint=fingerprint, **wallet)
 
-    def _burn(self) -> Burn | None:
+    def _burn(self) -> BurnForecast | None:
         """A forecast, in some worlds: without sense, for no cap may hang on it."""
         if self.random.random() < 0.8:
             return None
-        return Burn(self.random.choice((0, 500, 10**6)), None, self.random.choice((0, 1500, 10**9)))
+        return BurnForecast(self.random.choice((0, 500, 10**6)), None, self.random.choice((0, 1500, 10**9)))
 
     def _stopped(self) -> bool:
         """The kill switch as it is, looked up without the code under test."""
@@ -77,17 +77,17 @@ class World:
         """One program makes a pass, and perhaps the other one meanwhile."""
         random = self.random
         self._advance(random.choice(self.kind.gaps))
-        if random.random() < self.kind.people:
-            self._people()
-        first, other = random.sample(self.programs, 2)
+        if random.random() < self.kind.operators:
+            self._operator_acts()
+        first, second = random.sample(self.programs, 2)
         self._start(first)
         if random.random() < self.kind.together:
-            self._start(other)
-        while under_way := [program for program in self.programs if program.steps]:
+            self._start(second)
+        while under_way := [program for program in self.programs if program.is_running]:
             self._step(random.choice(under_way))
 
     def _start(self, program: Program) -> None:
-        entry = run_reconcile if self.random.random() < 0.15 else run
+        entry = reconcile_account if self.random.random() < 0.15 else run_topup
         self.note(f"{program.name} starts {entry.__name__}")
         program.start(entry)
 
@@ -99,11 +99,11 @@ class World:
             return
         if draw < self.kind.crash + self.kind.stall:
             self._advance(self.random.choice((20, 29, 45, 70, 300, 3600)))
-        elif draw > 1 - self.kind.people / 30:
-            self._people()
+        elif draw > 1 - self.kind.operators / 30:
+            self._operator_acts()
         else:
             self._advance(self.random.uniform(0, 1))
-        self.note(f"{program.name} {program.go_on()}")
+        self.note(f"{program.name} {program.run_to_next_checkpoint()}")
         if self.truth.broken:
             raise Violation(self.truth.broken)
 
@@ -112,28 +112,28 @@ class World:
         spent = seconds * self.random.choice((0, 0.05, 0.5)) + 150 * (self.random.random() < self.kind.spends)
         self.vendor.cents -= min(self.vendor.cents, int(spent))
 
-    def _people(self) -> None:
+    def _operator_acts(self) -> None:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
         what = self.random.choice((self._bill_by_hand, self._bill_by_hand, self._flip, self._flip, self._agree))
         what()
 
     def _bill_by_hand(self) -> None:
         # A fingerprinted amount is ours alone: that is what it is for.
-        asked = [] if self.policy.fingerprint else [request.cents for request in self.truth.requests[-1:]]
-        self.vendor.commit(self.random.choice([700, 2500, *asked]), None)
+        requested = [] if self.policy.fingerprint else [request.cents for request in self.truth.requests[-1:]]
+        self.vendor.commit(self.random.choice([700, 2500, *requested]), None)
 
     def _flip(self) -> None:
         now = self.clock.at
         if self._stopped():
             self.note("a person resumes")
             self.environment.clear()
-            people.resume(self.ledger, "sim", now)
+            operator_actions.resume(self.ledger, "sim", now)
         elif self.random.random() < 0.5:
             self.note("the environment's kill switch goes on")
             self.environment[KILL_VARIABLE] = "1"
         else:
             self.note("a person pauses")
-            people.pause(self.ledger, "sim", "", now)
+            operator_actions.pause(self.ledger, "sim", "", now)
 
     def _agree(self) -> None:
         if self.policy.mode != "approve":
@@ -142,7 +142,7 @@ class World:
         for (payment_id,) in waiting:
             self.note(f"a person approves {payment_id[-4:]}")
             with_time = replace(self.policy, approval_life=timedelta(days=99))
-            people.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
+            operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
 
     def rest(self) -> None:
         """Nothing breaks any more and time passes, until nothing is left to be settled."""
@@ -158,9 +158,9 @@ class World:
 
     def _reconcile(self) -> None:
         program = self.programs[0]
-        program.start(run_reconcile)
-        while program.steps:
-            program.go_on()
+        program.start(reconcile_account)
+        while program.is_running:
+            program.run_to_next_checkpoint()
 
 
 def live(stage: Stage, seed: int, kind: Kind | None = None, **policy: Any) -> World:

@@ -1,22 +1,23 @@
-"""A vendor on loopback whose every answer, and every way of not answering, a test writes down."""
+"""A vendor on loopback whose responses, and failures to respond, each test scripts."""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from smsonline.account import Account
+from smsonline.config import Credentials
 
 KEY = "canary-KEY/9f+c3&e7=d1 ü"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedRequest:
     method: str
     target: str
     body: bytes
@@ -29,22 +30,29 @@ Script = Callable[["Handler"], None]
 @dataclass
 class Vendor:
     base_url: str = ""
-    requests: list[Seen] = field(default_factory=list)
-    script: Script = lambda handler: handler.answer(200, b'{"ok":true,"body":[]}')
-    over: threading.Event = field(default_factory=threading.Event)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    script: Script = lambda handler: handler.respond(200, b'{"ok":true,"body":[]}')
+    finished: threading.Event = field(default_factory=threading.Event)
 
-    def account(self) -> Account:
-        return Account("7", KEY, self.base_url, self.base_url)
+    def wait_for_requests(self) -> list[ReceivedRequest]:
+        """All requests, once there is one: a client may time out before the server's thread has read its request."""
+        deadline = time.monotonic() + 5
+        while not self.requests and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return self.requests
+
+    def credentials(self) -> Credentials:
+        return Credentials("7", KEY, self.base_url, self.base_url)
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
-    # Headers and body leave in two writes; without this each answer waits 40 ms for an acknowledgement.
+    # Headers and body are two writes; otherwise each response waits 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
     vendor: Vendor
 
-    def answer(self, status: int, body: bytes = b"", *, length: int | None = None, **headers: str) -> None:
+    def respond(self, status: int, body: bytes = b"", *, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -57,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.vendor.requests.append(Seen(self.command, self.path, body, self.client_address))
+        self.vendor.requests.append(ReceivedRequest(self.command, self.path, body, self.client_address))
         self.vendor.script(self)
 
     do_GET = do_PUT = do_POST = do_PATCH = handle_any  # noqa: N815
@@ -70,7 +78,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is part of the tests."""
+        """Ignored: some tests close the connection."""
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +98,7 @@ def vendor() -> Iterator[Vendor]:
     try:
         yield vendor
     finally:
-        vendor.over.set()
+        vendor.finished.set()
         server.shutdown()
         thread.join()
         server.server_close()

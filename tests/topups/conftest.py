@@ -18,9 +18,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from topup_fakes import POLICY, CountingIds, FakeClock, FakeVendor, World
 
-from topups.context import Context
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
+from topups.workflow.context import TopUpContext
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def world(vendor: FakeVendor, clock: FakeClock) -> Iterator[World]:
     """Whatever a test does with it, at its end the events replay legally and the reserved money is that in slots."""
     with open_ledger("sqlite://") as in_memory:
-        context = Context(in_memory, vendor, POLICY, clock, CountingIds(), environment={})
+        context = TopUpContext(in_memory, vendor, POLICY, clock, CountingIds(), environment={})
         yield World(context, vendor, clock, in_memory)
         assert audit(in_memory) == []
 

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from topups.context import Context, drive
-from topups.ledger import Ledger
-from topups.policy import Policy
-from topups.ports import (
-    Answered,
+import pytest
+
+from topups.clock import uuid7
+from topups.gateway import (
+    Accepted,
     Balance,
-    Claim,
-    Declined,
-    Notice,
-    Order,
+    CreateResponse,
     PaymentList,
+    PaymentRequest,
+    Rejected,
     Transaction,
-    Unclear,
+    Uncertain,
     VendorPayment,
     VendorUnavailable,
-    uuid7,
 )
-from topups.protocol import Pass, run
-from topups.reconcile import run_reconcile
-from topups.reconciled import Reconciled
+from topups.ledger import Ledger
+from topups.notifications.messages import Notice
+from topups.policy import Policy
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.reconcile import reconcile_account
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.topup_run import TopUpRunResult, run_topup
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ACCOUNT = "acc"
@@ -89,7 +92,7 @@ class FakeVendor:
     cents: int = 500
     account_id: str = ACCOUNT
     rows: list[VendorPayment] = field(default_factory=list)
-    created: list[Order] = field(default_factory=list)
+    created: list[PaymentRequest] = field(default_factory=list)
     script: list[str] = field(default_factory=list)
     balance_down: bool = False
     list_down: bool = False
@@ -128,22 +131,22 @@ class FakeVendor:
     def url(self, row: VendorPayment) -> str:
         return f"https://{self.host}/pay/{row.session_id}"
 
-    def create(self, order: Order) -> Answered | Declined | Unclear:
+    def create(self, order: PaymentRequest) -> Accepted | Rejected | Uncertain:
         self.created.append(order)
         how = self.script.pop(0) if self.script else "ok"
         if how == "declined":
-            return Declined("HTTP 400")
+            return Rejected("HTTP 400")
         if how == "lost":
-            return Unclear("timed out")
+            return Uncertain("timed out")
         row = self.bill(order.amount_cents + (100 if how == "wrong_amount" else 0))
         if how == "lost_after_commit":
-            return Unclear("HTTP 500")
+            return Uncertain("HTTP 500")
         if how == "raise":
             raise RuntimeError("a bug")
-        claim = Claim(url=self.url(row), session_id=row.session_id)
+        claim = CreateResponse(url=self.url(row), session_id=row.session_id)
         if order.rail == "v3_wallet":
             claim = replace(claim, order_id=row.vendor_id, address="T" + "a" * 33, currency="USDT", network="tron")
-        return Answered(claim)
+        return Accepted(claim)
 
     def bill(self, cents: int, status: str = "check", method: str = "cryptomus") -> VendorPayment:
         number, now = len(self.rows) + 1, self.clock.now()
@@ -166,22 +169,46 @@ class FakeVendor:
                 self.set("cancel", number)
 
 
+class Killed(BaseException):
+    """The process was killed at a checkpoint."""
+
+
+def at_checkpoint(context: TopUpContext, checkpoint: Checkpoint, action: Callable[[], object]) -> TopUpContext:
+    """The context of a run in which ``action`` happens whenever the checkpoint is reached."""
+
+    def hook(reached: Checkpoint) -> None:
+        if reached == checkpoint:
+            action()
+
+    return replace(context, checkpoint=hook)
+
+
+def run_killed_at(context: TopUpContext, checkpoint: Checkpoint) -> None:
+    """A run that dies at a checkpoint. Fails when the run does not reach it."""
+
+    def kill() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        run_topup(at_checkpoint(context, checkpoint, kill))
+
+
 @dataclass
 class World:
     """A context with its fakes at hand."""
 
-    context: Context
+    context: TopUpContext
     vendor: FakeVendor
     clock: FakeClock
     ledger: Ledger
 
-    def run(self, decision_id: str = "", **policy: object) -> Pass:
-        return drive(run(self.with_policy(**policy), decision_id))
+    def run(self, decision_id: str = "", **policy: object) -> TopUpRunResult:
+        return run_topup(self.with_policy(**policy), decision_id)
 
-    def reconcile(self, **policy: object) -> Reconciled:
-        return drive(run_reconcile(self.with_policy(**policy)))
+    def reconcile(self, **policy: object) -> ReconcileReport:
+        return reconcile_account(self.with_policy(**policy))
 
-    def with_policy(self, **policy: object) -> Context:
+    def with_policy(self, **policy: object) -> TopUpContext:
         return replace(self.context, policy=replace(self.context.policy, **policy))
 
     def pass_time(self, step: float = 2, **span: float) -> None:

@@ -1,4 +1,4 @@
-"""A small table, its warehouse in memory, and a short way to hand it one answer after the other."""
+"""A small table, its warehouse in memory, and a short way to load one snapshot after the other."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from warehouse import books
-from warehouse.batch import Batch, Load, Outcome, Part
-from warehouse.loading import load_batch
-from warehouse.migrate import make_tables, migrate
-from warehouse.tables import Column, Table, view_statements
+from warehouse.loading import load_log
+from warehouse.loading.batch import Batch, LoadContext, LoadResult, Partition
+from warehouse.loading.merge import load_batch
+from warehouse.schema.definitions import ensure_tables
+from warehouse.schema.migrations import migrate
+from warehouse.schema.tables import Column, Table, view_statements
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ARROW = {"VARCHAR": pa.string(), "JSON": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
@@ -50,12 +51,12 @@ class Warehouse:
 
     def shape(self, table: Table) -> None:
         self.table = table
-        make_tables(self.connection, [table])
+        ensure_tables(self.connection, [table])
         for statement in view_statements(table):
             self.connection.execute(statement)
 
-    def snapshot(self, rows: Mapping[str, Any] | Sequence[Row], at: float, **more: Any) -> Outcome:
-        """Loads one answer: ``{code: price}`` or rows."""
+    def snapshot(self, rows: Mapping[str, Any] | Sequence[Row], at: float, **more: Any) -> LoadResult:
+        """Loads one response: ``{code: price}`` or rows."""
         return self.answers({"": rows}, at, **more)
 
     def answers(
@@ -66,24 +67,24 @@ class Warehouse:
         account: str = "7",
         accept_shrink: bool = False,
         changed_parts: Mapping[str, Mapping[str, Any]] | None = None,
-        protected: Sequence[Row] = (),
+        rejected_keys: Sequence[Row] = (),
         **more: Any,
-    ) -> Outcome:
-        """Loads a fan-out's answers; ``changed_parts`` sets properties of single parts, ``more`` of the batch."""
+    ) -> LoadResult:
+        """Loads a fan-out's responses; ``changed_parts`` sets fields of single partitions, ``more`` of the batch."""
         rows = [row | {"part": part} for part, given in parts.items() for row in _rows(given)]
         heads = []
         for part, given in parts.items():
-            head = Part(part, uuid.uuid4().hex, minute(at), f"sha {part} {at}", "c", fetched=len(_rows(given)))
+            head = Partition(part, uuid.uuid4().hex, minute(at), f"sha {part} {at}", "c", fetched=len(_rows(given)))
             heads.append(replace(head, **(changed_parts or {}).get(part, {})))
         batch = Batch(
             table=self.table,
             account_id=account,
-            parts=heads,
+            partitions=heads,
             rows=arrow(self.table, rows),
-            protected=arrow(self.table, protected, self.table.key),
+            rejected_keys=arrow(self.table, rejected_keys, self.table.key),
             **more,
         )
-        load = Load("run", uuid.uuid4().hex, self.table.name, account, minute(at), accept_shrink)
+        load = LoadContext("run", uuid.uuid4().hex, self.table.name, account, minute(at), accept_shrink)
         outcome = load_batch(self.connection, batch, load)
         counts = outcome.counts
         assert counts.fetched == (
@@ -107,11 +108,11 @@ class Warehouse:
 
     def stored(self) -> list[tuple[Any, ...]]:
         """Every byte of the tables and watermarks that a refused load must leave alone."""
-        tables = (f'store."{self.table.name}"', f'store."{self.table.name}_closed"', "ops.watermarks")
+        tables = (f'store."{self.table.name}"', f'store."{self.table.name}_expired"', "ops.watermarks")
         return [row for table in tables for row in self.sql(f"SELECT * FROM {table} ORDER BY ALL")]
 
     def marks(self) -> Mapping[str, Any]:
-        return books.watermarks(self.connection, self.table.name)
+        return load_log.read_watermarks(self.connection, self.table.name)
 
 
 def _rows(given: Mapping[str, Any] | Sequence[Row]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""People read the analysts' copy, so that is where everything says what it means."""
+"""Every relation and column of the analysts' copy has a comment."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.comments import describe
-from warehouse.connection import opened
-from warehouse.migrate import migrate, shape
-from warehouse.publish import publish, published_path
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 TABLES = [dataset.table for dataset in DATASETS.values()]
 COLUMNS = "SELECT schema_name, table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
@@ -22,40 +22,40 @@ COLUMNS = "SELECT schema_name, table_name, column_name, comment FROM duckdb_colu
 def connection() -> Any:
     with duckdb.connect() as connection:
         migrate(connection)
-        shape(connection, TABLES)
-        describe(connection, TABLES)
+        sync_schema(connection, TABLES, with_comments=True)
         yield connection
 
 
-def test_every_business_column_of_a_view_says_what_its_declaration_says(connection) -> None:
+def test_view_columns_have_the_declared_comments(connection) -> None:
     found = set(connection.execute(COLUMNS).fetchall())
     for table in TABLES:
         for name in (table.name, f"{table.name}_history"):
             assert {("sms", name, column.name, column.comment) for column in table.columns} <= found
 
 
-def test_a_text_may_hold_quotes(connection) -> None:
-    quoted = replace(TABLES[0], columns=(replace(TABLES[0].columns[0], comment='The vendor\'s "own".'),))
-    describe(connection, [quoted])
+def test_a_description_may_contain_quotes(connection) -> None:
+    quoted = replace(
+        TABLES[0], columns=(replace(TABLES[0].columns[0], comment='The vendor\'s "own".'), *TABLES[0].columns[1:])
+    )
+    sync_schema(connection, [quoted, *TABLES[1:]], with_comments=True)
     column = ("sms", quoted.name, quoted.columns[0].name, 'The vendor\'s "own".')
     assert column in connection.execute(COLUMNS).fetchall()
 
 
-def test_comments_are_made_once_and_again_when_the_views_were_made_anew(connection) -> None:
+def test_comments_are_written_again_only_with_new_definitions(connection) -> None:
     before = connection.execute(COLUMNS).fetchall()
     connection.execute("COMMENT ON COLUMN sms.statistics.country IS 'left alone'")
-    describe(connection, TABLES)
+    sync_schema(connection, TABLES, with_comments=True)
     assert ("sms", "statistics", "country", "left alone") in connection.execute(COLUMNS).fetchall()
-    connection.execute("DELETE FROM ops.shape")
-    shape(connection, TABLES)
-    describe(connection, TABLES)
+    connection.execute("DELETE FROM ops.schema_fingerprint")
+    sync_schema(connection, TABLES, with_comments=True)
     assert connection.execute(COLUMNS).fetchall() == before
 
 
-def test_everything_in_the_copy_has_its_comment_and_the_warehouse_has_those_of_its_own(warehouse_path) -> None:
-    with opened(warehouse_path) as warehouse:
+def test_every_column_has_a_comment(warehouse_path) -> None:
+    with open_warehouse(warehouse_path) as warehouse:
         migrate(warehouse)
-        shape(warehouse, TABLES)
+        sync_schema(warehouse, TABLES)
         own = warehouse.execute(f"{COLUMNS} AND schema_name = 'raw' AND comment IS NULL").fetchall()
     assert own == []
     publish(warehouse_path, TABLES)

@@ -6,26 +6,26 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.batch import Outcome
+from warehouse.loading.batch import LoadResult
 
 VALUES = st.none() | st.integers(0, 2)
 SNAPSHOTS = st.lists(st.lists(st.tuples(st.sampled_from("abcd"), VALUES), max_size=6), min_size=1, max_size=7)
 
 
-def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> Outcome:
+def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> LoadResult:
     rows = [{"code": code, "price_cents": price} for code, price in records]
-    outcome: Outcome = warehouse.snapshot(rows, at, accept_shrink=True)
+    outcome: LoadResult = warehouse.snapshot(rows, at, accept_shrink=True)
     return outcome
 
 
 def empty(warehouse: Any) -> None:
-    for table in ("store.things", "store.things_closed", "ops.watermarks", "ops.loads"):
+    for table in ("store.things", "store.things_expired", "ops.watermarks", "ops.loads"):
         warehouse.sql(f"DELETE FROM {table}")
 
 
 @settings(max_examples=25)
 @given(SNAPSHOTS)
-def test_the_history_of_any_snapshots_replays_to_exactly_those(warehouse: Any, snapshots: Any) -> None:
+def test_history_reproduces_any_snapshots(warehouse: Any, snapshots: Any) -> None:
     empty(warehouse)
     for at, records in enumerate(snapshots):
         outcome = load(warehouse, records, at)
@@ -87,9 +87,7 @@ FAN_OUTS = st.lists(
 
 @settings(max_examples=25)
 @given(FAN_OUTS)
-def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_late(
-    warehouse: Any, loads: Any
-) -> None:
+def test_fan_out_partitions_show_newest_response(warehouse: Any, loads: Any) -> None:
     """A part that is ``None`` was asked for and failed; one that is absent was not asked for any more."""
     empty(warehouse)
     known: dict[str, tuple[int, dict[str, Any]]] = {}
@@ -100,7 +98,7 @@ def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_
         if not answers:
             continue
         fresh = [part for part in answers if at > known.get(part, (-1, {}))[0]]
-        outcome = warehouse.answers(answers, at, requested=frozenset(parts), accept_shrink=True)
+        outcome = warehouse.answers(answers, at, expected_partitions=frozenset(parts), accept_shrink=True)
         assert outcome.status == "ok"
         assert fresh or outcome.counts.unchanged == outcome.counts.fetched
         if fresh:
@@ -111,7 +109,7 @@ def test_of_a_fan_out_each_part_shows_its_newest_answer_whatever_fails_or_comes_
     assert warehouse.sql("SELECT count(*) FROM sms.things_history WHERE valid_to <= valid_from") == [(0,)]
 
 
-def test_the_instant_of_a_change_belongs_to_the_new_version(warehouse: Any) -> None:
+def test_time_of_a_change_belongs_to_the_new_version(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 1}, 1)
     warehouse.snapshot({"a": 2}, 2)
     assert warehouse.as_of(0.999999) == {}
@@ -127,7 +125,7 @@ def test_unchanged_loads_cost_no_row(warehouse: Any) -> None:
     assert warehouse.sql("SELECT DISTINCT last_seen_at FROM sms.things") == [(warehouse.minute(8),)]
 
 
-def test_every_version_names_the_answer_it_came_with(warehouse: Any) -> None:
+def test_every_version_names_its_response(warehouse: Any) -> None:
     named = [{"": {"response_id": f"r{n}"}} for n in range(3)]
     warehouse.answers({"": {"a": 1, "b": 1}}, 0, changed_parts=named[0])
     warehouse.answers({"": {"a": 1, "b": 1}}, 1, changed_parts=named[1])

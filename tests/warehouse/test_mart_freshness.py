@@ -14,11 +14,12 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from tests.warehouse.mart_store import TABLES, Store, stored
-from warehouse.connection import opened
-from warehouse.mart_views import marts
-from warehouse.migrate import migrate, shape
-from warehouse.publish import LONGEST_QUIET_SECONDS, publish, published_path
+from tests.warehouse.mart_support import TABLES, Store, stored
+from warehouse.database.opening import open_warehouse
+from warehouse.publishing.publish import MAX_AGE_SECONDS, publish, published_path
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.mart_views import marts
+from warehouse.schema.migrations import migrate
 
 
 def now() -> datetime:
@@ -46,7 +47,7 @@ def freshness(store: Store, dataset: str, account: str | None = "7") -> dict[str
     return store.only(sql, dataset, account)
 
 
-def test_the_cadence_is_the_declared_one_and_two_missed_syncs_are_stale(store: Store) -> None:
+def test_two_missed_syncs_are_stale(store: Store) -> None:
     for dataset, minutes in (("statistics", 29), ("services", 121), ("balances", 3)):
         load(store, dataset, minutes)
     found = {name: freshness(store, name) for name in ("statistics", "services", "balances")}
@@ -63,7 +64,7 @@ def test_the_cadence_is_the_declared_one_and_two_missed_syncs_are_stale(store: S
     assert found["statistics"]["age_seconds"] == pytest.approx(29 * 60, abs=60)
 
 
-def test_a_failed_load_tells_its_error_and_does_not_count_as_fresh(store: Store) -> None:
+def test_failed_load_shows_its_error_and_is_not_fresh(store: Store) -> None:
     load(store, "statistics", 40)
     load(store, "statistics", 1, "failed", error="no answer")
     row = freshness(store, "statistics")
@@ -93,12 +94,12 @@ def test_rows_of_one_account_are_not_those_of_another(store: Store) -> None:
     assert [freshness(store, "statistics", account)["rows"] for account in "78"] == [1, 1]
 
 
-def test_another_cadence_in_the_settings_is_taken_over(tmp_path: Path) -> None:
+def test_cadence_from_the_settings_is_used(tmp_path: Path) -> None:
     faster = [replace(DATASETS["statistics"], cadence_minutes=1).table, *TABLES[4:], *TABLES[:3]]
-    with opened(tmp_path / "w.duckdb") as connection:
+    with open_warehouse(tmp_path / "w.duckdb") as connection:
         migrate(connection)
         for tables, seconds in ((TABLES, 900), (faster, 60), (TABLES, 900)):
-            shape(connection, tables)
+            sync_schema(connection, tables)
             assert freshness(Store(connection), "statistics", None)["cadence_seconds"] == seconds
 
 
@@ -106,9 +107,9 @@ def test_another_cadence_in_the_settings_is_taken_over(tmp_path: Path) -> None:
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse with a little of everything, and its copy."""
     path = tmp_path_factory.mktemp("shelf") / "w.duckdb"
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         store, noon = Store(connection), now()
         store.claim(0.9, 100, since=noon - timedelta(days=3))
         store.seen("statistics", noon)
@@ -147,7 +148,7 @@ def test_the_copy_tells_what_the_warehouse_tells(shelf: Path, mart: str) -> None
 
 
 @pytest.mark.parametrize("mart", marts())
-def test_the_marts_answer_when_the_copy_is_attached_to_another_database(shelf: Path, mart: str) -> None:
+def test_marts_work_in_an_attached_copy(shelf: Path, mart: str) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{published_path(shelf)}' AS other (READ_ONLY)")
         found = connection.execute(f"SELECT count(*) FROM other.marts.{mart}").fetchall()
@@ -159,28 +160,28 @@ def age_of(file: Path) -> float:
         return freshness(Store(connection), "statistics")["age_seconds"]
 
 
-def test_ages_in_the_copy_count_to_its_publication_until_that_is_long_ago(published: Path) -> None:
+def test_ages_in_a_recent_copy_count_to_its_publication(published: Path) -> None:
     copy = published_path(published)
     first = age_of(copy)
     assert age_of(copy) == first
     assert age_of(published) > first
     for hours, counts in ((1.9, first - 1.9 * 3600), (2.1, None)):
         with duckdb.connect(str(copy)) as connection:
-            connection.execute("UPDATE ops.copied SET published_at = published_at - to_seconds(?)", [hours * 3600])
+            connection.execute("UPDATE ops.publication SET published_at = published_at - to_seconds(?)", [hours * 3600])
         with duckdb.connect(str(copy), read_only=True) as connection:
             (row,) = Store(connection).rows("FROM marts.freshness WHERE dataset = 'statistics'")
         assert row["age_seconds"] == (pytest.approx(counts) if counts is not None else pytest.approx(first, abs=3600))
         with duckdb.connect(str(copy)) as connection:
-            connection.execute("UPDATE ops.copied SET published_at = published_at + to_seconds(?)", [hours * 3600])
+            connection.execute("UPDATE ops.publication SET published_at = published_at + to_seconds(?)", [hours * 3600])
 
 
-def test_a_quiet_copy_is_renewed_after_an_hour_so_that_it_does_not_look_stale(published: Path) -> None:
+def test_unchanged_copy_is_renewed_after_an_hour(published: Path) -> None:
     copy = published_path(published)
     assert not publish(published, TABLES)
-    long_ago = copy.stat().st_mtime - LONGEST_QUIET_SECONDS - 1
+    long_ago = copy.stat().st_mtime - MAX_AGE_SECONDS - 1
     os.utime(copy, (long_ago, long_ago))
     before = age_of(copy)
-    with opened(published) as connection:
+    with open_warehouse(published) as connection:
         load(Store(connection), "statistics", 0)
     assert publish(published, TABLES)
     assert age_of(copy) < 60 < before

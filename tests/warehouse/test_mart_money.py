@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.privacy import privacy_of
-from assets.sync import DataPath
-from smsonline.account import Account
+from assets.pii_policy import pii_policy
+from assets.sync import SyncPipeline
 from smsonline.client import Client
+from smsonline.config import Credentials
 from smsonline.sandbox import Sandbox
-from tests.warehouse.mart_store import NOON, Store, at, stored
-from warehouse.connection import opened
+from tests.warehouse.mart_support import NOON, Store, at, stored
+from warehouse.database.opening import open_warehouse
 
 MONEY = ("balances", "inventory", "invoices")
 
@@ -28,15 +28,15 @@ def store() -> Iterator[Store]:
         yield store
 
 
-def test_spend_of_a_day_is_what_was_bought_less_what_came_back(store: Store) -> None:
+def test_daily_spend_is_purchases_less_refunds(store: Store) -> None:
     store.order(1, at(0), purchase_price_cents=16, status="complete")
     store.order(2, at(1), purchase_price_cents=20, status="Refunded")
     store.order(3, at(2), purchase_price_cents=7, status="pending")
     store.order(4, at(13), purchase_price_cents=5, status="canceled")
     store.order(5, at(0), account_id="8", purchase_price_cents=100, status="expired")
     store.order(6, at(0), created_at=None, purchase_price_cents=None, status=None)
-    found = store.rows("SELECT * FROM marts.spend_daily ORDER BY day, account_id")
-    assert [tuple(row.values()) for row in found] == [
+    rows = store.rows("SELECT * FROM marts.spend_daily ORDER BY day, account_id")
+    assert [tuple(row.values()) for row in rows] == [
         (date(2026, 3, 4), "7", 3, 23, 20),
         (date(2026, 3, 4), "8", 1, 100, 0),
         (date(2026, 3, 5), "7", 1, 0, 5),
@@ -63,8 +63,8 @@ def test_spend_and_refunds_add_up_to_all_purchases(orders: list[tuple[str, int, 
         for account in ("7", "8"):
             sql = "SELECT sum(orders) AS n, sum(spend_cents + refunded_cents) AS cents FROM marts.spend_daily"
             row = store.only(f"{sql} WHERE account_id = ?", account)
-            own = [price or 0 for each, _, price, _ in orders if each == account]
-            assert (row["n"] or 0, row["cents"] or 0) == (len(own), sum(own))
+            prices = [price or 0 for owner, _, price, _ in orders if owner == account]
+            assert (row["n"] or 0, row["cents"] or 0) == (len(prices), sum(prices))
 
 
 def a_day_of_two_accounts(store: Store) -> None:
@@ -85,7 +85,7 @@ def a_day_of_two_accounts(store: Store) -> None:
     store.seen("balances", NOON, "8")
 
 
-def test_a_balance_is_reconciled_per_account_and_the_rest_is_shown(store: Store) -> None:
+def test_balances_are_reconciled_per_account(store: Store) -> None:
     a_day_of_two_accounts(store)
     seven, eight = store.rows("SELECT * FROM marts.balance_reconciliation ORDER BY account_id")
     assert seven == {
@@ -100,10 +100,10 @@ def test_a_balance_is_reconciled_per_account_and_the_rest_is_shown(store: Store)
         "closing_cents": 1444,
     }
     assert (eight["opening_at"], eight["opening_cents"], eight["closing_cents"]) == (at(-2), 50, 50)
-    assert eight["unexplained_cents"] is None  # nobody ever asked for its inventory
+    assert eight["unexplained_cents"] is None  # its inventory was never loaded
 
 
-def test_runway_is_the_balance_over_what_it_loses_per_hour(store: Store) -> None:
+def test_runway_is_balance_over_burn_rate(store: Store) -> None:
     a_day_of_two_accounts(store)
     seven, eight = store.rows("SELECT * FROM marts.balance_runway ORDER BY account_id")
     assert (seven["as_of"], seven["balance_cents"], seven["unexplained_cents"]) == (NOON, 1444, -10)
@@ -112,14 +112,14 @@ def test_runway_is_the_balance_over_what_it_loses_per_hour(store: Store) -> None
     assert (eight["burn_cents_per_hour"], eight["hours_to_empty"], eight["unexplained_cents"]) == (0, None, None)
 
 
-def test_one_look_tells_a_balance_and_no_burn(store: Store) -> None:
+def test_one_balance_gives_no_burn_rate(store: Store) -> None:
     store.balance(500, NOON)
     store.seen("balances", NOON, "7")
     row = store.only("FROM marts.balance_runway")
     assert (row["balance_cents"], row["burn_cents_per_hour"], row["hours_to_empty"]) == (500, None, None)
 
 
-def test_a_balance_that_is_newer_than_the_inventory_burns_and_is_reconciled_later(store: Store) -> None:
+def test_reconciliation_ends_at_the_inventory(store: Store) -> None:
     store.balance(500, at(-3), at(-1), last_seen_at=at(-2))
     store.balance(440, at(-1))
     store.seen("balances", NOON, "7")
@@ -129,7 +129,7 @@ def test_a_balance_that_is_newer_than_the_inventory_burns_and_is_reconciled_late
     assert (row["closing_at"], row["closing_cents"], row["unexplained_cents"]) == (at(-2), 500, 0)
 
 
-def test_a_balance_that_grew_without_a_top_up_burns_nothing_and_is_unexplained(store: Store) -> None:
+def test_a_rise_without_a_top_up_is_unexplained(store: Store) -> None:
     store.balance(500, at(-2), at(-1))
     store.balance(800, at(-1))
     for dataset in ("balances", "inventory"):
@@ -138,7 +138,7 @@ def test_a_balance_that_grew_without_a_top_up_burns_nothing_and_is_unexplained(s
     assert (row["burn_cents_per_hour"], row["hours_to_empty"], row["unexplained_cents"]) == (0, None, 300)
 
 
-def test_without_the_vendor_s_own_total_invoices_that_turned_paid_are_the_top_ups(store: Store) -> None:
+def test_topups_fall_back_to_paid_invoices(store: Store) -> None:
     store.balance(500, at(-3), at(-1))
     store.balance(1700, at(-1))
     for number, (cents, before, after) in enumerate(
@@ -158,7 +158,7 @@ EVENTS = st.lists(st.tuples(st.integers(-2000, 0), st.integers(0, 90), st.boolea
 
 
 @given(steps=BALANCES, events=EVENTS, lag=st.integers(-120, 120))
-def test_the_parts_always_add_up_to_the_closing_balance(
+def test_reconciliation_adds_up_to_the_closing_balance(
     steps: list[tuple[int, int, int]], events: list[tuple[int, int, bool]], lag: int
 ) -> None:
     """Balances that changed at some minutes before noon, orders at others, the inventory seen earlier or later."""
@@ -175,30 +175,28 @@ def test_the_parts_always_add_up_to_the_closing_balance(
         store.seen("balances", NOON, "7")
         store.seen("inventory", at(lag / 60), "7")
         row = store.only("FROM marts.balance_reconciliation")
-        parts = row["topups_cents"] - row["purchases_cents"] + row["refunded_cents"] + row["unexplained_cents"]
-        assert row["opening_cents"] + parts == row["closing_cents"]
+        explained = row["topups_cents"] - row["purchases_cents"] + row["refunded_cents"] + row["unexplained_cents"]
+        assert row["opening_cents"] + explained == row["closing_cents"]
         assert row["opening_at"] <= row["closing_at"] <= NOON
 
 
-def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
-    vendor_client: Client, sandbox: Sandbox, warehouse_path: Path
-) -> None:
+def test_nothing_is_unexplained_in_the_sandbox(vendor_client: Client, sandbox: Sandbox, warehouse_path: Path) -> None:
     """Two days of syncs, in both orders, with purchases, refunds and an overpaid top-up in between."""
-    account = sandbox.world.account
-    way = DataPath(
-        vendor_client, sandbox.user_id, warehouse_path, privacy_of(Account(sandbox.user_id, sandbox.api_key))
+    account = sandbox.state.account
+    data_path = SyncPipeline(
+        vendor_client, sandbox.user_id, warehouse_path, pii_policy(Credentials(sandbox.user_id, sandbox.api_key))
     )
     rows = []
     for turn in range(9):
         for name in MONEY if turn % 2 else reversed(MONEY):
-            assert [result.outcome.status for result in way.sync([name])] == ["ok"]
+            assert [result.outcome.status for result in data_path.sync([name])] == ["ok"]
             sandbox.advance(20)
         if turn == 5:
-            now = sandbox.world.clock.instant()
-            account.receive(account.bill("cryptomus", 500, now), 523, now + 60)
+            now = sandbox.state.clock.instant()
+            account.receive_payment(account.create_invoice("cryptomus", 500, now), 523, now + 60)
         sandbox.advance(6 * 3600)
         if turn > 4:
-            rows.append(reconciled(way))
+            rows.append(reconciled(data_path))
     assert [row["unexplained_cents"] for row in rows] == [0] * 4
     assert min(row["closing_at"] - row["opening_at"] for row in rows) >= timedelta(hours=18)
     assert min(row["purchases_cents"] for row in rows) > 0
@@ -206,12 +204,12 @@ def test_nothing_stays_unexplained_at_a_vendor_that_counts_right(
     assert max(row["topups_cents"] for row in rows) == 523
 
 
-def reconciled(way: DataPath) -> dict[str, Any]:
-    with opened(way.warehouse, read_only=True) as connection:
+def reconciled(data_path: SyncPipeline) -> dict[str, Any]:
+    with open_warehouse(data_path.warehouse, read_only=True) as connection:
         return Store(connection).only("FROM marts.balance_reconciliation")
 
 
-def test_top_ups_of_the_automation_and_by_hand_stand_side_by_side(store: Store) -> None:
+def test_automated_and_manual_top_ups_are_listed(store: Store) -> None:
     payment = {"account_id": "7", "amount_cents": 1000, "rail": "v3_wallet", "currency": "USDT", "network": "TRON"}
     store.put(
         "topups.payments",
@@ -234,23 +232,23 @@ def test_top_ups_of_the_automation_and_by_hand_stand_side_by_side(store: Store) 
         if since > at(2):
             store.version("invoices", at(2), since, **row, status="check")
         store.version("invoices", since, **row, status=status)
-    found = store.rows("SELECT * FROM marts.topups ORDER BY account_id, created_at, vendor_payment_id")
-    told = [(r["source"], r["payment_id"], r["vendor_payment_id"], r["state"], r["minutes_to_credit"]) for r in found]
-    assert told == [
+    rows = store.rows("SELECT * FROM marts.topups ORDER BY account_id, created_at, vendor_payment_id")
+    listed = [(r["source"], r["payment_id"], r["vendor_payment_id"], r["state"], r["minutes_to_credit"]) for r in rows]
+    assert listed == [
         ("automation", "p1", "v1", "CREDITED", 30),
         ("automation", "p2", None, "UNKNOWN", None),
         ("vendor", None, "v2", "paid", 60),
         ("vendor", None, "v3", "cancel", None),
         ("vendor", None, "v1", "paid", None),  # of account 8, and paid when it was first seen
     ]
-    assert [(r["rail"], r["currency"], r["network"], r["exception"]) for r in found[:3]] == [
+    assert [(r["rail"], r["currency"], r["network"], r["exception"]) for r in rows[:3]] == [
         ("v3_wallet", "USDT", "TRON", None),
         ("v3_wallet", "USDT", "TRON", "late"),
         ("stripe", None, None, None),
     ]
-    assert found[2]["credited_at"] == at(3)
+    assert rows[2]["credited_at"] == at(3)
 
 
-def test_top_ups_by_hand_are_told_while_the_mirror_is_empty(store: Store) -> None:
+def test_manual_top_ups_are_listed_without_a_ledger_copy(store: Store) -> None:
     store.version("invoices", NOON, account_id="7", payment_id="v1", amount_cents=500, status="check", created_at=NOON)
     assert store.only("FROM marts.topups")["source"] == "vendor"

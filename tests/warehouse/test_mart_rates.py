@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.warehouse.mart_store import NOON, Store, at, stored
+from tests.warehouse.mart_support import NOON, Store, at, stored
 
 RATES = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 1e-9, 1 - 1e-12]))
 
@@ -29,9 +29,7 @@ def calculator() -> Iterator[Store]:
 
 
 @given(rate=RATES, trials=st.integers(1, 10**7), more=st.integers(2, 1000))
-def test_a_wilson_interval_holds_the_rate_and_shrinks_with_more_trials(
-    calculator: Store, rate: float, trials: int, more: int
-) -> None:
+def test_wilson_interval_contains_rate_and_shrinks(calculator: Store, rate: float, trials: int, more: int) -> None:
     trial = "(SELECT ?::DOUBLE AS rate, unnest(?) AS n)"
     sql = f"SELECT marts.wilson_low(rate, n) AS low, marts.wilson_high(rate, n) AS high FROM {trial}"
     wide, narrow = calculator.rows(sql, rate, [trials, trials * more])
@@ -64,7 +62,7 @@ def test_the_binomial_test_is_exact(calculator: Store, trials: int, part: float,
     assert found == pytest.approx(float(exact), rel=1e-6, abs=1e-12)
 
 
-def test_movers_compare_the_newest_answer_with_the_day_before_it(store: Store) -> None:
+def test_movers_compare_with_the_day_before(store: Store) -> None:
     """400 and 450 of 1000: pooled rate 0.425, z = 0.05 / sqrt(0.425 * 0.575 * 0.002) = 2.2617, p = 0.0237."""
     key = {"country_code": "12", "country": "US", "carrier": "any", "service_code": "ds", "service": "Discord"}
     store.version("statistics", at(-48), at(-30), **key, success_rate=0.9, attempts=900)
@@ -126,7 +124,7 @@ def test_what_came_or_went_within_the_day_has_one_side_only(store: Store) -> Non
     assert found["12"]["service"] == "Discord"
 
 
-def test_best_value_ranks_by_the_price_of_a_message_that_the_attempts_prove(store: Store) -> None:
+def test_best_value_ranks_by_cautious_price(store: Store) -> None:
     """Wilson by hand: 9 of 10 proves 0.5958, 900 of 1000 proves 0.8798, 300 of 1000 proves 0.2724."""
     for country, rate, attempts, price in [
         ("lucky", 0.9, 10, 16),
@@ -216,7 +214,7 @@ def test_the_outcome_of_an_own_order(
     assert store.only(sql, sms_count, status, ends_at, NOON)["outcome"] == outcome
 
 
-def test_an_order_that_nobody_saw_end_does_not_count(store: Store) -> None:
+def test_order_without_observed_end_is_pending(store: Store) -> None:
     store.claim(0.5, 100)
     store.order(1, since=at(-3), expires_at=at(-2), last_seen_at=at(-2.5))
     store.order(2, since=at(-3), expires_at=at(-2), last_seen_at=at(-1))
@@ -259,7 +257,7 @@ def test_a_claim_is_held_against_own_orders(
     assert (row["observed_orders"], row["attempts"]) == (orders, 1000)
 
 
-def test_a_claim_without_own_orders_is_not_judged_nor_an_order_without_a_claim(store: Store) -> None:
+def test_claims_and_orders_are_compared_only_in_pairs(store: Store) -> None:
     store.claim(0.5, 100, country_code="1")
     store.claim(None, 100)
     store.order(1, sms_count=1)

@@ -8,10 +8,10 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from tests.warehouse.mart_store import TABLES, stored
-from warehouse.comments import describe
-from warehouse.mart_views import Mart, _parsed, datasets_read, marts
-from warehouse.migrate import migrate, shape
+from tests.warehouse.mart_support import TABLES, stored
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.mart_views import MACRO_FILES, Mart, _parse, marts, upstream_datasets
+from warehouse.schema.migrations import migrate
 
 SUCCESS_RATES = [
     "country_code",
@@ -64,8 +64,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def described() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         migrate(connection)
-        shape(connection, TABLES)
-        describe(connection, TABLES)
+        sync_schema(connection, TABLES, with_comments=True)
         yield connection
 
 
@@ -98,15 +97,13 @@ def rates(connection: duckdb.DuckDBPyConnection, carrier: str, service: str = "d
 
 
 @pytest.mark.parametrize("mart", CONTRACT)
-def test_a_mart_of_the_contract_has_exactly_its_columns_in_order(
-    connection: duckdb.DuckDBPyConnection, mart: str
-) -> None:
+def test_marts_have_their_contracted_columns(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
     assert columns(connection, mart) == CONTRACT[mart]
 
 
-def test_every_file_is_a_mart_and_a_mart_comes_after_those_that_it_reads() -> None:
+def test_marts_are_ordered_by_dependency() -> None:
     files = {f.name[:-4] for f in resources.files("warehouse").joinpath("marts").iterdir() if f.name.endswith(".sql")}
-    assert set(marts()) == files
+    assert set(marts()) == files - set(MACRO_FILES)
     order = list(marts())
     for name, mart in marts().items():
         for read in files:
@@ -124,7 +121,7 @@ def test_the_head_of_a_mart_documents_every_column_and_no_other(
 
 
 @pytest.mark.parametrize("mart", marts().values(), ids=lambda mart: mart.name)
-def test_each_column_tells_its_unit_and_the_database_knows_it(described: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+def test_mart_columns_state_their_unit(described: duckdb.DuckDBPyConnection, mart: Mart) -> None:
     found = described.execute(
         "SELECT column_name, comment, data_type FROM duckdb_columns() WHERE schema_name = 'marts' AND table_name = ? "
         "ORDER BY column_index",
@@ -139,13 +136,13 @@ def test_each_column_tells_its_unit_and_the_database_knows_it(described: duckdb.
     assert told == [(mart.summary,)]
 
 
-def test_a_head_that_is_not_a_list_of_columns_is_refused_with_its_line() -> None:
-    with pytest.raises(ValueError, match=r"marts/odd.sql: not a column and its meaning: what is this"):
-        _parsed("odd", "-- odd: a mart.\n-- One row per: a\n--\n-- what is this\nSELECT 1 AS a")
+def test_invalid_mart_head_is_refused_with_its_line() -> None:
+    with pytest.raises(ValueError, match=r"marts/odd.sql: not a column and its description: what is this"):
+        _parse("odd", "-- odd: a mart.\n-- One row per: a\n--\n-- what is this\nSELECT 1 AS a")
 
 
-def test_the_datasets_of_a_mart_are_found_through_views_and_macros() -> None:
-    read = {name: datasets_read(mart, TABLES) for name, mart in marts().items()}
+def test_upstream_datasets_of_marts() -> None:
+    read = {name: upstream_datasets(mart, TABLES) for name, mart in marts().items()}
     assert read["success_rate_movers"] == ["services", "statistics"]
     assert read["success_rates_daily"] == ["statistics"]
     assert read["best_value"] == ["inventory", "services", "statistics"]
@@ -157,13 +154,13 @@ def test_the_datasets_of_a_mart_are_found_through_views_and_macros() -> None:
 def test_the_marts_do_not_depend_on_the_reader_s_time_zone(connection: duckdb.DuckDBPyConnection) -> None:
     for zone in ("Asia/Tokyo", "America/Los_Angeles"):
         connection.execute(f"SET TimeZone = '{zone}'")
-        connection.execute("DELETE FROM store.inventory; DELETE FROM store.statistics_closed")
+        connection.execute("DELETE FROM store.inventory; DELETE FROM store.statistics_expired")
         connection.execute(
             "INSERT INTO store.inventory (account_id, order_id, created_at) VALUES "
             "('7', '1', TIMESTAMPTZ '2026-03-04 00:00:00+00'), ('7', '2', TIMESTAMPTZ '2026-03-04 23:59:59+00')"
         )
         connection.execute(
-            "INSERT INTO store.statistics_closed (country_code, carrier, service_code, valid_from, valid_to) VALUES "
+            "INSERT INTO store.statistics_expired (country_code, carrier, service_code, valid_from, valid_to) VALUES "
             "('12', 'any', 'ds', TIMESTAMPTZ '2026-03-04 00:00:00+00', TIMESTAMPTZ '2026-03-05 00:00:00+00')"
         )
         days = connection.execute("SELECT day::VARCHAR, orders FROM marts.spend_daily").fetchall()
@@ -173,7 +170,7 @@ def test_the_marts_do_not_depend_on_the_reader_s_time_zone(connection: duckdb.Du
     connection.execute("SET TimeZone = 'UTC'")
 
 
-def test_there_is_one_row_per_row_of_statistics_whatever_else_is_known(connection: duckdb.DuckDBPyConnection) -> None:
+def test_success_rates_has_one_row_per_statistics_row(connection: duckdb.DuckDBPyConnection) -> None:
     for carrier in ("any", "o2"):
         for service in ("ds", "tg"):
             statistic(connection, carrier, service, 0.5)

@@ -1,4 +1,4 @@
-"""The analysts' copy: complete, in one step, cheap, and made up for after a crash."""
+"""The analysts' copy: complete, replaced in one step, incremental, recovered after a crash."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
-from tests.warehouse.test_connection import is_locked
-from warehouse.batch import Batch, Load, Part
-from warehouse.connection import opened
+from tests.warehouse.other_processes import is_locked
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseUnwritable
-from warehouse.loading import load_batch
-from warehouse.migrate import migrate, shape
-from warehouse.publish import publish, published_path
-from warehouse.tables import Column, Table
+from warehouse.loading.batch import Batch, LoadContext, Partition
+from warehouse.loading.merge import load_batch
+from warehouse.publishing.publish import publish, published_path
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
+from warehouse.schema.tables import Column, Table
 
 COLUMNS = (Column("code", "VARCHAR"), Column("price_cents", "BIGINT"), Column("extra", "JSON"))
 WHOLE = Table("whole", COLUMNS, ("code",))
-CUT = Table("cut", COLUMNS, ("code",), complete=False)
+CUT = Table("cut", COLUMNS, ("code",), full_snapshot=False)
 LOADED = [WHOLE, CUT]
 # The marts read the real datasets' tables.
 TABLES = [*LOADED, *(dataset.table for dataset in DATASETS.values())]
@@ -34,9 +35,9 @@ class Place:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.minute = 0
-        with opened(path) as connection:
+        with open_warehouse(path) as connection:
             migrate(connection)
-            shape(connection, TABLES)
+            sync_schema(connection, TABLES)
 
     def load(self, table: Table, prices: dict[str, int]) -> None:
         import pyarrow as pa
@@ -52,10 +53,12 @@ class Place:
                 "part": pa.array([""] * len(prices), pa.string()),
             }
         )
-        part = Part("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
+        part = Partition("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
         batch = Batch(table, "7", [part], rows, rows.select(["code"]).slice(0, 0))
-        with opened(self.path) as connection:
-            load = Load("run", f"{table.name} {self.minute}", table.name, "7", minute(self.minute), accept_shrink=True)
+        with open_warehouse(self.path) as connection:
+            load = LoadContext(
+                "run", f"{table.name} {self.minute}", table.name, "7", minute(self.minute), accept_shrink=True
+            )
             load_batch(connection, batch, load)
 
     def state(self, file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
@@ -76,7 +79,7 @@ PRICES = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3), max_size=4)
 
 @settings(max_examples=12)
 @given(steps=st.lists(st.tuples(st.sampled_from(LOADED), PRICES, st.booleans()), max_size=6))
-def test_whatever_was_loaded_since_the_copy_equals_the_warehouse(place: Place, steps: Any) -> None:
+def test_copy_equals_the_warehouse_after_any_loads(place: Place, steps: Any) -> None:
     for table, prices, published in steps:
         place.load(table, prices)
         if published:
@@ -94,32 +97,61 @@ def contents(file: Path) -> dict[str, Any]:
     with duckdb.connect(str(file), read_only=True) as copy:
         found = {sql: copy.execute(sql).fetchall() for sql in (shape, views, macros)}
         names = [name for (name,) in copy.execute(tables).fetchall()]
-        return found | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.copied"}
+        return found | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.publication"}
 
 
-def test_the_first_copy_of_a_small_warehouse_is_the_one_that_a_large_one_would_get(place, monkeypatch) -> None:
+def test_a_new_copy_equals_one_that_was_updated(place) -> None:
+    copy = published_path(place.path)
+    for prices in ({"a": 1, "b": 2}, {"a": 3}):
+        place.load(WHOLE, prices)
+        publish(place.path, TABLES)
+    place.load(CUT, {"c": 1})
+    publish(place.path, TABLES)
+    updated = contents(copy)
+    assert updated["store.whole_expired"]
+    copy.unlink()
+    publish(place.path, TABLES)
+    assert contents(copy) == updated
+
+
+def test_seeded_copy_equals_a_filled_one(place, monkeypatch) -> None:
     copy = published_path(place.path)
     place.load(WHOLE, {"a": 1, "b": 2})
     place.load(WHOLE, {"a": 3})
     place.load(CUT, {"c": 1})
     publish(place.path, TABLES)
-    small = contents(copy)
-    assert small["store.whole_closed"]
+    seeded = contents(copy)
+    assert seeded["store.whole_expired"]
     copy.unlink()
-    monkeypatch.setattr("warehouse.publish.LARGEST_TO_CLONE_BYTES", 0)
+    monkeypatch.setattr("warehouse.publishing.publish.MAX_SEED_BYTES", 0)
     publish(place.path, TABLES)
-    assert contents(copy) == small
+    assert contents(copy) == seeded
     for prices in ({"a": 4}, {"a": 4, "b": 5}):
         place.load(WHOLE, prices)
         publish(place.path, TABLES)
         assert place.state(copy) == place.state()
 
 
+def test_a_copy_by_an_earlier_release_is_replaced(place) -> None:
+    copy = published_path(place.path)
+    place.load(WHOLE, {"a": 1})
+    publish(place.path, TABLES)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute("ALTER TABLE ops.schema_fingerprint RENAME TO shape")
+        connection.execute("CREATE TABLE store.from_earlier_release AS FROM store.whole_expired")
+    place.load(WHOLE, {"a": 2})
+    assert publish(place.path, TABLES)
+    assert place.state(copy) == place.state()
+    assert "store.from_earlier_release" not in contents(copy)
+
+
 def test_no_other_process_may_write_while_the_copy_is_made(place, monkeypatch) -> None:
     """Closing any handle of a file ends the process's lock on it, also the one that DuckDB holds."""
     place.load(WHOLE, {"a": 1})
     locked = []
-    monkeypatch.setattr("warehouse.publish.reach", lambda point: locked.append((point, is_locked(place.path))))
+    monkeypatch.setattr(
+        "warehouse.publishing.publish.failpoint", lambda point: locked.append((point, is_locked(place.path)))
+    )
     publish(place.path, TABLES)
     assert locked == [("before publishing", True), ("after publishing", True)]
     assert not is_locked(place.path)
@@ -144,7 +176,7 @@ def test_a_reader_keeps_the_state_that_it_opened(place: Place) -> None:
     assert place.state(published_path(place.path)) == place.state()
 
 
-def test_a_copy_that_was_removed_or_damaged_is_made_anew(place: Place) -> None:
+def test_missing_or_damaged_copy_is_created_again(place: Place) -> None:
     copy = published_path(place.path)
     place.load(WHOLE, {"a": 1})
     publish(place.path, TABLES)
@@ -156,9 +188,7 @@ def test_a_copy_that_was_removed_or_damaged_is_made_anew(place: Place) -> None:
     assert place.state(copy) == place.state()
 
 
-def test_a_copy_that_cannot_be_made_leaves_the_old_one_and_no_debris(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_copy_leaves_the_old_one_and_no_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.load(WHOLE, {"a": 1})
     publish(place.path, TABLES)
     before = place.state(published_path(place.path))
@@ -177,7 +207,7 @@ def test_a_copy_that_cannot_be_made_leaves_the_old_one_and_no_debris(
     assert place.state(published_path(place.path)) == place.state()
 
 
-def test_raw_answers_and_rejects_are_not_published(place: Place) -> None:
+def test_raw_responses_and_rejects_are_not_published(place: Place) -> None:
     place.load(WHOLE, {"a": 1})
     publish(place.path, TABLES)
     with duckdb.connect(str(published_path(place.path)), read_only=True) as reader:

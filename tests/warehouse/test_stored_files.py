@@ -1,4 +1,4 @@
-"""Files that earlier programs wrote: they open, are brought up to date and answer as they did when they were stored.
+"""Files of earlier releases: they open, migrate and have the same history as when they were stored.
 
 ``files`` has one warehouse per schema version, packed, and beside it the history that its views gave on that day. After
 a new migration add one: ``STORE_WAREHOUSE_FILE=1 pytest tests/warehouse/test_stored_files.py``.
@@ -16,21 +16,22 @@ import pytest
 import zstandard
 
 from assets.datasets import DATASETS
-from assets.privacy import privacy_of
+from assets.pii_policy import pii_policy
 from assets.replay import Replay
-from assets.sync import DataPath
+from assets.sync import SyncPipeline
 from pipelines.cli.app import app
-from smsonline.account import Account
-from smsonline.catalogue import ENDPOINTS
 from smsonline.client import Client
+from smsonline.config import Credentials
+from smsonline.endpoints import ENDPOINTS
 from smsonline.sandbox import Sandbox
-from warehouse.connection import opened
-from warehouse.migrate import migrate, migrations, schema_version, shape
+from warehouse.database.opening import open_warehouse
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import all_migrations, migrate, schema_version
 
 FILES = Path(__file__).with_name("files")
 STORED = sorted(FILES.glob("schema-*.duckdb.zst"))
 TABLES = [dataset.table for dataset in DATASETS.values()]
-NEWEST = len(migrations())
+NEWEST = all_migrations()[-1][0]
 
 Rows = list[dict[str, str | None]]
 
@@ -70,26 +71,26 @@ def test_a_file_of_the_present_schema_is_stored() -> None:
     assert sum(path.stat().st_size for path in FILES.iterdir()) < 2_000_000 * NEWEST
 
 
-def test_a_stored_file_is_brought_up_to_date_and_tells_the_same_history(stored: tuple[Path, dict[str, Rows]]) -> None:
+def test_stored_file_migrates_with_the_same_history(stored: tuple[Path, dict[str, Rows]]) -> None:
     path, told = stored
-    with opened(path) as connection:
+    with open_warehouse(path) as connection:
         migrate(connection)
-        shape(connection, TABLES)
+        sync_schema(connection, TABLES)
         assert schema_version(connection) == NEWEST
         assert histories(connection, columns_of(told)) == told
         for name, rows in told.items():
             current = sum(row["valid_to"] is None for row in rows)
             assert connection.execute(f"SELECT count(*) FROM sms.{name}").fetchall() == [(current,)]
             assert connection.execute(f"SELECT count(*) FROM sms.{name}_as_of(now())").fetchall() == [(current,)]
-    with opened(path, read_only=True) as connection:
+    with open_warehouse(path, read_only=True) as connection:
         assert histories(connection, columns_of(told)) == told
 
 
-def test_a_stored_file_can_be_replayed_from_its_raw_answers(stored: tuple[Path, dict[str, Rows]]) -> None:
+def test_stored_file_can_be_replayed(stored: tuple[Path, dict[str, Rows]]) -> None:
     path, told = stored
     results = list(Replay(path, DATASETS, ENDPOINTS).run(list(told)))
     assert {result.outcome.status for result in results} == {"ok"}
-    with opened(path, read_only=True) as connection:
+    with open_warehouse(path, read_only=True) as connection:
         found = histories(connection, {name: ["valid_from", "valid_to"] for name in told})
     assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in told.items()}
 
@@ -103,7 +104,7 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SMSONLINE_API_KEY", "a-key-of-tests")
     monkeypatch.setenv("SMSONLINE_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.chdir(tmp_path)
-    with opened(Path("data/warehouse.duckdb")) as connection:
+    with open_warehouse(Path("data/warehouse.duckdb")) as connection:
         migrate(connection)
         connection.execute("INSERT INTO ops.migrations VALUES (999, now())")
         connection.execute("ALTER TABLE ops.loads RENAME COLUMN dataset TO data_set")
@@ -155,15 +156,15 @@ def test_a_file_of_a_newer_duckdb_is_refused_with_one_line(
 @pytest.mark.skipif("STORE_WAREHOUSE_FILE" not in os.environ, reason="writes a new file into the tree")
 def test_store_a_file_of_the_present_schema(vendor_client: Client, sandbox: Sandbox, warehouse_path: Path) -> None:
     """Three syncs with time between: changes, closed and returned rows, drift, rejects, a refused answer."""
-    privacy = privacy_of(Account(sandbox.user_id, sandbox.api_key))
-    path = DataPath(vendor_client, sandbox.user_id, warehouse_path, privacy)
+    privacy = pii_policy(Credentials(sandbox.user_id, sandbox.api_key))
+    path = SyncPipeline(vendor_client, sandbox.user_id, warehouse_path, privacy)
     faults = {"popular": "extra_field", "statistics": "empty_list", "invoices": "wrong_type"}
     for times in (0, 1, 0):
         for endpoint, kind in faults.items() if times else ():
             sandbox.faults.add(endpoint, kind, times)
         list(path.sync(list(DATASETS)))
         sandbox.advance(3 * 3600)
-    with opened(warehouse_path) as connection:
+    with open_warehouse(warehouse_path) as connection:
         connection.execute("CHECKPOINT")
         told = histories(connection, {name: [] for name in DATASETS})
         assert connection.execute("SELECT count(DISTINCT status) FROM ops.loads").fetchall() == [(2,)]

@@ -1,1 +1,1 @@
-"""What the account spends, when it will be empty, and how long a payment takes to arrive. Pure."""
+"""Burn rate, runway, re-order point and lead time of one account. Pure: the caller brings the measurements."""

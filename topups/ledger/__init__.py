@@ -1,18 +1,18 @@
 """The only lock of the top-ups: a database of payments, their events, notices, observations and switches."""
 
-from topups.ledger.engine import NoLedgerYet, open_ledger, read_ledger
-from topups.ledger.errors import LedgerUnavailable
-from topups.ledger.rows import Event, Observation, OutboxRow, Payment
-from topups.ledger.store import Ledger
+from topups.ledger.engine import LedgerNotFound, open_ledger, open_ledger_readonly
+from topups.ledger.ledger import Ledger
+from topups.ledger.models import Event, Observation, OutboxRow, Payment
+from topups.ledger.unit_of_work import LedgerUnavailable
 
 __all__ = [
     "Event",
     "Ledger",
+    "LedgerNotFound",
     "LedgerUnavailable",
-    "NoLedgerYet",
     "Observation",
     "OutboxRow",
     "Payment",
     "open_ledger",
-    "read_ledger",
+    "open_ledger_readonly",
 ]

@@ -1,35 +1,38 @@
-"""Whether the ledger's parts still tell one story."""
+"""Checks whether events, payments and controls agree."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 
-from topups.ledger.chain import broken_links, replayed
-from topups.ledger.store import Ledger
-from topups.ledger.types import canonical
-from topups.states import SLOT_HOLDING, IllegalTransition
+from topups.ledger.hash_chain import broken_links, replay_events
+from topups.ledger.ledger import Ledger
+from topups.ledger.schema import canonical_json
+from topups.payment_states import SLOT_HOLDING, IllegalTransition
 
 
 def audit(ledger: Ledger) -> list[str]:
-    """One line per contradiction; an empty list means that the events are whole, lead legally to the present payments,
-    and that the reserved money is that of the payments which hold a slot. Reads everything."""
+    """One line per contradiction. Reads everything.
+
+    An empty list means: the events are complete, lead by legal transitions to the present payments, and the reserved
+    money is that of the payments which hold a slot.
+    """
     events, payments = ledger.events(), ledger.payments()
-    found = broken_links(events)
+    problems = broken_links(events)
     try:
-        told = replayed(events)
+        replayed = replay_events(events)
     except IllegalTransition as error:
-        return [*found, f"the events make an illegal step: {error}"]
-    stored = {payment.payment_id: json.loads(canonical(dataclasses.asdict(payment))) for payment in payments}
-    found += [f"payment {id_} differs from its events" for id_ in stored if told.get(id_) != stored[id_]]
-    found += [f"payment {id_} is missing" for id_ in told if id_ not in stored]
+        return [*problems, f"the events make an illegal step: {error}"]
+    stored = {payment.payment_id: json.loads(canonical_json(dataclasses.asdict(payment))) for payment in payments}
+    problems += [f"payment {id_} differs from its events" for id_ in stored if replayed.get(id_) != stored[id_]]
+    problems += [f"payment {id_} is missing" for id_ in replayed if id_ not in stored]
     reserved: dict[str, int] = {}
     for payment in payments:
         cents = payment.amount_cents if payment.slot else 0
         reserved[payment.account_id] = reserved.get(payment.account_id, 0) + cents
         if payment.slot and payment.state not in SLOT_HOLDING:
-            found.append(f"payment {payment.payment_id} is {payment.state} and still holds its slot")
+            problems.append(f"payment {payment.payment_id} is {payment.state} and still holds its slot")
     for account_id, cents in reserved.items():
         if ledger.controls(account_id).reserved_cents != cents:
-            found.append(f"account {account_id}: the reserved money is not that of its open payments")
-    return found
+            problems.append(f"account {account_id}: the reserved money is not that of its open payments")
+    return problems

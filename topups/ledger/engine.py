@@ -11,55 +11,56 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
-from topups.ledger.errors import LedgerUnavailable, guarded
+from topups.ledger.ledger import Ledger
 from topups.ledger.schema import HEAD
-from topups.ledger.store import Ledger
-from topups.ledger.transactions import begun
+from topups.ledger.unit_of_work import LedgerUnavailable, begin_transaction, map_database_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
-OTHER_SCHEMA = "the ledger has schema {} and this program expects {}; the next reconcile brings an older one up to date"
+SCHEMA_MISMATCH = (
+    "the ledger has schema {} and this program expects {}; the next reconcile brings an older one up to date"
+)
 
 
-class NoLedgerYet(LedgerUnavailable):
-    """Nobody has opened a ledger at this place for writing."""
+class LedgerNotFound(LedgerUnavailable):
+    """There is no ledger at this URL yet."""
 
     def __init__(self) -> None:
         super().__init__("there is no ledger yet; the first reconcile or run makes it")
 
 
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
-    """The ledger at a SQLAlchemy URL, brought to the newest schema. Close it after use.
+    """The ledger at a SQLAlchemy URL, migrated to the newest schema. Close it after use.
 
-    ``check`` looks for damage in the whole file (SQLite; some milliseconds per thousand payments). Raises
-    ``LedgerUnavailable`` when it is locked, read-only, damaged, unreachable, or written by a newer version.
+    ``check`` runs an integrity check on the whole file (SQLite; some milliseconds per thousand payments). Raises
+    ``LedgerUnavailable`` if it is locked, read-only, damaged, unreachable, or written by a newer version.
     """
     engine = _engine(url, busy_seconds)
     try:
-        with guarded():
+        with map_database_errors():
             if check:
-                _look_for_damage(engine)
-            _bring_up_to_date(engine)
+                _integrity_check(engine)
+            _migrate_if_needed(engine)
     except BaseException:
         engine.dispose()
         raise
     return Ledger(engine)
 
 
-def read_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
-    """The ledger as it is, for looking only: nothing is made, migrated or written, and a write would fail.
+def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
+    """The ledger for reading only: nothing is created, migrated or written, and a write fails.
 
-    For what may be executed at any time by anybody, such as a sensor's preview. Close it after use. Raises
-    ``NoLedgerYet``, and ``LedgerUnavailable`` also when an older version of this program wrote it.
+    For code that anyone may execute at any time, such as a sensor's preview. Close it after use. Raises
+    ``LedgerNotFound``, and ``LedgerUnavailable`` also if an older version of this program wrote it.
     """
     engine = _engine(url, busy_seconds, read_only=True)
     try:
-        with guarded(), engine.connect() as connection:
-            found = _version(connection)
-        if found is None:
-            raise NoLedgerYet
-        if found != HEAD:
-            raise LedgerUnavailable(OTHER_SCHEMA.format(found, HEAD))
+        with map_database_errors(), engine.connect() as connection:
+            version = _version(connection)
+        if version is None:
+            raise LedgerNotFound
+        if version != HEAD:
+            raise LedgerUnavailable(SCHEMA_MISMATCH.format(version, HEAD))
     except BaseException:
         engine.dispose()
         raise
@@ -70,7 +71,7 @@ def _engine(url: str, busy_seconds: float, *, read_only: bool = False) -> Engine
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite_to_read(parsed, busy_seconds) if read_only else _sqlite(url, parsed.database, busy_seconds)
+            return _sqlite_readonly(parsed, busy_seconds) if read_only else _sqlite(url, parsed.database, busy_seconds)
         arguments: dict[str, Any] = {"connect_timeout": max(2, int(busy_seconds))}
         if read_only:
             arguments["options"] = "-c default_transaction_read_only=on"
@@ -87,15 +88,15 @@ def _sqlite(url: str, database: str | None, busy_seconds: float) -> Engine:
     elif not database.startswith("file:"):
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, **arguments)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _configure_sqlite)
     return engine
 
 
-def _sqlite_to_read(url: URL, busy_seconds: float) -> Engine:
+def _sqlite_readonly(url: URL, busy_seconds: float) -> Engine:
     database = url.database or ""
     if not database.startswith("file:"):
         if not Path(database).is_file():
-            raise NoLedgerYet
+            raise LedgerNotFound
         url = url.set(database=f"file:{quote(database)}").update_query_dict({"mode": "ro", "uri": "true"})
     engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
     event.listen(engine, "connect", _forbid_writes)
@@ -107,44 +108,44 @@ def _forbid_writes(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA query_only = ON").close()
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
     # Python would begin transactions by itself, and too late to lock against another writer.
     connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _look_for_damage(engine: Engine) -> None:
+def _integrity_check(engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         return
     with engine.connect() as connection:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
+        result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if result != "ok":
         raise LedgerUnavailable(
-            "the ledger is malformed; nothing is paid; restore it from a backup; the next pass learns the rest from "
+            "the ledger is malformed; nothing is paid; restore it from a backup; the next run learns the rest from "
             "the vendor's own list"
         )
 
 
-def _bring_up_to_date(engine: Engine) -> None:
+def _migrate_if_needed(engine: Engine) -> None:
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return
-    with engine.connect() as connection, begun(connection, writes=True):
-        found = _version(connection)  # another program may have been quicker
-        if found != HEAD:
-            _migrate(connection, found)
+    with engine.connect() as connection, begin_transaction(connection, writes=True):
+        version = _version(connection)  # another program may have migrated it
+        if version != HEAD:
+            _migrate(connection, version)
 
 
 def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
 
 
-def _migrate(connection: Connection, found: str | None) -> None:
-    # Costly to import, and needed once in the life of a ledger.
+def _migrate(connection: Connection, version: str | None) -> None:
+    # Slow to import, and needed once per schema version.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -152,10 +153,10 @@ def _migrate(connection: Connection, found: str | None) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    known_revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known_revisions:
         raise LedgerUnavailable(
-            f"the ledger was written by a newer version of this program (schema {found}, known is {HEAD}); nothing is "
-            "paid; update this program"
+            f"the ledger was written by a newer version of this program (schema {version}, known is {HEAD}); "
+            "nothing is paid; update this program"
         )
     command.upgrade(config, HEAD)

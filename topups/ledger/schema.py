@@ -1,24 +1,101 @@
-"""The ledger's tables. Migrations make them (``topups/ledger/migrations``); a test holds the two against each other.
+"""The tables of the ledger. Migrations create them (``topups/ledger/migrations``); a test compares the two.
 
-payments      one row per intent or foreign payment, its present state
-events        every change of it, append-only and hash-chained: the payments can be rebuilt from them
-outbox        notices, written with the change they tell of
-observations  each balance, list and decision that was seen
-controls      per account: kill switch, breaker, reserved money
+payments: one row per intent or external payment, its present state.
+
+events: every change of it, append-only and hash-chained; the payments can be rebuilt from them.
+
+outbox: notices, written with the change that causes them.
+
+observations: every balance, list and decision.
+
+controls: per account the kill switch, the breaker and the reserved money.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
 
-from topups.ledger.types import Instant, Json, Word
-from topups.states import Oddity, State
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy.types import TypeDecorator
+
+from topups.payment_states import PaymentException, State
+
+TEXT_LENGTH = 32
+
+
+def format_timestamp(at: datetime) -> str:
+    """A timestamp as ISO 8601 in UTC with microseconds, so that text sorts like time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with one spelling per value. Timestamps become text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_timestamp(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """An aware ``datetime``, stored as text."""
+
+    impl = String(TEXT_LENGTH)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To text."""
+        return None if value is None else format_timestamp(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From text."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Json(TypeDecorator[dict[str, Any]]):
+    """A small JSON object, stored as canonical text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To canonical text."""
+        return None if value is None else canonical_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """From text."""
+        return None if value is None else json.loads(value)
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A value of a ``StrEnum``, stored as text."""
+
+    impl = String(TEXT_LENGTH)
+    cache_ok = True
+
+    def __init__(self, values: type[StrEnum]) -> None:
+        super().__init__()
+        self.values = values
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """To text."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
+        """From text."""
+        return None if value is None else self.values(value)
+
 
 HEAD = "0001"  # the newest migration
-EVERY_ACCOUNT = "*"  # the row of ``controls`` that stops all accounts
+ALL_ACCOUNTS = "*"  # the row of ``controls`` that stops all accounts
 
 metadata = MetaData()
-HELD = text("slot IS NOT NULL")
+SLOT_TAKEN = text("slot IS NOT NULL")
 
 payments = Table(
     "payments",
@@ -26,8 +103,8 @@ payments = Table(
     Column("payment_id", String(36), primary_key=True),
     Column("account_id", String(128), nullable=False),
     Column("decision_id", String(160), nullable=False),
-    Column("state", Word(State), nullable=False),
-    Column("exception", Word(Oddity), nullable=False),
+    Column("state", EnumText(State), nullable=False),
+    Column("exception", EnumText(PaymentException), nullable=False),
     # The account while the payment holds its slot. Not derived from the state; unique where it is set.
     Column("slot", String(128)),
     Column("rail", String(32), nullable=False),
@@ -45,25 +122,25 @@ payments = Table(
     Column("url", Text),
     Column("address", Text),
     Column("amount_in_crypto", Text),
-    Column("ends_at", Instant),
-    Column("created_at", Instant, nullable=False),
-    Column("counted_at", Instant, nullable=False),
-    Column("state_since", Instant, nullable=False),
-    Column("sending_at", Instant),
-    Column("deadline_at", Instant),
-    Column("slot_freed_at", Instant),
-    Column("approved_at", Instant),
+    Column("ends_at", Timestamp),
+    Column("created_at", Timestamp, nullable=False),
+    Column("counted_at", Timestamp, nullable=False),
+    Column("state_since", Timestamp, nullable=False),
+    Column("sending_at", Timestamp),
+    Column("deadline_at", Timestamp),
+    Column("slot_freed_at", Timestamp),
+    Column("approved_at", Timestamp),
     Column("approved_by", Text),
-    Column("listed_at", Instant),
+    Column("listed_at", Timestamp),
     Column("absences", Integer, nullable=False),
-    Column("absent_at", Instant),
-    # Observations of the balance: the last one before the money could come, and the one that proved its arrival.
+    Column("absent_at", Timestamp),
+    # Numbers of balance observations: the last one before the money could arrive, and the one that proved its arrival.
     Column("baseline", BigInteger),
     Column("credit", BigInteger),
     Column("detail", Text, nullable=False),
     Column("version", Integer, nullable=False),
 )
-Index("one_slot_per_account", payments.c.slot, unique=True, sqlite_where=HELD, postgresql_where=HELD)
+Index("one_slot_per_account", payments.c.slot, unique=True, sqlite_where=SLOT_TAKEN, postgresql_where=SLOT_TAKEN)
 Index("one_row_per_vendor_payment", payments.c.account_id, payments.c.vendor_payment_id, unique=True)
 Index("one_payment_per_decision", payments.c.account_id, payments.c.decision_id, unique=True)
 Index("payments_by_time", payments.c.account_id, payments.c.counted_at)
@@ -73,7 +150,7 @@ events = Table(
     "events",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", Instant, nullable=False),
+    Column("at", Timestamp, nullable=False),
     Column("account_id", String(128), nullable=False),
     Column("payment_id", String(36)),
     Column("kind", String(32), nullable=False),
@@ -89,16 +166,16 @@ Index("events_by_payment", events.c.payment_id, events.c.seq)
 outbox = Table(
     "outbox",
     metadata,
-    # The identity of a notice: what is told once is told once, however often it is written.
+    # Identifies a notice, so that it is written once.
     Column("key", String(160), primary_key=True),
     Column("account_id", String(128), nullable=False),
     Column("payment_id", String(36)),
     Column("kind", String(32), nullable=False),
-    Column("facts", Json, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("claimed_until", Instant),
+    Column("facts", Json, key="payload", nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("claimed_until", Timestamp),
     Column("attempts", Integer, nullable=False),
-    Column("done_at", Instant),
+    Column("done_at", Timestamp),
     Column("outcome", Text, nullable=False),
 )
 Index("outbox_waiting", outbox.c.done_at, outbox.c.created_at)
@@ -109,10 +186,10 @@ observations = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("account_id", String(128), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("at", Timestamp, nullable=False),
     Column("complete", Boolean, nullable=False),
     Column("figure", BigInteger),
-    Column("facts", Json, nullable=False),
+    Column("facts", Json, key="payload", nullable=False),
 )
 Index("observations_by_kind", observations.c.account_id, observations.c.kind, observations.c.seq)
 Index("observations_by_time", observations.c.account_id, observations.c.at)
@@ -123,6 +200,6 @@ controls = Table(
     Column("account_id", String(128), primary_key=True),
     Column("paused", Text, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("last_failure_at", Instant),
+    Column("last_failure_at", Timestamp),
     Column("reserved_cents", BigInteger, nullable=False),
 )

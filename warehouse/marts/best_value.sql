@@ -6,7 +6,7 @@
 -- country_code, country, carrier: as in sms.statistics
 -- success_rate: the vendor's claim, fraction 0..1
 -- rate_low: lower bound of the claim's 95 % Wilson interval over its attempts, fraction 0..1; null without attempts
--- attempts: orders that the claim rests on
+-- attempts: orders that the claim is based on
 -- price_cents: price of one number, US cents
 -- stock: numbers available
 -- expected_cents_per_success: price_cents / success_rate, US cents

@@ -1,8 +1,8 @@
--- freshness: how old each dataset is, against how often it should be pulled.
+-- freshness: the age of each dataset against its cadence.
 -- One row per: dataset, account_id
 --
 -- dataset: its name in sms
--- account_id: the account that pulled it; null for a dataset that was never pulled
+-- account_id: the account that it was synced with; null for a dataset that was never synced
 -- cadence_seconds: seconds between two syncs, as declared
 -- last_ok_at: when the newest good load ended, UTC; null before the first
 -- age_seconds: seconds since then
@@ -11,10 +11,10 @@
 -- last_status: status of the newest load: ok, failed or rejected
 -- last_error: its error in one line; null where there was none
 --
--- In analytics.duckdb ages count to the instant it was published, because it is only renewed when data changed, and
+-- In analytics.duckdb ages count to the time it was published, because it is only renewed when data changed, and
 -- once an hour. When that is two hours ago nothing was synced since, and they count to now.
 WITH moment AS (
-    SELECT coalesce(max(published_at), now()) AS instant FROM ops.copied WHERE published_at > now() - INTERVAL 2 HOUR
+    SELECT coalesce(max(published_at), now()) AS instant FROM ops.publication WHERE published_at > now() - INTERVAL 2 HOUR
 ),
 pulled AS (
     SELECT dataset, account_id, max(finished_at) FILTER (status = 'ok') AS last_ok_at,

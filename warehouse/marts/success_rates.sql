@@ -3,7 +3,7 @@
 --
 -- country_code, country, carrier, service_code, service: as in sms.statistics
 -- success_rate: the vendor's claim, fraction 0..1
--- attempts: orders that the claim rests on
+-- attempts: orders that the claim is based on
 -- price_cents: price of one number, US cents; null where no row of sms.services matches
 -- stock: numbers available; null likewise
 -- observed_rate: own finished orders that received a message, as a fraction 0..1 of own finished orders; null without any
@@ -11,10 +11,10 @@
 -- observed_orders: own finished orders, bought from this carrier or, for carrier 'any', from any
 -- expected_cents_per_success: price_cents / success_rate, US cents; null when nothing succeeds
 --
--- An own order is a success when it received a message (where the answer lists no messages: when its status is
+-- An own order is a success when it received a message (where the response lists no messages: when its status is
 -- 'complete' or 'completed'). It is a failure when its status is 'refunded', 'returned', 'cancelled', 'canceled',
 -- 'expired' or 'timeout', or when it was still listed without a message at its end. It is left out while a message may
--- still come, or when nobody saw how it ended. Orders of all accounts count: the claim is not of one account either.
+-- still come, or when its end was not observed. Orders of all accounts count: the claim is not of one account either.
 WITH outcomes AS (
     SELECT country_code, service_code, carrier,
            marts.order_outcome(sms_count, status, expires_at, last_seen_at) AS outcome

@@ -2,19 +2,19 @@
 -- One row per: account_id, payment_id, vendor_payment_id
 --
 -- account_id: the account
--- payment_id: the automation's own id, as `smsonline topup show` takes it; null for a row of the vendor
+-- payment_id: the ledger's id, as `smsonline topup show` takes it; null for a row of the vendor
 -- vendor_payment_id: the vendor's id; null while the automation does not know it
--- created_at: when it was begun, UTC
+-- created_at: when it was created, UTC
 -- amount_cents: amount, US cents
--- rail: how it was asked for; for a row of the vendor the vendor's method
+-- rail: payment method; for a row of the vendor the vendor's method
 -- currency, network: coin and its network; null where there is none, and for a row of the vendor
--- state: the automation's state; for a row of the vendor its status as the vendor spells it
--- exception: what is odd about it; null where nothing is, and for a row of the vendor
+-- state: the automation's state; for a row of the vendor its status at the vendor
+-- exception: what is unusual about it; null where nothing is, and for a row of the vendor
 -- credited_at: when the money was seen on the balance, UTC; for a row of the vendor when it was first seen paid
 -- minutes_to_credit: from created_at to credited_at, minutes
 -- source: 'automation', or 'vendor' for a row of sms.invoices that no payment of the automation names
 --
--- A row of the vendor that was paid already when it was first seen has no credited_at: nobody saw when.
+-- A row of the vendor that was paid already when it was first seen has no credited_at: the time is unknown.
 WITH invoices AS (
     SELECT account_id, payment_id, any_value(h) FILTER (valid_to IS NULL) AS present,
            min(valid_from) FILTER (marts.is_paid(status)) AS paid_at

@@ -3,7 +3,7 @@
 --
 -- country_code, country, carrier, service_code, service: as in sms.statistics
 -- success_rate: the vendor's claim, fraction 0..1
--- attempts: orders that the claim rests on
+-- attempts: orders that the claim is based on
 -- observed_rate: own finished orders that received a message, as a fraction 0..1 of own finished orders
 -- observed_low, observed_high: 95 % Wilson interval of observed_rate, fraction 0..1
 -- observed_orders: own finished orders
@@ -13,7 +13,7 @@
 --
 -- Success and failure of an own order are those of marts.success_rates. p_value is the exact two-sided binomial test:
 -- the chance of every outcome that is no likelier than the own one, if each order succeeded with the claimed rate. The
--- claim is taken at its word, without an interval of its own. Of a hundred true claims about five are found wrong by
+-- claim is taken as exact, without an interval of its own. Of a hundred true claims about five are found wrong by
 -- chance.
 WITH both_known AS (
     SELECT * FROM marts.success_rates WHERE success_rate IS NOT NULL AND observed_orders > 0

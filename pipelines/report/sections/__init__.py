@@ -1,1 +1,1 @@
-"""One module per section of the page: from the rows of its query to charts, tables and words."""
+"""One module per section of the page: rows of its query become charts, tables and texts."""

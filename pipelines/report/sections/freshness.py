@@ -1,47 +1,41 @@
-"""How old every dataset is."""
+"""The age of every dataset."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Figure, Section, Table
-from pipelines.report.reasons import emptied
-from pipelines.report.wording import NOTHING, count, instant, plural, span
+from pipelines.report.data import ReportData
+from pipelines.report.empty_state import empty_section
+from pipelines.report.formatting import NOT_AVAILABLE, count, duration, plural, timestamp
+from pipelines.report.model import Cell, Columns, Figure, Section, make_table
 
 SECTION = Section(
     "freshness",
     "Data freshness",
-    "When each dataset was last loaded, against how often it should be. Stale means that it missed one sync and the "
-    "next is due as well.",
+    "When each dataset was last loaded, and how often it should be. A dataset is stale when it missed one sync and the "
+    "next one is due as well.",
 )
 
 
-def freshness(facts: Facts) -> Section:
+COLUMNS: Columns = {
+    "Dataset": lambda row: str(row["dataset"]),
+    "State": lambda row: Cell("stale", tone="bad") if row["stale"] else Cell("fresh", tone="good"),
+    "Age": lambda row: "never loaded" if row["age_seconds"] is None else duration(row["age_seconds"]),
+    "Due every": lambda row: duration(row["cadence_seconds"]),
+    "Last loaded (UTC)": lambda row: timestamp(row["last_ok_at"]),
+    "Rows": lambda row: count(row["rows"]),
+    "Account": lambda row: row["account_id"] or NOT_AVAILABLE,
+    "Last status": lambda row: Cell(row["last_status"] or NOT_AVAILABLE, small=row["last_error"] or ""),
+}
+
+
+def freshness(data: ReportData) -> Section:
     """A table with the state of every dataset."""
-    rows = facts.of("freshness")
+    rows = data.rows("freshness")
     if not rows:
-        return emptied(SECTION, facts, "freshness", "countries", "No load has been noted yet.")
-    columns = ["Dataset", "State", "Age", "Due every", "Last loaded (UTC)", "Rows", "Account", "Last load"]
-    lines = [
-        [
-            row["dataset"],
-            Cell("stale", tone="bad") if row["stale"] else Cell("fresh", tone="good"),
-            "never" if row["age_seconds"] is None else span(row["age_seconds"]),
-            span(row["cadence_seconds"]),
-            instant(row["last_ok_at"]),
-            count(row["rows"]),
-            row["account_id"] or NOTHING,
-            _last(row),
-        ]
-        for row in rows
-    ]
-    table = Table("Every dataset, the most overdue first", columns, lines, words=["State", "Account", "Last load"])
-    datasets = plural(rows[0]["datasets"], "dataset")
-    shown = f"Shown: {len(rows)} of {datasets}. " if len(rows) < rows[0]["datasets"] else ""
-    overdue = f"{rows[0]['overdue']} of {datasets} are stale; run smsonline sync." if rows[0]["overdue"] else ""
+        return empty_section(SECTION, data, "freshness", "countries", "No load has been recorded yet.")
+    table = make_table("Every dataset, the most overdue first", COLUMNS, rows, ["State", "Account", "Last status"])
+    total, stale = plural(rows[0]["datasets"], "dataset"), rows[0]["overdue"]
+    shown = f"Shown: {len(rows)} of {total}. " if len(rows) < rows[0]["datasets"] else ""
+    overdue = f"{stale} of {total} are stale; run smsonline sync." if stale else ""
     return replace(SECTION, figures=[Figure(table=table, note=f"{shown}{overdue}".strip())])
-
-
-def _last(row: Row) -> Cell | str:
-    return Cell(row["last_status"] or NOTHING, small=row["last_error"] or "")

@@ -1,70 +1,87 @@
-"""Which rates changed most since yesterday."""
+"""The vendor's success rates that changed most within 24 hours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.report import charts, charts_market
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Line, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import count, offer, p_value, percent, place, plural, points, price
+import altair as alt
 
-SURE, UNSURE = 1.0, 0.4
+from pipelines.report import charts
+from pipelines.report.data import ReportData
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import (
+    combination_label,
+    count,
+    country_carrier,
+    p_value,
+    percent,
+    percentage_points,
+    plural,
+    unit_price,
+)
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
+
 SECTION = Section(
     "movers",
-    "Movers since yesterday",
-    "Claimed rates that rose and fell most in the 24 hours before the newest answer. A pale bar may be chance.",
+    "Changes in 24 hours",
+    "The vendor's success rates that rose and fell most in the 24 hours before the newest statistics. A pale bar may "
+    "be chance.",
     half=True,
 )
+COLUMNS: Columns = {
+    "Combination": lambda row: Cell(row["service"], country_carrier(row["country"], row["carrier"])),
+    "Change, p": lambda row: Cell(percentage_points(row["change"]), p_value(row["p_value"])),
+    "Before": lambda row: percent(row["rate_before"]),
+    "Now, attempts": lambda row: Cell(percent(row["rate_after"]), count(row["attempts_after"])),
+    "Price, before": lambda row: Cell(
+        unit_price(row["price_after_cents"], 0), unit_price(row["price_before_cents"], 0)
+    ),
+}
 
 
-def movers(facts: Facts) -> Section:
-    """What rose and fell most within a day."""
-    rows = facts.of("movers")
+def movers(data: ReportData) -> Section:
+    """The rates that rose and fell most within a day."""
+    rows = data.rows("movers")
     if not rows:
-        return emptied(SECTION, facts, "movers", "statistics", "No rate differs from what it was 24 hours ago.")
+        return empty_section(SECTION, data, "movers", "statistics", "No rate differs from its value 24 hours ago.")
     values = [
         {
-            "row": n,
-            "label": offer(row["service"], place(row["country"], row["carrier"])),
-            "value": points(row["change"]),
+            "label": combination_label(row),
+            "value": percentage_points(row["change"]),
             "change": row["change"],
-            "strength": SURE if row["significant"] else UNSURE,
+            "opacity": 1.0 if row["significant"] else 0.4,
             "fill": charts.GOOD if row["change"] > 0 else charts.BAD,
         }
-        for n, row in enumerate(rows)
+        for row in rows
     ]
-    first = rows[0]
+    counts, top, bottom = rows[0], values[0], values[-1]
     chart = Chart(
         "movers",
-        "Change of the claimed success rate within 24 hours, in percentage points",
-        f"{first['risen']} rose and {first['fallen']} fell significantly. Top: {values[0]['label']} "
-        f"{values[0]['value']}. Bottom: {values[-1]['label']} {values[-1]['value']}.",
-        charts_market.changes(values, charts.HALF),
-        charts_market.changes(values, charts.NARROW),
+        "Change of the vendor's success rate within 24 hours, in percentage points",
+        f"{counts['risen']} rose and {counts['fallen']} fell significantly. Top: {top['label']} {top['value']}. "
+        f"Bottom: {bottom['label']} {bottom['value']}.",
+        _draw(values),
     )
     legend = [Legend("bar good", "rose"), Legend("bar bad", "fell"), Legend("bar faint", "may be chance")]
     note = (
-        f"Of {plural(first['moved'], 'combination')} that moved, {first['risen']:,} rose and {first['fallen']:,} fell "
-        "with p < 0.05; so does one in twenty that did not really change. All stand in marts.success_rate_movers."
+        f"{plural(counts['moved'], 'combination')} changed; {counts['risen']:,} rose and {counts['fallen']:,} fell "
+        "with p < 0.05. One in twenty unchanged rates reaches that by chance. All changes: marts.success_rate_movers."
     )
-    return replace(
-        SECTION, figures=[Figure([chart], _changes(rows), legend=legend, note=note)], source=source(facts, "statistics")
-    )
+    caption = "Vendor rate and price, in the newest statistics and 24 hours before"
+    figure = Figure([chart], make_table(caption, COLUMNS, rows), legend=legend, note=note)
+    return replace(SECTION, figures=[figure], source=provenance(data, "statistics"))
 
 
-def _changes(rows: Sequence[Row]) -> Table:
-    columns = ["Combination", "Change, p", "Before", "Now, attempts", "Price, before"]
-    lines: list[Line] = [
-        [
-            Cell(row["service"], place(row["country"], row["carrier"])),
-            Cell(points(row["change"]), f"p {p_value(row['p_value'])}"),
-            percent(row["rate_before"]),
-            Cell(percent(row["rate_after"]), count(row["attempts_after"])),
-            Cell(price(row["price_after_cents"]), price(row["price_before_cents"])),
-        ]
-        for row in rows
+def _draw(values: charts.Values) -> Spec:
+    """Per row a bar from zero to the change, pale where it is not significant."""
+    limit = max(abs(value["change"]) for value in values)
+    change = alt.X("change:Q", axis=None, scale=alt.Scale(domain=[-limit, limit], nice=False), stack=None)
+    bar = alt.Chart().mark_bar(size=10, yOffset=charts.MARK_OFFSET)
+    zero = alt.Chart().mark_tick(
+        color=charts.MUTED, orient="vertical", size=18, thickness=1, yOffset=charts.MARK_OFFSET
+    )
+    layers = [
+        bar.encode(x=change, y=charts.ROW, color=charts.colour(), opacity=alt.Opacity("opacity:Q", scale=None)),
+        zero.encode(x=alt.XDatum(0), y=charts.ROW),
     ]
-    return Table("Claimed rate and price, in the newest answer and 24 hours before", columns, lines)
+    return charts.row_spec(layers, values)

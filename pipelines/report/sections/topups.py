@@ -1,125 +1,118 @@
-"""How each account was topped up, by the automation or by hand."""
+"""The newest top-ups of each account, requested by the automation or by a user."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import NamedTuple
 
-from pipelines.report import charts, charts_account
-from pipelines.report.facts import Facts, Row
-from pipelines.report.figures import Cell, Chart, Figure, Legend, Section, Table
-from pipelines.report.reasons import emptied, source
-from pipelines.report.wording import MINUTE, NOTHING, dollars, instant, offer, plural, span
+import altair as alt
 
-CHARTED = 4
+from pipelines.report import charts
+from pipelines.report.data import ReportData, Row
+from pipelines.report.empty_state import empty_section, provenance
+from pipelines.report.formatting import NOT_AVAILABLE, dollars, duration, join_labels, plural, timestamp
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
+
+MAX_CHARTED = 4
 SECTION = Section(
     "topups",
     "Top-ups",
-    "The newest payments into each account, whether the automation asked for them or a person did.",
+    "The newest payments into each account, requested by the automation or by a user.",
     legend=[
         Legend("dot good", "credited"),
-        Legend("ring accent", "waiting"),
+        Legend("ring accent", "pending"),
         Legend("cross bad", "not paid, or not in full"),
     ],
 )
 
 
-class Look(NamedTuple):
-    """How an outcome is told, in words, colour and shape."""
+class Marker(NamedTuple):
+    """How an outcome is drawn: tone of its badge, and colours and shape of its point."""
 
     tone: str
+    stroke: str
     fill: str
-    inside: str
     shape: str
 
 
-CREDITED = Look("good", charts.GOOD, charts.GOOD, "circle")
-WAITING = Look("plain", charts.ACCENT, charts.CARD, "circle")
-FAILED = Look("bad", charts.BAD, charts.CARD, "cross")
-PAID = {"paid", "paid_over", "credited", "paid_late"}
-ENDED_UNPAID = {
-    # The vendor's words, then the automation's.
+CREDITED = Marker("good", charts.GOOD, charts.GOOD, "circle")
+PENDING = Marker("plain", charts.ACCENT, charts.CARD, "circle")
+FAILED = Marker("bad", charts.BAD, charts.CARD, "cross")
+PAID_STATES = {"paid", "paid_over", "credited", "paid_late"}
+FAILED_STATES = {
+    # Statuses of the vendor, then states of the automation.
     "cancel", "fail", "system_fail", "wrong_amount", "refund_paid", "refund_process", "refund_fail", "locked",
     "skipped", "released", "rejected", "not_sent", "not_created", "expired", "closed", "failed", "refunding",
     "refunded", "underpaid",
 }  # fmt: skip
 
 
-def topups(facts: Facts) -> Section:
-    """The newest top-ups, a chart and a table per account."""
-    rows = facts.of("topups")
-    if not rows:
-        return emptied(SECTION, facts, "topups", "invoices", "No account has been topped up yet.")
-    accounts = [(name, list(lines)) for name, lines in groupby(rows, key=lambda row: row["account_id"])]
-    figures = [_account(name, lines, number) for number, (name, lines) in enumerate(accounts[:CHARTED], 1)]
-    if len(accounts) > CHARTED:
-        note = f"Shown: {CHARTED} of {plural(len(accounts), 'account')}. All top-ups stand in marts.topups."
-        figures[0] = replace(figures[0], note=note)
-    return replace(SECTION, figures=figures, source=source(facts, "invoices"))
-
-
-def look_of(row: Row) -> Look:
+def marker_for(row: Row) -> Marker:
     """Whether the money arrived, may still arrive, or will not."""
     state = str(row["state"] or "").lower()
-    if row["credited_at"] is not None or state in PAID:
+    if row["credited_at"] is not None or state in PAID_STATES:
         return CREDITED
-    return FAILED if state in ENDED_UNPAID else WAITING
+    return FAILED if state in FAILED_STATES else PENDING
+
+
+def _state(row: Row) -> Cell:
+    """The state as a badge, with the payment exception below unless both are the same."""
+    state, exception = ((row[name] or "").lower().replace("_", " ") for name in ("state", "exception"))
+    return Cell(state or NOT_AVAILABLE, "" if exception in {"none", state} else exception, tone=marker_for(row).tone)
+
+
+COLUMNS: Columns = {
+    "Requested (UTC)": lambda row: timestamp(row["created_at"]),
+    "Amount": lambda row: dollars(row["amount_cents"]),
+    "State": _state,
+    "Time to credit": lambda row: duration(row["seconds_to_credit"]),
+    "Method": lambda row: join_labels(row["rail"], row["currency"], row["network"]) or NOT_AVAILABLE,
+    "Requested by": lambda row: "automation" if row["source"] == "automation" else "user",
+}
+
+
+def topups(data: ReportData) -> Section:
+    """The newest top-ups, a chart and a table per account."""
+    rows = data.rows("topups")
+    if not rows:
+        return empty_section(SECTION, data, "topups", "invoices", "No account has been topped up yet.")
+    accounts = [(name, list(lines)) for name, lines in groupby(rows, key=lambda row: row["account_id"])]
+    figures = [_account(name, lines, number) for number, (name, lines) in enumerate(accounts[:MAX_CHARTED], 1)]
+    if len(accounts) > MAX_CHARTED:
+        note = f"Shown: {MAX_CHARTED} of {plural(len(accounts), 'account')}. All top-ups: marts.topups."
+        figures[0] = replace(figures[0], note=note)
+    return replace(SECTION, figures=figures, source=provenance(data, "invoices"))
 
 
 def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
+    credited = [row["amount_cents"] or 0 for row in rows if marker_for(row) is CREDITED]
     dated = [row for row in rows if row["created_at"] is not None and row["amount_cents"] is not None]
-    values = [
-        {
-            "at": row["created_at"].astimezone(UTC).isoformat(),
-            "dollars": row["amount_cents"] / 100,
-            "fill": look_of(row).fill,
-            "inside": look_of(row).inside,
-            "shape": look_of(row).shape,
-        }
-        for row in dated
-    ]
-    chart = [_chart(name, rows, values, (dated[0]["created_at"] - dated[-1]["created_at"]), number)] if dated else []
     title = f"Account {name}: the newest {len(rows)} of {plural(rows[0]['topups'], 'top-up')}"
-    return Figure(chart, _table(name, rows), title=title, beside=bool(chart))
+    caption = f"Newest top-ups of account {name}"
+    figure = Figure(table=make_table(caption, COLUMNS, rows, ["State", "Method", "Requested by"]), title=title)
+    if not dated:
+        return figure
+    description = f"{len(credited)} of {plural(len(rows), 'top-up')} credited, {dollars(sum(credited))}."
+    chart = Chart(f"topups-{number}", f"Top-ups of account {name}, US dollars", description, _draw(dated))
+    return replace(figure, charts=[chart], beside=True)
 
 
-def _chart(name: str, rows: Sequence[Row], values: charts.Values, length: timedelta, number: int) -> Chart:
-    credited = [row for row in rows if look_of(row) is CREDITED]
-    days = max(1.0, length / timedelta(days=1))
-    return Chart(
-        f"topups-{number}",
-        f"Top-ups of account {name}, US dollars",
-        f"{len(credited)} of {plural(len(rows), 'top-up')} credited, "
-        f"{dollars(sum(row['amount_cents'] or 0 for row in credited))}.",
-        charts_account.payments(values, days, charts.HALF),
-        charts_account.payments(values, days, charts.NARROW),
-    )
-
-
-def _table(name: str, rows: Sequence[Row]) -> Table:
-    columns = ["Asked for (UTC)", "Amount", "State", "Credited after", "Way", "By"]
-    lines = [
-        [
-            instant(row["created_at"]),
-            dollars(row["amount_cents"]),
-            Cell(_words(row["state"]) or NOTHING, _remark(row), tone=look_of(row).tone),
-            NOTHING if row["minutes_to_credit"] is None else span(row["minutes_to_credit"] * MINUTE),
-            offer(row["rail"], row["currency"], row["network"]) or NOTHING,
-            "the automation" if row["source"] == "automation" else "a person",
-        ]
+def _draw(rows: Sequence[Row]) -> Spec:
+    """Each top-up as a point on a stem, newest last; ``rows`` come newest first."""
+    values = [
+        {"at": charts.utc_text(row["created_at"]), "dollars": row["amount_cents"] / 100, **marker_for(row)._asdict()}
         for row in rows
     ]
-    return Table(f"Newest top-ups of account {name}", columns, lines, words=["State", "Way", "By"])
-
-
-def _words(code: str | None) -> str:
-    return (code or "").lower().replace("_", " ")
-
-
-def _remark(row: Row) -> str:
-    """What is odd about a payment, unless its state says so already."""
-    remark = _words(row["exception"])
-    return "" if remark in {"none", _words(row["state"])} else remark
+    length = rows[0]["created_at"] - rows[-1]["created_at"]
+    base = alt.Chart().encode(
+        x=charts.time_axis(max(1.0, length / timedelta(days=1)), padding=12),
+        y=alt.Y("dollars:Q", axis=charts.DOLLAR_AXIS, scale=alt.Scale(zero=True)),
+    )
+    stem = base.mark_rule(color=charts.GRID, strokeWidth=2).encode(y2=alt.datum(0))
+    point = base.mark_point(opacity=1, size=90, strokeWidth=2).encode(
+        color=charts.colour("stroke"), fill=charts.colour("fill"), shape=alt.Shape("shape:N", scale=None)
+    )
+    return charts.to_spec([stem, point], values)

@@ -1,4 +1,4 @@
--- How old each dataset is against how often it should be pulled; the most overdue first.
+-- Age of each dataset and how often it should be loaded; the most overdue first.
 SELECT dataset, account_id, cadence_seconds, last_ok_at, age_seconds, stale, rows, last_status, last_error,
        count(*) OVER () AS datasets, count(*) FILTER (stale) OVER () AS overdue
 FROM marts.freshness

@@ -1,4 +1,4 @@
-"""Every kind of fault is seen by a real client over real HTTP."""
+"""Every kind of fault as a client sees it over HTTP."""
 
 from __future__ import annotations
 
@@ -10,71 +10,71 @@ import httpx
 import pytest
 
 from smsonline.sandbox import KINDS, Sandbox, parse_fault
-from smsonline.sandbox.faults import COMMIT_THEN, DAMAGE
+from smsonline.sandbox.faults.kinds import COMMIT_THEN, CORRUPTIONS
 
-Ask = Callable[..., httpx.Response]
+CallEndpoint = Callable[..., httpx.Response]
 Rows = list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 502, 503])
-def test_error_statuses_carry_a_message(ask: Ask, sandbox: Sandbox, status: int) -> None:
+def test_error_statuses_have_message(call_endpoint: CallEndpoint, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.add("statistics", f"http_{status}")
-    response = ask("statistics")
+    response = call_endpoint("statistics")
     assert response.status_code == status
     assert response.json()["ok"] is False
     assert response.json()["errorMessage"]
 
 
-def test_429_names_the_wait(ask: Ask, sandbox: Sandbox) -> None:
+def test_429_has_retry_after(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("statistics", "http_429", times=1)
     sandbox.faults.add("statistics", "http_429=7", times=1)
-    assert [ask("statistics").headers.get("retry-after") for _ in range(3)] == ["1", "7", None]
+    assert [call_endpoint("statistics").headers.get("retry-after") for _ in range(3)] == ["1", "7", None]
 
 
-def test_222_is_a_success_status_without_an_order(ask: Ask, sandbox: Sandbox) -> None:
+def test_222_creates_no_order(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("create_order", "http_222")
-    response = ask("create_order")
+    response = call_endpoint("create_order")
     assert response.status_code == 222
     assert response.is_success
     assert "orderId" not in response.text
-    assert not any(order.by_call for order in sandbox.world.account.orders.values())
+    assert not any(order.by_call for order in sandbox.state.account.orders.values())
 
 
-def test_redirect_points_to_itself_without_the_key(ask: Ask, sandbox: Sandbox) -> None:
+def test_redirect_points_to_itself_without_key(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("balance", "redirect")
-    response = ask("balance")
+    response = call_endpoint("balance")
     assert response.status_code == 307
     assert response.headers["location"] == "/v3/customers/sandbox/balance"
 
 
-def test_timeout_outlasts_the_client(ask: Ask, sandbox: Sandbox, client: httpx.Client) -> None:
+def test_timeout_outlasts_the_client(call_endpoint: CallEndpoint, sandbox: Sandbox, client: httpx.Client) -> None:
     sandbox.faults.add("balance", "timeout", times=1)
     client.timeout = httpx.Timeout(5, read=0.1)
     with pytest.raises(httpx.ReadTimeout):
-        ask("balance")
+        call_endpoint("balance")
     client.timeout = httpx.Timeout(5)
-    assert ask("balance").status_code == 200
+    assert call_endpoint("balance").status_code == 200
 
 
-def test_drop_closes_the_connection_without_an_answer(ask: Ask, sandbox: Sandbox) -> None:
+def test_drop_closes_connection_without_response(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("balance", "drop", times=1)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-        ask("balance")
-    assert ask("balance").status_code == 200
+        call_endpoint("balance")
+    assert call_endpoint("balance").status_code == 200
 
 
 @pytest.mark.parametrize("endpoint", ["balance", "statistics"])
-def test_drop_midway_closes_inside_the_body(ask: Ask, sandbox: Sandbox, endpoint: str) -> None:
+def test_drop_midway_closes_inside_body(call_endpoint: CallEndpoint, sandbox: Sandbox, endpoint: str) -> None:
     sandbox.faults.add(endpoint, "drop_midway", times=1)
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError), match=r"incomplete|closed|reset"):
-        ask(endpoint)
-    assert ask(endpoint).status_code == 200
+        call_endpoint(endpoint)
+    assert call_endpoint(endpoint).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["truncated", "garbage", "html", "empty_body"])
-def test_unreadable_bodies_come_under_200(ask: Ask, sandbox: Sandbox, kind: str) -> None:
+def test_invalid_bodies_have_status_200(call_endpoint: CallEndpoint, sandbox: Sandbox, kind: str) -> None:
     sandbox.faults.add("statistics", kind)
-    response = ask("statistics")
+    response = call_endpoint("statistics")
     assert response.status_code == 200
     assert int(response.headers["content-length"]) == len(response.content)
     with pytest.raises(ValueError):
@@ -82,22 +82,22 @@ def test_unreadable_bodies_come_under_200(ask: Ask, sandbox: Sandbox, kind: str)
     assert response.headers["content-type"].startswith("text/html" if kind == "html" else "application/json")
 
 
-def test_not_ok_comes_under_200_in_the_versions_envelope(ask: Ask, sandbox: Sandbox) -> None:
+def test_not_ok_is_200_in_version_envelope(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("*", "not_ok")
-    assert ask("balance").status_code == 200
-    assert ask("balance").json() == {"ok": False, "errorMessage": "something went wrong"}
-    assert ask("v2_balance").json()["error"] is True
+    assert call_endpoint("balance").status_code == 200
+    assert call_endpoint("balance").json() == {"ok": False, "errorMessage": "something went wrong"}
+    assert call_endpoint("v2_balance").json()["error"] is True
 
 
-def test_latency_delays_a_good_answer(ask: Ask, sandbox: Sandbox) -> None:
+def test_latency_delays_good_response(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("balance", "latency=0.05", times=1)
-    response = ask("balance")
+    response = call_endpoint("balance")
     assert response.elapsed.total_seconds() >= 0.05
     assert response.json()["ok"] is True
 
 
-def rows_of(ask: Ask, endpoint: str = "statistics") -> Any:
-    return ask(endpoint).json()["body"]
+def rows_of(call_endpoint: CallEndpoint, endpoint: str = "statistics") -> Any:
+    return call_endpoint(endpoint).json()["body"]
 
 
 def first_number_is_a_word(good: Rows, bad: Rows) -> bool:
@@ -113,7 +113,7 @@ def nested_by_code(good: Rows, bad: Any) -> bool:
     return bool(bad[row["cShort"]][row["sShort"]][row["carrier"]]["total"] == row["total"])
 
 
-SEEN: dict[str, Callable[[Any, Any], bool]] = {
+IS_CORRUPTED: dict[str, Callable[[Any, Any], bool]] = {
     "empty_list": lambda _, bad: bad == [],
     "shrunk": lambda good, bad: bad == good[: len(good) // 10],
     "missing_field": lambda good, bad: all("cShort" not in row for row in bad) and len(bad) == len(good),
@@ -129,37 +129,39 @@ SEEN: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize("kind", SEEN)
-def test_damage_shows_in_the_records(ask: Ask, sandbox: Sandbox, kind: str) -> None:
-    good = rows_of(ask)
+@pytest.mark.parametrize("kind", IS_CORRUPTED)
+def test_corruption_changes_records(call_endpoint: CallEndpoint, sandbox: Sandbox, kind: str) -> None:
+    good = rows_of(call_endpoint)
     sandbox.faults.add("statistics", kind)
-    assert SEEN[kind](good, rows_of(ask))
+    assert IS_CORRUPTED[kind](good, rows_of(call_endpoint))
 
 
-def test_dollars_change_prices_only(ask: Ask, sandbox: Sandbox) -> None:
-    good = rows_of(ask, "popular")
+def test_dollars_change_prices_only(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
+    good = rows_of(call_endpoint, "popular")
     sandbox.faults.add("popular", "dollars")
-    bad = rows_of(ask, "popular")
+    bad = rows_of(call_endpoint, "popular")
     assert [row["price"] for row in bad] == [row["price"] / 100 for row in good]
     assert [row["count"] for row in bad] == [row["count"] for row in good]
 
 
-def test_bare_records_have_no_envelope(ask: Ask, sandbox: Sandbox) -> None:
-    good = rows_of(ask)
+def test_bare_records_have_no_envelope(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
+    good = rows_of(call_endpoint)
     sandbox.faults.add("statistics", "bare")
-    assert ask("statistics").json() == good
+    assert call_endpoint("statistics").json() == good
 
 
-def test_a_named_field_can_be_left_out(ask: Ask, sandbox: Sandbox) -> None:
+def test_missing_field_removes_named_field(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("statistics", "missing_field=successRate")
-    assert all("successRate" not in row and "cShort" in row for row in rows_of(ask))
+    assert all("successRate" not in row and "cShort" in row for row in rows_of(call_endpoint))
 
 
 @pytest.mark.parametrize("endpoint", ["balance", "coupons", "create_invoice", "inventory", "services", "v2_balance"])
-def test_damage_of_any_answer_is_still_json_under_200(ask: Ask, sandbox: Sandbox, endpoint: str) -> None:
-    for kind in DAMAGE:
+def test_corrupted_response_is_json_with_status_200(
+    call_endpoint: CallEndpoint, sandbox: Sandbox, endpoint: str
+) -> None:
+    for kind in CORRUPTIONS:
         sandbox.faults.add(endpoint, kind, times=1)
-        response = ask(endpoint)
+        response = call_endpoint(endpoint)
         assert response.status_code == 200, kind
         json.loads(response.content)
 
@@ -167,13 +169,13 @@ def test_damage_of_any_answer_is_still_json_under_200(ask: Ask, sandbox: Sandbox
 @pytest.mark.parametrize("endpoint", ["create_invoice", "v2_create_invoice", "create_wallet"])
 @pytest.mark.parametrize("kind", COMMIT_THEN)
 def test_commit_then_fail_takes_effect(
-    ask: Ask, sandbox: Sandbox, client: httpx.Client, kind: str, endpoint: str
+    call_endpoint: CallEndpoint, sandbox: Sandbox, client: httpx.Client, kind: str, endpoint: str
 ) -> None:
     invoices = len(sandbox.truth()["invoices"])
     sandbox.faults.add(endpoint, kind)
     client.timeout = httpx.Timeout(5, read=0.1)
     try:
-        response = ask(endpoint)
+        response = call_endpoint(endpoint)
         assert response.status_code == 500 if kind.endswith("500") else b"pay" not in response.content
     except (httpx.RemoteProtocolError, httpx.ReadError):
         assert kind == "commit_then_drop"
@@ -185,48 +187,48 @@ def test_commit_then_fail_takes_effect(
 
 
 @pytest.mark.parametrize("kind", ["http_500", "drop", "garbage", "html", "not_ok", "redirect", "http_222"])
-def test_a_plain_fault_on_a_creating_call_creates_nothing(ask: Ask, sandbox: Sandbox, kind: str) -> None:
+def test_fault_without_commit_creates_nothing(call_endpoint: CallEndpoint, sandbox: Sandbox, kind: str) -> None:
     invoices = len(sandbox.truth()["invoices"])
     sandbox.faults.add("create_invoice", kind)
     try:
-        ask("create_invoice")
+        call_endpoint("create_invoice")
     except httpx.TransportError:
         assert kind == "drop"
     assert len(sandbox.truth()["invoices"]) == invoices
     assert sandbox.requests.count("create_invoice") == 1
 
 
-def test_faults_end_after_their_times_and_begin_after_their_delay(ask: Ask, sandbox: Sandbox) -> None:
+def test_fault_respects_times_and_after(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("balance", "http_500", times=2, after=1)
-    assert [ask("balance").status_code for _ in range(4)] == [200, 500, 500, 200]
+    assert [call_endpoint("balance").status_code for _ in range(4)] == [200, 500, 500, 200]
 
 
-def test_faults_in_a_row_take_turns(ask: Ask, sandbox: Sandbox) -> None:
+def test_replacing_faults_apply_one_per_request(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("balance", "http_429", times=1)
     sandbox.faults.add("balance", "http_503", times=1)
-    assert [ask("balance").status_code for _ in range(3)] == [429, 503, 200]
+    assert [call_endpoint("balance").status_code for _ in range(3)] == [429, 503, 200]
 
 
-def test_faults_strike_only_their_endpoint_until_cleared(ask: Ask, sandbox: Sandbox) -> None:
+def test_fault_affects_its_endpoint_until_cleared(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
     sandbox.faults.add("balance", "http_500")
-    assert ask("invoices").status_code == 200
-    assert ask("balance").status_code == 500
+    assert call_endpoint("invoices").status_code == 200
+    assert call_endpoint("balance").status_code == 500
     sandbox.faults.clear()
-    assert ask("balance").status_code == 200
+    assert call_endpoint("balance").status_code == 200
 
 
-def test_every_kind_has_a_line_of_description() -> None:
+def test_every_kind_has_one_line_description() -> None:
     assert all(kind.description and "\n" not in kind.description for kind in KINDS.values())
 
 
-def test_faults_are_read_from_the_command_line() -> None:
+def test_parse_fault_reads_kind_value_and_times() -> None:
     fault = parse_fault("statistics=http_429=3:2")
     assert (fault.endpoint, fault.kind, fault.seconds, fault.times) == ("statistics", "http_429", 3.0, 2)
     assert parse_fault("*=drop").times is None
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("statistics", "write ENDPOINT=KIND"),
         ("nowhere=drop", "choose \\* or one of: balance, invoices"),
@@ -237,7 +239,7 @@ def test_faults_are_read_from_the_command_line() -> None:
         ("balance=drop=3", "takes no value"),
     ],
 )
-def test_a_wrong_fault_is_one_line_that_lists_the_choices(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
+def test_parse_fault_error_is_one_line_with_choices(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         parse_fault(text)
     assert "\n" not in str(caught.value)

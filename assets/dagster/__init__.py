@@ -1,0 +1,1 @@
+"""Dagster assets and checks, made from dataset and mart definitions."""

@@ -1,0 +1,82 @@
+"""Overrides of dataset definitions in ``smsonline.toml``, for responses that differ from what was assumed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from assets.datasets.spec import UNITS, Dataset, Field
+
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dict[str, Dataset]:
+    """The definitions with ``{dataset: {setting: value}}`` applied.
+
+    Settings: ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes``
+    (whole number) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``). Raises ``ValueError`` that names the
+    entry.
+    """
+    result = dict(datasets)
+    for name, settings in overrides.items():
+        if name not in datasets:
+            raise ValueError(f"[datasets.{name}]: no such dataset")
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"[datasets.{name}]: a table is expected here")
+        for setting, value in settings.items():
+            result[name] = dataclasses.replace(result[name], **_attribute(result[name], setting, value))
+    return result
+
+
+def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
+    """The attribute of the definition that ``setting`` overrides, with its new value."""
+    match setting, value:
+        case "records", str():
+            return {"records_path": value}
+        case "levels", [*names] if all(isinstance(name, str) for name in names):
+            return {"nesting_keys": tuple(names)}
+        case "params", dict() if all(isinstance(param, str) for param in value.values()):
+            return {"params": dict(dataset.params) | value}
+        case "cadence_minutes", int() if value > 0 and not isinstance(value, bool):
+            return {"cadence_minutes": value}
+        case "fields", dict():
+            return {"fields": _fields(dataset, value)}
+    raise ValueError(
+        f"[datasets.{dataset.name}] {setting}: "
+        "records, levels, params, cadence_minutes and fields can be set, each with its type"
+    )
+
+
+def _fields(dataset: Dataset, overrides: Overrides) -> tuple[Field, ...]:
+    unknown = overrides.keys() - {field.column for field in dataset.fields}
+    if unknown:
+        raise ValueError(f"[datasets.{dataset.name}.fields.{min(unknown)}]: no such column")
+    return tuple(_field(dataset, field, overrides.get(field.column, {})) for field in dataset.fields)
+
+
+def _field(dataset: Dataset, field: Field, settings: Mapping[str, Any]) -> Field:
+    entry = f"[datasets.{dataset.name}.fields.{field.column}]"
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{entry}: a table is expected here, such as names = [...]")
+    for setting, value in settings.items():
+        if setting == "names" and isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+            field = dataclasses.replace(field, aliases=tuple(value))
+        elif setting == "unit" and isinstance(value, str) and _is_unit_of(field, value):
+            field = dataclasses.replace(field, unit=value)
+        else:
+            units = ("a zone such as UTC",) if field.kind == "instant" else UNITS.get(field.kind, ("none",))
+            raise ValueError(
+                f"{entry} {setting}: names (a list of texts) or unit (here: {', '.join(units)}) can be set"
+            )
+    return field
+
+
+def _is_unit_of(field: Field, unit: str) -> bool:
+    if field.kind != "instant":
+        return unit in UNITS.get(field.kind, ())
+    try:
+        return bool(ZoneInfo(unit))
+    except (ValueError, OSError, LookupError):
+        return False

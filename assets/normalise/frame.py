@@ -1,0 +1,166 @@
+"""Records to typed rows with pandas.
+
+A frame of raw values becomes one typed column and one Series of reasons per field; a mask over the rows splits off the
+rejected records. Every record ends as a row or as a reject with its reasons.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import Any
+
+import msgspec
+import pandas as pd
+import pyarrow as pa
+
+from assets.datasets import Dataset, Field
+from assets.errors import MissingField
+from assets.normalise.contract import check_units, schema_drift, unknown_fields
+from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing
+from warehouse.loading.batch import RejectedRecord, SchemaDrift
+
+TEXT = DTYPES["text"]
+ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
+
+
+@dataclass(frozen=True)
+class ParsedResponse:
+    """The records of one response, the partition it holds, and the parameters of its request."""
+
+    partition: str
+    response_id: str
+    params: Mapping[str, str]
+    records: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class NormalisedRecords:
+    """``rows``: the business columns plus ``part``. ``rejected_keys``: keys of rejected records that could be read.
+
+    ``reject_counts`` is per partition; ``unreadable_partitions`` have a rejected record whose key could not be read.
+    """
+
+    rows: pa.Table
+    rejected_keys: pa.Table
+    rejects: Sequence[RejectedRecord]
+    reject_counts: Mapping[str, int]
+    unreadable_partitions: frozenset[str]
+    drift: Sequence[SchemaDrift]
+
+
+def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id: str) -> NormalisedRecords:
+    """The typed rows of ``responses``, and every record and field that did not fit.
+
+    Raises ``MissingField`` when a required field is in no record, ``UnitMismatch`` when the numbers look counted in
+    another unit than the declared one.
+    """
+    records = list(chain.from_iterable(response.records for response in responses))
+    is_object = [type(record) is dict for record in records]
+    objects = records if all(is_object) else [record if type(record) is dict else {} for record in records]
+    present: set[str] = set().union(*objects)
+    declared = {name for field in dataset.fields for name in field.aliases}
+    # dtype=object: whole numbers beside nulls must not become floats.
+    table = pd.DataFrame(objects, columns=sorted(declared & present), dtype=object)
+    raw = {field.column: _raw_values(dataset, field, table, responses) for field in dataset.fields}
+    columns = convert_columns(dataset.fields, raw)
+    check_units(dataset, columns)
+
+    account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if dataset.per_account else {}
+    frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
+    frame["extra"] = _extra(objects, unknown_fields(dataset, present))
+    frame["part"] = _per_record([response.partition for response in responses], responses)
+    reasons = _reasons_by_row(dataset, columns, pd.Series(is_object, table.index, dtype=bool))
+    drift = schema_drift(dataset, objects, present, columns)
+    return _split_rejected(dataset, frame, reasons, responses, records, drift)
+
+
+def _raw_values(
+    dataset: Dataset, field: Field, table: pd.DataFrame, responses: Sequence[ParsedResponse]
+) -> pd.Series[Any]:
+    """The field's values, of several spellings the first that is not null, or the value of the request's parameter."""
+    if field.from_param:
+        return _per_record([response.params[field.from_param] for response in responses], responses)
+    names = [name for name in field.aliases if name in table]
+    if not names:
+        if field.presence == "required" and len(table):
+            raise MissingField(f"{dataset.name}: the required field '{field.aliases[0]}' is missing from the response")
+        return pd.Series(None, index=table.index, dtype=object)
+    values: pd.Series[Any] = table[names[0]]
+    for name in names[1:]:
+        values = values.where(values.notna(), table[name])
+    if field.transform:
+        # Not Series.map: it infers float64 for whole numbers beside nulls.
+        given = values.dropna()
+        values = pd.Series([field.transform(value) for value in given], given.index, dtype=object).reindex(table.index)
+    return values
+
+
+def _per_record(texts: Sequence[str], responses: Sequence[ParsedResponse]) -> pd.Series[Any]:
+    """The text of each response, repeated for each of its records."""
+    sizes = [len(response.records) for response in responses]
+    return pd.Series(texts, dtype=TEXT).repeat(sizes).reset_index(drop=True)
+
+
+def _extra(objects: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> pd.Series[Any]:
+    """The unknown fields of each record as JSON, null for a record that has none."""
+    if not unknown:
+        return pd.Series(None, index=range(len(objects)), dtype=TEXT)
+    fields = ({name: record[name] for name in unknown if name in record} for record in objects)
+    return pd.Series([ENCODER.encode(extra).decode() if extra else None for extra in fields], dtype=TEXT)
+
+
+def _reasons_by_row(dataset: Dataset, columns: Mapping[str, TypedColumn], is_object: pd.Series[bool]) -> pd.Series[Any]:
+    """The reasons of each rejected record as a list, by row."""
+    reasons = [pd.Series("not an object", is_object.index[~is_object], dtype=object)]
+    required = {*dataset.key, *(field.column for field in dataset.fields if field.presence == "required")}
+    for name, column in columns.items():
+        reasons.append(column.reasons)
+        if name in required:
+            missing = is_missing(column.values) & is_object
+            missing[column.reasons.index] = False
+            reasons.append(pd.Series(f"{name}: missing", missing.index[missing], dtype=object))
+    every = [series for series in reasons if len(series)]
+    return pd.concat(every).groupby(level=0).agg(list) if every else pd.Series(dtype=object)
+
+
+def _split_rejected(
+    dataset: Dataset,
+    frame: pd.DataFrame,
+    reasons: pd.Series[Any],
+    responses: Sequence[ParsedResponse],
+    records: Sequence[Any],
+    drift: Sequence[SchemaDrift],
+) -> NormalisedRecords:
+    keys = frame[list(dataset.key)]
+    if reasons.empty:
+        return NormalisedRecords(_to_arrow(frame), _to_arrow(keys[:0]), (), {}, frozenset(), drift)
+    rejected = pd.Series(frame.index.isin(reasons.index))
+    no_key = pd.concat([is_missing(keys[name]) for name in dataset.key], axis=1).any(axis=1)
+    return NormalisedRecords(
+        rows=_to_arrow(frame[~rejected]),
+        rejected_keys=_to_arrow(keys[rejected & ~no_key]),
+        rejects=_rejects(reasons, responses, records),
+        reject_counts=Counter(frame["part"][rejected]),
+        unreadable_partitions=frozenset(frame["part"][rejected & no_key]),
+        drift=drift,
+    )
+
+
+def _rejects(
+    reasons: pd.Series[Any], responses: Sequence[ParsedResponse], records: Sequence[Any]
+) -> list[RejectedRecord]:
+    """The rejected records as JSON; the row index counts within the record's own response."""
+    sizes = [len(response.records) for response in responses]
+    ids = _per_record([response.response_id for response in responses], responses)
+    first_rows = pd.Series(list(accumulate(sizes, initial=0))[:-1]).repeat(sizes).reset_index(drop=True)
+    return [
+        RejectedRecord(ids[row], int(row - first_rows[row]), ENCODER.encode(records[row]).decode(), row_reasons)
+        for row, row_reasons in zip(reasons.index.tolist(), reasons, strict=True)
+    ]
+
+
+def _to_arrow(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)

@@ -1,0 +1,230 @@
+"""Conversion of one column of JSON values to its declared type, with a reason for each value that does not fit.
+
+A column whose values all have the usual JSON type is converted as a whole, any other column value by value. Money and
+ids are ints, Decimals or text, never floats.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pandas.api.types import infer_dtype
+
+from assets.datasets import Field
+from assets.datasets.spec import Kind
+from assets.normalise.timestamps import parse_timestamps
+
+ARROW_TYPES: dict[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "cents": pa.int64(),
+    "rate": pa.float64(),
+    "flag": pa.bool_(),
+    "instant": pa.timestamp("us", "UTC"),
+}
+DTYPES = {kind: pd.ArrowDtype(arrow_type) for kind, arrow_type in ARROW_TYPES.items()}
+# The JSON types of each kind as documented by the vendor; any other type is reported as drift.
+NUMBER = frozenset({int, Decimal})
+JSON_TYPES: dict[Kind, frozenset[type]] = {
+    "text": frozenset({str}),
+    "integer": frozenset({int}),
+    "number": NUMBER,
+    "cents": frozenset({int}),
+    "rate": NUMBER,
+    "flag": frozenset({bool}),
+    "instant": frozenset({str, int}),
+}
+# The same in the words of ``pandas.api.types.infer_dtype``, for columns that Arrow converts as a whole.
+INFERRED_TYPES: dict[Kind, str] = {"text": "string", "integer": "integer", "cents": "integer", "flag": "boolean"}
+# ``float`` is pandas' NaN for a field that a record lacks; decoded JSON holds no float.
+NULL_TYPES = frozenset({type(None), float})
+MAX_INT64 = 2**63 - 1
+# Shifting the decimal point must not round. A number with more digits than any float or 64-bit integer is rejected.
+EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+MAX_DIGITS = 400
+FLAGS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def no_reasons() -> pd.Series[Any]:
+    """An empty Series of reasons."""
+    return pd.Series(dtype=object)
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """``values`` of the declared type, null where a value did not fit, and ``reasons`` by row for exactly those.
+
+    ``retyped`` tells that a value had another JSON type than documented, whether it could be read or not.
+    """
+
+    values: pd.Series[Any]
+    reasons: pd.Series[Any] = dataclasses.field(default_factory=no_reasons)
+    retyped: bool = False
+
+
+def convert(values: pd.Series[Any], declared: Field) -> TypedColumn:
+    """The JSON ``values`` (dtype object) as ``declared``: whole cents, rates as fractions, timestamps in UTC."""
+    typed = _convert_whole(values, declared)
+    if typed is not None:
+        return TypedColumn(typed)
+    usual_types = JSON_TYPES[declared.kind] | NULL_TYPES | ({str} if declared.numeric_text else set())
+    retyped = not usual_types.issuperset(map(type, values.tolist()))
+    if declared.kind == "instant":
+        typed, invalid = parse_timestamps(values, declared.unit)
+        reasons = {row: f"{declared.column}: an instant expected, got {quote(values[row])}" for row in invalid}
+    else:
+        typed, reasons = _convert_each(values, declared)
+    return TypedColumn(typed, pd.Series(reasons, dtype=object), retyped)
+
+
+def convert_columns(fields: Iterable[Field], raw: Mapping[str, pd.Series[Any]]) -> dict[str, TypedColumn]:
+    """The typed columns of ``fields`` from their ``raw`` values, both by the column's name."""
+    return {field.column: convert(raw[field.column], field) for field in fields}
+
+
+def arrow_series(values: Sequence[Any] | pd.Series[Any], kind: Kind) -> pd.Series[Any]:
+    """``values`` as a Series of the kind's Arrow type.
+
+    Raises ``pa.ArrowException``, ``OverflowError`` or ``UnicodeEncodeError`` for values of another type or range.
+    """
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values, ARROW_TYPES[kind])))
+
+
+def is_missing(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Mask of the nulls, and of the empty texts in a column of text."""
+    missing = values.isna()
+    return missing | (values == "").fillna(value=False) if values.dtype == DTYPES["text"] else missing
+
+
+def _convert_whole(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | None:
+    """The whole column at once, or ``None`` when a value has an unusual type or does not fit."""
+    try:
+        if declared.kind in ("rate", "number"):
+            return _parse_decimals(values, declared)
+        if declared.unit != "usd" and infer_dtype(values) in (INFERRED_TYPES.get(declared.kind), "empty"):
+            return arrow_series(values, declared.kind)
+    except (OverflowError, UnicodeEncodeError, pa.ArrowException):
+        pass  # one value does not fit
+    return None
+
+
+def _parse_decimals(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | None:
+    """Floats parsed from the decimal texts: a percentage becomes the fraction nearest to the number as written."""
+    numbers = values.tolist()
+    types = set(map(type, numbers))
+    if not types <= NUMBER | NULL_TYPES:
+        return None
+    texts = arrow_series(list(map(str, numbers)), "text")
+    if types & NULL_TYPES:
+        texts = texts.where(values.notna())
+    if declared.unit == "percent":
+        texts = texts + "e-2"
+    floats = texts.astype(DTYPES["number"])
+    lowest, highest = (0.0, 1.0) if declared.kind == "rate" else (-sys.float_info.max, sys.float_info.max)
+    fits = floats.count() == 0 or (lowest <= floats.min() and floats.max() <= highest)
+    return floats if fits else None
+
+
+def _convert_each(values: pd.Series[Any], declared: Field) -> tuple[pd.Series[Any], dict[int, str]]:
+    parse = PARSERS[declared.kind]
+    parsed: list[Any] = []
+    reasons: dict[int, str] = {}
+    for row, value in enumerate(values.tolist()):
+        try:
+            parsed.append(None if type(value) in NULL_TYPES else parse(value, declared.unit))
+        except ValueError as error:
+            parsed.append(None)
+            reasons[row] = f"{declared.column}: {error}"
+    return arrow_series(parsed, declared.kind), reasons
+
+
+def _parse_text(value: Any, _: str) -> str:
+    if type(value) is int:
+        return str(value)
+    if type(value) is not str:
+        raise ValueError(f"text expected, got {quote(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("not valid Unicode") from None
+    return value
+
+
+def _parse_decimal(value: Any, shift: int = 0) -> Decimal:
+    """The number with its decimal point moved right by ``shift`` digits."""
+    number = None
+    if type(value) in NUMBER:
+        number = Decimal(value)
+    elif type(value) is str and "_" not in value:
+        with suppress(decimal.InvalidOperation):
+            number = Decimal(value.strip())
+    if number is None or not number.is_finite():
+        raise ValueError(f"a number expected, got {quote(value)}")
+    if number.adjusted() > MAX_DIGITS:
+        raise ValueError(f"a number of fewer places expected, got {quote(value)}")
+    return number.scaleb(shift, EXACT)
+
+
+def _parse_int(value: Any, _: str) -> int:
+    number = _parse_decimal(value)
+    if number != number.to_integral_value() or not -MAX_INT64 - 1 <= number <= MAX_INT64:
+        raise ValueError(f"a whole number of 64 bits expected, got {quote(value)}")
+    return int(number)
+
+
+def _parse_cents(value: Any, unit: str) -> int:
+    number = _parse_decimal(value, shift=2 if unit == "usd" else 0)
+    if number != number.to_integral_value():
+        raise ValueError(f"whole cents expected, got {quote(value)}")
+    return _parse_int(number, unit)
+
+
+def _parse_rate(value: Any, unit: str) -> float:
+    percent = unit == "percent"
+    if type(value) is str and value.rstrip().endswith("%"):
+        value, percent = value.rstrip()[:-1], True
+    rate = float(_parse_decimal(value, shift=-2 if percent else 0))
+    if not 0 <= rate <= 1:
+        raise ValueError(f"a rate of 0 to {'100 percent' if percent else '1'} expected, got {quote(value)}")
+    return rate
+
+
+def _parse_float(value: Any, _: str) -> float:
+    number = float(_parse_decimal(value))
+    if not math.isfinite(number):
+        raise ValueError(f"a finite number expected, got {quote(value)}")
+    return number
+
+
+def _parse_flag(value: Any, _: str) -> bool:
+    text = str(value).lower()
+    if type(value) not in (bool, int, str) or text not in FLAGS:
+        raise ValueError(f"true or false expected, got {quote(value)}")
+    return FLAGS[text]
+
+
+PARSERS: dict[Kind, Callable[[Any, str], Any]] = {
+    "text": _parse_text,
+    "integer": _parse_int,
+    "number": _parse_float,
+    "cents": _parse_cents,
+    "rate": _parse_rate,
+    "flag": _parse_flag,
+}
+
+
+def quote(value: Any) -> str:
+    """A value as a reason quotes it: at most forty characters."""
+    text = str(value) if isinstance(value, (str, int, Decimal)) else f"a {type(value).__name__}"
+    return repr(text if len(text) <= 40 else text[:39] + "…")

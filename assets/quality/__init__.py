@@ -1,0 +1,1 @@
+"""Table statistics and the data quality checks on them."""

@@ -1,3 +1,0 @@
--- Fields of one dataset ($dataset) that differed from the declaration within the last $seconds.
-SELECT field, kind FROM ops.drift
-WHERE dataset = $dataset AND last_seen > now() - to_seconds($seconds) ORDER BY field, kind

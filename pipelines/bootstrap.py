@@ -1,0 +1,202 @@
+"""Composition root: builds client, pipeline, policy, ledger, top-up context and notifier from the settings.
+
+Nothing heavy is imported with this module: a function imports pandas, SQLAlchemy or the HTTP client when it runs, so
+that ``smsonline --help`` and ``smsonline status`` start fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from pipelines.settings import PREFIX, Settings, SettingsError
+from smsonline.config import ClientConfig
+from smsonline.endpoints import Endpoints, with_overrides
+
+if TYPE_CHECKING:
+    from assets.datasets import Dataset
+    from assets.sync import SyncPipeline
+    from topups.decision.snapshot import BurnForecast
+    from topups.ledger import Ledger
+    from topups.notifications.delivery import Notifier
+    from topups.policy import Policy
+    from topups.vendor_gateway import Units
+    from topups.workflow.context import TopUpContext
+
+# A comma can be part of an apprise URL; the next URL begins with its scheme.
+BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
+
+
+def configured_endpoints(settings: Settings) -> Endpoints:
+    """The endpoint catalogue with the configured overrides. Raises ``SettingsError`` for one that does not fit."""
+    try:
+        return with_overrides(settings.endpoints)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def configured_datasets(settings: Settings) -> Mapping[str, Dataset]:
+    """The dataset definitions with the configured overrides. Raises ``SettingsError`` for one that does not fit."""
+    from assets.datasets import DATASETS, overrides
+
+    try:
+        return overrides.with_overrides(DATASETS, settings.datasets)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def client_config(settings: Settings) -> ClientConfig:
+    """Rate limits and concurrency of the client."""
+    return ClientConfig(
+        max_concurrency=settings.parallel_requests,
+        requests_per_second=settings.requests_per_second,
+        requests_per_minute=settings.requests_per_minute,
+    )
+
+
+def select_datasets(names: Sequence[str], datasets: Mapping[str, Dataset]) -> list[str]:
+    """The named datasets without repetition, or all. Raises ``SettingsError`` that suggests the nearest name."""
+    for name in names:
+        if name not in datasets:
+            near = get_close_matches(name, datasets, 1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(datasets)}"
+            raise SettingsError(f"unknown dataset '{name}': {hint}")
+    return list(dict.fromkeys(names)) or list(datasets)
+
+
+@contextmanager
+def open_pipeline(
+    settings: Settings, *, accept_shrink: bool = False, now: Callable[[], datetime] | None = None
+) -> Iterator[SyncPipeline]:
+    """The sync pipeline of the configured account; closes its connections on exit. ``now`` is the clock in UTC.
+
+    Raises ``SettingsError`` or ``smsonline.errors.ConfigurationError``: one line that names the setting.
+    """
+    from assets.pii_policy import pii_policy
+    from assets.sync import SyncPipeline
+    from smsonline.client import Client, utc_now
+
+    account, endpoints, datasets = settings.account, configured_endpoints(settings), configured_datasets(settings)
+    hash_key = settings.phone_hash_key.get_secret_value()
+    privacy = pii_policy(account, hash_key=hash_key, keep_messages=settings.keep_messages)
+    with Client(account, endpoints=endpoints, config=client_config(settings), now=now or utc_now) as client:
+        pipeline = SyncPipeline(
+            client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink
+        )
+        with closing(pipeline):
+            yield pipeline
+
+
+def configured_policy(settings: Settings) -> Policy:
+    """The top-up policy. A missing limit is no error here: the policy then refuses every payment and names the limit.
+
+    Raises ``SettingsError`` for an entry that the policy does not have or that does not fit.
+    """
+    from topups.policy import policy_from
+
+    try:
+        return policy_from(settings.topup.policy_entries)
+    except ValueError as error:
+        name, _, problem = str(error).partition(":")
+        variable = f"{PREFIX}TOPUP_{name.upper()}"
+        raise SettingsError(f"{variable if variable in os.environ else f'topup.{name}'}:{problem}") from None
+
+
+def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
+    """Where the kill switch is read: the live environment first, then the value of the settings file."""
+    from topups.kill_switch import KILL_VARIABLE
+
+    return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup.kill)})
+
+
+def configured_units(settings: Settings) -> Units:
+    """The units of the vendor's amounts. Raises ``SettingsError`` that names the entry."""
+    from topups.vendor_gateway import Units
+
+    for name, value in settings.topup.units.items():
+        if name not in Units.__dataclass_fields__:
+            raise SettingsError(f"topup_units.{name}: there are {', '.join(Units.__dataclass_fields__)}")
+        if name == "zone":
+            _check_time_zone(value)
+        elif value not in ("cents", "dollars"):
+            raise SettingsError(f"topup_units.{name} must be cents or dollars, not {value!r}")
+    return Units(**settings.topup.units)
+
+
+def _check_time_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise SettingsError(f"topup_units.zone: {name!r} is no time zone such as Europe/Berlin") from None
+
+
+def configured_notifier(settings: Settings) -> Notifier | None:
+    """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
+    from topups.notifications.delivery import AppriseNotifier
+
+    urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
+    if not any(urls):
+        return None
+    # Its log lines can contain the addresses, which are secrets.
+    logging.getLogger("apprise").disabled = True
+    try:
+        return AppriseNotifier(urls)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def open_configured_ledger(settings: Settings) -> Ledger:
+    """The ledger, checked for damage; the caller closes it. Raises ``LedgerUnavailable`` or ``SettingsError``."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from topups.ledger import open_ledger
+
+    url = settings.ledger.get_secret_value()
+    try:
+        make_url(url)
+    except ArgumentError:
+        raise SettingsError(f"{PREFIX}LEDGER is no database URL such as sqlite:///data/ledger.db") from None
+    return open_ledger(url, check=True)
+
+
+@contextmanager
+def open_topup_context(
+    settings: Settings, ledger: Ledger, *, burn: Callable[[], BurnForecast | None] | None = None
+) -> Iterator[TopUpContext]:
+    """Everything a top-up run needs; closes the connections to the vendor on exit.
+
+    ``burn`` replaces the forecast from warehouse and ledger. Raises ``SettingsError`` or
+    ``smsonline.errors.ConfigurationError``: one line that names the setting.
+    """
+    from pipelines.runway_forecast import Forecaster
+    from smsonline.client import Client
+    from topups.clock import SystemClock
+    from topups.vendor_gateway import VendorGateway
+    from topups.workflow.context import TopUpContext
+    from warehouse.failpoints import VARIABLE, failpoint
+
+    account, endpoints, clock = settings.account, configured_endpoints(settings), SystemClock()
+    policy, units = configured_policy(settings), configured_units(settings)
+    forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
+    # Where a test can kill the process; installed for such a test only.
+    checkpoint = (lambda name: failpoint(f"topup {name}")) if VARIABLE in os.environ else (lambda _: None)
+    with Client(account, endpoints=endpoints, config=client_config(settings), now=clock.now) as client:
+        gateway = VendorGateway(client, account.user_id, units, clock, endpoints)
+        yield TopUpContext(
+            ledger,
+            gateway,
+            policy,
+            clock,
+            environment=kill_switch_environment(settings),
+            burn=burn or (lambda: forecaster.burn(clock.now())),
+            checkpoint=checkpoint,
+        )

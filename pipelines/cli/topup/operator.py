@@ -1,0 +1,64 @@
+"""``smsonline topup approve``, ``reject``, ``close``, ``pause`` and ``resume``: operator actions."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Literal
+
+from pipelines.cli.console import print_json
+from pipelines.cli.topup.common import exit_on_topup_error
+from pipelines.settings import load_settings
+from pipelines.topup_presenter import payment_json
+from pipelines.topup_service import TopUpService
+from topups.money import usd
+
+MAX_NAME_LENGTH = 60
+EFFECTS = {
+    "approve": "is approved: the next run asks for it",
+    "reject": "is rejected: it will not be asked for",
+    "close": "is closed ({state}): it blocks no other payment",
+}
+
+
+def run_action(action: Literal["approve", "reject", "close"], payment_id: str, by: str, *, as_json: bool) -> None:
+    """Applies one action to a payment; exits 2 for an unknown id and 1 when its state does not allow the action."""
+    with exit_on_topup_error(as_json=as_json):
+        service = TopUpService(load_settings())
+        apply = {"approve": service.approve, "reject": service.reject, "close": service.close}[action]
+        payment = apply(payment_id, _operator(by))
+    if as_json:
+        print_json(payment_json(payment))
+        return
+    effect = EFFECTS[action].format(state=payment.state)
+    sys.stdout.write(f"payment {payment.payment_id} over {usd(payment.amount_cents)} {effect}\n")
+
+
+def run_pause(why: str, by: str, *, as_json: bool) -> None:
+    """Pauses all accounts of the ledger."""
+    with exit_on_topup_error(as_json=as_json):
+        paused = TopUpService(load_settings()).pause(why, _operator(by))
+    if as_json:
+        print_json({"paused": True, "why": paused})
+    else:
+        sys.stdout.write(f"{paused}: no payment is created until smsonline topup resume\n")
+
+
+def run_resume(by: str, *, as_json: bool) -> None:
+    """Ends the pause of all accounts; for the configured account also its own pause and its circuit breaker."""
+    with exit_on_topup_error(as_json=as_json):
+        TopUpService(load_settings()).resume(_operator(by))
+    if as_json:
+        print_json({"paused": False, "why": ""})
+    else:
+        sys.stdout.write("resumed: payments are created again where the policy allows it\n")
+
+
+def _operator(name: str) -> str:
+    """The given name, or that of the user who runs the command."""
+    if name.strip():
+        return name.strip()[:MAX_NAME_LENGTH]
+    try:
+        return getpass.getuser()[:MAX_NAME_LENGTH]
+    except (OSError, KeyError):
+        return "unknown user"

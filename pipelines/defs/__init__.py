@@ -1,0 +1,1 @@
+"""Dagster definitions of the code location; every module in this folder is loaded."""

@@ -1,9 +1,0 @@
--- The twelve combinations with most own finished orders, and how many combinations got each verdict.
-SELECT coalesce(country, country_code) AS country, carrier, coalesce(service, service_code) AS service,
-       success_rate, attempts, observed_rate, observed_low, observed_high, observed_orders, difference, p_value, verdict,
-       count(*) OVER () AS combinations,
-       count(*) FILTER (verdict = 'claims too much') OVER () AS too_much,
-       count(*) FILTER (verdict = 'claims too little') OVER () AS too_little,
-       count(*) FILTER (verdict = 'agrees') OVER () AS agrees
-FROM marts.vendor_vs_observed WHERE observed_orders > 0
-ORDER BY observed_orders DESC, country_code, service_code, carrier LIMIT 12

@@ -1,4 +1,0 @@
--- Each account's spending per day, the last 30 days.
-SELECT account_id, day, orders, spend_cents, refunded_cents
-FROM marts.spend_daily WHERE day > now()::DATE - 30
-ORDER BY account_id, day

@@ -1,0 +1,142 @@
+"""How results of the top-ups are shown: one sentence, payment instructions and JSON, for command line and Dagster.
+
+Links and addresses come from columns that were verified; amounts in JSON are US cents, times ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from topups.decision.evaluate import Evaluation
+from topups.decision.reasons import Reason, Refusal, RuleResult
+from topups.ledger import Event, Payment
+from topups.money import usd
+from topups.notifications.rules import PAYABLE
+from topups.workflow.topup_run import TopUpRunResult
+
+if TYPE_CHECKING:
+    from pipelines.topup_service import ReconcileOutcome, TopUpOutcome, TopUpPreview
+
+# What a rule requires, by the reason that it gives when it is not met.
+CHECK_NAMES = {
+    Reason.DISABLED: "top-ups enabled",
+    Reason.NO_POLICY: "all limits set",
+    Reason.KILL_SWITCH: "kill switch off",
+    Reason.CLOCK_SUSPECT: "clock in sync",
+    Reason.BALANCE_UNREADABLE: "balance readable",
+    Reason.BALANCE_STALE: "balance recent",
+    Reason.BALANCE_OK: "balance low",
+    Reason.OUTCOME_UNKNOWN: "outcomes known",
+    Reason.PAID_NOT_CREDITED: "paid is credited",
+    Reason.VENDOR_LIST_UNAVAILABLE: "vendor list available",
+    Reason.VENDOR_LIST_INCOMPLETE: "vendor list complete",
+    Reason.PAYMENT_OPEN_AT_VENDOR: "nothing payable at vendor",
+    Reason.IN_FLIGHT: "no payment in flight",
+    Reason.BREAKER_OPEN: "circuit breaker closed",
+    Reason.BACKOFF: "backoff elapsed",
+    Reason.COOLDOWN: "cooldown elapsed",
+    Reason.COUNT_CAP: "payments per day",
+    Reason.NETWORK_NOT_ALLOWED: "coin and network allowed",
+    Reason.AMOUNT_BELOW_MIN: "smallest amount",
+    Reason.AMOUNT_ABOVE_MAX: "largest amount",
+    Reason.EXPOSURE_CAP: "prepaid money",
+    Reason.CAP_DAY: "day cap",
+    Reason.CAP_WEEK: "week cap",
+    Reason.CAP_MONTH: "month cap",
+    Reason.AWAITING_APPROVAL: "approval",
+    Reason.APPROVAL_EXPIRED: "approval",
+    Reason.DRY_RUN_WOULD_CREATE: "mode sends payments",
+}
+# An allow-list: the create response is unverified, and the ledger's counters are internal.
+PAYMENT_COLUMNS = (
+    *("payment_id", "account_id", "decision_id", "state", "exception", "rail", "amount_cents", "currency", "network"),
+    *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents", "url"),
+    *("address", "amount_in_crypto", "ends_at", "created_at", "counted_at", "state_since", "sending_at"),
+    *("deadline_at", "slot_freed_at", "approved_at", "approved_by", "detail"),
+)
+
+
+def outcome_line(result: TopUpRunResult) -> str:
+    """What a run did, in one sentence."""
+    if result.refusal is not None:
+        return f"no payment is asked for: {result.refusal}"
+    payment = result.payment
+    if payment is None:
+        return "a payment was asked for, but another program has taken it over: see smsonline topup list"
+    return f"asked for {usd(payment.amount_cents)} by {payment.rail}: {payment.state}, payment {payment.payment_id}"
+
+
+def preview_line(evaluation: Evaluation) -> str:
+    """What a run would do, in one sentence."""
+    decision = evaluation.decision
+    if isinstance(decision, Refusal):
+        return f"no payment would be asked for: {decision}"
+    amount = usd(decision.amount_cents)
+    if decision.approval:
+        return f"approval of {amount} would be requested ({decision.approval}): {decision.explanation}"
+    return f"{amount} would be asked for by {decision.rail}: {decision.explanation}"
+
+
+def payment_instructions(payment: Payment) -> dict[str, str]:
+    """How to pay now: ``link``, or ``address`` and ``send`` (what to send). Empty for a payment that is not payable."""
+    if payment.state not in PAYABLE:
+        return {}
+    instructions = {"link": payment.url} if payment.url else {}
+    if payment.address:
+        coins = payment.amount_in_crypto or "the amount shown by the vendor"
+        instructions["address"] = payment.address
+        instructions["send"] = f"{coins} {payment.currency} on {payment.network}"
+    return instructions
+
+
+def run_lines(result: TopUpRunResult) -> list[str]:
+    """A run for the terminal: outcome, explanation, how to pay and the vendor's last message."""
+    lines, payment = [outcome_line(result)], result.payment
+    if result.refusal is None and payment is not None:
+        how = payment_instructions(payment)
+        lines += [payment.why, f"send {how['send']} to {how['address']}" if "address" in how else ""]
+        lines += [f"pay at {how['link']}" if "link" in how and "address" not in how else "", payment.detail]
+    return [line for line in lines if line]
+
+
+def run_json(outcome: TopUpOutcome) -> dict[str, Any]:
+    """A run that may request a payment; ``error`` only for a ledger that cannot be used."""
+    document = {**outcome.result.as_json(), "notices_delivered": outcome.notices_delivered}
+    return document | {"error": outcome.ledger_problem} if outcome.ledger_problem else document
+
+
+def reconcile_json(outcome: ReconcileOutcome) -> dict[str, Any]:
+    """A run that only reads at the vendor: balance, problems, state changes and adopted payments."""
+    report = outcome.report.as_json()
+    return {"account_id": outcome.account_id, **report, "notices_delivered": outcome.notices_delivered}
+
+
+def reconcile_lines(outcome: ReconcileOutcome) -> list[str]:
+    """The same for the terminal."""
+    report = outcome.report
+    balance = usd(report.balance.cents) if report.balance else "unknown"
+    changes = [f"payment {payment_id}: {before} -> {after}" for payment_id, before, after in report.moved]
+    return [f"balance {balance}, {len(report.adopted)} payments of others new", *changes]
+
+
+def rule_row(rule: RuleResult) -> list[str]:
+    """One rule as a row: check, result, value, limit; a rule that blocks names its reason."""
+    name = CHECK_NAMES.get(rule.reason, str(rule.reason))
+    return [name, "pass" if rule.passed else f"blocks ({rule.reason})", rule.figure, rule.limit]
+
+
+def preview_json(preview: TopUpPreview) -> dict[str, Any]:
+    """A preview under the same names as a run, with every rule."""
+    return {**preview.evaluation.as_json(), "at": preview.at.isoformat(), "mode": preview.policy.mode}
+
+
+def payment_json(payment: Payment) -> dict[str, Any]:
+    """The columns of a payment that a user may see."""
+    values = {name: getattr(payment, name) for name in PAYMENT_COLUMNS}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """One change of a payment."""
+    return {"at": event.at.isoformat(), "kind": event.kind, "from": event.from_state, "to": event.to_state}

@@ -1,0 +1,313 @@
+"""The top-ups of the configured account: the one entry for the command line, the Dagster jobs and the sensors.
+
+Imports neither pandas nor dagster. Every method raises ``SettingsError`` or ``smsonline.errors.ConfigurationError``
+for a wrong setting before anything is sent, and ``LedgerUnavailable`` for a ledger that cannot be opened, except where
+it says otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipelines.bootstrap import (
+    configured_datasets,
+    configured_notifier,
+    configured_policy,
+    kill_switch_environment,
+    open_configured_ledger,
+    open_topup_context,
+)
+from pipelines.runway_forecast import Forecaster
+from pipelines.settings import Settings, SettingsError
+from topups import operator_actions
+from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.preview import preview_from_ledger
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import AccountSnapshot, BurnForecast
+from topups.kill_switch import kill_switch_on
+from topups.ledger import Event, Ledger, LedgerNotFound, LedgerUnavailable, Payment, open_ledger_readonly
+from topups.ledger.schema import ALL_ACCOUNTS
+from topups.notifications.delivery import Notifier, deliver_outbox
+from topups.policy import Policy
+from topups.workflow.context import TopUpContext
+from topups.workflow.reconcile import preview_snapshot, reconcile_account
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.topup_run import TopUpRunResult, run_topup
+
+if TYPE_CHECKING:
+    from pipelines.ledger_copy import LedgerCopyResult
+    from pipelines.topup_health import TopUpHealth
+    from topups.forecast.recommendations import Recommendation
+    from topups.forecast.runway import Forecast
+
+Warn = Callable[[str], None]
+# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
+DECISIONS_SEARCHED = 10
+KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
+
+
+class RunOutcome:
+    """What the outcomes of both runs share: whether the ledger could be used."""
+
+    @property
+    def ledger_problem(self) -> str:
+        """Why the ledger could not be used, in one line, or an empty text."""
+        raise NotImplementedError
+
+    def raise_if_ledger_unavailable(self) -> None:
+        """Raises ``LedgerUnavailable`` with the problem, for callers that fail then."""
+        if self.ledger_problem:
+            raise LedgerUnavailable(self.ledger_problem)
+
+
+@dataclass(frozen=True)
+class TopUpOutcome(RunOutcome):
+    """A run that may request one payment. An unusable ledger is a refusal with the reason ``LEDGER_UNAVAILABLE``."""
+
+    result: TopUpRunResult
+    notices_delivered: int = 0
+
+    @property
+    def ledger_problem(self) -> str:
+        """The explanation of a ``LEDGER_UNAVAILABLE`` refusal."""
+        refusal = self.result.refusal
+        return refusal.explanation if refusal and refusal.reason == Reason.LEDGER_UNAVAILABLE else ""
+
+
+@dataclass(frozen=True)
+class ReconcileOutcome(RunOutcome):
+    """A run that requests nothing. A ledger that failed during the run is reported in ``ledger_problem``."""
+
+    account_id: str
+    report: ReconcileReport
+    notices_delivered: int = 0
+
+    @property
+    def ledger_problem(self) -> str:
+        """The problem that the run reported."""
+        return self.report.ledger_problem
+
+
+@dataclass(frozen=True)
+class ForecastSummary:
+    """The forecast, or the ``problem`` why there is none, and the recommendations made from it."""
+
+    forecast: Forecast | None
+    problem: str
+    recommendations: Sequence[Recommendation]
+
+
+@dataclass(frozen=True)
+class TopUpPreview:
+    """What a run would decide at ``at`` under ``policy``, and the forecast it rests on."""
+
+    evaluation: Evaluation
+    policy: Policy
+    at: datetime
+    outlook: ForecastSummary
+
+
+class TopUpService:
+    """The top-ups of the configured account. ``warn`` receives problems that do not change the outcome of a run."""
+
+    def __init__(self, settings: Settings, warn: Warn = lambda _: None) -> None:
+        self.settings = settings
+        self._warn = warn
+
+    def request_topup(self, idempotency_key: str = "") -> TopUpOutcome:
+        """One run that may request one payment; of one ``idempotency_key`` there is at most one payment.
+
+        A ledger that cannot be used is a refusal in the outcome, not an exception.
+        """
+        notifier = configured_notifier(self.settings)
+        try:
+            with self._open_context() as context:
+                result = run_topup(context, idempotency_key)
+                return TopUpOutcome(result, self._deliver_notices(context, notifier))
+        except LedgerUnavailable as error:
+            return TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
+
+    def reconcile(self) -> ReconcileOutcome:
+        """One run that updates the ledger from the vendor, stores the decision of now and delivers notices.
+
+        Requests no payment, needs no limits and works in every mode.
+        """
+        notifier = configured_notifier(self.settings)
+        with self._open_context() as context:
+            report = reconcile_account(context)
+            return ReconcileOutcome(context.account_id, report, self._deliver_notices(context, notifier))
+
+    def preview(self, at: datetime | None = None, policy: Policy | None = None) -> TopUpPreview:
+        """What a run would decide, now from fresh vendor responses, or at a past time from the ledger. Writes nothing.
+
+        ``policy`` replaces the configured one.
+        """
+        from topups.decision.replay import replay_snapshot
+
+        policy = policy or configured_policy(self.settings)
+        with open_configured_ledger(self.settings) as ledger:
+            if at is None:
+                # Without a forecast: it is made below, from the balance that was just read.
+                with open_topup_context(self.settings, ledger, burn=lambda: None) as context:
+                    snapshot, at = preview_snapshot(context), context.clock.now()
+            else:
+                snapshot = replay_snapshot(ledger, self.settings.account.user_id, at)
+            return self._preview(ledger, snapshot, policy, at)
+
+    def evaluate_now(self) -> Evaluation:
+        """The decision on what the ledger holds, for the sensor: no vendor call, no write.
+
+        A ledger that cannot be used is a refusal, not an exception.
+        """
+        settings = self.settings
+        account_id, policy, now = settings.account.user_id, configured_policy(settings), datetime.now(UTC)
+        environment = kill_switch_environment(settings)
+        try:
+            with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
+                burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
+                return preview_from_ledger(ledger, account_id, policy, now, environment=environment, burn=burn)
+        except LedgerUnavailable as error:
+            # Whether top-ups are disabled or have no limits is known without a ledger.
+            early = evaluate(AccountSnapshot(account_id, killed=kill_switch_on(environment)), policy, now)
+            if early.refusal and early.refusal.reason in KNOWN_WITHOUT_LEDGER:
+                return early
+            return Evaluation(account_id, _ledger_refusal(error))
+
+    def idle_reason(self) -> str:
+        """Why a reconcile run would have nothing to do (mode off, no payment to track), or an empty text."""
+        if configured_policy(self.settings).mode != "off":
+            return ""
+        try:
+            with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
+                payments = ledger.snapshot(self.settings.account.user_id, datetime.now(UTC)).payments
+        except LedgerUnavailable as error:
+            return f"{Reason.DISABLED}: mode is off; {error}"
+        return "" if payments else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
+
+    def copy_ledger(self, *, published: bool = True) -> LedgerCopyResult:
+        """Updates the copy of the ledger in the warehouse, with ``published`` in the analysts' file too.
+
+        Raises ``NoLedgerYet`` and ``WarehouseError`` too.
+        """
+        from pipelines.ledger_copy import copy_ledger
+
+        tables = [dataset.table for dataset in configured_datasets(self.settings).values()]
+        with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
+            return copy_ledger(ledger, self.settings.warehouse, tables, published=published)
+
+    def load_health(self) -> TopUpHealth | None:
+        """What the health checks measure; None without a ledger."""
+        from pipelines.topup_health import load_health
+
+        with self._read_existing_ledger() as ledger:
+            if ledger is None:
+                return None
+            settings = self.settings
+            return load_health(ledger, settings.account.user_id, configured_policy(settings), datetime.now(UTC))
+
+    def audit_ledger(self) -> list[str]:
+        """Contradictions in the history of the ledger; none without a ledger. Reads all events."""
+        from topups.ledger.audit import audit
+
+        with self._read_existing_ledger() as ledger:
+            return audit(ledger) if ledger else []
+
+    def payments(self, limit: int | None = None) -> list[Payment]:
+        """The payments of all accounts, newest first."""
+        with open_configured_ledger(self.settings) as ledger:
+            return ledger.payments(limit=limit)
+
+    def payment(self, payment_id: str) -> tuple[Payment, list[Event]]:
+        """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
+        with open_configured_ledger(self.settings) as ledger:
+            payment = _find_payment(ledger, payment_id)
+            return payment, ledger.events(payment.payment_id)
+
+    def approve(self, payment_id: str, by: str) -> Payment:
+        """Approves a pending payment. Raises ``SettingsError`` for an unknown id, ``NotPossible`` for a wrong state."""
+        policy = configured_policy(self.settings)
+        with open_configured_ledger(self.settings) as ledger:
+            known_id = _find_payment(ledger, payment_id).payment_id
+            return operator_actions.approve(ledger, known_id, by, datetime.now(UTC), policy)
+
+    def reject(self, payment_id: str, by: str) -> Payment:
+        """Rejects a pending payment. Raises as ``approve``."""
+        with open_configured_ledger(self.settings) as ledger:
+            return operator_actions.reject(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
+
+    def close(self, payment_id: str, by: str) -> Payment:
+        """Closes a stuck payment, so that it blocks no other one. Raises as ``approve``."""
+        with open_configured_ledger(self.settings) as ledger:
+            return operator_actions.close(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
+
+    def pause(self, reason: str, by: str) -> str:
+        """Switches the kill switch of the ledger on, for all its accounts. Returns the text that refusals show."""
+        with open_configured_ledger(self.settings) as ledger:
+            return operator_actions.pause(ledger, by, reason, datetime.now(UTC)).paused
+
+    def resume(self, by: str) -> None:
+        """Ends the pause of all accounts, and resets pause and circuit breaker of the configured account."""
+        accounts = [ALL_ACCOUNTS, *filter(None, [self.settings.user_id.strip()])]
+        with open_configured_ledger(self.settings) as ledger:
+            for account in accounts:
+                operator_actions.resume(ledger, by, datetime.now(UTC), account)
+
+    @contextmanager
+    def _open_context(self) -> Iterator[TopUpContext]:
+        with open_configured_ledger(self.settings) as ledger, open_topup_context(self.settings, ledger) as context:
+            yield context
+
+    @contextmanager
+    def _read_existing_ledger(self) -> Iterator[Ledger | None]:
+        try:
+            ledger = open_ledger_readonly(self.settings.ledger.get_secret_value())
+        except LedgerNotFound:
+            yield None
+            return
+        with ledger:
+            yield ledger
+
+    def _deliver_notices(self, context: TopUpContext, notifier: Notifier | None) -> int:
+        """How many notices were delivered. A failure here does not change the outcome of the run."""
+        if notifier is None:
+            return 0
+        try:
+            return deliver_outbox(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
+        except LedgerUnavailable as error:
+            self._warn(f"notices wait for the next run: {error}")
+            return 0
+
+    def _preview(self, ledger: Ledger, snapshot: AccountSnapshot, policy: Policy, at: datetime) -> TopUpPreview:
+        forecaster = Forecaster(self.settings.warehouse, snapshot.account_id, policy, ledger)
+        balance_cents = snapshot.balance.cents if snapshot.balance else None
+        forecast = forecaster.forecast(at, balance_cents)
+        evaluation = evaluate(dataclasses.replace(snapshot, burn=forecast.burn if forecast else None), policy, at)
+        planned_cents = evaluation.plan.amount_cents if evaluation.plan else None
+        recommendations = forecaster.recommendations(forecast, at, balance_cents, planned_cents)
+        return TopUpPreview(evaluation, policy, at, ForecastSummary(forecast, forecaster.problem, recommendations))
+
+
+def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:
+    """The newest forecast stored with a decision after ``since``, without reading the warehouse.
+
+    Raises ``LedgerUnavailable``.
+    """
+    decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
+    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
+    return BurnForecast(**newest.payload["burn"]) if newest else None
+
+
+def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
+    payment = ledger.payment(payment_id)
+    if payment is None:
+        raise SettingsError(f"there is no payment {payment_id!r}: smsonline topup list shows their ids")
+    return payment
+
+
+def _ledger_refusal(error: LedgerUnavailable) -> Refusal:
+    return Refusal(Reason.LEDGER_UNAVAILABLE, str(error))

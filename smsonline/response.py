@@ -1,0 +1,242 @@
+"""Vendor responses: decoding, success or error by status and envelope, and the typed errors of failed calls.
+
+Success is HTTP 200 with a JSON array, or an object whose envelope reports no error: V3 reports it with ``ok``, V2 with
+``error``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, Literal
+
+import msgspec
+
+from smsonline.errors import (
+    InvalidResponse,
+    NotSent,
+    RateLimited,
+    RequestRejected,
+    TransientError,
+    UnexpectedRedirect,
+    UnknownOutcome,
+    VendorError,
+    error_for_create,
+    error_for_read,
+)
+
+MAX_MESSAGE_LENGTH = 200
+MESSAGE_FIELDS = ("errorMessage", "message", "error", "body")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+EnvelopeStatus = Literal["success", "error", "ambiguous"]
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A complete HTTP response without the API key. ``sha256`` is the hash of ``body``; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    sha256: str
+    elapsed_ms: int
+
+
+@dataclass(frozen=True)
+class TransportFailure:
+    """No complete response. ``sent``: the request may have reached the vendor. ``detail`` contains no secret."""
+
+    error: type[TransientError]
+    sent: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class VendorResponse:
+    """The response of one successful call.
+
+    ``params`` are the call's own, without key and user id. ``requested_at`` (UTC) is when the successful attempt was
+    sent, ``elapsed_ms`` its duration, ``server_date`` the vendor's clock (UTC) if the response has a ``Date``. ``body``
+    is as received, except for the API key; ``sha256`` is its hex hash.
+    """
+
+    endpoint: str
+    params: Mapping[str, str]
+    requested_at: datetime
+    elapsed_ms: int
+    status: int
+    body: bytes = field(repr=False)
+    sha256: str
+    server_date: datetime | None = None
+
+    @cached_property
+    def payload(self) -> Any:
+        """The decoded body, decoded on first use. Raises ``ValueError`` when it is not JSON."""
+        return decode(self.body)
+
+
+def interpret_read(
+    http_response: HttpResponse | TransportFailure,
+    endpoint: str,
+    params: Mapping[str, str],
+    requested_at: datetime,
+    known_hashes: Set[str],
+) -> VendorResponse | VendorError:
+    """The result of one attempt of a read. When in doubt it is an error that may be retried.
+
+    A body whose hash is in ``known_hashes`` was accepted before and is not decoded. Errors are returned, not raised:
+    the caller raises them outside of any ``except``, so they carry no other exception.
+    """
+    if isinstance(http_response, TransportFailure):
+        return http_response.error(endpoint, http_response.detail)
+    status = http_response.status
+    if status != HTTPStatus.OK:
+        return _read_error(http_response, endpoint, requested_at)
+    response = _vendor_response(http_response, endpoint, params, requested_at)
+    if response.sha256 in known_hashes:
+        return response
+    try:
+        payload = response.payload
+    except ValueError:
+        return InvalidResponse(endpoint, _describe_body(http_response), status=status)
+    if envelope_status(payload) == "success":
+        return response
+    if not isinstance(payload, Mapping):
+        return InvalidResponse(endpoint, "neither an object nor an array", status=status)
+    return RequestRejected(endpoint, error_message(payload), status=status)
+
+
+def interpret_create(
+    http_response: HttpResponse | TransportFailure, endpoint: str, params: Mapping[str, str], requested_at: datetime
+) -> VendorResponse | VendorError:
+    """The result of the only attempt of a creating call. When in doubt it is ``UnknownOutcome``."""
+    if isinstance(http_response, TransportFailure):
+        return (UnknownOutcome if http_response.sent else NotSent)(endpoint, http_response.detail)
+    status = http_response.status
+    if status != HTTPStatus.OK:
+        return error_for_create(status)(endpoint, _error_detail(http_response), status=status)
+    response = _vendor_response(http_response, endpoint, params, requested_at)
+    try:
+        payload = response.payload
+    except ValueError:
+        return UnknownOutcome(endpoint, _describe_body(http_response), status=status)
+    outcome = envelope_status(payload)
+    if outcome == "success":
+        return response
+    return (RequestRejected if outcome == "error" else UnknownOutcome)(endpoint, error_message(payload), status=status)
+
+
+def decode(body: bytes) -> Any:
+    """JSON with exact numbers: fractions as ``Decimal``, integers of any size as ``int``.
+
+    Raises ``ValueError`` for anything else, including JSON that is nested too deeply or has too large numbers.
+    """
+    try:
+        return _decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
+    except (ArithmeticError, RecursionError) as error:
+        raise ValueError(f"JSON out of range: {type(error).__name__}") from error
+
+
+def envelope_status(payload: Any) -> EnvelopeStatus:
+    """Success or error, as the envelope reports it.
+
+    ``ambiguous`` must not be taken for a rejection by a creating call: an ``ok`` that is neither true nor false, both
+    flags at once, or JSON that is neither object nor array.
+    """
+    if isinstance(payload, list):
+        return "success"
+    if not isinstance(payload, Mapping):
+        return "ambiguous"
+    ok, error = payload.get("ok", True), bool(payload.get("error"))
+    if ok is True and not error:
+        return "success"
+    return "error" if ok is False or (error and "ok" not in payload) else "ambiguous"
+
+
+def error_message(payload: Any) -> str:
+    """The vendor's error message in one line of at most 200 characters; empty if there is none."""
+    if not isinstance(payload, Mapping):
+        return ""
+    texts = (payload.get(name) for name in MESSAGE_FIELDS)
+    return one_line(next((text for text in texts if isinstance(text, str) and text.strip()), ""))
+
+
+def one_line(text: str) -> str:
+    """``text`` without line breaks and control characters, cut to 200 characters."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= MAX_MESSAGE_LENGTH else line[: MAX_MESSAGE_LENGTH - 1] + "…"
+
+
+def parse_http_date(text: str | None) -> datetime | None:
+    """The time of a ``Date`` or ``Retry-After`` header in UTC, or None when it cannot be parsed."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds of the ``Retry-After`` header, a number or a date; None when absent or malformed.
+
+    A date is compared with the response's own ``Date`` if it has one, so that a wrong local clock does not matter.
+    """
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
+        return float(text)
+    moment = parse_http_date(text)
+    if moment is None:
+        return None
+    return max(0.0, (moment - (parse_http_date(headers.get("date")) or now)).total_seconds())
+
+
+def _vendor_response(
+    http_response: HttpResponse, endpoint: str, params: Mapping[str, str], requested_at: datetime
+) -> VendorResponse:
+    return VendorResponse(
+        endpoint=endpoint,
+        params=params,
+        requested_at=requested_at,
+        elapsed_ms=http_response.elapsed_ms,
+        status=http_response.status,
+        body=http_response.body,
+        sha256=http_response.sha256,
+        server_date=parse_http_date(http_response.headers.get("date")),
+    )
+
+
+def _read_error(http_response: HttpResponse, endpoint: str, now: datetime) -> VendorError:
+    error_type, detail = error_for_read(http_response.status), _error_detail(http_response)
+    if error_type is RateLimited:
+        seconds = retry_after_seconds(http_response.headers, now)
+        return RateLimited(endpoint, detail, status=http_response.status, retry_after_seconds=seconds)
+    return error_type(endpoint, detail, status=http_response.status)
+
+
+def _error_detail(http_response: HttpResponse) -> str:
+    if error_for_read(http_response.status) is UnexpectedRedirect:
+        # Without the query: redirects to a login page often repeat the whole request in it.
+        target = http_response.headers.get("location", "").partition("?")[0]
+        return one_line(f"to {target}") if target else ""
+    try:
+        return error_message(decode(http_response.body))
+    except ValueError:
+        return ""
+
+
+def _describe_body(http_response: HttpResponse) -> str:
+    """A body that is not JSON, in a few words and without quoting it."""
+    body = http_response.body.lstrip()
+    if not body:
+        return "the body is empty"
+    if "html" in http_response.headers.get("content-type", "") or body.startswith(b"<"):
+        return "it is a web page"
+    return f"{len(http_response.body)} bytes that are no complete JSON document"

@@ -1,0 +1,1 @@
+"""Injectable faults: their kinds, the broken responses they cause, and the corruption of good ones."""

@@ -1,0 +1,157 @@
+"""Kinds of faults that can be injected per endpoint, and the parser of ``--fault``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from smsonline.endpoints import ENDPOINTS
+
+Stage = Literal["delay", "replace", "corrupt", "truncate"]
+ANY_ENDPOINT = "*"
+
+
+class FaultKind(NamedTuple):
+    """A kind of fault.
+
+    Stages: ``delay`` waits, ``replace`` sends another response, ``corrupt`` changes the records of a good response,
+    ``truncate`` shortens its body.
+    """
+
+    stage: Stage
+    description: str
+
+
+REPLACEMENTS = {
+    "http_429": "429 with Retry-After (=SECONDS, default 1)",
+    "http_500": "500 with an error message",
+    "http_502": "502 with an error message",
+    "http_503": "503 with an error message",
+    "http_400": "400 with an error message",
+    "http_401": "401 as for a wrong key",
+    "http_403": "403 with an error message",
+    "http_404": "404 with an error message",
+    "http_222": "222, the vendor's 'additional action required'",
+    "redirect": "307 to the same path",
+    "timeout": "no response is ever sent",
+    "drop": "the connection closes without a response",
+    "garbage": "random bytes with status 200",
+    "html": "an HTML page with status 200",
+    "empty_body": "200 without a body",
+    "not_ok": "200 with ok false (V2: error true) and an error message",
+}
+TRUNCATIONS = {
+    "drop_midway": "the connection closes in the middle of the body",
+    "truncated": "the JSON ends in the middle, with a matching length",
+}
+CORRUPTIONS = {
+    "empty_list": "no records",
+    "shrunk": "only a tenth of the records",
+    "missing_field": "a field is missing in every record (=NAME, default the first)",
+    "extra_field": "an unknown field in every record",
+    "reordered": "fields and records in reverse order",
+    "wrong_type": "a number is a word in every third record",
+    "numbers_as_text": "numbers as text",
+    "percent_sign": "rates as text with a percent sign",
+    "fractions": "rates as fractions 0..1",
+    "dollars": "money as dollars such as 0.16",
+    "nested": "records nested by their codes",
+    "bare": "the records without the envelope",
+    "duplicate_rows": "every tenth record twice",
+    "null_keys": "codes and ids are null in every tenth record",
+}
+COMMIT_PREFIX = "commit_then_"
+COMMIT_THEN = {
+    "commit_then_500": "the call takes effect, then 500 is sent",
+    "commit_then_503": "the call takes effect, then 503 is sent",
+    "commit_then_drop": "the call takes effect, then the connection closes",
+    "commit_then_timeout": "the call takes effect, then no response is sent",
+    "commit_then_garbage": "the call takes effect, then random bytes are sent",
+    "commit_then_html": "the call takes effect, then an HTML page is sent",
+    "commit_then_redirect": "the call takes effect, then 307 to the same path is sent",
+}
+KINDS: dict[str, FaultKind] = {
+    "latency": FaultKind("delay", "the response is delayed (=SECONDS, default 0.05)"),
+    **{name: FaultKind("replace", text) for name, text in (REPLACEMENTS | COMMIT_THEN).items()},
+    **{name: FaultKind("truncate", text) for name, text in TRUNCATIONS.items()},
+    **{name: FaultKind("corrupt", text) for name, text in CORRUPTIONS.items()},
+}
+DEFAULT_SECONDS = {"latency": 0.05, "http_429": 1.0}
+
+
+@dataclass
+class Fault:
+    """One fault of ``endpoint`` (or ``*``): skips ``after`` requests, then applies ``times`` times or always."""
+
+    endpoint: str
+    kind: str
+    value: str = ""
+    times: int | None = None
+    after: int = 0
+
+    @property
+    def stage(self) -> Stage:
+        """The step of the response at which the fault applies."""
+        return KINDS[self.kind].stage
+
+    @property
+    def applies_side_effect(self) -> bool:
+        """Whether the call takes effect before it fails."""
+        return self.kind.startswith(COMMIT_PREFIX)
+
+    @property
+    def base_kind(self) -> str:
+        """The kind without side effect: ``http_500`` for ``commit_then_500``."""
+        base = self.kind.removeprefix(COMMIT_PREFIX)
+        return f"http_{base}" if base.isdigit() else base
+
+    @property
+    def seconds(self) -> float:
+        """The delay of a kind that has one."""
+        return float(self.value) if self.value else DEFAULT_SECONDS[self.kind]
+
+    def consume(self) -> bool:
+        """Counts one matching request and returns whether the fault is due on it."""
+        if self.after > 0:
+            self.after -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 0) -> Fault:
+    """A validated fault; ``kind`` may carry a value (``latency=0.2``). Raises ``ValueError`` with the choices."""
+    name, _, value = kind.partition("=")
+    if endpoint != ANY_ENDPOINT and endpoint not in ENDPOINTS:
+        raise ValueError(f"unknown endpoint {endpoint!r}; choose * or one of: {', '.join(ENDPOINTS)}")
+    if name not in KINDS:
+        raise ValueError(f"unknown fault {name!r}; choose one of: {', '.join(KINDS)}")
+    if (times is not None and times < 1) or after < 0:
+        raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
+    _check_value(name, value)
+    return Fault(endpoint, name, value, times, after)
+
+
+def parse_fault(text: str) -> Fault:
+    """Parses ``ENDPOINT=KIND[=VALUE][:N]``, such as ``statistics=http_429:2``. Raises ``ValueError``."""
+    endpoint, equals, rest = text.partition("=")
+    kind, colon, times = rest.partition(":")
+    if not equals or not kind:
+        raise ValueError(f"fault {text!r}: write ENDPOINT=KIND[:N], such as statistics=http_429:2")
+    if colon and not times.isdecimal():
+        raise ValueError(f"fault {text!r}: after the colon stands how many times, a whole number")
+    return make_fault(endpoint, kind, int(times) if colon else None)
+
+
+def _check_value(kind: str, value: str) -> None:
+    if not value or kind == "missing_field":
+        return
+    if kind not in DEFAULT_SECONDS:
+        raise ValueError(f"fault {kind} takes no value")
+    try:
+        valid = 0 <= float(value) < 3600
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(f"fault {kind}={value}: the value is a number of seconds")

@@ -1,0 +1,1 @@
+"""HTTP side of the sandbox: server, routes, control routes, responses and the request log."""

@@ -1,0 +1,1 @@
+"""The simulated vendor: market, one customer account, invoices and the clock."""

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.datasets import DATASETS
+from assets.fetch import FailedPartition, FetchedResponse, FetchResult, PartitionResponse
+from assets.loader import SnapshotLoader
+from smsonline.errors import TimedOut
+from smsonline.response import VendorResponse
+from warehouse.database.opening import open_warehouse
+from warehouse.loading.batch import LoadContext, LoadResult
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+ROW = {"cShort": "12", "carrier": "any", "sShort": "ds", "successRate": 87, "total": 9}
+OFFER = {"sShort": "ds", "service": "Discord", "price": 16, "count": 5}
+
+
+@pytest.fixture
+def path(warehouse_path: Path) -> Path:
+    with open_warehouse(warehouse_path) as connection:
+        migrate(connection)
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
+    return warehouse_path
+
+
+def response(body: Any, minute: int = 0, partition: str = "", **params: str) -> PartitionResponse:
+    text = body if isinstance(body, bytes) else json.dumps({"ok": True, "body": body}).encode()
+    at = NOON + timedelta(minutes=minute)
+    received = VendorResponse("statistics", params, at, 5, 200, text, hashlib.sha256(text).hexdigest())
+    return PartitionResponse(partition, params, FetchedResponse(received))
+
+
+def load(path: Path, *responses: PartitionResponse, dataset: str = "statistics", **more: Any) -> LoadResult:
+    fetched = FetchResult(DATASETS[dataset], "body", responses, **more)
+    return SnapshotLoader(path).load(fetched, LoadContext("run", "load", dataset, "7", NOON))
+
+
+def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with open_warehouse(path, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_response_is_stored_raw_and_its_rows_name_it(path: Path) -> None:
+    fetched = response([ROW])
+    assert load(path, fetched).counts.inserted == 1
+    source = fetched.source
+    assert rows(path, "SELECT response_id, body_sha256 FROM raw.responses") == [(source.response_id, source.sha256)]
+    assert rows(path, "SELECT response_id, success_rate FROM sms.statistics") == [(source.response_id, 0.87)]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("later", "a list was expected, text came"),
+        ([{"novelty": 1}], "the required field 'cShort' is missing"),
+        ([ROW | {"sShort": str(n), "successRate": 0} | {"successRate": 1} for n in range(30)], "no value above 1"),
+        ([ROW | {"successRate": "high"}], "every one of 1 records breaks the contract"),
+        ([None, 5], "the required field 'cShort' is missing"),
+        (b"no JSON", "statistics: "),
+    ],
+)
+def test_rejected_response_is_stored_raw_and_changes_no_row(path: Path, body: Any, message: str) -> None:
+    load(path, response([ROW]))
+    before = rows(path, "SELECT * FROM sms.statistics_history")
+    outcome = load(path, response(body, 1))
+    assert outcome.status == "rejected"
+    assert message in (outcome.error or "")
+    assert "\n" not in (outcome.error or "")
+    assert rows(path, "SELECT count(*) FROM raw.responses") == [(2,)]
+    assert rows(path, "SELECT * FROM sms.statistics_history") == before
+    assert rows(path, "SELECT status, error FROM ops.loads ORDER BY finished_at DESC LIMIT 1") == [
+        ("rejected", outcome.error)
+    ]
+
+
+def test_same_body_is_unchanged_with_its_rejects_and_duplicates(path: Path) -> None:
+    body = [ROW, ROW, ROW | {"sShort": "tg", "total": "x"}]
+    first = load(path, response(body)).counts
+    second = load(path, response(body, 1)).counts
+    assert (first.fetched, first.inserted, first.duplicates, first.rejected) == (3, 1, 1, 1)
+    assert (second.fetched, second.unchanged, second.duplicates, second.rejected) == (3, 1, 1, 1)
+    assert rows(path, "SELECT count(*), count(body) FROM raw.responses") == [(2, 1)]
+    assert rows(path, "SELECT count(*) FROM ops.rejects") == [(1,)]
+
+
+def test_same_body_is_read_again_under_another_contract(path: Path) -> None:
+    body = [ROW | {"total": n} for n in (1, 2)]
+    load(path, response(body))
+    statistics = DATASETS["statistics"]
+    counted_otherwise = dataclasses.replace(statistics, ignored_fields=("novelty",))
+    assert counted_otherwise.contract_hash != statistics.contract_hash
+    fetched = FetchResult(counted_otherwise, "body", [response(body, 1)])
+    outcome = SnapshotLoader(path).load(fetched, LoadContext("run", "load", "statistics", "7", NOON))
+    assert outcome.counts.duplicates == 1
+    assert len(rows(path, "SELECT DISTINCT contract FROM ops.watermarks")) == 1
+
+
+def test_failure_of_every_partition_loads_nothing(path: Path) -> None:
+    names = ("12/any", "16/any")
+    failures = [FailedPartition(name, TimedOut("services")) for name in names]
+    outcome = load(path, dataset="services", failures=failures, expected_partitions=frozenset(names))
+    assert outcome.status == "failed"
+    assert (outcome.error or "").startswith("2 of 2 requests failed; the first: services: ")
+
+
+def test_unreadable_partition_leaves_the_others_alone(path: Path) -> None:
+    valid = response([OFFER], 0, "12/any", country="12", carrier="any")
+    unreadable = response("later", 0, "16/any", country="16", carrier="any")
+    expected = frozenset({"12/any", "16/any"})
+    outcome = load(path, valid, unreadable, dataset="services", expected_partitions=expected)
+    assert (outcome.status, outcome.counts.inserted) == ("failed", 1)
+    assert (outcome.error or "").startswith("1 of 2 requests failed; the first: services: no records")
+    assert rows(path, "SELECT country_code, carrier, price_cents FROM sms.services") == [("12", "any", 16)]
+    assert rows(path, "SELECT count(*) FROM raw.responses") == [(2,)]
+
+
+def test_response_of_two_datasets_is_stored_once(path: Path) -> None:
+    body = {"balance": 500, "totalCharges": "500", "discountRates": [[8000, 0.8, "-20%"], ["9000", "0.7", "-30%"]]}
+    shared = response(body, partition="7")
+    loader = SnapshotLoader(path)
+    for name, records_path in (("balances", "body"), ("discount_tiers", "body.discountRates")):
+        fetched = FetchResult(DATASETS[name], records_path, [shared])
+        assert loader.load(fetched, LoadContext("run", name, name, "7", NOON)).status == "ok"
+    assert rows(path, "SELECT count(*) FROM raw.responses") == [(1,)]
+    assert rows(path, "SELECT threshold_cents, multiplier FROM sms.discount_tiers ORDER BY 1") == [
+        (8000, 0.8),
+        (9000, 0.7),
+    ]
+    assert rows(path, "SELECT account_id, balance_cents, total_charges_cents FROM sms.balances") == [("7", 500, 500)]

@@ -1,0 +1,87 @@
+"""The development server as a process of its own, and questions to its GraphQL API."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 180
+RUNS = "{ runsOrError { ... on Runs { results { runId jobName status creationTime startTime runConfigYaml } } } }"
+
+
+@dataclass(frozen=True)
+class DagsterServer:
+    """A running server: its address, its folder and what it printed."""
+
+    url: str
+    home: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def query(self, query: str) -> Any:
+        """The data of a GraphQL response. Raises ``OSError`` while the server is not up."""
+        body = json.dumps({"query": query}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)["data"]
+
+    def runs(self, job: str = "") -> list[dict[str, Any]]:
+        """The runs of a job, or all; none while the server is not up."""
+        try:
+            runs = self.query(RUNS)["runsOrError"]["results"]
+        except OSError:
+            return []
+        return [run for run in runs if job in ("", run["jobName"])]
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float = START_SECONDS) -> Any:
+        """The first true result of ``condition``; fails with the end of the log after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while not (result := condition()):
+            tail = self.log.read_text()[-3000:]
+            assert self.process.poll() is None and time.monotonic() < deadline, f"not within {seconds} s:\n{tail}"
+            time.sleep(0.5)
+        return result
+
+
+@contextmanager
+def dagster_server(folder: Path, settings: Mapping[str, str]) -> Iterator[DagsterServer]:
+    """``make up`` in ``folder`` with these environment variables; afterwards Ctrl-C, which must end every process."""
+    port, log, home = free_port(), folder / "log", folder / "home"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
+    command = [sys.executable, "-m", "pipelines.dev_server", "--port", str(port)]
+    with log.open("wb") as output:
+        environment = {**inherited, "DAGSTER_HOME": str(home), **settings}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+    try:
+        yield DagsterServer(f"http://127.0.0.1:{port}", home, log, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(120)
+    assert code == 0, log.read_text()[-3000:]
+    assert processes_of(folder) == []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines that name ``folder``, as those of Dagster's servers name its home."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # the process has ended
+            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in lines if str(folder) in line]

@@ -1,0 +1,142 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from smsonline.errors import InvalidResponse, ServerError
+from smsonline.response import (
+    HttpResponse,
+    decode,
+    envelope_status,
+    error_message,
+    interpret_read,
+    one_line,
+    parse_http_date,
+    retry_after_seconds,
+)
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def test_decoded_numbers_are_exact():
+    payload = decode(b"[0.1, 1.10, 9007199254740993, 123456789012345678901234567890, 1e2]")
+    assert payload == [Decimal("0.1"), Decimal("1.10"), 9007199254740993, 123456789012345678901234567890, Decimal(100)]
+    assert [type(number) for number in payload] == [Decimal, Decimal, int, int, Decimal]
+    assert str(payload[1]) == "1.10"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"a":',
+        b"<html>",
+        b"nul",
+        b'"\xff"',
+        b"{} x",
+        b"NaN",
+        b"[" * 9999 + b"]" * 9999,
+        b"1e" + b"9" * 30,
+        b"1" * 9999,
+    ],
+)
+def test_invalid_json_is_value_error(body):
+    with pytest.raises(ValueError):
+        decode(body)
+
+
+def test_byte_order_mark_is_ignored():
+    assert decode(b"\xef\xbb\xbf[]") == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "status"),
+    [
+        ({"ok": True, "body": []}, "success"),
+        ({"error": False, "body": "x"}, "success"),
+        ({"a": 1}, "success"),
+        ({}, "success"),
+        ([], "success"),
+        ({"error": None}, "success"),
+        ({"ok": False}, "error"),
+        ({"ok": False, "error": "x"}, "error"),
+        ({"error": True}, "error"),
+        ({"error": "NO_NUMBERS"}, "error"),
+        ({"ok": True, "error": "x"}, "ambiguous"),
+        ({"ok": None}, "ambiguous"),
+        ({"ok": "false"}, "ambiguous"),
+        ({"ok": 1}, "ambiguous"),
+        (None, "ambiguous"),
+        ("x", "ambiguous"),
+        (5, "ambiguous"),
+    ],
+)
+def test_envelope_status(payload, status):
+    assert envelope_status(payload) == status
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"ok":false,"errorMessage":"Invalid\\nkey \\u001b[31m"}', "Invalid key [31m"),
+        (b'{"error":"NO_NUMBERS"}', "NO_NUMBERS"),
+        (b'{"error":true,"body":"reason"}', "reason"),
+        (b'{"error":true}', ""),
+        (b"[1]", ""),
+    ],
+)
+def test_error_message_is_one_clean_line(body, message):
+    assert error_message(decode(body)) == message
+
+
+def test_error_message_has_at_most_200_characters():
+    assert len(one_line("x" * 500)) == 200
+    assert one_line("x" * 200) == "x" * 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT"}, 30),
+        ({"retry-after": "Thu, 01 Jan 2026 11:00:30 GMT"}, 0),
+        ({"retry-after": "Thu, 01 Jan 2026 13:00:30 GMT", "date": "Thu, 01 Jan 2026 13:00:00 GMT"}, 30),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "inf"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_parsed_as_seconds_or_date(headers, seconds):
+    assert retry_after_seconds(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize("text", [None, "", "yesterday", "Fri, 31 Dec 9999 23:59:59 -2300"])
+def test_malformed_date_is_none(text):
+    assert parse_http_date(text) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "detail"),
+    [
+        (b"", "", "the body is empty"),
+        (b" \n", "", "the body is empty"),
+        (b"<!doctype html><p>428113", "", "it is a web page"),
+        (b"busy", "text/html; charset=utf-8", "it is a web page"),
+        (b'{"code":"428113"', "application/json", "16 bytes that are no complete JSON document"),
+    ],
+)
+def test_invalid_body_is_described_without_quoting_it(body, content_type, detail):
+    http_response = HttpResponse(200, {"content-type": content_type}, body, "", 1)
+    error = interpret_read(http_response, "balance", {}, NOW, frozenset())
+    assert isinstance(error, InvalidResponse)
+    assert error.detail == detail
+
+
+def test_html_error_page_has_no_message():
+    error = interpret_read(HttpResponse(500, {}, b"<html>busy</html>", "", 1), "balance", {}, NOW, frozenset())
+    assert isinstance(error, ServerError)
+    assert error.detail == ""

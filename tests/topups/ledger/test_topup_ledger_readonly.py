@@ -1,0 +1,71 @@
+"""A ledger opened for looking: nothing is made, migrated or written, whatever the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from topup_fakes import START
+
+from topups.gateway import Balance
+from topups.ledger import LedgerNotFound, LedgerUnavailable, open_ledger, open_ledger_readonly
+
+
+def url_of(ledger) -> str:
+    return ledger.engine.url.render_as_string(hide_password=False)
+
+
+def test_it_reads_what_was_written_and_can_write_nothing(any_ledger):
+    any_ledger.record_balance("acc", Balance(700, START), START)
+    with open_ledger_readonly(url_of(any_ledger)) as looking:
+        assert looking.snapshot("acc", START).balance.cents == 700
+        with pytest.raises(LedgerUnavailable, match=r"read-?only"):
+            looking.record_balance("acc", Balance(100, START), START)
+        with pytest.raises(LedgerUnavailable, match=r"read-?only"):
+            looking.update_controls("acc", "resumed", START, paused="")
+    assert any_ledger.snapshot("acc", START).balance.cents == 700
+
+
+def test_it_does_not_wait_for_a_writer(any_ledger):
+    with any_ledger.write_transaction(START), open_ledger_readonly(url_of(any_ledger)) as looking:
+        assert looking.payments() == []
+
+
+def test_a_database_without_a_ledger_stays_without_one(any_ledger):
+    url = url_of(any_ledger)
+    any_ledger.engine.dispose()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(LedgerNotFound):
+        open_ledger_readonly(url)
+    engine.dispose()
+
+
+def test_an_older_ledger_is_not_migrated_by_looking(any_ledger):
+    with any_ledger.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(LedgerUnavailable, match=r"schema 0000 .* the next reconcile brings"):
+        open_ledger_readonly(url_of(any_ledger))
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "some folder/led?er#50%.db"])
+def test_where_nothing_is_nothing_is_made(tmp_path, name):
+    from sqlalchemy import URL
+
+    url = URL.create("sqlite", database=str(tmp_path / name)).render_as_string()
+    with pytest.raises(LedgerNotFound, match="the first reconcile or run makes it"):
+        open_ledger_readonly(url)
+    assert list(tmp_path.iterdir()) == []
+    open_ledger(url).close()
+    before = (tmp_path / name).read_bytes()
+    with open_ledger_readonly(url) as looking:
+        assert looking.payments() == []
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_file_that_is_no_ledger_is_reported(tmp_path):
+    Path(tmp_path, "ledger.db").write_bytes(b"this is a letter, not a database " * 200)
+    with pytest.raises(LedgerUnavailable, match="restore it from a backup"):
+        open_ledger_readonly(f"sqlite:///{tmp_path / 'ledger.db'}")

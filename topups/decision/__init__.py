@@ -1,0 +1,1 @@
+"""Decides whether a top-up is needed, and for how much. Pure, except ``preview``, which reads the ledger."""

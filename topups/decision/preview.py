@@ -1,0 +1,35 @@
+"""Evaluates the policy on what the ledger has recorded. Reads the ledger, makes no vendor call, changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+
+from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import BurnForecast
+from topups.kill_switch import kill_switch_on
+from topups.ledger.ledger import Ledger
+from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.policy import Policy
+
+
+def preview_from_ledger(
+    ledger: Ledger,
+    account_id: str,
+    policy: Policy,
+    now: datetime,
+    *,
+    environment: Mapping[str, str] | None = None,
+    burn: BurnForecast | None = None,
+) -> Evaluation:
+    """The decision on what the ledger has recorded by ``now``: what the sensor evaluates.
+
+    A ledger that cannot be read is the refusal ``LEDGER_UNAVAILABLE``.
+    """
+    try:
+        recorded = ledger.snapshot(account_id, now)
+    except LedgerUnavailable as error:
+        return Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
+    return evaluate(dataclasses.replace(recorded, killed=kill_switch_on(environment), burn=burn), policy, now)

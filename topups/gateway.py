@@ -1,0 +1,128 @@
+"""The vendor as the top-ups see it: one protocol and its values. Tests put a fake vendor behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class VendorUnavailable(Exception):
+    """The vendor gave no usable response to a read; ``str()`` is one line without secrets."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """US cents at ``at``, our clock when the request was sent; ``vendor_at`` is the vendor's clock, if it sent one."""
+
+    cents: int
+    at: datetime
+    vendor_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class VendorPayment:
+    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC."""
+
+    vendor_id: str
+    session_id: str
+    method: str
+    amount_cents: int
+    status: str
+    created_at: datetime | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PaymentList:
+    """The vendor's payments as of ``at``. Only a ``complete`` list proves that a payment is missing."""
+
+    rows: tuple[VendorPayment, ...]
+    complete: bool
+    at: datetime
+    problem: str = ""
+    vendor_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """The vendor's data on one crypto payment. Texts as the vendor spells them; the amount in US cents."""
+
+    order_id: str
+    status: str
+    amount_cents: int | None
+    currency: str
+    network: str
+    address: str
+    amount_in_crypto: str
+    url: str
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PaymentRequest:
+    """The parameters of one create call."""
+
+    rail: str
+    amount_cents: int
+    currency: str = ""
+    network: str = ""
+
+
+@dataclass(frozen=True)
+class CreateResponse:
+    """The response to a create call, before anything of it was verified."""
+
+    url: str = ""
+    session_id: str = ""
+    order_id: str = ""
+    address: str = ""
+    currency: str = ""
+    network: str = ""
+    amount_cents: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for the ledger."""
+        return {name: value for name, value in self.__dict__.items() if value not in ("", None)}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The vendor accepted the request; the response must be verified before anyone acts on it."""
+
+    response: CreateResponse
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Nothing was created, for certain: a documented rejection, or the request never left this machine."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """A payment may exist."""
+
+    detail: str
+
+
+Outcome = Accepted | Rejected | Uncertain
+
+
+class Gateway(Protocol):
+    """The vendor's calls for one account. The reads raise ``VendorUnavailable``; ``create`` sends one request, once."""
+
+    account_id: str
+
+    def balance(self) -> Balance:
+        """The balance now."""
+
+    def payments(self) -> PaymentList:
+        """All payments of the account, external ones too."""
+
+    def transaction(self, order_id: str) -> Transaction | None:
+        """One payment, or None when the vendor says it has none of that id."""
+
+    def create(self, request: PaymentRequest) -> Outcome:
+        """Requests a payment. What is not certain is ``Uncertain``."""

@@ -1,0 +1,150 @@
+"""The rows of the ledger as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from topups.gateway import CreateResponse, PaymentRequest
+from topups.payment_states import PaymentException, State
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One intent of ours, or a payment that someone else made (``EXTERNAL``). The columns of ``payments``.
+
+    Amounts in US cents, timestamps in UTC. ``url``, ``address`` and ``amount_in_crypto`` are verified; ``claim``, the
+    create response, is not.
+    """
+
+    payment_id: str
+    account_id: str
+    decision_id: str
+    state: State
+    exception: PaymentException
+    slot: str | None
+    rail: str
+    amount_cents: int
+    currency: str
+    network: str
+    why: str
+    hours_to_empty: str | None
+    claim: dict[str, Any] | None
+    vendor_payment_id: str | None
+    session_id: str | None
+    vendor_status: str
+    vendor_amount_cents: int | None
+    url: str | None
+    address: str | None
+    amount_in_crypto: str | None
+    ends_at: datetime | None
+    created_at: datetime
+    counted_at: datetime
+    state_since: datetime
+    sending_at: datetime | None
+    deadline_at: datetime | None
+    slot_freed_at: datetime | None
+    approved_at: datetime | None
+    approved_by: str | None
+    listed_at: datetime | None
+    absences: int
+    absent_at: datetime | None
+    baseline: int | None
+    credit: int | None
+    detail: str
+    version: int
+
+    @property
+    def request(self) -> PaymentRequest:
+        """The parameters of the create call."""
+        return PaymentRequest(self.rail, self.amount_cents, self.currency, self.network)
+
+    @property
+    def create_response(self) -> CreateResponse:
+        """The unverified create response; empty if there was no usable one."""
+        return CreateResponse(**(self.claim or {}))
+
+
+@dataclass(frozen=True)
+class NewPayment:
+    """A payment before it is inserted. ``payment_id`` is generated before anything else."""
+
+    payment_id: str
+    account_id: str
+    decision_id: str
+    rail: str
+    amount_cents: int
+    currency: str = ""
+    network: str = ""
+    why: str = ""
+    hours_to_empty: str | None = None
+    baseline: int | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change. ``changes`` are the columns it set, as plain JSON; ``hash`` covers all of it and the hash before."""
+
+    seq: int
+    at: datetime
+    account_id: str
+    payment_id: str | None
+    kind: str
+    from_state: str | None
+    to_state: str | None
+    changes: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Something that was read or decided: ``kind`` is ``balance`` (figure: US cents), ``payments`` (figure: rows) or
+    ``decision``.
+    """
+
+    seq: int
+    account_id: str
+    kind: str
+    at: datetime
+    complete: bool
+    figure: int | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OutboxMessage:
+    """A notice to write with a change. ``key`` identifies it: a notice with a known key is not written again."""
+
+    kind: str
+    key: str
+    payload: dict[str, Any]
+    payment_id: str | None = None
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """A notice that waits for delivery."""
+
+    key: str
+    account_id: str
+    payment_id: str | None
+    kind: str
+    payload: dict[str, Any]
+    created_at: datetime
+    claimed_until: datetime | None
+    attempts: int
+    done_at: datetime | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class AccountControls:
+    """Kill switch, breaker and reserved money of one account, or of all (``*``)."""
+
+    account_id: str
+    paused: str = ""
+    failures: int = 0
+    last_failure_at: datetime | None = None
+    reserved_cents: int = 0

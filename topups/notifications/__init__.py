@@ -1,0 +1,1 @@
+"""Messages to people: what is due, how it reads, and its delivery."""

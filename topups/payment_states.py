@@ -1,0 +1,281 @@
+"""The life of a payment as data: states, transitions, which states hold the account's slot, and the next state.
+
+``next_state`` looks at the present vendor status, not at what changed, so a missed poll loses nothing. It returns one
+step along the graph; the caller repeats it until nothing moves.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from topups import vendor_statuses
+
+if TYPE_CHECKING:
+    from topups.ledger.models import Payment
+    from topups.policy import Policy
+
+
+class State(StrEnum):
+    """The state of a payment. Text, so that it reads the same in SQL, JSON and logs."""
+
+    PLANNED = "PLANNED"
+    SKIPPED = "SKIPPED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    RESERVED = "RESERVED"
+    RELEASED = "RELEASED"
+    SENDING = "SENDING"
+    REJECTED = "REJECTED"
+    NOT_SENT = "NOT_SENT"
+    UNKNOWN = "UNKNOWN"
+    NOT_CREATED = "NOT_CREATED"
+    NEEDS_HUMAN = "NEEDS_HUMAN"
+    OPEN = "OPEN"
+    CONFIRMING = "CONFIRMING"
+    UNDERPAID_WAITING = "UNDERPAID_WAITING"
+    UNDERPAID = "UNDERPAID"
+    PAID = "PAID"
+    CREDITED = "CREDITED"
+    EXPIRED = "EXPIRED"
+    LATE_CONFIRMING = "LATE_CONFIRMING"
+    PAID_LATE = "PAID_LATE"
+    CLOSED = "CLOSED"
+    FAILED = "FAILED"
+    LOCKED = "LOCKED"
+    REFUNDING = "REFUNDING"
+    REFUNDED = "REFUNDED"
+    EXTERNAL = "EXTERNAL"
+
+
+class PaymentException(StrEnum):
+    """What is unusual about a payment, beside its state (the column ``exception``)."""
+
+    NONE = "none"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    PAID_OVER = "paid_over"
+    PAID_PARTIAL = "paid_partial"
+    PAID_LATE = "paid_late"
+    ADOPTED = "adopted"
+    EXTERNAL = "external"
+    MANUAL_MARK = "manual_mark"
+    DUPLICATE_SUSPECTED = "duplicate_suspected"
+
+
+INITIAL_STATES = frozenset({State.PLANNED, State.EXTERNAL})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.PLANNED: frozenset({State.SKIPPED, State.AWAITING_APPROVAL, State.RESERVED}),
+    State.AWAITING_APPROVAL: frozenset({State.RESERVED, State.RELEASED}),
+    State.RESERVED: frozenset({State.SENDING, State.RELEASED}),
+    State.SENDING: frozenset({State.OPEN, State.REJECTED, State.NOT_SENT, State.UNKNOWN}),
+    State.UNKNOWN: frozenset({State.OPEN, State.NOT_CREATED, State.NEEDS_HUMAN}),
+    State.NEEDS_HUMAN: frozenset({State.OPEN, State.NOT_CREATED}),
+    State.OPEN: frozenset(
+        {
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+            State.PAID,
+            State.EXPIRED,
+            State.FAILED,
+            State.LOCKED,
+            State.REFUNDING,
+            State.CLOSED,
+        }
+    ),
+    State.CONFIRMING: frozenset({State.PAID, State.UNDERPAID, State.OPEN, State.CLOSED, State.REFUNDING}),
+    State.UNDERPAID_WAITING: frozenset({State.PAID, State.UNDERPAID, State.OPEN, State.CLOSED, State.REFUNDING}),
+    State.UNDERPAID: frozenset({State.PAID, State.CLOSED, State.REFUNDING}),
+    State.LOCKED: frozenset({State.OPEN, State.PAID, State.FAILED, State.CLOSED, State.REFUNDING}),
+    State.PAID: frozenset({State.CREDITED, State.CLOSED, State.REFUNDING}),
+    State.CREDITED: frozenset({State.REFUNDING}),
+    State.EXPIRED: frozenset({State.LATE_CONFIRMING, State.CLOSED, State.REFUNDING}),
+    State.FAILED: frozenset({State.LATE_CONFIRMING, State.REFUNDING}),
+    State.LATE_CONFIRMING: frozenset({State.PAID_LATE, State.UNDERPAID, State.EXPIRED, State.CLOSED, State.REFUNDING}),
+    State.PAID_LATE: frozenset({State.CREDITED, State.CLOSED, State.REFUNDING}),
+    State.REFUNDING: frozenset({State.REFUNDED, State.CLOSED}),
+    **dict.fromkeys(
+        (
+            State.SKIPPED,
+            State.RELEASED,
+            State.REJECTED,
+            State.NOT_SENT,
+            State.NOT_CREATED,
+            State.CLOSED,
+            State.REFUNDED,
+            State.EXTERNAL,
+        ),
+        frozenset(),
+    ),
+}
+
+# The slot is a column of its own: a state listed here keeps a slot that was taken at RESERVED, none of them takes one.
+# A late payment on an expired intent therefore never collides with the slot of the next.
+SLOT_HOLDING = frozenset(
+    {
+        *(
+            State.RESERVED,
+            State.SENDING,
+            State.UNKNOWN,
+            State.NEEDS_HUMAN,
+            State.OPEN,
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+        ),
+        *(State.UNDERPAID, State.LOCKED, State.PAID, State.REFUNDING),
+    }
+)
+# The outcome of a request is open: a new row in the vendor's list may be this payment's.
+OUTCOME_PENDING = frozenset({State.SENDING, State.UNKNOWN})
+# Requested, or perhaps requested: counts against the money caps, paid or not.
+COUNTS_AS_CREATED = frozenset(
+    {
+        *SLOT_HOLDING,
+        State.CREDITED,
+        State.EXPIRED,
+        State.LATE_CONFIRMING,
+        State.PAID_LATE,
+        State.CLOSED,
+        State.FAILED,
+        State.REFUNDED,
+    }
+)
+# An attempt: counts against the number of payments per day.
+COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | {State.REJECTED, State.NOT_CREATED}
+# Money that is expected and not yet part of the balance.
+EXPECTED_MONEY = frozenset(
+    {
+        *(
+            State.RESERVED,
+            State.SENDING,
+            State.UNKNOWN,
+            State.NEEDS_HUMAN,
+            State.OPEN,
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+        ),
+        *(State.LOCKED, State.PAID, State.LATE_CONFIRMING, State.PAID_LATE),
+    }
+)
+# Entering one of these is a failure for the breaker; CREDITED resets it.
+FAILURES = frozenset({State.REJECTED, State.NOT_CREATED, State.EXPIRED, State.FAILED})
+# Has, or may have, a row at the vendor that is tracked.
+TRACKED = frozenset(
+    {
+        *(
+            State.OPEN,
+            State.CONFIRMING,
+            State.UNDERPAID_WAITING,
+            State.UNDERPAID,
+            State.LOCKED,
+            State.PAID,
+            State.EXPIRED,
+            State.FAILED,
+        ),
+        *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING, State.CREDITED, State.EXTERNAL),
+    }
+)
+# The states in which an operator may close a payment, and the state that follows.
+MANUAL_CLOSE: dict[State, State] = {
+    State.NEEDS_HUMAN: State.NOT_CREATED,
+    **dict.fromkeys(
+        (
+            *(State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.UNDERPAID, State.LOCKED, State.PAID),
+            *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING),
+        ),
+        State.CLOSED,
+    ),
+}
+
+
+class IllegalTransition(Exception):
+    """The code asked for a transition that the graph does not have: a bug."""
+
+
+def assert_transition(before: State | None, after: State) -> None:
+    """Raises ``IllegalTransition`` unless ``after`` may follow ``before`` (None: the payment is new)."""
+    allowed = INITIAL_STATES if before is None else TRANSITIONS[before]
+    if after not in allowed:
+        raise IllegalTransition(f"{before} -> {after}")
+
+
+TRANSITIONS_FROM_OPEN = (
+    (vendor_statuses.CONFIRMING, State.CONFIRMING),
+    (vendor_statuses.PART_PAID_WAITING | vendor_statuses.PART_PAID, State.UNDERPAID_WAITING),
+    (vendor_statuses.PAID, State.PAID),
+    (vendor_statuses.FAILED, State.FAILED),
+    (vendor_statuses.LOCKED, State.LOCKED),
+)
+# A return to OPEN leads to every other state: after a chain reorganisation, or a released lock.
+STATUS_TRANSITIONS: dict[State, tuple[tuple[frozenset[str], State], ...]] = {
+    State.OPEN: TRANSITIONS_FROM_OPEN,
+    State.CONFIRMING: (
+        (vendor_statuses.PAID, State.PAID),
+        (vendor_statuses.PART_PAID, State.UNDERPAID),
+        (vendor_statuses.ALL_STATUSES - vendor_statuses.CONFIRMING, State.OPEN),
+    ),
+    State.UNDERPAID_WAITING: (
+        (vendor_statuses.PAID, State.PAID),
+        (vendor_statuses.PART_PAID, State.UNDERPAID),
+        (vendor_statuses.ALL_STATUSES - vendor_statuses.PART_PAID_WAITING, State.OPEN),
+    ),
+    State.LOCKED: (
+        (vendor_statuses.PAID, State.PAID),
+        (vendor_statuses.FAILED, State.FAILED),
+        (vendor_statuses.ALL_STATUSES - vendor_statuses.LOCKED, State.OPEN),
+    ),
+    State.UNDERPAID: ((vendor_statuses.PAID, State.PAID),),
+    State.EXPIRED: (
+        (vendor_statuses.IN_PROGRESS | vendor_statuses.PAID | vendor_statuses.PART_PAID, State.LATE_CONFIRMING),
+    ),
+    State.FAILED: (
+        (vendor_statuses.IN_PROGRESS | vendor_statuses.PAID | vendor_statuses.PART_PAID, State.LATE_CONFIRMING),
+    ),
+    State.LATE_CONFIRMING: (
+        (vendor_statuses.PAID, State.PAID_LATE),
+        (vendor_statuses.PART_PAID, State.UNDERPAID),
+        (vendor_statuses.CANCELLED | vendor_statuses.FAILED, State.EXPIRED),
+    ),
+    State.REFUNDING: ((frozenset({"refund_paid"}), State.REFUNDED),),
+}
+EXCEPTION_ON_ENTER = {
+    State.UNDERPAID_WAITING: PaymentException.PAID_PARTIAL,
+    State.UNDERPAID: PaymentException.PAID_PARTIAL,
+    State.LATE_CONFIRMING: PaymentException.PAID_LATE,
+}
+
+
+def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> State | None:
+    """The next state under the vendor's ``status``, or None if the payment stays."""
+    state = payment.state
+    if status in vendor_statuses.REFUND and State.REFUNDING in TRANSITIONS[state]:
+        return State.REFUNDING
+    if state == State.OPEN and _expired_unpaid(status, expires_at(payment, policy), now, policy):
+        return State.EXPIRED
+    following = next((after for statuses, after in STATUS_TRANSITIONS.get(state, ()) if status in statuses), None)
+    if following is None and state == State.EXPIRED and now >= expires_at(payment, policy) + policy.late_watch:
+        return State.CLOSED
+    return following
+
+
+def _expired_unpaid(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
+    """The vendor cancelled it and the grace is over, or the vendor never closed it and it cannot be paid any more."""
+    if status in vendor_statuses.CANCELLED:
+        return now >= end + policy.expiry_grace
+    return status not in vendor_statuses.FINAL and not vendor_statuses.is_payable_or_pending(status, end, now)
+
+
+def expires_at(payment: Payment, policy: Policy) -> datetime:
+    """When the payment page closes (UTC): the vendor's time, or the assumed life after sending."""
+    return payment.ends_at or (payment.sending_at or payment.created_at) + policy.invoice_life
+
+
+def payment_exception(payment: Payment, state: State, status: str) -> PaymentException:
+    """The exception once the payment is in ``state``; an earlier one stays."""
+    if payment.exception not in (PaymentException.NONE, PaymentException.ADOPTED, PaymentException.PAID_PARTIAL):
+        return payment.exception
+    if state == State.PAID and status == "paid_over":
+        return PaymentException.PAID_OVER
+    if state == State.PAID and payment.exception == PaymentException.PAID_PARTIAL:
+        return PaymentException.NONE
+    return EXCEPTION_ON_ENTER.get(state, payment.exception)

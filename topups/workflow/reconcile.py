@@ -1,0 +1,114 @@
+"""Brings the ledger up to date with the vendor. Reads only: it never requests a payment and may run at any time.
+
+Between two effects there is a checkpoint, where another program, or a crash, may come in between. A lost
+compare-and-swap means that another program did the same: continue with the next payment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from topups.decision.evaluate import evaluate
+from topups.decision.snapshot import AccountSnapshot, VendorListView, payable_ids
+from topups.gateway import VendorUnavailable
+from topups.ledger.models import Payment
+from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.notifications.scheduled import queue_scheduled_notices
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.credit_proof import credit_paid_payments
+from topups.workflow.decision_log import record_decision
+from topups.workflow.payment_tracking import adopt_external_payments, apply_vendor_statuses
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.recovery import expire_stale_intents, resolve_unknown_outcomes
+from topups.workflow.vendor_snapshots import (
+    SHRINK_WINDOW,
+    assess_completeness,
+    fetch_balance,
+    fetch_payment_list,
+    tracked_payments,
+)
+
+
+def reconcile_account(context: TopUpContext) -> ReconcileReport:
+    """One run for one account that requests nothing; reports the decision that the facts allow.
+
+    A ledger that cannot be used is reported in ``ledger_problem``.
+    """
+    report = ReconcileReport()
+    try:
+        update_from_vendor(context, report)
+        evaluate_account(context, report)
+    except LedgerUnavailable as error:
+        report.ledger_problem = str(error)
+    return report
+
+
+def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
+    """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
+    report.balance, report.balance_problem = fetch_balance(context)
+    report.listing, report.list_problem, payments = fetch_payment_list(context)
+    expire_stale_intents(context, payments, report)
+    resolve_unknown_outcomes(context, _refreshed(context, payments, report), report)
+    apply_vendor_statuses(context, _refreshed(context, payments, report), report)
+    payments = _refreshed(context, payments, report)
+    if report.listing:
+        adopt_external_payments(context, report.listing, payments, report)
+    credit_paid_payments(context, payments, report)
+    report.payments = _refreshed(context, payments, report)
+    context.checkpoint(Checkpoint.RECONCILED)
+
+
+def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:
+    """Evaluates the policy once on ledger and vendor, records the decision, and queues the notices that are due.
+
+    The evaluation is in ``report.evaluation``, recorded under ``idempotency_key`` or else under the fingerprint of its
+    inputs. Returns the snapshot that was evaluated. Raises ``LedgerUnavailable``.
+    """
+    now = context.clock.now()
+    snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), report)
+    report.evaluation = evaluate(snapshot, context.policy, now)
+    decision = report.evaluation.decision
+    record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
+    queue_scheduled_notices(context, snapshot, report.payments, decision)
+    return snapshot
+
+
+def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
+    """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
+    nothing.
+    """
+    seen, gateway = ReconcileReport(), context.gateway
+    try:
+        seen.balance = gateway.balance()
+    except VendorUnavailable as error:
+        seen.balance_problem = str(error)
+    try:
+        listing = gateway.payments()
+        largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
+        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
+    except VendorUnavailable as error:
+        seen.list_problem = str(error)
+    return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
+
+
+def _refreshed(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> list[Payment]:
+    """The tracked payments, read again only if this run changed one."""
+    return tracked_payments(context) if report.moved or report.updated or report.adopted else payments
+
+
+def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report: ReconcileReport) -> AccountSnapshot:
+    """The ledger's snapshot with what this run read at the vendor."""
+    listing = report.listing
+    vendor_list = VendorListView(None, False, report.list_problem)
+    if listing:
+        vendor_list = VendorListView(
+            listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now())
+        )
+    return dataclasses.replace(
+        snapshot,
+        balance=report.balance or (None if report.balance_problem else snapshot.balance),
+        balance_problem=report.balance_problem,
+        listing=vendor_list,
+        killed=context.killed(),
+        burn=context.burn(),
+    )

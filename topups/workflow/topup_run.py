@@ -1,0 +1,205 @@
+"""One run that may request one payment. Sensor, command line, schedule and a re-executed run all call it.
+
+The ledger is the lock. A request is committed before it is sent and is sent once. An uncertain outcome is UNKNOWN,
+which is data and not a failure. At each checkpoint another program may come in between or this one may die; between the
+last check and the request there is none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from topups.decision import rules
+from topups.decision.reasons import PaymentPlan, Reason, Refusal, decision_json, refusal_from
+from topups.decision.snapshot import AccountSnapshot, payable_ids
+from topups.gateway import Outcome, PaymentList, Uncertain
+from topups.ledger.models import Payment
+from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.notifications import rules as notice_rules
+from topups.payment_states import COUNTS_AS_CREATED, State
+from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.decision_log import record_decision, record_preflight_refusal
+from topups.workflow.outcome import record_outcome
+from topups.workflow.payment_tracking import adopt_external_payments
+from topups.workflow.reconcile import evaluate_account, update_from_vendor
+from topups.workflow.reconcile_report import ReconcileReport
+from topups.workflow.reservation import record_dry_run, request_approval, reserve_payment
+from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
+
+
+@dataclass(frozen=True)
+class TopUpRunResult:
+    """The result of one run: a refusal, or a payment that was requested (``refusal`` is None).
+
+    A refusal may come with a payment too: one that waits for approval, was released, or was not sent.
+    """
+
+    account_id: str
+    refusal: Refusal | None = None
+    plan: PaymentPlan | None = None
+    payment: Payment | None = None
+    report: ReconcileReport | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for ``--json`` and run metadata."""
+        payment = self.payment
+        return {
+            "account_id": self.account_id,
+            **decision_json(self.refusal, self.plan),
+            "payment_id": payment.payment_id if payment else None,
+            "state": str(payment.state) if payment else None,
+            "reconciled": self.report.as_json() if self.report else None,
+        }
+
+
+def run_topup(context: TopUpContext, idempotency_key: str = "") -> TopUpRunResult:
+    """One run for one account. Raises nothing that the ledger or the vendor can cause.
+
+    ``idempotency_key`` names the decision that started this run: it leads to one payment at most, however often the run
+    is executed. Without a key every run is a decision of its own.
+    """
+    try:
+        return _run(context, idempotency_key or context.ids.new(context.clock.now()))
+    except LedgerUnavailable as error:
+        return TopUpRunResult(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
+
+
+def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
+    refusal = _preflight_refusal(context)
+    if refusal:
+        record_preflight_refusal(context, idempotency_key, refusal)
+        context.checkpoint(Checkpoint.DECIDED)
+        return TopUpRunResult(context.account_id, refusal)
+    report = ReconcileReport()
+    update_from_vendor(context, report)
+    if report.balance is None or context.clock.now() - report.balance.at > context.policy.list_max_age:
+        report.balance, report.balance_problem = fetch_balance(context)
+    snapshot = evaluate_account(context, report, idempotency_key)
+    assert report.evaluation
+    decision = report.evaluation.decision
+    context.checkpoint(Checkpoint.DECIDED)
+    if isinstance(decision, Refusal):
+        payment = record_dry_run(context, decision, idempotency_key)
+        return TopUpRunResult(context.account_id, decision, decision.plan, payment, report)
+    result = _execute(context, snapshot, decision, idempotency_key, report)
+    if result.refusal:
+        record_decision(context, idempotency_key, result.refusal)
+    return dataclasses.replace(result, plan=decision, report=report)
+
+
+def _preflight_refusal(context: TopUpContext) -> Refusal | None:
+    """The refusal of a rule that needs no vendor call: switched off, without limits, or stopped."""
+    stopped = AccountSnapshot(
+        context.account_id, paused=context.ledger.pause_reason(context.account_id), killed=context.killed()
+    )
+    results = rules.preflight_rules(stopped, context.policy)
+    return next((refusal_from(result) for result in results if not result.passed), None)
+
+
+def _execute(
+    context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str, report: ReconcileReport
+) -> TopUpRunResult:
+    if plan.approval:
+        waiting = request_approval(context, snapshot, plan, idempotency_key)
+        context.checkpoint(Checkpoint.RESERVED)
+        if isinstance(waiting, Refusal):
+            return TopUpRunResult(context.account_id, waiting)
+        refusal = Refusal(plan.approval, f"{waiting.payment_id} waits for a person: {plan.explanation}", "", plan)
+        return TopUpRunResult(context.account_id, refusal, payment=waiting)
+    reserved = reserve_payment(context, snapshot, plan, idempotency_key)
+    context.checkpoint(Checkpoint.RESERVED)
+    if isinstance(reserved, Refusal):
+        return TopUpRunResult(context.account_id, reserved)
+    listing, problem, payments = fetch_payment_list(context)
+    if listing:
+        adopt_external_payments(context, listing, payments, report)
+    blocked = _list_refusal(context, listing, problem)
+    if blocked or listing is None:
+        released = context.ledger.transition(reserved, State.RELEASED, context.clock.now(), {"detail": str(blocked)})
+        return TopUpRunResult(context.account_id, blocked, payment=released or reserved)
+    context.checkpoint(Checkpoint.LISTED_IN_SLOT)
+    return _send_reserved(context, reserved, listing, snapshot)
+
+
+def _send_reserved(
+    context: TopUpContext, payment: Payment, listing: PaymentList, before: AccountSnapshot
+) -> TopUpRunResult:
+    now = context.clock.now()
+    sending = context.ledger.transition(
+        payment,
+        State.SENDING,
+        now,
+        {"sending_at": now, "deadline_at": now + context.policy.send_deadline},
+        unless_paused=True,
+    )
+    context.checkpoint(Checkpoint.SENDING)
+    if sending is None:
+        return _release_unsent(context, payment)
+    refusal = check_before_send(context, sending, listing)
+    if refusal:
+        lost = refusal.reason == Reason.LOST_RACE
+        not_sent = (
+            None
+            if lost
+            else context.ledger.transition(sending, State.NOT_SENT, context.clock.now(), {"detail": str(refusal)})
+        )
+        return TopUpRunResult(context.account_id, refusal, payment=not_sent or sending)
+    outcome = send_create_request(context, sending)
+    context.checkpoint(Checkpoint.REQUESTED)
+    recorded = record_outcome(context, sending, outcome)
+    if recorded.state in COUNTS_AS_CREATED:
+        now = context.clock.now()
+        context.ledger.enqueue_notices(
+            context.account_id, notice_rules.cap_notices(recorded, before, context.policy, now), now
+        )
+    return TopUpRunResult(context.account_id, payment=recorded)
+
+
+def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentList) -> Refusal | None:
+    """The last check before the request: the payment is still ours, not stopped, in time, on a fresh list."""
+    current = context.ledger.payment(sending.payment_id)
+    if current is None or current.version != sending.version:
+        return Refusal(Reason.LOST_RACE, "another program moved the payment")
+    pause_reason = context.ledger.pause_reason(context.account_id)
+    if pause_reason or context.killed():
+        return Refusal(Reason.KILL_SWITCH, pause_reason or "the environment's kill switch is on")
+    now, policy = context.clock.now(), context.policy
+    deadline = sending.deadline_at or now
+    age = now - listing.at
+    if now > deadline or age > policy.list_max_age or now < sending.state_since - policy.clock_skew:
+        return Refusal(Reason.NOT_SENT_STALE, f"the vendor's list is {age.total_seconds():.0f} s old, {now:%H:%M:%S}")
+    return None
+
+
+def send_create_request(context: TopUpContext, payment: Payment) -> Outcome:
+    """The only create request of this payment. Whatever fails, it may have been sent."""
+    try:
+        return context.gateway.create(payment.request)
+    except Exception as error:
+        return Uncertain(f"{type(error).__name__} while asking for the payment")
+
+
+def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
+    """The result when SENDING was not entered: the kill switch is on, or the compare-and-swap was lost."""
+    pause_reason = context.ledger.pause_reason(context.account_id)
+    if not pause_reason:
+        return TopUpRunResult(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
+    refusal = Refusal(Reason.KILL_SWITCH, pause_reason)
+    released = context.ledger.transition(payment, State.RELEASED, context.clock.now(), {"detail": str(refusal)})
+    return TopUpRunResult(context.account_id, refusal, payment=released)
+
+
+def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: str) -> Refusal | None:
+    """Why the list that was read inside the slot forbids sending, or None."""
+    if listing is None:
+        return Refusal(Reason.VENDOR_LIST_UNAVAILABLE, problem)
+    if not listing.complete:
+        return Refusal(Reason.VENDOR_LIST_INCOMPLETE, listing.problem)
+    blocking = payable_ids(listing, context.clock.now())
+    if blocking:
+        return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
+    if context.killed():
+        return Refusal(Reason.KILL_SWITCH, "the environment's kill switch is on")
+    return None

@@ -1,0 +1,1 @@
+"""Opening the DuckDB file: locks, the writer, typed errors."""

@@ -1,0 +1,1 @@
+"""The analysts' copy as parquet files with a manifest."""

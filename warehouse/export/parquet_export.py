@@ -1,0 +1,109 @@
+"""Writes the analysts' copy as parquet files for any tool, with a manifest. Does not open the warehouse.
+
+A table is one file, ``<schema>.<name>.parquet``. A growing table is a folder ``<schema>.<name>`` with a folder
+``utc_day=YYYY-MM-DD`` for each day; its files are named by their hash, so that an unchanged day keeps its file, and a
+reader that is slower than the next export misses a file instead of reading half of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.database.opening import open_warehouse
+from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseUnwritable
+from warehouse.export.atomic_folder import replace_folder, require_own_folder
+from warehouse.export.manifest import exported_files, read_manifest, write_manifest
+from warehouse.export.tables import list_tables, write_table
+from warehouse.schema.migrations import all_migrations
+from warehouse.sql import fetch_one, render, rows
+
+Connection = duckdb.DuckDBPyConnection
+
+# A copy by an earlier release has shape instead of schema_fingerprint.
+OPS_TABLES = """
+SELECT table_name FROM duckdb_tables()
+WHERE schema_name = 'ops' AND table_name IN ('watermarks', 'shape', 'schema_fingerprint')
+"""
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """The manifest of an export, and how many files it reused of the previous one."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    reused_files: int
+
+
+def export_parquet(analytics: Path, folder: Path) -> ExportResult:
+    """Writes every table of the copy at ``analytics`` into ``folder``, replacing the export that is there.
+
+    Raises ``NotAWarehouse`` when there is nothing to export yet, ``WarehouseUnwritable`` for a folder with other files
+    in it and when there is no room, ``WarehouseError`` for a table that cannot be read; the old export then stays.
+    """
+    if not analytics.exists():
+        raise NotAWarehouse(f"{analytics} does not exist yet: run smsonline sync first")
+    old = folder.resolve()
+    require_own_folder(old)
+    with open_warehouse(analytics, read_only=True) as connection:
+        fingerprint_table = _require_data(connection, analytics)
+        connection.execute("SET threads = 1")  # one file per day, and a core left for a sync
+        connection.execute("BEGIN")  # one now() for all tables
+        with replace_folder(folder) as work:
+            before, entries = read_manifest(old), []
+            for table in list_tables(connection):
+                with _named_errors(folder, table.name):
+                    entries.append(write_table(connection, table, work, old, before))
+            source, exported_at = _source(connection, analytics, fingerprint_table)
+            manifest = write_manifest(work, entries, exported_at, source, _watermarks(connection))
+    previous = {file.path for file in exported_files(before) if file.content}
+    reused = sum(file.path in previous for entry in entries for file in entry.files)
+    return ExportResult(folder, manifest, reused)
+
+
+def _require_data(connection: Connection, analytics: Path) -> str:
+    """The name of the table with the fingerprint of the schema. Raises ``NotAWarehouse`` for a copy without data."""
+    tables = {table for (table,) in connection.execute(OPS_TABLES).fetchall()}
+    if len(tables) < 2 or not fetch_one(connection, "SELECT 1 FROM ops.watermarks LIMIT 1"):
+        raise NotAWarehouse(f"{analytics} holds nothing yet: run smsonline sync first")
+    (fingerprint_table,) = tables - {"watermarks"}
+    return str(fingerprint_table)
+
+
+@contextmanager
+def _named_errors(folder: Path, table: str) -> Iterator[None]:
+    """Errors of DuckDB as errors of the export's folder, or of the table that cannot be read."""
+    try:
+        yield
+    except duckdb.Error as error:
+        line = str(error).splitlines()[0]
+        if isinstance(error, duckdb.IOException):
+            raise WarehouseUnwritable(f"{folder} cannot be written: {line}") from error
+        raise WarehouseError(f"{table} cannot be read, nothing was exported: {line}") from error
+
+
+def _source(connection: Connection, analytics: Path, fingerprint_table: str) -> tuple[dict[str, Any], datetime]:
+    """Where the rows come from, and the time that ``now()`` was in the marts."""
+    query = f"SELECT max(fingerprint) AS shape, now() AS exported_at, version() AS duckdb FROM ops.{fingerprint_table}"
+    (facts,) = rows(connection, query)
+    source = {
+        "file": analytics.name,
+        "published_at": datetime.fromtimestamp(analytics.stat().st_mtime, UTC).isoformat(),
+        "schema_version": all_migrations()[-1][0],
+        "shape": facts["shape"],
+        "duckdb": facts["duckdb"],
+    }
+    return source, facts["exported_at"].astimezone(UTC)
+
+
+def _watermarks(connection: Connection) -> dict[str, dict[str, str]]:
+    """Per dataset the times of the oldest and the newest response that its current rows are from."""
+    rows = connection.execute(render("export/sql/watermarks")).fetchall()
+    return {dataset: {"oldest_answer_at": oldest, "newest_answer_at": newest} for dataset, oldest, newest in rows}

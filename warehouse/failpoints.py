@@ -1,0 +1,24 @@
+"""Failpoints: named points at which a test can kill the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+VARIABLE = "SMSONLINE_CRASH_AT"
+POINTS = (
+    "after fetching",
+    "while landing",
+    "after landing",
+    "while loading",
+    "before committing a load",
+    "after committing a load",
+    "before publishing",
+    "after publishing",
+)
+
+
+def failpoint(point: str) -> None:
+    """Kills the process (SIGKILL) when the environment names this point; does nothing otherwise."""
+    if os.environ.get(VARIABLE) == point:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,70 @@
+"""The load log: ``ops.loads``, ``ops.rejects``, ``ops.drift``, and the watermarks that the next load starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.loading.batch import Batch, LoadContext, LoadResult, Partition, Watermark, Watermarks
+from warehouse.sql import render
+
+Connection = duckdb.DuckDBPyConnection
+
+INSERT_REJECTS = "INSERT INTO ops.rejects BY NAME SELECT * FROM logged"
+DRIFT = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("field", pa.string()),
+        ("kind", pa.string()),
+        ("example", pa.string()),
+        ("seen_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+def log_load(connection: Connection, load: LoadContext, result: LoadResult) -> None:
+    """Writes the load's row in ``ops.loads``."""
+    row = asdict(load) | {"finished_at": datetime.now(UTC), "status": result.status, "error": result.error}
+    row |= asdict(result.counts)
+    columns, values = ", ".join(row), ", ".join("?" for _ in row)
+    connection.execute(f"INSERT INTO ops.loads ({columns}) VALUES ({values})", list(row.values()))
+
+
+def read_watermarks(connection: Connection, dataset: str) -> Watermarks:
+    """The newest accepted response of each partition of ``dataset``."""
+    rows = connection.execute(
+        "SELECT part, response_id, body_sha256, contract, fetched, rejected, duplicates "
+        "FROM ops.watermarks WHERE dataset = ?",
+        [dataset],
+    ).fetchall()
+    return {row[0]: Watermark(*row[1:]) for row in rows}
+
+
+def log_details(
+    connection: Connection,
+    load: LoadContext,
+    batch: Batch,
+    partitions: Sequence[Partition],
+    max_rejects: int | None = None,
+) -> None:
+    """Writes the rejected records of ``partitions`` (at most ``max_rejects``) and the schema drift of the batch."""
+    response_ids = {partition.response_id for partition in partitions}
+    rejects = [reject for reject in batch.rejects[:max_rejects] if reject.response_id in response_ids]
+    if rejects:
+        head = {"load_id": load.load_id, "dataset": load.dataset}
+        _execute_with(connection, INSERT_REJECTS, pa.Table.from_pylist([head | asdict(reject) for reject in rejects]))
+    seen_at = max((partition.requested_at for partition in batch.partitions), default=None)
+    rows = [{"dataset": batch.table.name, "seen_at": seen_at} | asdict(drift) for drift in batch.drift]
+    if rows:
+        _execute_with(connection, render("loading/sql/log_drift"), pa.Table.from_pylist(rows, DRIFT))
+
+
+def _execute_with(connection: Connection, statements: str, rows: pa.Table) -> None:
+    """Runs SQL that reads ``rows`` under the name ``logged``."""
+    connection.register("logged", rows)
+    connection.execute(statements)
+    connection.unregister("logged")

@@ -1,0 +1,7 @@
+-- The replica of the ledger: all payments, and the events that are missing. Events of another ledger are deleted.
+DELETE FROM topups.payments;
+INSERT INTO topups.payments BY NAME SELECT * FROM "$main".topups.payments;
+DELETE FROM topups.events
+WHERE NOT EXISTS (SELECT 1 FROM "$main".topups.events m WHERE m.seq = events.seq AND m."at" = events."at");
+INSERT INTO topups.events BY NAME
+SELECT * FROM "$main".topups.events m WHERE NOT EXISTS (SELECT 1 FROM topups.events e WHERE e.seq = m.seq);

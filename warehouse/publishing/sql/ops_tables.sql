@@ -1,0 +1,9 @@
+-- The ops tables that views and marts read: all watermarks and drift, and the loads that are missing.
+DELETE FROM ops.watermarks;
+INSERT INTO ops.watermarks BY NAME SELECT * FROM "$main".ops.watermarks;
+DELETE FROM ops.drift;
+INSERT INTO ops.drift BY NAME SELECT * FROM "$main".ops.drift;
+INSERT INTO ops.loads BY NAME
+SELECT * FROM "$main".ops.loads WHERE rowid >= (SELECT count(*) FROM ops.loads);
+DELETE FROM ops.publication;
+INSERT INTO ops.publication VALUES (now());

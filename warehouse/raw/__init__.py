@@ -1,0 +1,1 @@
+"""Raw responses: how they are stored and how long."""

@@ -1,0 +1,1 @@
+"""What the warehouse consists of: dataset tables, system tables, numbered migrations, comments."""

@@ -1,9 +1,0 @@
--- The part of the books that the views and marts read: watermarks and drift anew, loads as far as they are missing.
-DELETE FROM ops.watermarks;
-INSERT INTO ops.watermarks BY NAME SELECT * FROM "$main".ops.watermarks;
-DELETE FROM ops.drift;
-INSERT INTO ops.drift BY NAME SELECT * FROM "$main".ops.drift;
-INSERT INTO ops.loads BY NAME
-SELECT * FROM "$main".ops.loads WHERE rowid >= (SELECT count(*) FROM ops.loads);
-DELETE FROM ops.copied;
-INSERT INTO ops.copied VALUES (now());

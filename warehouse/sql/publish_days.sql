@@ -1,8 +1,0 @@
--- The settled days of the marts that are missing; all of them where the copy's own are no longer valid.
-DELETE FROM store.success_rates_daily WHERE NOT EXISTS (SELECT 1 FROM ops.settled);
-INSERT INTO store.success_rates_daily BY NAME
-SELECT * FROM "$main".store.success_rates_daily
-WHERE day >= coalesce((SELECT max(until_day) FROM ops.settled), DATE '0001-01-01')
-  AND day < (SELECT max(until_day) FROM "$main".ops.settled);
-DELETE FROM ops.settled;
-INSERT INTO ops.settled BY NAME SELECT * FROM "$main".ops.settled;

@@ -1,7 +1,0 @@
--- The mirror of the ledger: payments anew, events as far as they are missing. An event of another ledger goes.
-DELETE FROM topups.payments;
-INSERT INTO topups.payments BY NAME SELECT * FROM "$main".topups.payments;
-DELETE FROM topups.events
-WHERE NOT EXISTS (SELECT 1 FROM "$main".topups.events m WHERE m.seq = events.seq AND m."at" = events."at");
-INSERT INTO topups.events BY NAME
-SELECT * FROM "$main".topups.events m WHERE NOT EXISTS (SELECT 1 FROM topups.events e WHERE e.seq = m.seq);

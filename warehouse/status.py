@@ -1,0 +1,36 @@
+"""Figures of ``smsonline status``: plain SQL, no pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.database.opening import open_warehouse
+from warehouse.schema.migrations import require_known_version
+from warehouse.sql import render
+
+Row = dict[str, Any]
+
+
+def read_status(warehouse: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[Row]]:
+    """Newest loads by dataset, without those that were never loaded, and the figures of each account.
+
+    Burn rate and runway of an account are those of ``marts.balance_runway``: None while they are not known yet. Raises
+    ``WarehouseError`` when the file cannot be read.
+    """
+    with open_warehouse(warehouse, read_only=True) as connection:
+        require_known_version(connection)
+        loads = {row["dataset"]: row for row in _rows(connection, render("status_datasets"))}
+        for name in datasets:
+            if name in loads:
+                loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
+        return loads, _rows(connection, render("status_accounts"))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
