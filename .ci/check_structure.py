@@ -4,8 +4,6 @@ Prints the structural metrics of docs/architecture.md and exits with 1 if a limi
 (``.ci/retired_words.toml``) is used as an identifier, a file name or an SQL object.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

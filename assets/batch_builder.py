@@ -1,7 +1,5 @@
 """The batch to merge, from a dataset's responses: fetched just now, or stored in raw (a replay)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -10,8 +10,6 @@ The response stays in raw and is not loaded; the message names the setting that 
     +-- UnitMismatch        the numbers look counted in another unit than the defined one
 """
 
-from __future__ import annotations
-
 
 class ContractViolation(Exception):
     """Base class."""

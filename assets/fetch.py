@@ -1,7 +1,5 @@
 """Requests of a dataset: one, or one per row of its parent dataset (a fan-out), each at most once per sync."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from collections import Counter

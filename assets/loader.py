@@ -1,7 +1,5 @@
 """Loading of one dataset's responses: store them raw, build the batch, merge it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What is stored of a response that carries phone numbers and messages."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Rebuilds datasets from their stored responses alone, without a request to the vendor."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields

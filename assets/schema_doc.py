@@ -1,7 +1,5 @@
 """Writes ``docs/schema.md`` from an empty warehouse and the dataset definitions: ``python -m assets.schema_doc``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 The command line and Dagster both sync through ``SyncPipeline``.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 import uuid

@@ -1,7 +1,5 @@
 """``python -m bench``: measures everything, prints the targets, writes ``docs/benchmarks.md``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

@@ -6,8 +6,6 @@ closed and opened once per simulated day. Raw bodies are left out on both sides:
 setting.
 """
 
-from __future__ import annotations
-
 import json
 import statistics
 import sys

@@ -1,7 +1,5 @@
 """Runs every load of every peer, interleaved, each in its own process on files that start from the same state."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -5,8 +5,6 @@ column of every row, and so does the query of a mart. The refresh is measured to
 and the one after midnight that materializes one more day.
 """
 
-from __future__ import annotations
-
 import json
 import statistics
 import sys

@@ -4,8 +4,6 @@ First syncs a hundred rows (for services two bodies) into a temporary folder, so
 the measured sync and compares the stored rows with the vendor's. Prints one JSON document, or fails.
 """
 
-from __future__ import annotations
-
 import json
 import resource
 import sys

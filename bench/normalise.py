@@ -3,8 +3,6 @@
 The response is the benchmark's 100,000 rows of statistics. Prints the best of the repeats, and decoding's share of it.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

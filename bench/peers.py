@@ -4,8 +4,6 @@ Everything between the call of ``sync`` and its return is timed; imports are not
 small response into another folder.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Reports the measurements: targets on the terminal, everything in ``docs/benchmarks.md``."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Iterable, Sequence

@@ -5,8 +5,6 @@ spread over ten years, as the limit of three a day allows, and then over the las
 impossible ledger that shows how the time grows.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import statistics

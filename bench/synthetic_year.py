@@ -5,8 +5,6 @@ minutes. Around them is the history of an account with 100 orders a day: hourly 
 loads.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Performance targets compared with the measurements."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bench.history_growth import YEAR, Growth

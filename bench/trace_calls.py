@@ -5,8 +5,6 @@ project that were entered, changes of file (a call in another file than the prev
 calls inside pandas. Lambdas, comprehensions and module bodies are not counted. ``--list`` adds the entries per file.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections import Counter

@@ -4,8 +4,6 @@
 of the path selects the variant of the data, so the server has no state.
 """
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

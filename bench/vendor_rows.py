@@ -5,7 +5,6 @@ can be compared exactly.
 """
 
 # ruff: noqa: S311 - random data, no secrets
-from __future__ import annotations
 
 import json
 import random

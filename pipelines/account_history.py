@@ -4,8 +4,6 @@ Reads the analysts' copy while a sync locks the warehouse. The copy may be an ho
 does not publish.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

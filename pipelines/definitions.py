@@ -3,8 +3,6 @@
 Loading it needs no account, no network and no warehouse file. Raises ``SettingsError`` for a wrong setting.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """``make up``: Dagster's UI and daemon on this machine, with the sandbox beside them when ``SANDBOX=1``."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Environment checks that need no vendor call: versions, warehouse file, ledger, top-up settings."""
 
-from __future__ import annotations
-
 import os
 import platform
 from contextlib import suppress

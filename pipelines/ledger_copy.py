@@ -3,8 +3,6 @@
 Reads and writes the difference to the last copy only; without a difference the warehouse is not opened for writing.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

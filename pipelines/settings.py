@@ -3,8 +3,6 @@
 Every problem is one line that names the setting, and no line ever shows a secret's value.
 """
 
-from __future__ import annotations
-
 import os
 import tomllib
 from pathlib import Path

@@ -3,8 +3,6 @@
 Each check compares a measurement with its limit. The names of the functions are those of the Dagster asset checks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Calls the vendor: reads are retried within a rate limit, calls that create something are sent exactly once."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time
@@ -11,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from types import MappingProxyType, TracebackType
+from typing import Self
 
 import tenacity
 
@@ -63,7 +62,7 @@ class Client:
         )
         self._transport = HttpTransport(config, credentials.api_key, transport)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,7 +1,5 @@
 """Credentials of an account, base URLs of the vendor, and the limits of a client."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 V3_BASE_URL = "https://api-x.smsonline.cloud/v3"

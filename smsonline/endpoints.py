@@ -3,8 +3,6 @@
 No other module contains a vendor path.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import string
 from collections.abc import Mapping

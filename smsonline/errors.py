@@ -17,8 +17,6 @@ VendorError
 └── UnknownOutcome            creating call: money may have moved, never repeat it blindly
 """
 
-from __future__ import annotations
-
 import math
 from http import HTTPStatus
 from typing import ClassVar

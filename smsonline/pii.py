@@ -4,8 +4,6 @@ The responses of these endpoints are not fully documented, so every field that i
 treated like a message.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Mapping

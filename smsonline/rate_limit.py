@@ -3,8 +3,6 @@
 The vendor documents no limit (vendor-api.md 2.7); the rates come from ``ClientConfig``.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Builds the HTTP request of a call from its endpoint, the credentials and the call's parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit

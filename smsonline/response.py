@@ -4,8 +4,6 @@ Success is HTTP 200 with a JSON array, or an object whose envelope reports no er
 ``error``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field

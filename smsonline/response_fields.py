@@ -5,8 +5,6 @@ not be found at all. Both are fields of one record, or of the response itself wh
 every response of the sandbox with this table.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 Names = tuple[str, ...]

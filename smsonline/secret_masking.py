@@ -4,8 +4,6 @@ The vendor takes the key in the URL of every read and in the body of other calls
 HTTP library, in exception texts and in responses that echo the request.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import re

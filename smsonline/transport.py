@@ -4,8 +4,6 @@ Failures are returned, not raised, so that no exception with the API key in its 
 the error that the caller raises.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import ssl

@@ -1,7 +1,5 @@
 """Time and identifiers, behind protocols so that tests control them."""
 
-from __future__ import annotations
-
 import secrets
 import uuid
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The vendor as the top-ups see it: one protocol and its values. Tests put a fake vendor behind it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """The kill switch of the environment. The ledger has another one; either of them stops."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Amounts of money: US cents in the program, dollars for people."""
 
-from __future__ import annotations
-
 from collections.abc import Container
 
 UNIQUE_CENTS = range(1, 98)

@@ -1,7 +1,5 @@
 """Operator actions: approve, reject or close a payment; pause and resume all top-ups."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from topups.ledger.ledger import Ledger

@@ -1,7 +1,5 @@
 """The payment methods of the vendor, and which currencies and networks go together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Verification of links, addresses and amounts: what a response has to pass before it is shown to anyone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Mapping
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """The top-up policy: every number that a decision depends on, with its default."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The gateway over ``smsonline.client``: turns responses into balances, payment lists and outcomes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -2,8 +2,6 @@
 assumed.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 AWAITING_PAYMENT = frozenset({"check"})

@@ -10,8 +10,6 @@
     +-- LoadMismatch            counts and table disagree: a defect; nothing was committed
 """
 
-from __future__ import annotations
-
 
 class WarehouseError(Exception):
     """Base of every error of this package. ``str()`` is one line for the user."""

@@ -1,7 +1,5 @@
 """Failpoints: named points at which a test can kill the process."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -4,8 +4,6 @@ Every change of a payment has its event, and the hash of an event covers all eve
 the last event are therefore the offset of the replica, and show whether it still belongs to that ledger.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

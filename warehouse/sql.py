@@ -1,7 +1,5 @@
 """Small helpers to run SQL: files as templates, quoting, transactions, and results as rows or one value."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache

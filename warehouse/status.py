@@ -1,7 +1,5 @@
 """Figures of ``smsonline status``: plain SQL, no pandas."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ it. It is deleted with the run. Where the logs are not in a folder of this machi
 and a click opens it.
 """
 
-from __future__ import annotations
-
 import base64
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Check specifications and results in Dagster's terms."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 The endpoint in ``smsonline.endpoints`` tells which of the vendor's spellings are documented and which are assumed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

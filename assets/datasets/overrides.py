@@ -1,7 +1,5 @@
 """Overrides of dataset definitions in ``smsonline.toml``, for responses that differ from what was assumed."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The definition of a dataset: its table, its fields, and how it is requested."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ Numbers, flags, timestamps and texts of the vendor's price list stay. Any other 
 and each digit a 0. Responses of private endpoints have lost their phone numbers and messages before they get here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

@@ -3,8 +3,6 @@
 The doctor reads the response with the normaliser of the ordinary data path. It changes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime

@@ -3,8 +3,6 @@
 ``smsonline.response_fields`` says which of these fields are documented and which are assumed.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Compares the field names of a response with a dataset definition: missing, unknown and renamed fields."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher

@@ -1,7 +1,5 @@
 """Result types of the doctor: findings, the override that would fix them, and the diagnosis of one response."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal

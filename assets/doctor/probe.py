@@ -1,7 +1,5 @@
 """Calls each read-only endpoint at most once and diagnoses the response. Nothing here creates or changes anything."""
 
-from __future__ import annotations
-
 import logging
 import traceback
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Searches a response for a dataset's records when they are not at the declared path."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """The doctor's report: probe results, environment checks, sample values and suggested settings, and its JSON form."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

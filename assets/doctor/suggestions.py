@@ -1,7 +1,5 @@
 """Turns suggested overrides into lines for ``smsonline.toml``, merged with the tables that the file already has."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

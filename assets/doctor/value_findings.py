@@ -1,7 +1,5 @@
 """Compares the values of a response with a dataset definition: units, types, keys, status words and timestamps."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

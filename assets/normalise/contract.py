@@ -1,7 +1,5 @@
 """Checks of a whole response against the dataset's definition: units that cannot be right, and schema drift."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

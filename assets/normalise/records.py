@@ -1,7 +1,5 @@
 """Extraction of the records from a decoded response, in each of the shapes that the vendor may send."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

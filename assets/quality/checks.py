@@ -1,7 +1,5 @@
 """Quality checks of datasets and marts: pure functions from a table's statistics to a result, each with its limit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Every command and its options. A command imports its implementation when it runs, so that ``--help`` starts fast."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal

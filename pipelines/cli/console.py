@@ -1,7 +1,5 @@
 """Output of the commands: results on stdout, messages on stderr, one line per error, fixed exit codes."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

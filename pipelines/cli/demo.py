@@ -1,7 +1,5 @@
 """``smsonline demo``: sync, time passing, a second sync, a top-up plan and a query, on a sandbox."""
 
-from __future__ import annotations
-
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``smsonline doctor``: composes the doctor from the settings, prints its report and saves redacted samples."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """``smsonline replay`` and ``smsonline prune``: rebuild tables from raw responses, and delete old ones."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict

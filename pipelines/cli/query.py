@@ -1,7 +1,5 @@
 """``smsonline query``: one read-only statement, on a connection that can reach nothing but the warehouse."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """``smsonline report``."""
 
-from __future__ import annotations
-
 import sys
 from datetime import datetime
 from pathlib import Path

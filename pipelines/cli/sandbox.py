@@ -1,7 +1,5 @@
 """``smsonline sandbox``."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pipelines.cli.console import MISCONFIGURED, exit_with_error, print_stderr

@@ -1,7 +1,5 @@
 """``smsonline sync``."""
 
-from __future__ import annotations
-
 import sys
 import uuid
 from collections.abc import Iterator, Sequence

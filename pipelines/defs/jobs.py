@@ -1,7 +1,5 @@
 """The asset jobs: one syncs datasets, all by hand and those that are due by schedule; one audits the ledger."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 SYNC_JOB, AUDIT_JOB = "sync_datasets", "audit_ledger"

@@ -5,8 +5,6 @@ so that a tick that was missed is made up for. Datasets of a run that has not en
 neither calls the vendor nor opens the warehouse: it reads Dagster's own records only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 

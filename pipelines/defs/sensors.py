@@ -1,7 +1,5 @@
 """The sensors of datasets and marts. Those of the top-ups are in ``topup_sensors``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """The page from its data: all sections in their order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from pipelines.report.data import ReportData

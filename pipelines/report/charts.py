@@ -4,8 +4,6 @@ Each module of ``sections`` draws its own charts with it. A colour is the name o
 so that one SVG serves light, dark and print; ``render_chart.render_png`` fills the names in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The rows of the report, read from the warehouse in one pass; the file is closed before anything is drawn."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Sections without data, with the command that loads it, and the age of the data of the others."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from pipelines.report.data import ReportData

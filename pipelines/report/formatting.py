@@ -1,7 +1,5 @@
 """Text of numbers, amounts, durations and timestamps. Every function formats ``None`` as a dash."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The report's chart of a mart as a PNG, for the mart's page in Dagster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """The view model of the page: headline tiles, and sections of figures, each with charts and a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

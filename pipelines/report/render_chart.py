@@ -1,7 +1,5 @@
 """Rendering of charts without a browser or network: SVG for the page, PNG for Dagster."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """The page as one self-contained HTML file: every value escaped, no script, no external request."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import resources
 

@@ -1,7 +1,5 @@
 """Atomic replacement of the page: a reader sees the previous page or the new one, never half of one."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from errno import EISDIR

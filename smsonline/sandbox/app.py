@@ -1,7 +1,5 @@
 """The sandbox: simulated state, injected faults, request log, and the ASGI application over them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The whole sync over real HTTP into a real file, compared with the sandbox's ground truth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path

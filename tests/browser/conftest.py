@@ -1,7 +1,5 @@
 """An installed Chromium, for each module of its own."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

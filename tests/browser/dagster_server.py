@@ -1,7 +1,5 @@
 """The development server as a process of its own, and questions to its GraphQL API."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

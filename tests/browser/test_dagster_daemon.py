@@ -1,7 +1,5 @@
 """The daemon with a key from ``smsonline.toml`` while a sync hangs: money is not delayed, the key not recorded."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Contract tests of every endpoint: the request on the wire, and the sandbox's response."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A warehouse with nine days behind it, synced from the sandbox, whose newest answer is of this minute."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from datetime import UTC, datetime, timedelta

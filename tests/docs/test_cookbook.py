@@ -1,7 +1,5 @@
 """Every question of the cookbook, asked the way a user asks it."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The notebook page: its blocks run in order, and what it warns of is so."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Figures quoted in the README match docs/benchmarks.md."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

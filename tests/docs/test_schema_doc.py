@@ -1,7 +1,5 @@
 """``docs/schema.md`` says what the code says, and leaves nothing out."""
 
-from __future__ import annotations
-
 import re
 
 import duckdb

@@ -1,7 +1,5 @@
 """The real command as a real process, against a sandbox whose clock a test moves."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -4,8 +4,6 @@ That costs a tenth of a fresh interpreter, and dies, locks and writes like one. 
 real thing all the same.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys
@@ -17,6 +15,7 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Self
 
 import pytest
 
@@ -48,7 +47,7 @@ class Command:
     loud: bool = False
     humble: bool = False
 
-    def start(self) -> Running:
+    def start(self) -> Self:
         start_fork_server()
         (out, to_out), (err, to_err) = FORKS.Pipe(duplex=False), FORKS.Pipe(duplex=False)
         process = FORKS.Process(target=work, args=(self, to_out, to_err))

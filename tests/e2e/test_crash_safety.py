@@ -1,7 +1,5 @@
 """SIGKILL at every named point of the data path, and at random times: one clean sync then gives the vendor's state."""
 
-from __future__ import annotations
-
 import random
 import signal
 import subprocess

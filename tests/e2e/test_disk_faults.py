@@ -1,7 +1,5 @@
 """A full disk and read-only files: one clear line, the old state intact, and the next normal sync makes up for it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import stat

@@ -1,7 +1,5 @@
 """One writer at a time, readers at any time."""
 
-from __future__ import annotations
-
 import json
 
 import duckdb

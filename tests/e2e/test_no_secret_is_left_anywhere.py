@@ -1,7 +1,5 @@
 """A canary for the key and for private contents: after real runs, good and bad, it is in no byte left behind."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

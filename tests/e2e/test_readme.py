@@ -1,7 +1,5 @@
 """The README's own commands."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """``smsonline topup`` as a person or cron starts it, killed for real; a later process on a later clock recovers."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

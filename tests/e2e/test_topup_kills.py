@@ -1,7 +1,5 @@
 """SIGKILL of a process at every named step of a pass: nothing is asked for twice, and what was made is found again."""
 
-from __future__ import annotations
-
 import signal
 
 import pytest

@@ -1,7 +1,5 @@
 """Every rail under every fault of its create call, by several processes at once of which one is killed: one request."""
 
-from __future__ import annotations
-
 import signal
 
 import pytest

@@ -3,8 +3,6 @@
 The processes are forked from a server that has imported everything, which costs a hundredth of a fresh interpreter.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 from dataclasses import dataclass, replace

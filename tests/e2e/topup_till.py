@@ -3,8 +3,6 @@
 Tests name this file in ``pytest_plugins``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """A client over real HTTP to a sandbox that breaks on request; retries do not sleep."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

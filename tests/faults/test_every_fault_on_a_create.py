@@ -1,7 +1,5 @@
 """Creating calls under every fault: one request on the wire, counted at the server, and an outcome that never lies."""
 
-from __future__ import annotations
-
 import pytest
 
 from smsonline.client import Client

@@ -1,7 +1,5 @@
 """Every kind of fault of the sandbox against the client: the error or response of a read, and its requests."""
 
-from __future__ import annotations
-
 import pytest
 
 from smsonline.errors import (

@@ -1,7 +1,5 @@
 """Every kind of fault against a whole sync: the status of the load, and that no current row is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

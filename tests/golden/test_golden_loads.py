@@ -6,8 +6,6 @@ path gets HTTP 404. ``versions`` is the history: the minutes at which each versi
 ``columns``.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence

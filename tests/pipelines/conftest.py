@@ -1,7 +1,5 @@
 """A sandbox on loopback, and commands run in this process against it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A sandbox on loopback whose responses a test can change."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

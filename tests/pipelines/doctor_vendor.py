@@ -1,7 +1,5 @@
 """Changes to vendor responses, and accessors for the JSON document of the doctor."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """A warehouse whose marts are tables of generated rows, for the tests of the report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

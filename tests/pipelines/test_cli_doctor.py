@@ -1,7 +1,5 @@
 """``smsonline doctor``: probes each endpoint once, reports what holds, and its exit codes."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

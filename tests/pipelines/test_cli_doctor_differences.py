@@ -1,7 +1,5 @@
 """``smsonline doctor`` reports responses that differ from the contract, in text and JSON."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

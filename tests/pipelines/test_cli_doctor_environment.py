@@ -1,7 +1,5 @@
 """Environment checks of ``smsonline doctor``: clock, files, settings."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

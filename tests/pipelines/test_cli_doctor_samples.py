@@ -1,7 +1,5 @@
 """The output and the samples of ``smsonline doctor`` contain nothing private."""
 
-from __future__ import annotations
-
 import json
 import os
 

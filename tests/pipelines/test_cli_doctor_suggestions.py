@@ -1,7 +1,5 @@
 """The settings that ``smsonline doctor`` suggests make the next ``sync`` work."""
 
-from __future__ import annotations
-
 import tomllib
 from typing import Any
 

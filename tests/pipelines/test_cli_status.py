@@ -1,7 +1,5 @@
 """``smsonline status``: fresh, stale, never; quick to start."""
 
-from __future__ import annotations
-
 import shutil
 
 import duckdb

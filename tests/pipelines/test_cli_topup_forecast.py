@@ -1,7 +1,5 @@
 """Forecast on the command line: from a sandbox's warehouse, without one, from a locked one, and as of the past."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

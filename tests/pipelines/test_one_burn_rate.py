@@ -1,7 +1,5 @@
 """One burn rate and runway in ``status``, ``topup plan``, report and marts, against the ground truth of the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

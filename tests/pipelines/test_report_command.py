@@ -1,7 +1,5 @@
 """``smsonline report``: the path of the page, protection of other files, and error messages."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

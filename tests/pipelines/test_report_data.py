@@ -1,7 +1,5 @@
 """Rows of the report: every query against the real marts, with ``now()`` frozen."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

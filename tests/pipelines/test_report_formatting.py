@@ -1,7 +1,5 @@
 """Numbers in the report, and sections without data."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from pipelines.report.data import ReportData

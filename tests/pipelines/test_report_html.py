@@ -1,7 +1,5 @@
 """HTML of the page: complete, escaped, reproducible, and clear about missing data."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import timedelta
 from functools import partial

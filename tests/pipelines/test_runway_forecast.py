@@ -1,7 +1,5 @@
 """Account history as of a past timestamp, and the forecast from warehouse and ledger."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Settings: the same names in the environment, as flat keys of the file and in its tables."""
 
-from __future__ import annotations
-
 import pytest
 
 from pipelines.bootstrap import configured_policy

@@ -1,7 +1,5 @@
 """Times and amounts of the synced afternoon, and a ledger with payments of the past."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple

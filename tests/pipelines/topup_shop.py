@@ -1,7 +1,5 @@
 """A sandbox whose account needs a payment, as a pytest plugin for the tests of the top-ups."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

@@ -1,7 +1,5 @@
 """A warehouse that was synced over an afternoon from a sandbox, as a pytest plugin."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

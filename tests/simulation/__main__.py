@@ -1,7 +1,5 @@
 """More seeds than a test run has time for: ``python -m tests.simulation --seeds 50000``; exit 1 at a broken promise."""
 
-from __future__ import annotations
-
 import argparse
 import multiprocessing
 import os

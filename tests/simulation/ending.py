@@ -1,7 +1,5 @@
 """What has to be true once a world came to rest."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """What kinds of worlds there are, and the policy that holds in all of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 

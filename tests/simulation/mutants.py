@@ -1,7 +1,5 @@
 """The real code with one of its safeguards taken out. A simulation that does not notice is worth nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Many worlds on one stage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from tests.simulation.stage import stage

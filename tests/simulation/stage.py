@@ -1,7 +1,5 @@
 """What all worlds share: one ledger in memory, and programs that run from checkpoint to checkpoint or die."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The real top-ups code in a few hundred simulated worlds; ``make simulate``, and so CI, lives through thousands."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.simulation.seeds import broken

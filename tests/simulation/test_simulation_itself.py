@@ -1,7 +1,5 @@
 """A seed is a world for ever, and the worlds are not idle: a simulation in which nothing happens proves nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from tests.simulation.stage import stage

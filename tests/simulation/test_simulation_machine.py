@@ -3,8 +3,6 @@
 The seeded worlds interleave single steps; here Hypothesis looks for the shortest story that breaks a promise.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Each safeguard is needed: without it the simulation breaks a promise. A safeguard nobody misses would rot unseen."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.simulation.kinds import KINDS

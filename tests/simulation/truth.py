@@ -1,7 +1,5 @@
 """What really is at the vendor, and the promises that are held against it at every moment."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass

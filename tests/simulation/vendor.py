@@ -1,7 +1,5 @@
 """A vendor whose answers break in every way that is known, while its own books stay right."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass

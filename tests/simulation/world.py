@@ -1,7 +1,5 @@
 """One seed is one world: two programs on one ledger, step by step, with crashes, stalls and people in between."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from random import Random

@@ -1,7 +1,5 @@
 """A vendor on loopback whose responses, and failures to respond, each test scripts."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

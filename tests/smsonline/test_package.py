@@ -1,7 +1,5 @@
 """The names that ``smsonline`` exports, and the cost of importing it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

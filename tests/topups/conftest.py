@@ -1,7 +1,5 @@
 """Real ledgers: SQLite in a file or in memory, and PostgreSQL."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

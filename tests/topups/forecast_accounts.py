@@ -1,7 +1,5 @@
 """Invented accounts whose spend is known: with day and night, weekends, bursts and a drifting level."""
 
-from __future__ import annotations
-
 import math
 import random
 

@@ -1,7 +1,5 @@
 """Accuracy of the forecast on invented accounts whose future is known. Run as a program it measures on many more."""
 
-from __future__ import annotations
-
 import random
 import sys
 from collections import Counter

@@ -1,7 +1,5 @@
 """A forecast may start a payment earlier and may ask for a person; it never changes how much, nor any limit."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Recommendations on tiers, coupons and the target: their worth, and when there are none."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

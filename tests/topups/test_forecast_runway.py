@@ -1,7 +1,5 @@
 """Runway, re-order point, typical peak burn and lead time."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from datetime import timedelta

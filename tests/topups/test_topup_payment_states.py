@@ -1,7 +1,5 @@
 """The graph of a payment's life as data."""
 
-from __future__ import annotations
-
 import pytest
 
 from topups.payment_states import (

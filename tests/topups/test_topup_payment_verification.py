@@ -1,7 +1,5 @@
 """What an answer has to be before any person sees it, rail by rail."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

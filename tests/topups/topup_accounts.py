@@ -1,7 +1,5 @@
 """Invented accounts whose spending is known: with day and night, weekends, bursts, refunds and a drifting level."""
 
-from __future__ import annotations
-
 import math
 import random
 from dataclasses import dataclass, field

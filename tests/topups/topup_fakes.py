@@ -1,7 +1,5 @@
 """A vendor, a clock, a notifier and ids that a test writes down, and a world that holds them together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """A small table, its warehouse in memory, and a short way to load one snapshot after the other."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Daily rates computed in plain Python, and a warehouse file that loads claims hour by hour."""
 
-from __future__ import annotations
-
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping

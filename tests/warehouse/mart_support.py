@@ -1,7 +1,5 @@
 """A warehouse in memory whose tables a test fills row by row, to work the marts out by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta

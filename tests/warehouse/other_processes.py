@@ -1,7 +1,5 @@
 """Other processes that open a warehouse file or are locked out of it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """An export replaces the previous one in one step, and no other folder."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """``marts.hourly_spend`` and ``marts.burn_rate``: spend by the hour, from balances, orders and top-ups."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Every relation and column of the analysts' copy has a comment."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The mirror of the ledger: what it is given by name and type, in one transaction, in the warehouse and in the copy."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any

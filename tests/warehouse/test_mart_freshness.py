@@ -1,7 +1,5 @@
 """marts.freshness, and the marts in the analysts' copy."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Marts when datasets of a sync are late or missing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Marts of the account: spend, reconciliation, runway, top-ups; per account, to the cent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path

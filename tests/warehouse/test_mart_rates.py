@@ -1,7 +1,5 @@
 """Marts of the market: movers, best value, claim against own orders; each definition worked out by hand."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """marts.success_rates_daily: weighted by validity, and the same whether days are stored or computed."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

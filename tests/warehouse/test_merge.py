@@ -1,7 +1,5 @@
 """What a load does with the records of a response. The fixture checks the count identity of every load."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

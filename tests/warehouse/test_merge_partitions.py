@@ -1,7 +1,5 @@
 """Loads of several partitions, and tables of several accounts or of cut lists."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any

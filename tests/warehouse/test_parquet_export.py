@@ -1,7 +1,5 @@
 """What an export holds: the same rows and types for every reader, a manifest that is true, and no work done twice."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime

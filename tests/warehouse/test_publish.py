@@ -1,7 +1,5 @@
 """The analysts' copy: complete, replaced in one step, incremental, recovered after a crash."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

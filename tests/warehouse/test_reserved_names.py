@@ -1,7 +1,5 @@
 """What the file of a warehouse may be called: DuckDB names the database after it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

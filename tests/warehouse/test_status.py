@@ -1,7 +1,5 @@
 """Figures of ``smsonline status`` from a warehouse."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 a new migration add one: ``STORE_WAREHOUSE_FILE=1 pytest tests/warehouse/test_stored_files.py``.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 It is evaluated once per decision, and once more inside the transaction that reserves the slot.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime

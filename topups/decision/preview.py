@@ -1,7 +1,5 @@
 """Evaluates the policy on what the ledger has recorded. Reads the ledger, makes no vendor call, changes nothing."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The result of a decision: a plan for a payment, or the reason why none is created."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any

@@ -1,7 +1,5 @@
 """Rebuilds the snapshot of a past time from events and observations."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -4,8 +4,6 @@ A rule sees the snapshot, the policy and the time of the decision, nothing else.
 and whether the rule passes. The rules about the amount get it from ``sizing``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """When a top-up is due, how large it is, and whether it needs approval. Pure functions."""
 
-from __future__ import annotations
-
 from topups.decision.reasons import PaymentPlan, Reason
 from topups.decision.snapshot import AccountSnapshot, BurnForecast
 from topups.money import usd, with_unique_cents

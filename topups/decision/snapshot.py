@@ -1,7 +1,5 @@
 """The input of a decision, frozen: the same snapshot gives the same decision, now or in a replay."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple

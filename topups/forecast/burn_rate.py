@@ -1,7 +1,5 @@
 """Whether an account spends faster than usual: its burn rate of the last hours beside that of comparable past hours."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from topups.forecast.inputs import HOURS_PER_DAY, quantile, window_rates

@@ -1,7 +1,5 @@
 """Measured spend of an account, as the forecast takes it. Amounts in US cents, durations in hours."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

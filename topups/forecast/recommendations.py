@@ -4,8 +4,6 @@ Assumed, as the vendor documents none of it: ``totalCharges`` and the thresholds
 the multiplier of a tier applies to every price, and a coupon gives its percentage on one payment of the kind it names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

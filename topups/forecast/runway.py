@@ -1,7 +1,5 @@
 """Runway and re-order point of an account: how long its balance lasts, and at which balance to ask for a payment."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

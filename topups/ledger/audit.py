@@ -1,7 +1,5 @@
 """Checks whether events, payments and controls agree."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """Opens the ledger: SQLite by default, PostgreSQL where several machines run; migrated, durable, one writer."""
 
-from __future__ import annotations
-
 import sqlite3
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The hash chain of events: the hash of one event, verification of the chain, and replay of the payments."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from typing import Any

@@ -1,11 +1,9 @@
 """The ledger: each method is one transaction. Raises ``LedgerUnavailable`` if it cannot be read or written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Select, select
 from sqlalchemy.exc import IntegrityError
@@ -42,7 +40,7 @@ class Ledger:
         """Closes the connections."""
         self.engine.dispose()
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

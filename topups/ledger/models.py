@@ -1,7 +1,5 @@
 """The rows of the ledger as frozen dataclasses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Transactional outbox: lease, complete and reschedule notices (at-least-once delivery)."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, or_, select, update

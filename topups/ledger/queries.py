@@ -1,7 +1,5 @@
 """Queries of the ledger, and the conversion of its rows to what decisions use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any

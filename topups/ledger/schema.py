@@ -11,8 +11,6 @@ observations: every balance, list and decision.
 controls: per account the kill switch, the breaker and the reserved money.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from enum import StrEnum

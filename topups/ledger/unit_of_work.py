@@ -1,7 +1,5 @@
 """Transactions of the ledger. In a unit of work a row, its event, the controls and the notices change together."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import sqlite3

@@ -1,7 +1,5 @@
 """Delivers the outbox to people, at least once, through any service that apprise knows."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Renders notices: one message per payment and kind, with all that is needed to act and nothing unverified."""
 
-from __future__ import annotations
-
 import io
 import re
 from dataclasses import dataclass, field

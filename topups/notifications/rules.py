@@ -1,7 +1,5 @@
 """Maps changes of a payment to notices, and gives each notice its deduplication key."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Time-driven notices: payment reminders, overdue credits, an open breaker, and a low balance that is not topped up."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from topups.decision.reasons import PaymentPlan, Reason, Refusal

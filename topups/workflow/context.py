@@ -1,7 +1,5 @@
 """The dependencies of one run of the top-ups, and the checkpoints between its effects."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

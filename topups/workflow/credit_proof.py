@@ -1,7 +1,5 @@
 """Proves that paid money has arrived: a balance increase has to cover the payment, the vendor status is not enough."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise

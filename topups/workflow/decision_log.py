@@ -1,7 +1,5 @@
 """Records every decision with its explanation, so that it can be seen later why no payment was created."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any
 

@@ -4,8 +4,6 @@ A match is exact if the create response names the row, or the unique cents of th
 it waits until a late payment must have appeared, and is made only if no other row is possible.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 

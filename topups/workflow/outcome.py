@@ -1,7 +1,5 @@
 """Records the outcome of a create request. Finds the payment at the vendor, verifies it, and only then opens it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from topups import payment_methods, payment_verification

@@ -1,7 +1,5 @@
 """Applies vendor statuses to the payments of the ledger, and imports payments that others made as EXTERNAL."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

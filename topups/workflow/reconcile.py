@@ -4,8 +4,6 @@ Between two effects there is a checkpoint, where another program, or a crash, ma
 compare-and-swap means that another program did the same: continue with the next payment.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 from topups.decision.evaluate import evaluate

@@ -1,7 +1,5 @@
 """The report of a reconcile run, and the one function by which it moves a payment."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Recovers from crashes and lost responses: times intents out and resolves unknown outcomes. Never sends again."""
 
-from __future__ import annotations
-
 from topups.ledger.models import Payment
 from topups.payment_states import State
 from topups.workflow import matching

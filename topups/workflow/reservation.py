@@ -1,7 +1,5 @@
 """Reserves the account's slot and budget for a payment, requests approval, or records a dry run."""
 
-from __future__ import annotations
-
 import dataclasses
 from datetime import datetime
 

@@ -5,8 +5,6 @@ which is data and not a failure. At each checkpoint another program may come in 
 last check and the request there is none.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads balance, payments and transactions from the vendor. Each read is recorded before it is used."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 from datetime import datetime, timedelta

@@ -5,8 +5,6 @@ DuckDB reads a file's first bytes before it finds out that it has the file open 
 touch a file that another thread writes.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Iterator

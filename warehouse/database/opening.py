@@ -4,8 +4,6 @@ One process writes at a time and excludes readers meanwhile (DuckDB's rule), so 
 bounds, and only then reported with the process that holds the lock.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import time

@@ -1,7 +1,5 @@
 """The process's DuckDB for writing: starting DuckDB takes longer than attaching a file to one that runs."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

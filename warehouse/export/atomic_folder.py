@@ -4,8 +4,6 @@ The new content is written into a sibling folder, which then gets the old one's 
 other files than those in their manifest are replaced.
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import fcntl

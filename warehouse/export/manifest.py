@@ -1,7 +1,5 @@
 """``manifest.json`` of an export: its files, their content and their source."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping

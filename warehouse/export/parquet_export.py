@@ -5,8 +5,6 @@ A table is one file, ``<schema>.<name>.parquet``. A growing table is a folder ``
 reader that is slower than the next export misses a file instead of reading half of each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Writes one table of the analysts' copy as parquet, and reuses the files of days that have not changed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Plausibility checks: a snapshot that fails one is refused, and no table changes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from warehouse.errors import SnapshotRefused

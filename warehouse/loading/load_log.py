@@ -1,7 +1,5 @@
 """The load log: ``ops.loads``, ``ops.rejects``, ``ops.drift``, and the watermarks that the next load starts from."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime

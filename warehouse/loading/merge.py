@@ -4,8 +4,6 @@
 comes after the diff because it needs the number of missing rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The target of a replay: a database beside the warehouse, whose tables replace the warehouse's in one transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

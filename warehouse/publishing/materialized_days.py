@@ -5,8 +5,6 @@ The table holds exactly the days before ``until_day`` in ``ops.materialized_mart
 replay, which replaces the history, removes both, and so does another definition; the next publishing stores them again.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import duckdb

@@ -5,8 +5,6 @@ open keeps it for as long as it likes. The warehouse records what the copy holds
 made by the next sync.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

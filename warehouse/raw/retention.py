@@ -1,7 +1,5 @@
 """Deletes old raw responses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path

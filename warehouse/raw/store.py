@@ -13,8 +13,6 @@ body size   one table, total  last load       per day, total  last load
 ==========  ================  ==============  ==============  ============
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Applies the definitions of tables, views, macros, marts and comments to a file, when they have changed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from functools import cache

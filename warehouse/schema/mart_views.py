@@ -3,8 +3,6 @@
 The head has three paragraphs: what the mart is and what a row is, its columns, how they are computed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Brings a warehouse file to this program's schema: numbered migrations, then the system tables."""
 
-from __future__ import annotations
-
 from importlib import resources
 
 import duckdb

@@ -1,7 +1,5 @@
 """The tables of the schemas ``raw``, ``ops`` and ``topups``: DDL and comments from ``system_tables.toml``."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

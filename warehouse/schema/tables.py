@@ -5,8 +5,6 @@ ended. Reading current rows stays as fast as the vendor's response is small, how
 the views in ``sms``, never ``store``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

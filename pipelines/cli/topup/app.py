@@ -1,7 +1,5 @@
 """The commands under ``smsonline topup``. As in ``pipelines.cli.app``, implementations are imported when they run."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated

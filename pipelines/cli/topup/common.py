@@ -1,7 +1,5 @@
 """Errors of the top-up commands."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 
 from pipelines.cli.console import exit_on_error

@@ -1,7 +1,5 @@
 """Forecast and recommendations as text and JSON, for ``status`` and ``topup plan``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``smsonline topup list`` and ``topup show``."""
 
-from __future__ import annotations
-
 import sys
 
 from pipelines.cli.console import print_json, print_table

@@ -1,7 +1,5 @@
 """``smsonline topup approve``, ``reject``, ``close``, ``pause`` and ``resume``: operator actions."""
 
-from __future__ import annotations
-
 import getpass
 import sys
 from typing import Literal

@@ -1,7 +1,5 @@
 """``smsonline topup plan``: what a run would decide now or at a past time, each rule, the forecast and advice."""
 
-from __future__ import annotations
-
 import sys
 import tomllib
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """``smsonline topup run`` and ``topup reconcile``."""
 
-from __future__ import annotations
-
 import sys
 
 from pipelines.cli.console import FAILED, configure_log_file, print_json, print_stderr

@@ -1,7 +1,5 @@
 """The balance of each account, its runway and its net spend per day."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The expected cost of one delivered message, where it is lowest."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import altair as alt

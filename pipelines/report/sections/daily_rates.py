@@ -1,7 +1,5 @@
 """The vendor's success rates per day, one small chart per combination."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time

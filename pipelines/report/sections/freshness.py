@@ -1,7 +1,5 @@
 """The age of every dataset."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from pipelines.report.data import ReportData

@@ -1,7 +1,5 @@
 """The headline figures at the top of the page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 

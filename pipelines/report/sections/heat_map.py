@@ -1,7 +1,5 @@
 """The vendor's success rates, country by service, as a heat map."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The vendor's success rates that changed most within 24 hours."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import altair as alt

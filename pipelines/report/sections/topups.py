@@ -1,7 +1,5 @@
 """The newest top-ups of each account, requested by the automation or by a user."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The vendor's success rates compared with the account's own orders."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

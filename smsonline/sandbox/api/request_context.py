@@ -1,7 +1,5 @@
 """One authenticated request: typed access to its parameters, purchases, and the vendor's refusals."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

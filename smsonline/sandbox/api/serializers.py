@@ -1,7 +1,5 @@
 """Vendor JSON of accounts, offers, orders and invoices; ``smsonline.response_fields`` lists the assumed fields."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

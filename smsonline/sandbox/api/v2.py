@@ -1,7 +1,5 @@
 """The V2 endpoints. Flat data stands beside ``error`` in the response, lists and objects stand under ``body``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

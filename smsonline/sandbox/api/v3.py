@@ -1,7 +1,5 @@
 """The V3 endpoints: their effect and the data they return under ``body``. Keys are the names in ``ENDPOINTS``."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The faults that are active in a sandbox."""
 
-from __future__ import annotations
-
 import threading
 
 from smsonline.sandbox.faults.kinds import ANY_ENDPOINT, Fault, make_fault

@@ -1,7 +1,5 @@
 """Broken responses: HTTP errors, garbage, hanging and dropped connections, truncated bodies."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Kinds of faults that can be injected per endpoint, and the parser of ``--fault``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Corruption of a good response: the same records in a form that a client must accept or detect."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

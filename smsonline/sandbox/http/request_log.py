@@ -1,7 +1,5 @@
 """Log of the vendor requests that reached the sandbox, without the API key."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Success and error responses in the vendor's envelope."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """Serves a sandbox over HTTP, on the loopback interface only."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading

@@ -5,8 +5,6 @@ purchases, API calls and payments. Events run in order of time whatever the step
 on one day agree at every later instant. At each instant: opening + credited - purchased + refunded = balance.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The sandbox's clock: real UTC time, or a caller's clock, that can be moved forward."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Ground truth of the sandbox under neutral names, to compare a client's stored data with."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

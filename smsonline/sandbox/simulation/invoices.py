@@ -4,8 +4,6 @@ The statuses are those of Cryptomus (`check`, `process`, `confirm_check`, `paid`
 `wrong_amount`, `cancel`); that the vendor passes them on, and that it credits what arrived, is assumed.
 """
 
-from __future__ import annotations
-
 import random
 import uuid
 from dataclasses import dataclass, field

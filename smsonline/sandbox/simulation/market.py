@@ -5,8 +5,6 @@ the clock reached an instant. Offers are numbered ``country_carrier * len(servic
 arrays of these numbers.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Numbers that the account bought: the life of one order, and the schedule of the account's own purchases."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Countries, carriers and services that the sandbox sells. Codes are the vendor's internal ones, not ISO."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Seeded random numbers: the same seed, tag and numbers always give the same draw, in any order of calls."""
 
-from __future__ import annotations
-
 import random
 import zlib
 

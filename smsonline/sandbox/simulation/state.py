@@ -1,7 +1,5 @@
 """The state of the simulated vendor: its market, one customer account, and the clock that moves both."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 

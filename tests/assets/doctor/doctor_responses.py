@@ -1,7 +1,5 @@
 """Builds vendor responses for tests, and runs the diagnosis on them."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

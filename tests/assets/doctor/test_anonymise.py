@@ -1,7 +1,5 @@
 """Anonymised values show the form of a response, but not its contents."""
 
-from __future__ import annotations
-
 import json
 from decimal import Decimal
 from typing import Any

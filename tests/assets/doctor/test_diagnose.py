@@ -1,7 +1,5 @@
 """Diagnosis of field names and record paths: differences are reported, and suggested overrides load."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

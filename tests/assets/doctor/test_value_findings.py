@@ -1,7 +1,5 @@
 """Findings about values: units, types, keys, statuses and timestamps."""
 
-from __future__ import annotations
-
 from doctor_responses import diagnosis_of, findings, ok, statistic, statistics, texts
 
 

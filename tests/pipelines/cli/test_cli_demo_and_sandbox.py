@@ -1,7 +1,5 @@
 """``smsonline demo`` and ``smsonline sandbox``."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """``smsonline export``: table and JSON output, refused folders, and independence from running syncs."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """``SMSONLINE_KEEP_MESSAGES`` and the hash of phone numbers."""
 
-from __future__ import annotations
-
 import json
 
 import duckdb

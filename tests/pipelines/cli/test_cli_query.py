@@ -1,7 +1,5 @@
 """``smsonline query``: four output formats, and SQL errors in one line."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """``smsonline query`` is read-only: no statement changes a file or reaches anything but the warehouse."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``smsonline replay`` and ``smsonline prune``: tables from raw responses, and their deletion."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Wrong paths, full disks, Ctrl-C and control characters: one line each, and no damage."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

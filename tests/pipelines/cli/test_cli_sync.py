@@ -1,7 +1,5 @@
 """``smsonline sync``: tables, output and exit codes; settings files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import duckdb

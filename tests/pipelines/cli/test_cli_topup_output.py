@@ -1,7 +1,5 @@
 """``smsonline topup``: JSON, text and errors of the commands."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest_plugins = ("topup_shop",)

@@ -1,7 +1,5 @@
 """``smsonline topup``: which commands create how many payments, against the sandbox over HTTP."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

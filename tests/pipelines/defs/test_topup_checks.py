@@ -1,7 +1,5 @@
 """Each check of the top-ups at its limits, and what Dagster makes of it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """``topup_create_job``: what its page shows, and when it fails."""
 
-from __future__ import annotations
-
 import base64
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The ledger's copy in the warehouse, and ``topup_reconcile_job``, which only updates the ledger."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import duckdb

@@ -1,7 +1,5 @@
 """Dagster misuse: ticks and runs come twice, at once, again, or from another daemon; one request goes out."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 

@@ -1,7 +1,5 @@
 """The sensor and the schedule: what they ask for, why they do not, and that looking changes nothing."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """A code location with the top-ups alone, and the code of Dagster's own daemon, tick by tick in this process."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Effects of creating calls: orders, invoices and wallets change the simulated state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any

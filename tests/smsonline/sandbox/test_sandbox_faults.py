@@ -1,7 +1,5 @@
 """Every kind of fault as a client sees it over HTTP."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Every response has the documented fields where they are documented, and the assumed ones elsewhere."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

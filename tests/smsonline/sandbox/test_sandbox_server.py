@@ -1,7 +1,5 @@
 """Serving: loopback only, fast at any scale, no key in the logs, clean shutdown."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import threading

@@ -1,7 +1,5 @@
 """The simulated state depends on seed and time only, and its money is conserved."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Whether to ask for a payment, how large, and why not: pure, with a figure and a limit for every no."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import get_type_hints

@@ -1,7 +1,5 @@
 """Looking never changes anything, and the past can be judged anew."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The ledger on a real SQLite and a real PostgreSQL: one slot, one winner, and a past that nobody can change."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """A ledger opened for looking: nothing is made, migrated or written, whatever the database."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A ledger that cannot be trusted stops creating, says so in one line, and loses nothing."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Notices: told once, with what a person needs to act, and nothing that was not verified."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from dataclasses import replace

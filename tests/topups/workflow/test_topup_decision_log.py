@@ -1,7 +1,5 @@
 """Every "no" is kept with its facts, also one that comes before anybody is asked, or after a yes."""
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import replace
 

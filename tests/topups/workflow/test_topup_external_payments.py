@@ -1,7 +1,5 @@
 """A person's own payment: nothing is asked for while its money is on the way, and nothing waits for it for ever."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

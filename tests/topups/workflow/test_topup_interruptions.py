@@ -1,7 +1,5 @@
 """Passes that die, stall, meet a kill switch or each other: wherever that happens, one request goes out at most."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

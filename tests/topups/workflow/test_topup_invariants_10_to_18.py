@@ -1,7 +1,5 @@
 """The eighteen invariants of the protocol by number: 10 to 18. The first nine are in ``test_topup_invariants.py``."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from itertools import cycle

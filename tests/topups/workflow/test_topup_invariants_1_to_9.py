@@ -6,8 +6,6 @@ counted at the server. More cases of each lie in the files of their subject. Wha
 its end.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from datetime import timedelta
 

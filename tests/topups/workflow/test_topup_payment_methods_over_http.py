@@ -1,7 +1,5 @@
 """Every rail over HTTP against a vendor that breaks: one create request at the server, over any number of passes."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A payment from its link to its end: verified, paid in time, late, partly or never, and credited."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

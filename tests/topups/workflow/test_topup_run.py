@@ -1,7 +1,5 @@
 """One pass, and the people it asks: what it sends, and what stops it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """An answer that never came: what the vendor made of the request is found, counted and told, never asked for again."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 
