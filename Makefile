@@ -1,7 +1,7 @@
 # Needs Python >= 3.11 and make; everything else comes from the lock, into .venv. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
-# pip writes wheels it has downloaded into its own cache; nothing here asks the network twice.
+# pip caches downloaded wheels, so nothing is downloaded twice.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --quiet
@@ -17,28 +17,30 @@ demo: .venv/installed ## Syncs a sandbox twice and prints success rates.
 
 install: .venv/installed ## Installs the program into .venv.
 
-test: .venv/installed-dev ## The test suite; no system package needed.
+test: .venv/installed-dev ## Runs the test suite; needs no system package.
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-browser: .venv/installed-dev ## The Dagster UI and the report in an installed Chromium.
+test-browser: .venv/installed-dev ## Tests the Dagster UI and the report in an installed Chromium.
 	$(BIN)/python -m pytest -m browser tests/browser
 
-bench: .venv-bench/installed ## Side by side with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
+bench: .venv-bench/installed ## Compares with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
 	.venv-bench/bin/python -m bench $(BENCH)
 
-simulate: .venv/installed-dev ## The top-ups against a simulated vendor; SEEDS=50000 for more.
+simulate: .venv/installed-dev ## Simulates the top-ups; SEEDS=50000 for more scenarios.
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000)
 
-up: .venv/installed ## Dagster UI and daemon; SANDBOX=1 for the sandbox instead of an account.
+up: .venv/installed ## Starts the Dagster UI and daemon; SANDBOX=1 uses the sandbox.
 	$(BIN)/python -m pipelines.dev_server
 
-lint: .venv/installed-dev ## Style, types and import rules.
+lint: .venv/installed-dev ## Style, types, imports, unused code and structure.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/vulture
+	$(BIN)/python .ci/check_structure.py
 
-lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
+lock: .venv/installed-dev ## Updates the locks from pyproject.toml.
 	$(PIP) install uv
 	$(LOCK) --upgrade --group build --output-file requirements.lock
 	$(LOCK) --upgrade --group dev --output-file requirements-dev.lock
@@ -47,11 +49,11 @@ lock: .venv/installed-dev ## Writes both locks anew from pyproject.toml.
 docs: .venv/installed-dev ## Writes docs/schema.md from the code.
 	$(BIN)/python -m assets.schema_doc
 
-audit: .venv/installed-dev ## Known vulnerabilities among what the lock names.
+audit: .venv/installed-dev ## Checks the locked packages for known vulnerabilities.
 	$(PIP) install pip-audit
 	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
-clean: ## Removes everything that make made.
+clean: ## Removes everything that make created.
 	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis ci-output
 
 .venv/bin/python:
