@@ -12,9 +12,8 @@ import duckdb
 
 from pipelines.cli.console import FAILED, MISCONFIGURED, exit_on_error, exit_with_error, print_stderr, print_table
 from pipelines.settings import load_settings
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
-from warehouse.publishing.publish import published_path
 from warehouse.schema.migrations import require_known_version
 from warehouse.sql import fetch_one, quote_literal
 
@@ -202,11 +201,11 @@ def _column_hint(connection: Connection, sql: str, name: str, text: str) -> str:
     """Compares with DuckDB's candidates and with all columns of the relations that the statement names."""
     candidates = CANDIDATES.search(text)
     offered = [quoted.rpartition(".")[2] for quoted in re.findall(r'"([^"]+)"', candidates[1])] if candidates else []
-    words = set(re.findall(r"\w+", sql.lower()))
+    terms = set(re.findall(r"\w+", sql.lower()))
     columns = [
         column
         for column, schema, relation in connection.execute(COLUMNS).fetchall()
-        if schema in words and words & {relation, f"{relation}_as_of"}
+        if schema in terms and terms & {relation, f"{relation}_as_of"}
     ]
     in_scope = list(dict.fromkeys([*offered, *columns]))
     if near := get_close_matches(name.lower(), in_scope, 1):
