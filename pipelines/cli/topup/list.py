@@ -2,8 +2,7 @@
 
 import sys
 
-from pipelines.cli.console import print_json, print_table
-from pipelines.cli.topup.common import exit_on_topup_error
+from pipelines.cli.console import exit_on_topup_error, print_json, print_table
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import event_json, payment_json
 from pipelines.topup_service import TopUpService

@@ -4,8 +4,7 @@ import getpass
 import sys
 from typing import Literal
 
-from pipelines.cli.console import print_json
-from pipelines.cli.topup.common import exit_on_topup_error
+from pipelines.cli.console import exit_on_topup_error, print_json
 from pipelines.settings import load_settings
 from pipelines.topup_presenter import payment_json
 from pipelines.topup_service import TopUpService
