@@ -60,7 +60,10 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
         warehouse = load_settings().warehouse
         with open_warehouse(_source(warehouse, sql), read_only=True) as connection:
             is_synced = _check_tables(connection, warehouse)
-            _lock(connection, Path(folder))
+            # Its own file alone, and the folder for the result.
+            connection.execute(f"SET allowed_directories = [{quote_literal(folder)}]")
+            for lock in LOCKS:
+                connection.execute(lock)
             try:
                 statement = _read_only_statement(connection, sql)
                 if format == "table" and out is None:
@@ -79,14 +82,11 @@ def _check_target(out: Path) -> None:
     """Exits for a folder, and for a database: most likely the option names the wrong file."""
     if not out.name or out.is_dir():
         exit_with_error(f"--out names {'a folder' if out.name else 'no file'}: name a file", MISCONFIGURED)
-    if out.is_file() and _is_database(out):
-        exit_with_error(f"{out} is a database: name another file with --out", MISCONFIGURED)
-
-
-def _is_database(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(16)
-    return head[8:12] == b"DUCK" or head.startswith(b"SQLite format 3")
+    if out.is_file():
+        with out.open("rb") as file:
+            head = file.read(16)
+        if head[8:12] == b"DUCK" or head.startswith(b"SQLite format 3"):
+            exit_with_error(f"{out} is a database: name another file with --out", MISCONFIGURED)
 
 
 def _source(warehouse: Path, sql: str) -> Path:
@@ -103,13 +103,6 @@ def _check_tables(connection: Connection, warehouse: Path) -> bool:
     if fetch_one(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'migrations'"):
         require_known_version(connection)
     return fetch_one(connection, "SELECT 1 FROM ops.watermarks LIMIT 1") is not None
-
-
-def _lock(connection: Connection, folder: Path) -> None:
-    """Restricts the connection to its own file, and to ``folder`` for the result."""
-    connection.execute(f"SET allowed_directories = [{quote_literal(str(folder))}]")
-    for lock in LOCKS:
-        connection.execute(lock)
 
 
 def _read_only_statement(connection: Connection, sql: str) -> str:
