@@ -125,17 +125,13 @@ def configured_units(settings: Settings) -> Units:
         if name not in Units.__dataclass_fields__:
             raise SettingsError(f"topup_units.{name}: there are {', '.join(Units.__dataclass_fields__)}")
         if name == "zone":
-            _check_time_zone(value)
+            try:
+                ZoneInfo(value)
+            except (ValueError, OSError, LookupError):
+                raise SettingsError(f"topup_units.zone: {value!r} is no time zone such as Europe/Berlin") from None
         elif value not in ("cents", "dollars"):
             raise SettingsError(f"topup_units.{name} must be cents or dollars, not {value!r}")
     return Units(**settings.topup.units)
-
-
-def _check_time_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise SettingsError(f"topup_units.zone: {name!r} is no time zone such as Europe/Berlin") from None
 
 
 def configured_notifier(settings: Settings) -> Notifier | None:

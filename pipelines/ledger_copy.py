@@ -75,7 +75,12 @@ def copy_changes(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> Le
     ``tables`` are those of all datasets, because the marts join them with the copy. When two processes copy at the
     same time, the first one wins. Raises ``LedgerUnavailable`` and ``WarehouseError``.
     """
-    changes = changes_since(ledger, _copied_offset(warehouse))
+    copied = LedgerOffset()
+    if warehouse.exists():
+        with open_warehouse(warehouse, read_only=True) as connection:
+            require_known_version(connection)
+            copied = read_offset(connection)
+    changes = changes_since(ledger, copied)
     if changes is None:
         return None
     with open_warehouse(warehouse) as connection:
@@ -104,14 +109,6 @@ def changes_since(ledger: Ledger, offset: LedgerOffset) -> LedgerChanges | None:
             _rows(connection, EVENTS.where(E.seq > offset.seq) if same_ledger else EVENTS),
             not same_ledger,
         )
-
-
-def _copied_offset(warehouse: Path) -> LedgerOffset:
-    if not warehouse.exists():
-        return LedgerOffset()
-    with open_warehouse(warehouse, read_only=True) as connection:
-        require_known_version(connection)
-        return read_offset(connection)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:

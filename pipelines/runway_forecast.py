@@ -1,31 +1,97 @@
 """Forecast of one account, from warehouse and ledger. It reads both and writes nothing.
 
 Neither can make it fail: what cannot be read is not known. Imports no pandas and no ledger; the caller passes an open
-one.
+one. Reads the analysts' copy while a sync locks the warehouse; the copy may be an hour older, as a sync that changed
+nothing does not publish.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipelines.account_history import AccountHistory, load_account_history
+import duckdb
+
 from topups.decision.snapshot import BurnForecast
+from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
 from topups.forecast.lead_time import lead_time
-from topups.forecast.recommendations import Recommendation, recommend
+from topups.forecast.recommendations import AccountTerms, DiscountCoupon, DiscountTier, Recommendation, recommend
 from topups.forecast.runway import Forecast, forecast_runway
 from topups.payment_states import State
 from topups.policy import Policy
+from warehouse.database.opening import open_warehouse, published_path
+from warehouse.errors import WarehouseError, WarehouseLocked
+from warehouse.sql import quote_literal, render
 
 if TYPE_CHECKING:
     from topups.ledger import Ledger
 
 Row = TypeVar("Row")
 MAX_PAYMENTS = 50
+# A forecast is worth no more: the run goes on without one.
+WAIT_SECONDS = 0.3
 NOT_KNOWN_YET = "the burn rate is not known yet: less than one hour of the last 24 is known"
+
+
+@dataclass(frozen=True)
+class AccountHistory:
+    """Spend and terms of an account; ``problem`` says in one line why there are none."""
+
+    spend: SpendHistory | None = None
+    terms: AccountTerms | None = None
+    problem: str = ""
+
+
+def load_account_history(warehouse: Path, account_id: str, at: datetime) -> AccountHistory:
+    """The history of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
+    source, copy = warehouse, published_path(warehouse)
+    try:
+        try:
+            return _load(warehouse, account_id, at)
+        except WarehouseLocked:
+            if not copy.exists():
+                raise
+            source = copy
+            return _load(copy, account_id, at)
+    except WarehouseError as error:
+        return AccountHistory(problem=str(error))
+    except duckdb.CatalogException:
+        return AccountHistory(problem=f"{source} holds no balances, orders or payments yet: run smsonline sync")
+    except duckdb.Error as error:
+        return AccountHistory(problem=f"{source} could not be read: {str(error).splitlines()[0]}")
+
+
+def _load(source: Path, account_id: str, at: datetime) -> AccountHistory:
+    # Values are written into the text: to bind a parameter DuckDB imports pandas, which takes half a second.
+    account, known_at = quote_literal(account_id), f"to_timestamp({at.timestamp()!r})"
+    with open_warehouse(source, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
+        balances = connection.execute(render("account_balance", account=account, known_at=known_at)).fetchall()
+        if not balances:
+            return AccountHistory(problem=f"no balance of account {account_id} is known yet: run smsonline sync")
+        ((cents, charged, label, seen),) = balances
+        seen_until = "NULL::TIMESTAMPTZ" if seen is None else f"to_timestamp({seen!r})"
+        hours = str(HISTORY_DAYS * HOURS_PER_DAY)
+        history = render("account_history", account=account, known_at=known_at, seen_until=seen_until, hours=hours)
+        (((as_of, burn), known_hours, tiers, coupons),) = connection.execute(history).fetchall()
+    rows = known_hours or []
+    rates = {age: spent / share for age, share, spent, *_ in rows if share >= MIN_KNOWN_SHARE}
+    sums = [round(sum(row[column] for row in rows)) for column in (3, 4, 5)]
+    by_age = [rates.get(age) for age in range(max(rates, default=-1) + 1)]
+    spend = SpendHistory(datetime.fromtimestamp(as_of, UTC), burn, by_age, *sums)
+    terms = AccountTerms(
+        cents,
+        charged,
+        label,
+        [DiscountTier(*row) for row in tiers or []],
+        [
+            DiscountCoupon(code, status, percent, target, None if end is None else datetime.fromtimestamp(end, UTC))
+            for code, status, percent, target, end in coupons or []
+        ],
+    )
+    return AccountHistory(spend, terms)
 
 
 class Forecaster:

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_not_the_copy(cls, path: Path) -> Path:
         """The analysts' copy is beside the warehouse: under one name each would be filled from the other."""
-        from warehouse.publishing.publish import published_path
+        from warehouse.database.opening import published_path
 
         if not path.name:
             raise PydanticCustomError("unnamed", "it must name a file")
@@ -172,5 +172,5 @@ def _nested(values: dict[str, Any]) -> dict[str, Any]:
         return values
     for name in flat.keys() & table:
         raise SettingsError(f"topup.{name}: topup_{name} is set too; keep one, or set {PREFIX}TOPUP_{name.upper()}")
-    others = {name: value for name, value in values.items() if name.removeprefix("topup_") not in flat}
-    return {**others, "topup": table | flat}
+    unmoved = {name: value for name, value in values.items() if name.removeprefix("topup_") not in flat}
+    return {**unmoved, "topup": table | flat}

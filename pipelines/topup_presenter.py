@@ -16,7 +16,7 @@ from topups.notifications.rules import PAYABLE
 from topups.workflow.topup_run import TopUpRunResult
 
 if TYPE_CHECKING:
-    from pipelines.topup_service import ReconcileOutcome, TopUpOutcome, TopUpPreview
+    from pipelines.topup_service import ReconcileOutcome
 
 # What a rule requires, by the reason that it gives when it is not met.
 CHECK_NAMES = {
@@ -100,20 +100,8 @@ def run_lines(result: TopUpRunResult) -> list[str]:
     return [line for line in lines if line]
 
 
-def run_json(outcome: TopUpOutcome) -> dict[str, Any]:
-    """A run that may request a payment; ``error`` only for a ledger that cannot be used."""
-    document = {**outcome.result.as_json(), "notices_delivered": outcome.notices_delivered}
-    return document | {"error": outcome.ledger_problem} if outcome.ledger_problem else document
-
-
-def reconcile_json(outcome: ReconcileOutcome) -> dict[str, Any]:
-    """A run that only reads at the vendor: balance, problems, state changes and adopted payments."""
-    report = outcome.report.as_json()
-    return {"account_id": outcome.account_id, **report, "notices_delivered": outcome.notices_delivered}
-
-
 def reconcile_lines(outcome: ReconcileOutcome) -> list[str]:
-    """The same for the terminal."""
+    """A run that requests nothing, for the terminal: balance and state changes."""
     report = outcome.report
     balance = usd(report.balance.cents) if report.balance else "unknown"
     changes = [f"payment {payment_id}: {before} -> {after}" for payment_id, before, after in report.moved]
@@ -124,11 +112,6 @@ def rule_row(rule: RuleResult) -> list[str]:
     """One rule as a row: check, result, value, limit; a rule that blocks names its reason."""
     name = CHECK_NAMES.get(rule.reason, str(rule.reason))
     return [name, "pass" if rule.passed else f"blocks ({rule.reason})", rule.figure, rule.limit]
-
-
-def preview_json(preview: TopUpPreview) -> dict[str, Any]:
-    """A preview under the same names as a run, with every rule."""
-    return {**preview.evaluation.as_json(), "at": preview.at.isoformat(), "mode": preview.policy.mode}
 
 
 def payment_json(payment: Payment) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from pipelines.bootstrap import (
     configured_datasets,
@@ -78,6 +79,11 @@ class TopUpOutcome(RunOutcome):
         refusal = self.result.refusal
         return refusal.explanation if refusal and refusal.reason == Reason.LEDGER_UNAVAILABLE else ""
 
+    def as_json(self) -> dict[str, Any]:
+        """The run as plain values; ``error`` only for a ledger that cannot be used."""
+        document = {**self.result.as_json(), "notices_delivered": self.notices_delivered}
+        return document | {"error": self.ledger_problem} if self.ledger_problem else document
+
 
 @dataclass(frozen=True)
 class ReconcileOutcome(RunOutcome):
@@ -92,24 +98,28 @@ class ReconcileOutcome(RunOutcome):
         """The problem that the run reported."""
         return self.report.ledger_problem
 
-
-@dataclass(frozen=True)
-class ForecastSummary:
-    """The forecast, or the ``problem`` why there is none, and the recommendations made from it."""
-
-    forecast: Forecast | None
-    problem: str
-    recommendations: Sequence[Recommendation]
+    def as_json(self) -> dict[str, Any]:
+        """Balance, problems, state changes and adopted payments as plain values."""
+        return {"account_id": self.account_id, **self.report.as_json(), "notices_delivered": self.notices_delivered}
 
 
 @dataclass(frozen=True)
 class TopUpPreview:
-    """What a run would decide at ``at`` under ``policy``, and the forecast it rests on."""
+    """What a run would decide at ``at`` under ``policy``, and the forecast and recommendations it rests on.
+
+    ``problem`` says why there is no forecast.
+    """
 
     evaluation: Evaluation
     policy: Policy
     at: datetime
-    outlook: ForecastSummary
+    forecast: Forecast | None
+    problem: str
+    recommendations: Sequence[Recommendation]
+
+    def as_json(self) -> dict[str, Any]:
+        """The decision under the same names as a run's, with every rule."""
+        return {**self.evaluation.as_json(), "at": self.at.isoformat(), "mode": self.policy.mode}
 
 
 class TopUpService:
@@ -157,7 +167,13 @@ class TopUpService:
                     snapshot, at = preview_snapshot(context), context.clock.now()
             else:
                 snapshot = replay_snapshot(ledger, self.settings.account.user_id, at)
-            return self._preview(ledger, snapshot, policy, at)
+            forecaster = Forecaster(self.settings.warehouse, snapshot.account_id, policy, ledger)
+            balance_cents = snapshot.balance.cents if snapshot.balance else None
+            forecast = forecaster.forecast(at, balance_cents)
+            evaluation = evaluate(dataclasses.replace(snapshot, burn=forecast.burn if forecast else None), policy, at)
+            planned_cents = evaluation.plan.amount_cents if evaluation.plan else None
+            recommendations = forecaster.recommendations(forecast, at, balance_cents, planned_cents)
+            return TopUpPreview(evaluation, policy, at, forecast, forecaster.problem, recommendations)
 
     def evaluate_now(self) -> Evaluation:
         """The decision on what the ledger holds, for the sensor: no vendor call, no write.
@@ -229,21 +245,21 @@ class TopUpService:
             return payment, ledger.events(payment.payment_id)
 
     def approve(self, payment_id: str, by: str) -> Payment:
-        """Approves a pending payment. Raises ``SettingsError`` for an unknown id, ``NotPossible`` for a wrong state."""
+        """Approves a pending payment.
+
+        As ``reject`` and ``close``, raises ``SettingsError`` for an unknown id and ``ActionNotAllowed`` for a wrong
+        state.
+        """
         policy = configured_policy(self.settings)
-        with open_configured_ledger(self.settings) as ledger:
-            known_id = _find_payment(ledger, payment_id).payment_id
-            return operator_actions.approve(ledger, known_id, by, datetime.now(UTC), policy)
+        return self._act(payment_id, partial(operator_actions.approve, policy=policy), by)
 
     def reject(self, payment_id: str, by: str) -> Payment:
-        """Rejects a pending payment. Raises as ``approve``."""
-        with open_configured_ledger(self.settings) as ledger:
-            return operator_actions.reject(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
+        """Rejects a pending payment."""
+        return self._act(payment_id, operator_actions.reject, by)
 
     def close(self, payment_id: str, by: str) -> Payment:
-        """Closes a stuck payment, so that it blocks no other one. Raises as ``approve``."""
-        with open_configured_ledger(self.settings) as ledger:
-            return operator_actions.close(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
+        """Closes a stuck payment, so that it blocks no other one."""
+        return self._act(payment_id, operator_actions.close, by)
 
     def pause(self, reason: str, by: str) -> str:
         """Switches the kill switch of the ledger on, for all its accounts. Returns the text that refusals show."""
@@ -256,6 +272,10 @@ class TopUpService:
         with open_configured_ledger(self.settings) as ledger:
             for account in accounts:
                 operator_actions.resume(ledger, by, datetime.now(UTC), account)
+
+    def _act(self, payment_id: str, action: Callable[[Ledger, str, str, datetime], Payment], by: str) -> Payment:
+        with open_configured_ledger(self.settings) as ledger:
+            return action(ledger, _find_payment(ledger, payment_id).payment_id, by, datetime.now(UTC))
 
     @contextmanager
     def _open_context(self) -> Iterator[TopUpContext]:
@@ -281,15 +301,6 @@ class TopUpService:
         except LedgerUnavailable as error:
             self._warn(f"notices wait for the next run: {error}")
             return 0
-
-    def _preview(self, ledger: Ledger, snapshot: AccountSnapshot, policy: Policy, at: datetime) -> TopUpPreview:
-        forecaster = Forecaster(self.settings.warehouse, snapshot.account_id, policy, ledger)
-        balance_cents = snapshot.balance.cents if snapshot.balance else None
-        forecast = forecaster.forecast(at, balance_cents)
-        evaluation = evaluate(dataclasses.replace(snapshot, burn=forecast.burn if forecast else None), policy, at)
-        planned_cents = evaluation.plan.amount_cents if evaluation.plan else None
-        recommendations = forecaster.recommendations(forecast, at, balance_cents, planned_cents)
-        return TopUpPreview(evaluation, policy, at, ForecastSummary(forecast, forecaster.problem, recommendations))
 
 
 def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:

@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(topup_app)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Datasets = Annotated[list[str] | None, typer.Argument(metavar="[DATASET]...", help="Datasets (default: all).")]
+Datasets = Annotated[list[str] | None, typer.Argument(metavar="DATASET", help="Datasets (default: all).")]
 
 
 @app.command()

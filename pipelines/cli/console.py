@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, NoReturn
@@ -138,3 +138,15 @@ def exit_on_error(
         exit_with_error(os_error_line(error), MISCONFIGURED, as_json=as_json)
     except KeyboardInterrupt:
         exit_with_error(interrupted, 130, as_json=as_json)
+
+
+def exit_on_topup_error(*, as_json: bool) -> AbstractContextManager[None]:
+    """As ``exit_on_error``; exits 1 too for a ledger that cannot be used or a payment in the wrong state."""
+    from topups.ledger import LedgerUnavailable
+    from topups.operator_actions import ActionNotAllowed
+
+    return exit_on_error(
+        as_json=as_json,
+        failures=(LedgerUnavailable, ActionNotAllowed),
+        interrupted="interrupted; the ledger knows what was sent: run smsonline topup reconcile",
+    )

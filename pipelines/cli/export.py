@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipelines.cli.console import exit_on_error, print_json, print_table
 from pipelines.settings import load_settings
+from warehouse.database.opening import published_path
 from warehouse.export.manifest import MANIFEST_NAME
 from warehouse.export.parquet_export import export_parquet
-from warehouse.publishing.publish import published_path
 
 COLUMNS = ("table", "rows", "files", "bytes")
 
@@ -18,26 +18,16 @@ def run_export(folder: Path, *, as_json: bool) -> None:
     began = time.perf_counter()
     with exit_on_error(as_json=as_json):
         exported = export_parquet(published_path(load_settings().warehouse), folder)
-    tables = [
-        {
-            "table": name,
-            "rows": table["rows"],
-            "files": len(table["files"]),
-            "bytes": sum(file["bytes"] for file in table["files"]),
-        }
-        for name, table in exported.manifest["tables"].items()
-    ]
-    seconds = round(time.perf_counter() - began, 3)
+    tables = []
+    for name, table in exported.manifest["tables"].items():
+        sizes = [file["bytes"] for file in table["files"]]
+        tables.append({"table": name, "rows": table["rows"], "files": len(sizes), "bytes": sum(sizes)})
+    manifest, seconds = folder / MANIFEST_NAME, round(time.perf_counter() - began, 3)
     if as_json:
-        head = {
-            "folder": str(folder),
-            "manifest": str(folder / MANIFEST_NAME),
-            "exported_at": exported.manifest["exported_at"],
-        }
+        head = {"folder": str(folder), "manifest": str(manifest), "exported_at": exported.manifest["exported_at"]}
         print_json({**head, "tables": tables, "files_kept": exported.reused_files, "seconds": seconds})
         return
     rows = [[f"{value:,}" if isinstance(value, int) else value for value in table.values()] for table in tables]
     print_table("export", COLUMNS, rows, right=COLUMNS[1:])
     files = sum(table["files"] for table in tables)
-    manifest = folder / MANIFEST_NAME
     sys.stdout.write(f"{files:,} files in {folder}, {exported.reused_files:,} unchanged; {manifest} describes them\n")

@@ -12,9 +12,8 @@ import duckdb
 
 from pipelines.cli.console import FAILED, MISCONFIGURED, exit_on_error, exit_with_error, print_stderr, print_table
 from pipelines.settings import load_settings
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
-from warehouse.publishing.publish import published_path
 from warehouse.schema.migrations import require_known_version
 from warehouse.sql import fetch_one, quote_literal
 
@@ -61,7 +60,10 @@ def run_query(sql: str, format: Format, out: Path | None) -> None:
         warehouse = load_settings().warehouse
         with open_warehouse(_source(warehouse, sql), read_only=True) as connection:
             is_synced = _check_tables(connection, warehouse)
-            _lock(connection, Path(folder))
+            # Its own file alone, and the folder for the result.
+            connection.execute(f"SET allowed_directories = [{quote_literal(folder)}]")
+            for lock in LOCKS:
+                connection.execute(lock)
             try:
                 statement = _read_only_statement(connection, sql)
                 if format == "table" and out is None:
@@ -80,14 +82,11 @@ def _check_target(out: Path) -> None:
     """Exits for a folder, and for a database: most likely the option names the wrong file."""
     if not out.name or out.is_dir():
         exit_with_error(f"--out names {'a folder' if out.name else 'no file'}: name a file", MISCONFIGURED)
-    if out.is_file() and _is_database(out):
-        exit_with_error(f"{out} is a database: name another file with --out", MISCONFIGURED)
-
-
-def _is_database(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(16)
-    return head[8:12] == b"DUCK" or head.startswith(b"SQLite format 3")
+    if out.is_file():
+        with out.open("rb") as file:
+            head = file.read(16)
+        if head[8:12] == b"DUCK" or head.startswith(b"SQLite format 3"):
+            exit_with_error(f"{out} is a database: name another file with --out", MISCONFIGURED)
 
 
 def _source(warehouse: Path, sql: str) -> Path:
@@ -104,13 +103,6 @@ def _check_tables(connection: Connection, warehouse: Path) -> bool:
     if fetch_one(connection, "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'ops' AND table_name = 'migrations'"):
         require_known_version(connection)
     return fetch_one(connection, "SELECT 1 FROM ops.watermarks LIMIT 1") is not None
-
-
-def _lock(connection: Connection, folder: Path) -> None:
-    """Restricts the connection to its own file, and to ``folder`` for the result."""
-    connection.execute(f"SET allowed_directories = [{quote_literal(str(folder))}]")
-    for lock in LOCKS:
-        connection.execute(lock)
 
 
 def _read_only_statement(connection: Connection, sql: str) -> str:
@@ -202,11 +194,11 @@ def _column_hint(connection: Connection, sql: str, name: str, text: str) -> str:
     """Compares with DuckDB's candidates and with all columns of the relations that the statement names."""
     candidates = CANDIDATES.search(text)
     offered = [quoted.rpartition(".")[2] for quoted in re.findall(r'"([^"]+)"', candidates[1])] if candidates else []
-    words = set(re.findall(r"\w+", sql.lower()))
+    terms = set(re.findall(r"\w+", sql.lower()))
     columns = [
         column
         for column, schema, relation in connection.execute(COLUMNS).fetchall()
-        if schema in words and words & {relation, f"{relation}_as_of"}
+        if schema in terms and terms & {relation, f"{relation}_as_of"}
     ]
     in_scope = list(dict.fromkeys([*offered, *columns]))
     if near := get_close_matches(name.lower(), in_scope, 1):

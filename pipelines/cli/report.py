@@ -16,12 +16,12 @@ def run_report(out: Path | None, now: datetime) -> None:
     """Writes the report as of ``now`` to ``out``, or beside the warehouse, and prints its path."""
     with exit_on_error():
         warehouse = load_settings().warehouse
-        facts = load_report_data(warehouse, now)
+        data = load_report_data(warehouse, now)
         path = out or default_page_path(warehouse)
         try:
-            write_page(render_html(build_report(facts)), path, make_folder=out is None)
+            write_page(render_html(build_report(data)), path, make_folder=out is None)
         except PageNotWritable as error:
             exit_with_error(str(error), MISCONFIGURED)
-        if facts.problem:
-            print_stderr(f"{facts.problem} Run smsonline sync first; the page says so too.")
+        if data.problem:
+            print_stderr(f"{data.problem} Run smsonline sync first; the page says so too.")
         sys.stdout.write(f"{path}\n")

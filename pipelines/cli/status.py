@@ -34,9 +34,8 @@ def run_status(*, as_json: bool) -> None:
         accounts = _with_forecasts(figures, settings) if figures else []
     rows = [_dataset_row(dataset, loads.get(dataset.name, {})) for dataset in datasets.values()]
     if as_json:
-        print_json(
-            {"warehouse": str(settings.warehouse), "datasets": rows, "accounts": [account for account, _ in accounts]}
-        )
+        document = {"warehouse": str(settings.warehouse), "datasets": rows}
+        print_json({**document, "accounts": [account for account, _ in accounts]})
     else:
         _print(rows, accounts)
     if any(row["stale"] for row in rows):

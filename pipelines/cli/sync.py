@@ -35,7 +35,11 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
             configure_log_file(settings.warehouse)
             results = list(_with_progress(pipeline.sync(selected, run_id), len(selected), quiet=as_json))
             uncopied = _copy_ledger(settings, pipeline)
-            unpublished = _publish(pipeline)
+            unpublished = []
+            try:
+                pipeline.publish()
+            except WarehouseError as error:  # what was loaded stays loaded
+                unpublished = [str(error)]
     results.sort(key=lambda result: selected.index(result.dataset))
     if as_json:
         print_json({"run_id": run_id, "datasets": [result.as_dict() for result in results]})
@@ -64,18 +68,17 @@ def _copy_ledger(settings: Settings, pipeline: SyncPipeline) -> list[str]:
     return []
 
 
-def _publish(pipeline: SyncPipeline) -> list[str]:
-    """Updates the analysts' copy; returns the error line, if any. Loaded data stays loaded."""
-    try:
-        pipeline.publish()
-    except WarehouseError as error:
-        return [str(error)]
-    return []
-
-
 def print_results(results: Sequence[SyncResult], title: str = "sync") -> None:
     """One row per dataset with the counts of its records."""
-    rows = [[result.dataset, result.outcome.status, *_counts(result)] for result in results]
+    rows = [
+        [
+            result.dataset,
+            result.outcome.status,
+            *(f"{getattr(result.outcome.counts, name):,}" for name in COUNTS),
+            f"{result.seconds:.2f}",
+        ]
+        for result in results
+    ]
     print_table(title, ["dataset", "status", *COUNTS, "seconds"], rows, right=(*COUNTS, "seconds"))
 
 
@@ -97,22 +100,13 @@ def exit_code(results: Sequence[SyncResult]) -> int:
     return MISCONFIGURED if all(isinstance(r.failure, ConfigurationError) for r in results) else FAILED
 
 
-def _counts(result: SyncResult) -> list[str]:
-    return [f"{getattr(result.outcome.counts, name):,}" for name in COUNTS] + [f"{result.seconds:.2f}"]
-
-
 def _with_progress(results: Iterator[SyncResult], total: int, *, quiet: bool) -> Iterator[SyncResult]:
     """The results as they arrive, with a progress bar on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield from results
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    task_name = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), task_name, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("syncing", total=total)
         for result in results:

@@ -68,10 +68,7 @@ def topup_create_job() -> None:
 @dg.op(description="Updates the ledger from the vendor and sends waiting notices.", out=dg.Out(dg.Nothing))
 def reconcile_ledger(context: dg.OpExecutionContext, topups: dg.ResourceParam[TopUpResource]) -> None:
     """Requests no payment. A vendor that does not respond is no failure: a check reports how long that lasts."""
-    from pipelines.topup_presenter import reconcile_json
-
-    outcome = topups.reconcile(context.log.warning)
-    report = reconcile_json(outcome)
+    report = topups.reconcile(context.log.warning).as_json()
     for problem in report["problems"]:
         context.log.warning(problem)
     context.add_output_metadata(reconcile_metadata(report))
@@ -90,11 +87,11 @@ def topup_reconcile_job() -> None:
 
 def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
     """What the run's page shows of a run that may request a payment, without empty values."""
-    from pipelines.topup_presenter import payment_instructions, run_json
+    from pipelines.topup_presenter import payment_instructions
     from topups.money import usd
     from topups.notifications.messages import qr_png
 
-    metadata = {name: value for name, value in run_json(outcome).items() if name not in ("planned", "reconciled")}
+    metadata = {name: value for name, value in outcome.as_json().items() if name not in ("planned", "reconciled")}
     payment = outcome.result.payment
     if payment is not None:
         metadata |= {"amount": usd(payment.amount_cents), "amount_cents": payment.amount_cents, "rail": payment.rail}
@@ -109,7 +106,7 @@ def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
 
 
 def reconcile_metadata(report: dict[str, Any]) -> dict[str, Any]:
-    """What the run's page shows of a ``reconcile_json`` document."""
+    """What the run's page shows of the JSON of a ``ReconcileOutcome``."""
     from topups.money import usd
 
     moved = [f"{step['payment_id']}: {step['from']} -> {step['to']}" for step in report["moved"]]

@@ -31,7 +31,7 @@ Columns = Mapping[str, Callable[[Mapping[str, Any]], Cell | str]]
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table whose first column names the row. The others are aligned as numbers unless in ``text_columns``."""
 
     caption: str
@@ -46,10 +46,10 @@ class Table:
 
 def make_table(
     caption: str, columns: Columns, rows: Iterable[Mapping[str, Any]], text_columns: Sequence[str] = ()
-) -> Table:
+) -> ReportTable:
     """A table with one line per row."""
     lines = [[cell(row) for cell in columns.values()] for row in rows]
-    return Table(caption, list(columns), lines, text_columns)
+    return ReportTable(caption, list(columns), lines, text_columns)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Figure:
     """
 
     charts: Sequence[Chart] = ()
-    table: Table | None = None
+    table: ReportTable | None = None
     title: str = ""
     value: str = ""
     legend: Sequence[Legend] = ()

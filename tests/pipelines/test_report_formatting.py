@@ -16,12 +16,12 @@ def test_price_is_never_shown_as_100_cents():
 
 def test_empty_section_names_the_missing_dataset():
     loads = [{"dataset": name, "first_at": NOON, "last_at": NOON} for name in ("services", "inventory")]
-    facts = ReportData(NOON, {"loads": loads})
-    for section in (best_value(facts), vendor_claims(facts)):
+    data = ReportData(NOON, {"loads": loads})
+    for section in (best_value(data), vendor_claims(data)):
         assert section.empty == "No statistics have been loaded yet."
         assert section.command == "smsonline sync statistics"
 
 
 def test_short_count_uses_suffixes():
-    told = [short_count(number) for number in (999, 999_499, 999_500, 999_999, 999_950_000, 1_234)]
-    assert told == ["999", "999k", "1m", "1m", "1bn", "1.23k"]
+    texts = [short_count(number) for number in (999, 999_499, 999_500, 999_999, 999_950_000, 1_234)]
+    assert texts == ["999", "999k", "1m", "1m", "1bn", "1.23k"]

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from topup_afternoon import LEDGER, MINUTE, NOW, STEP
 
-from pipelines.account_history import load_account_history
-from pipelines.runway_forecast import Forecaster
+from pipelines.runway_forecast import Forecaster, load_account_history
 from topups.gateway import Balance
 from topups.ledger import open_ledger
 from topups.policy import Policy

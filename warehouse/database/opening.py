@@ -17,6 +17,7 @@ from warehouse.database.file_lock import file_lock
 from warehouse.database.writer import Writer, close_quietly
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
 
+PUBLISHED_NAME = "analytics.duckdb"
 LOCK_WAIT_SECONDS = 60.0
 MIN_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 1.0
@@ -42,6 +43,11 @@ REMEDIES = {
 RENAMED_BY_DUCKDB = frozenset({"main", "temp", "system"})
 RESERVED_NAMES = RENAMED_BY_DUCKDB | {"sms", "marts", "ops", "raw", "store", "topups", "copy"}
 RESERVED_NAMES |= {"information_schema", "pg_catalog"}
+
+
+def published_path(warehouse: Path) -> Path:
+    """The path of the analysts' copy of ``warehouse``."""
+    return warehouse.with_name(PUBLISHED_NAME)
 
 
 @contextmanager

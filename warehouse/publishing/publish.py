@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.database.writer import Writer
 from warehouse.errors import WarehouseUnwritable
 from warehouse.failpoints import failpoint
@@ -27,7 +27,6 @@ from warehouse.sql import current_database, fetch_one, quote_literal, render, tr
 
 Connection = duckdb.DuckDBPyConnection
 
-NAME = "analytics.duckdb"
 # So that the copy's marts.freshness tells a quiet time from one without a sync.
 MAX_AGE_SECONDS = 3600
 # Above this size, dropping the raw responses takes longer than filling an empty copy.
@@ -46,11 +45,6 @@ IS_CURRENT = """
 SELECT 1 FROM duckdb_tables()
 WHERE database_name = 'copy' AND schema_name = 'ops' AND table_name = 'schema_fingerprint'
 """
-
-
-def published_path(warehouse: Path) -> Path:
-    """The path of the analysts' copy of ``warehouse``."""
-    return warehouse.with_name(NAME)
 
 
 def publish(warehouse: Path, tables: Sequence[Table], writer: Writer | None = None) -> bool:

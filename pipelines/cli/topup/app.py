@@ -59,7 +59,7 @@ def list_payments(
     json: Json = False,
 ) -> None:
     """Lists the payments in the ledger, newest first."""
-    from pipelines.cli.topup.list import run_list
+    from pipelines.cli.topup.payments import run_list
 
     run_list(limit, as_json=json)
 
@@ -67,7 +67,7 @@ def list_payments(
 @topup_app.command()
 def show(payment_id: PaymentId, json: Json = False) -> None:
     """Shows one payment and its history."""
-    from pipelines.cli.topup.list import run_show
+    from pipelines.cli.topup.payments import run_show
 
     run_show(payment_id, as_json=json)
 
@@ -75,7 +75,7 @@ def show(payment_id: PaymentId, json: Json = False) -> None:
 @topup_app.command()
 def approve(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Approves a payment that awaits approval; the next run requests it."""
-    from pipelines.cli.topup.operator import run_action
+    from pipelines.cli.topup.payments import run_action
 
     run_action("approve", payment_id, by, as_json=json)
 
@@ -84,7 +84,7 @@ def approve(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
 @topup_app.command()
 def reject(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Rejects a payment that awaits approval (alias: refuse)."""
-    from pipelines.cli.topup.operator import run_action
+    from pipelines.cli.topup.payments import run_action
 
     run_action("reject", payment_id, by, as_json=json)
 
@@ -93,7 +93,7 @@ def reject(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
 @topup_app.command()
 def close(payment_id: PaymentId, by: By = "", json: Json = False) -> None:
     """Closes a stuck payment, after a check on the vendor's site, so that it blocks no other one (alias: finish)."""
-    from pipelines.cli.topup.operator import run_action
+    from pipelines.cli.topup.payments import run_action
 
     run_action("close", payment_id, by, as_json=json)
 
@@ -105,7 +105,7 @@ def pause(
     json: Json = False,
 ) -> None:
     """Stops all payments of this ledger until ``resume``."""
-    from pipelines.cli.topup.operator import run_pause
+    from pipelines.cli.topup.payments import run_pause
 
     run_pause(why, by, as_json=json)
 
@@ -113,6 +113,6 @@ def pause(
 @topup_app.command()
 def resume(by: By = "", json: Json = False) -> None:
     """Ends a pause, and resets the circuit breaker after several failed payments."""
-    from pipelines.cli.topup.operator import run_resume
+    from pipelines.cli.topup.payments import run_resume
 
     run_resume(by, as_json=json)

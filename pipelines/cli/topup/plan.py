@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.bootstrap import configured_policy
-from pipelines.cli.console import configure_log_file, print_json, print_table
-from pipelines.cli.topup.common import exit_on_topup_error
+from pipelines.cli.console import configure_log_file, exit_on_topup_error, print_json, print_table
 from pipelines.cli.topup.forecast_text import forecast_json, forecast_lines, recommendation_lines
 from pipelines.settings import SettingsError, load_settings
-from pipelines.topup_presenter import preview_json, preview_line, rule_row
-from pipelines.topup_service import TopUpPreview, TopUpService
+from pipelines.topup_presenter import preview_line, rule_row
+from pipelines.topup_service import TopUpService
 from topups.policy import Policy, policy_from
 
 
@@ -23,13 +22,14 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
         utc = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
         policy = _override_policy(file, configured_policy(settings))
         preview = TopUpService(settings).preview(utc, policy)
-    outlook = preview.outlook
     if as_json:
-        print_json(
-            {**preview_json(preview), **forecast_json(outlook.forecast, outlook.problem, outlook.recommendations)}
-        )
-    else:
-        _print(preview)
+        forecast = forecast_json(preview.forecast, preview.problem, preview.recommendations)
+        print_json({**preview.as_json(), **forecast})
+        return
+    rows = [rule_row(rule) for rule in preview.evaluation.results]
+    print_table(f"top-up plan (mode {preview.policy.mode})", ["check", "result", "value", "limit"], rows)
+    lines = [*forecast_lines(preview.forecast, preview.problem), *recommendation_lines(preview.recommendations)]
+    sys.stdout.write("\n".join([*lines, preview_line(preview.evaluation)]) + "\n")
 
 
 def _override_policy(file: Path | None, base: Policy) -> Policy:
@@ -41,11 +41,3 @@ def _override_policy(file: Path | None, base: Policy) -> Policy:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(f"--policy {file}: {reason}") from None
-
-
-def _print(preview: TopUpPreview) -> None:
-    rules, outlook = preview.evaluation.results, preview.outlook
-    rows = [rule_row(rule) for rule in rules]
-    print_table(f"top-up plan (mode {preview.policy.mode})", ["check", "result", "value", "limit"], rows)
-    lines = [*forecast_lines(outlook.forecast, outlook.problem), *recommendation_lines(outlook.recommendations)]
-    sys.stdout.write("\n".join([*lines, preview_line(preview.evaluation)]) + "\n")

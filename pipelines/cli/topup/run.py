@@ -2,10 +2,9 @@
 
 import sys
 
-from pipelines.cli.console import FAILED, configure_log_file, print_json, print_stderr
-from pipelines.cli.topup.common import exit_on_topup_error
+from pipelines.cli.console import FAILED, configure_log_file, exit_on_topup_error, print_json, print_stderr
 from pipelines.settings import load_settings
-from pipelines.topup_presenter import reconcile_json, reconcile_lines, run_json, run_lines
+from pipelines.topup_presenter import reconcile_lines, run_lines
 from pipelines.topup_service import TopUpService
 
 
@@ -16,7 +15,7 @@ def run_topup(*, as_json: bool) -> None:
         configure_log_file(settings.warehouse)
         outcome = TopUpService(settings, _warn).request_topup()
     if as_json:
-        print_json(run_json(outcome))
+        print_json(outcome.as_json())
     elif not outcome.ledger_problem:
         sys.stdout.write("\n".join(run_lines(outcome.result)) + "\n")
     if outcome.ledger_problem:
@@ -30,7 +29,7 @@ def run_reconcile(*, as_json: bool) -> None:
         settings = load_settings()
         configure_log_file(settings.warehouse)
         outcome = TopUpService(settings, _warn).reconcile()
-    document = reconcile_json(outcome)
+    document = outcome.as_json()
     if as_json:
         print_json(document)
     else:

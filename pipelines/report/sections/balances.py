@@ -25,11 +25,6 @@ SECTION = Section(
 )
 
 
-def _burn_rate(account: Row) -> str:
-    burn = account["burn_cents_per_hour"]
-    return NOT_KNOWN_YET if burn is None else dollars(burn)
-
-
 def runway(account: Row) -> str:
     """How long the balance lasts, from a row of ``marts.balance_runway``."""
     if account["burn_cents_per_hour"] is None:
@@ -41,7 +36,9 @@ def runway(account: Row) -> str:
 ACCOUNT_COLUMNS: Columns = {
     "Account": lambda row: str(row["account_id"]),
     "Balance": lambda row: dollars(row["balance_cents"]),
-    "Burn rate per hour": _burn_rate,
+    "Burn rate per hour": lambda row: (
+        NOT_KNOWN_YET if row["burn_cents_per_hour"] is None else dollars(row["burn_cents_per_hour"])
+    ),
     "Runway": runway,
     "Unexplained": lambda row: dollars(row["unexplained_cents"]),
     "As of (UTC)": lambda row: timestamp(row["as_of"]),

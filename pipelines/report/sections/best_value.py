@@ -7,14 +7,7 @@ import altair as alt
 from pipelines.report import charts
 from pipelines.report.data import ReportData
 from pipelines.report.empty_state import empty_section, provenance
-from pipelines.report.formatting import (
-    combination_label,
-    count,
-    country_carrier,
-    percent,
-    plural,
-    unit_price,
-)
+from pipelines.report.formatting import combination_label, count, country_carrier, percent, plural, unit_price
 from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
 
 SECTION = Section(

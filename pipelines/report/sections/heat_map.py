@@ -12,7 +12,7 @@ from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import NOT_AVAILABLE, join_labels, percent, plural, short_count
-from pipelines.report.model import Cell, Chart, Figure, Legend, Section, Spec, Table
+from pipelines.report.model import Cell, Chart, Figure, Legend, ReportTable, Section, Spec
 
 WIDE, NARROW = 1000, 328
 NARROW_SERVICES = 7
@@ -101,13 +101,13 @@ def _legend() -> list[Legend]:
     return [Legend(f"heat-{n}", text) for n, text in enumerate(ranges)]
 
 
-def _table(squares: Sequence[dict[str, Any]]) -> Table:
+def _table(squares: Sequence[dict[str, Any]]) -> ReportTable:
     services = [square["service"] for square in squares if square["country_rank"] == 1]
     rows = [
         [country, *(_rate_cell(square) for square in line)]
         for country, line in groupby(squares, key=lambda square: square["country"])
     ]
-    return Table("Vendor success rate; number of attempts in the second line", ["Country", *services], rows)
+    return ReportTable("Vendor success rate; number of attempts in the second line", ["Country", *services], rows)
 
 
 def _rate_cell(square: dict[str, Any]) -> Cell | str:

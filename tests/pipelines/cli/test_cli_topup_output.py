@@ -85,14 +85,14 @@ def test_plan_replays_the_past_under_another_policy(shop, command, home):
     command("topup", "run")
     after = command("topup", "plan", "--json").document["at"]
     calls = shop.requests.by_endpoint()
-    other = home / "other.toml"
-    other.write_text("threshold_cents = 100\ntarget_cents = 200\n")
+    override = home / "other.toml"
+    override.write_text("threshold_cents = 100\ntarget_cents = 200\n")
     for at, reason, under_other in (
         (before, "BALANCE_UNREADABLE", "BALANCE_UNREADABLE"),
         (after, "PAYMENT_OPEN_AT_VENDOR", "BALANCE_OK"),
     ):
         assert command("topup", "plan", "--at", at, "--json").document["reason"] == reason
-        replayed = command("topup", "plan", "--at", at, "--policy", str(other), "--json").document
+        replayed = command("topup", "plan", "--at", at, "--policy", str(override), "--json").document
         assert (replayed["at"], replayed["reason"]) == (at, under_other)
     assert shop.requests.by_endpoint() == calls
 
