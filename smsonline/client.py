@@ -17,7 +17,7 @@ from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
 from smsonline.errors import NotSent, RateLimited, TransientError, VendorError
 from smsonline.rate_limit import RateLimiter, RateLimitWait
-from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, encode_param, validate_credentials
+from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, validate_credentials
 from smsonline.response import VendorResponse, interpret_create, interpret_read
 from smsonline.transport import HttpTransport, HttpxTransport
 
@@ -91,7 +91,7 @@ class Client:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return retrying(self._attempt, request, params, known_hashes)
+        return retrying(self._attempt, request, known_hashes)
 
     def get_many(
         self, requests: Sequence[ReadRequest], *, known_hashes: Set[str] = frozenset()
@@ -127,12 +127,7 @@ class Client:
         except RateLimitWait as limit:
             raise NotSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
-        result = interpret_create(
-            self._transport.send_without_retry(request),
-            endpoint,
-            {name: encode_param(value) for name, value in params.items()},
-            requested_at,
-        )
+        result = interpret_create(self._transport.send_without_retry(request), request, requested_at)
         if isinstance(result, VendorError):
             logger.warning("%s", result)
             raise result
@@ -170,14 +165,13 @@ class Client:
         except VendorError as error:
             return error
 
-    def _attempt(self, request: HttpRequest, params: Mapping[str, str], known_hashes: Set[str]) -> VendorResponse:
+    def _attempt(self, request: HttpRequest, known_hashes: Set[str]) -> VendorResponse:
         blocked = self._rate_limiter.blocked_seconds
         if blocked > self._config.retry_after_max_seconds:
             raise RateLimited(request.endpoint, "waiting for Retry-After", retry_after_seconds=blocked)
         self._rate_limiter.acquire()
         requested_at = self._now()
-        http_response = self._transport.send(request, known_hashes)
-        result = interpret_read(http_response, request.endpoint, dict(params), requested_at, known_hashes)
+        result = interpret_read(self._transport.send(request, known_hashes), request, requested_at, known_hashes)
         if isinstance(result, RateLimited) and result.retry_after_seconds:
             self._rate_limiter.block_for(result.retry_after_seconds)
         if isinstance(result, VendorError):

@@ -25,7 +25,7 @@ from typing import ClassVar
 class VendorError(Exception):
     """A call without a usable response.
 
-    ``str()`` is one line for the user: the endpoint (or setting), ``summary``, facts, and ``hint``, the remedy. It
+    ``str()`` is one line for the user: the endpoint (or setting), ``summary``, reason, and ``hint``, the remedy. It
     contains no secret as long as ``detail`` contains none; the client masks it. ``status`` is the HTTP status of the
     response, if there was one. ``retryable`` tells whether repeating the same read may help; creating calls are never
     repeated, whatever its value.
@@ -42,8 +42,8 @@ class VendorError(Exception):
         self.status = status
 
     def __str__(self) -> str:
-        facts = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))
-        return f"{self.endpoint}: {self.summary}{f' ({facts})' if facts else ''}; {self.hint}"
+        reason = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))
+        return f"{self.endpoint}: {self.summary}{f' ({reason})' if reason else ''}; {self.hint}"
 
 
 class ConfigurationError(VendorError):

@@ -54,7 +54,6 @@ class HttpTransport:
 
     def __init__(self, config: ClientConfig, api_key: str, transport: HttpxTransport | None = None) -> None:
         self._config = config
-        self._masker = SecretMasker([api_key])
         self._transport = transport
         self._clients: list[httpx.Client] = []
         # Last in, first out: sequential reads reuse one connection. None stands for a client that is not built yet.
@@ -66,6 +65,7 @@ class HttpTransport:
         except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
             # The text of the error may contain a proxy's password.
             raise ConfigurationError("HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE", type(error).__name__) from None
+        self._masker = SecretMasker([api_key])
         mask_secrets_in_logs(api_key, ("httpx", "httpcore", "smsonline"))
 
     def close(self) -> None:
