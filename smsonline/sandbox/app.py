@@ -1,26 +1,65 @@
 """The sandbox: simulated state, injected faults, request log, and the ASGI application over them."""
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from smsonline.sandbox.faults.active import ActiveFaults
-from smsonline.sandbox.http.control import control_routes
-from smsonline.sandbox.http.request_log import RequestLog
+from smsonline.endpoints import ENDPOINTS, Endpoint
+from smsonline.sandbox.faults.kinds import ActiveFaults
 from smsonline.sandbox.http.responses import error
-from smsonline.sandbox.http.routes import vendor_routes
-from smsonline.sandbox.simulation.ground_truth import snapshot
+from smsonline.sandbox.http.routes import control_routes, vendor_route
+from smsonline.sandbox.simulation.ground_truth import ground_truth
 from smsonline.sandbox.simulation.reference_data import Scale
 from smsonline.sandbox.simulation.state import SandboxState
+
+
+class LoggedRequest(NamedTuple):
+    """One request: HTTP method, endpoint name, path parameters."""
+
+    method: str
+    endpoint: str
+    params: dict[str, str]
+
+
+class RequestLog:
+    """All vendor requests in order of arrival, including refused and failed ones."""
+
+    def __init__(self) -> None:
+        self._requests: list[LoggedRequest] = []
+
+    def __iter__(self) -> Iterator[LoggedRequest]:
+        return iter(self._requests)
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def __getitem__(self, position: int) -> LoggedRequest:
+        return self._requests[position]
+
+    def record(self, endpoint: Endpoint, params: Mapping[str, str]) -> None:
+        """Adds a request."""
+        self._requests.append(LoggedRequest(endpoint.method, endpoint.name, dict(params)))
+
+    def clear(self) -> None:
+        """Deletes all entries."""
+        self._requests.clear()
+
+    def count(self, endpoint: str) -> int:
+        """Number of requests to an endpoint."""
+        return sum(request.endpoint == endpoint for request in self._requests)
+
+    def by_endpoint(self) -> dict[str, int]:
+        """Number of requests per endpoint."""
+        return dict(Counter(request.endpoint for request in self._requests))
 
 
 class Sandbox:
@@ -44,16 +83,12 @@ class Sandbox:
         self.requests = RequestLog()
         self.lock = threading.RLock()
         self.state = SandboxState(seed, scale, user_id, now)
-        routes = [*vendor_routes(self), *control_routes(self)]
-        clock = Middleware(DateHeaderMiddleware, self._instant)
-        self.app = Starlette(routes=routes, middleware=[clock], exception_handlers={HTTPException: _no_such_path})
+        routes = [*(vendor_route(self, endpoint) for endpoint in ENDPOINTS.values()), *control_routes(self)]
+        self.app = _with_date(Starlette(routes=routes, exception_handlers={HTTPException: _no_such_path}), self)
 
     def __repr__(self) -> str:
         """Without the key."""
         return f"Sandbox(seed={self.state.seed}, user_id={self.user_id!r})"
-
-    def _instant(self) -> int:
-        return self.state.clock.instant()  # read at each response: tests replace the state
 
     def advance(self, seconds: float) -> None:
         """Moves the clock forward and runs due events. Raises ``ValueError`` for a negative number."""
@@ -70,7 +105,9 @@ class Sandbox:
         """
         with self.lock:
             now = self.state.process_due_events()
-            invoice = self.state.invoice(reference)
+            uuid = reference.rsplit("/", 1)[-1]
+            invoices = self.state.account.invoices
+            invoice = next((i for i in invoices if reference == i.order_id or uuid == i.uuid), None)
             at = now if when is None else int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
             if invoice is None:
                 raise ValueError("no such invoice")
@@ -79,9 +116,9 @@ class Sandbox:
             self.state.account.receive_payment(invoice, amount_cents, at)
 
     def truth(self) -> dict[str, Any]:
-        """The state under neutral names; see ``smsonline.sandbox.simulation.ground_truth``."""
+        """The state under neutral names; see ``ground_truth``."""
         with self.lock:
-            return snapshot(self.state)
+            return ground_truth(self.state)
 
 
 async def _no_such_path(request: Request, problem: Exception) -> Response:
@@ -89,20 +126,16 @@ async def _no_such_path(request: Request, problem: Exception) -> Response:
     return error("v2" if request.url.path.startswith("/cs/") else "v3", status, "no such path or method")
 
 
-class DateHeaderMiddleware:
-    """Sets the ``Date`` of every response to ``instant()`` (Unix seconds): the simulated time, not this machine's."""
+def _with_date(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
+    """Sets the ``Date`` of every response to the simulated time instead of this machine's."""
 
-    def __init__(self, app: ASGIApp, instant: Callable[[], int]) -> None:
-        self._app = app
-        self._instant = instant
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request."""
-
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_date(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = formatdate(self._instant(), usegmt=True).encode()
+                date = formatdate(sandbox.state.clock.instant(), usegmt=True).encode()
                 message = {**message, "headers": [*message["headers"], (b"date", date)]}
             await send(message)
 
-        await self._app(scope, receive, send_with_date)
+        await app(scope, receive, send_with_date)
+
+    return respond

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from smsonline.sandbox.simulation.account import SimulatedAccount, SimulatedCoupon
+import numpy as np
+
+from smsonline.sandbox.simulation.account import SimulatedCoupon
 from smsonline.sandbox.simulation.invoices import NETWORKS, Invoice
-from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
+from smsonline.sandbox.simulation.market import TICK_SECONDS
 from smsonline.sandbox.simulation.orders import SimulatedOrder, draw_message, new_order
 from smsonline.sandbox.simulation.reference_data import Country
+from smsonline.sandbox.simulation.seeded_random import Ints
 from smsonline.sandbox.simulation.state import SandboxState
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -37,15 +40,14 @@ class RequestContext:
     now: int
     fields: Mapping[str, Any]
 
-    @property
-    def account(self) -> SimulatedAccount:
-        """The caller's account."""
-        return self.state.account
+    def __post_init__(self) -> None:
+        self.account, self.market = self.state.account, self.state.market
 
-    @property
-    def market(self) -> Market:
-        """The vendor's offers."""
-        return self.state.market
+    def require(self, *names: str) -> None:
+        """400 unless all these parameters are present, be it without a value."""
+        for name in names:
+            if name not in self.fields:
+                raise VendorRefusal(400, f"{name} is required")
 
     def text(self, name: str) -> str:
         """A required parameter; 400 when it is absent or empty."""
@@ -76,27 +78,19 @@ class RequestContext:
             raise VendorRefusal(404, "unknown country")
         return country
 
-    def country_carrier(self) -> int:
-        """Number of the country and carrier in parameters ``country`` and ``carrier``; 404 when unknown."""
-        country_carrier = self.market.country_carrier_id(self.text("country"), self.text("carrier"))
+    def offers(self, country: str, carrier: str) -> Ints:
+        """Numbers of all offers of a country and carrier; 404 when unknown."""
+        country_carrier = self.market.country_carrier_id(country, carrier)
         if country_carrier is None:
             raise VendorRefusal(404, "unknown country or carrier")
-        return country_carrier
+        return self.market.offers_of(country_carrier)
 
-    def offer(self) -> int:
-        """Number of the offer in parameters ``country``, ``carrier`` and ``service`` (code or name); 404 if unknown."""
-        return self.offer_for(self.text("country"), self.text("carrier"))
-
-    def offer_for(self, country: str, carrier: str) -> int:
-        """Number of the offer of parameter ``service`` for a given country and carrier; 404 if unknown."""
+    def offer(self, country: str, carrier: str) -> int:
+        """Number of the offer of parameter ``service`` (code or name) for a country and carrier; 404 if unknown."""
         offer = self.market.offer_id(country, carrier, self.text("service"))
         if offer is None:
             raise VendorRefusal(404, "unknown country, carrier or service")
         return offer
-
-    def favourite_offer(self) -> int:
-        """The offer of ``service`` in ``country``, or in the first country: the endpoint's path has no country."""
-        return self.offer_for(str(self.fields.get("country") or self.market.countries[0].code), "any")
 
     def order(self, name: str) -> SimulatedOrder:
         """The caller's order with the id in parameter ``name``; 404 when unknown."""
@@ -125,8 +119,15 @@ class RequestContext:
 
     def buy(self, max_cents: int | None) -> SimulatedOrder:
         """Buys one number for at most ``max_cents``. Texts and statuses of the refusals are assumed."""
-        offer = self._offer_in_stock()
-        list_price = self.market.price_cents(self.market.offers[offer : offer + 1], self.now // TICK_SECONDS)
+        country = self.text("country")
+        offers = [self.offer(country, self.text("carrier"))]
+        if self.fields.get("failover", True) not in (False, "false"):
+            offers.append(self.offer(country, "any"))
+        stock = self.state.available_stock(np.array(offers), self.now)
+        offer = next((offer for offer, count in zip(offers, stock, strict=True) if count), None)
+        if offer is None:
+            raise VendorRefusal(200, "NO_NUMBERS")
+        list_price = self.market.price_cents(np.array([offer]), self.now // TICK_SECONDS)
         price = self.account.charge(int(list_price[0]))
         if max_cents is not None and price > max_cents:
             raise VendorRefusal(200, "PRICE_TOO_HIGH")
@@ -150,10 +151,3 @@ class RequestContext:
             raise VendorRefusal(400, "this order cannot wait for another SMS")
         order.another_sms_at = self.now
         draw_message(self.state.seed, self.market, order, self.now)
-
-    def _offer_in_stock(self) -> int:
-        failover = self.fields.get("failover", True) not in (False, "false")
-        for offer in [self.offer(), *([self.offer_for(self.text("country"), "any")] if failover else [])]:
-            if self.state.available_stock(self.market.offers[offer : offer + 1], self.now)[0]:
-                return offer
-        raise VendorRefusal(200, "NO_NUMBERS")

@@ -1,1 +1,1 @@
-"""Injectable faults: their kinds, the broken responses they cause, and the corruption of good ones."""
+"""Injectable faults: their kinds, and the corruption of good responses."""

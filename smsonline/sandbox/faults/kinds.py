@@ -1,5 +1,6 @@
-"""Kinds of faults that can be injected per endpoint, and the parser of ``--fault``."""
+"""Faults that can be injected per endpoint: their kinds, the active ones, and the parser of ``--fault``."""
 
+import threading
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -118,6 +119,36 @@ class Fault:
         return True
 
 
+class ActiveFaults:
+    """Active faults, in the order in which they were added. Thread safe."""
+
+    def __init__(self) -> None:
+        self.active: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, endpoint: str, kind: str, times: int | None = None, after: int = 0) -> None:
+        """Activates a fault. Raises ``ValueError`` for an unknown endpoint or kind."""
+        fault = make_fault(endpoint, kind, times, after)
+        with self._lock:
+            self.active.append(fault)
+
+    def clear(self) -> None:
+        """Deactivates all faults."""
+        with self._lock:
+            self.active.clear()
+
+    def pop_due(self, endpoint: str) -> list[Fault]:
+        """The faults due on one request: all that match, but only the first of those that replace the response."""
+        due: list[Fault] = []
+        with self._lock:
+            for fault in [f for f in self.active if f.endpoint in (endpoint, ANY_ENDPOINT)]:
+                replaced = fault.stage == "replace" and any(earlier.stage == "replace" for earlier in due)
+                if not replaced and fault.consume():
+                    due.append(fault)
+            self.active = [fault for fault in self.active if fault.times != 0]
+        return due
+
+
 def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 0) -> Fault:
     """A validated fault; ``kind`` may carry a value (``latency=0.2``). Raises ``ValueError`` with the choices."""
     name, _, value = kind.partition("=")
@@ -127,7 +158,15 @@ def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 
         raise ValueError(f"unknown fault {name!r}; choose one of: {', '.join(KINDS)}")
     if (times is not None and times < 1) or after < 0:
         raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
-    _check_value(name, value)
+    if value and name in DEFAULT_SECONDS:
+        try:
+            valid = 0 <= float(value) < 3600
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError(f"fault {kind}: the value is a number of seconds")
+    elif value and name != "missing_field":
+        raise ValueError(f"fault {name} takes no value")
     return Fault(endpoint, name, value, times, after)
 
 
@@ -140,16 +179,3 @@ def parse_fault(text: str) -> Fault:
     if colon and not times.isdecimal():
         raise ValueError(f"fault {text!r}: after the colon stands how many times, a whole number")
     return make_fault(endpoint, kind, int(times) if colon else None)
-
-
-def _check_value(kind: str, value: str) -> None:
-    if not value or kind == "missing_field":
-        return
-    if kind not in DEFAULT_SECONDS:
-        raise ValueError(f"fault {kind} takes no value")
-    try:
-        valid = 0 <= float(value) < 3600
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(f"fault {kind}={value}: the value is a number of seconds")

@@ -1,1 +1,1 @@
-"""HTTP side of the sandbox: server, routes, control routes, responses and the request log."""
+"""HTTP side of the sandbox: server, routes of the vendor and of the control, and their responses."""
