@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smsonline.endpoints import ENDPOINTS, Endpoint
-from smsonline.sandbox.faults.kinds import ActiveFaults
+from smsonline.sandbox.faults import ActiveFaults
 from smsonline.sandbox.http.responses import error
 from smsonline.sandbox.http.routes import control_routes, vendor_route
 from smsonline.sandbox.simulation.ground_truth import ground_truth

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from smsonline.endpoints import Endpoint
-from smsonline.sandbox.faults.kinds import Fault
+from smsonline.sandbox.faults import Fault
 
 Version = Literal["v3", "v2"]
 JSON = "application/json"

@@ -19,10 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from smsonline.endpoints import Endpoint
-from smsonline.sandbox.api.actions import ACTIONS
-from smsonline.sandbox.api.request_context import RequestContext, VendorRefusal
-from smsonline.sandbox.faults.kinds import Fault
-from smsonline.sandbox.faults.response_corruption import corrupt
+from smsonline.sandbox.api.actions import ACTIONS, RequestContext, VendorRefusal
+from smsonline.sandbox.faults import Fault, corrupt
 from smsonline.sandbox.http.responses import JSON, envelope, error, fault_response, ok, truncate
 from smsonline.sandbox.simulation.state import iso
 

@@ -1,1 +1,0 @@
-"""Injectable faults: their kinds, and the corruption of good responses."""
