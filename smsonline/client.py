@@ -143,25 +143,23 @@ class Client:
         self, requests: Iterator[ReadRequest], window: int, known_hashes: Set[str]
     ) -> Generator[tuple[ReadRequest, VendorResponse | VendorError]]:
         """Sends requests from a pool of threads, at most ``window`` submitted, and yields each as it completes."""
-        submitted: dict[Future[VendorResponse | VendorError], ReadRequest] = {}
+        submitted: dict[Future[VendorResponse], ReadRequest] = {}
         with ThreadPoolExecutor(self._config.max_concurrency, thread_name_prefix="vendor") as pool:
             try:
                 while True:
                     for request in islice(requests, window - len(submitted)):
-                        submitted[pool.submit(self._get_or_error, request, known_hashes)] = request
+                        future = pool.submit(self.get, request.endpoint, request.params, known_hashes=known_hashes)
+                        submitted[future] = request
                     if not submitted:
                         return
                     for future in wait(submitted, return_when=FIRST_COMPLETED).done:
-                        yield submitted.pop(future), future.result()
+                        error = future.exception()
+                        if error is not None and not isinstance(error, VendorError):
+                            raise error
+                        yield submitted.pop(future), error or future.result()
             finally:
                 for future in submitted:
                     future.cancel()
-
-    def _get_or_error(self, request: ReadRequest, known_hashes: Set[str]) -> VendorResponse | VendorError:
-        try:
-            return self.get(request.endpoint, request.params, known_hashes=known_hashes)
-        except VendorError as error:
-            return error
 
     def _attempt(self, request: HttpRequest, known_hashes: Set[str]) -> VendorResponse:
         blocked = self._rate_limiter.blocked_seconds

@@ -165,19 +165,14 @@ def with_overrides(overrides: Mapping[str, Mapping[str, Any]], endpoints: Endpoi
         for key, value in properties.items():
             if key not in ("path", "records") or not isinstance(value, str):
                 raise ValueError(f"[endpoints.{name}] {key}: only path and records, as text, can be overridden")
-        overridden[name] = _with_override(endpoints[name], properties)
-    return overridden
-
-
-def _with_override(endpoint: Endpoint, properties: Mapping[str, str]) -> Endpoint:
-    path = properties.get("path", endpoint.path)
-    records_path = properties.get("records", endpoint.records_path)
-    overridden = dataclasses.replace(endpoint, path=path, records_path=records_path)
-    try:
-        placeholders = overridden.path_parameters
-    except ValueError as error:
-        raise ValueError(f"[endpoints.{endpoint.name}] path: {error}") from error
-    for name in placeholders:
-        if name not in {*endpoint.parameters, "user_id"}:
-            raise ValueError(f"[endpoints.{endpoint.name}] path: nothing fills {{{name}}}")
+        endpoint = endpoints[name]
+        path, records_path = properties.get("path", endpoint.path), properties.get("records", endpoint.records_path)
+        overridden[name] = dataclasses.replace(endpoint, path=path, records_path=records_path)
+        try:
+            placeholders = overridden[name].path_parameters
+        except ValueError as error:
+            raise ValueError(f"[endpoints.{name}] path: {error}") from error
+        for placeholder in placeholders:
+            if placeholder not in {*endpoint.parameters, "user_id"}:
+                raise ValueError(f"[endpoints.{name}] path: nothing fills {{{placeholder}}}")
     return overridden

@@ -8,7 +8,12 @@ from typing import Any, Literal, NamedTuple
 from smsonline.endpoints import ENDPOINTS
 
 Stage = Literal["delay", "replace", "corrupt", "truncate"]
+Records = list[Any]
 ANY_ENDPOINT = "*"
+CODES = ("cShort", "sShort", "carrier")
+KEYS = ("cShort", "sShort", "orderId", "payId", "code", "userId")
+RATES = ("successRate",)
+MONEY = ("price", "purchasePrice", "amount", "balance")
 
 
 class FaultKind(NamedTuple):
@@ -182,43 +187,28 @@ def parse_fault(text: str) -> Fault:
     return make_fault(endpoint, kind, int(times) if colon else None)
 
 
-Records = list[Any]
-
-CODES = ("cShort", "sShort", "carrier")
-KEYS = ("cShort", "sShort", "orderId", "payId", "code", "userId")
-RATES = ("successRate",)
-MONEY = ("price", "purchasePrice", "amount", "balance")
-
-
 def corrupt(payload: Any, records_path: str, kind: str, value: str = "") -> Any:
-    """A decoded response whose records, at the dotted ``records_path`` (empty: the whole), are corrupted."""
+    """Corrupts the records of a decoded response, at the dotted ``records_path`` (empty: the whole), in place."""
     path = records_path.split(".") if records_path else []
-    records = payload
+    parent, records = None, payload
     for step in path:
-        records = records[step]
+        parent, records = records, records[step]
     if kind == "bare":
         return records
-    return _replace_at(payload, path, _corrupt_records(records, kind, value))
-
-
-def _replace_at(payload: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-    return {**payload, path[0]: _replace_at(payload[path[0]], path[1:], value)}
+    corrupted = _corrupt_records(records, kind, value)
+    if parent is None:
+        return corrupted
+    parent[path[-1]] = corrupted
+    return payload
 
 
 def _corrupt_records(records: Any, kind: str, value: str) -> Any:
     if isinstance(records, list):
-        return _without_field(records, value) if kind == "missing_field" else CORRUPTORS[kind](records)
+        return CORRUPTORS[kind](records, value)
     if isinstance(records, dict):
         corrupted = _corrupt_records([records], kind, value)
         return {} if not corrupted else corrupted[0] if isinstance(corrupted, list) else corrupted
     return "" if kind == "empty_list" else records
-
-
-def _without_field(rows: Records, name: str) -> Records:
-    removed = name or next(iter(rows[0]), "") if rows else name
-    return [{field: value for field, value in row.items() if field != removed} for row in rows]
 
 
 def _is_number(value: Any) -> bool:
@@ -229,13 +219,17 @@ def _convert_numbers(rows: Records, names: tuple[str, ...], convert: Callable[[A
     return [{k: convert(v) if k in names and _is_number(v) else v for k, v in row.items()} for row in rows]
 
 
-def _with_word(row: dict[str, Any]) -> dict[str, Any]:
-    name = next((field for field, value in row.items() if _is_number(value)), next(iter(row)))
-    return {**row, name: "many"}
+def _missing_field(rows: Records, name: str) -> Records:
+    removed = name or next(iter(rows[0]), "") if rows else name
+    return [{field: value for field, value in row.items() if field != removed} for row in rows]
 
 
-def _number_as_text(value: Any) -> Any:
-    return str(value) if _is_number(value) else value
+def _wrong_type(rows: Records) -> Records:
+    corrupted = list(rows)
+    for number in range(0, len(rows), 3):
+        name = next((field for field, value in rows[number].items() if _is_number(value)), next(iter(rows[number])))
+        corrupted[number] = {**rows[number], name: "many"}
+    return corrupted
 
 
 def _nest_by_codes(rows: Records) -> Any:
@@ -256,17 +250,18 @@ def _null_keys(rows: Records) -> Records:
     ]
 
 
-CORRUPTORS: dict[str, Callable[[Records], Any]] = {
-    "empty_list": lambda _: [],
-    "shrunk": lambda rows: rows[: max(1, len(rows) // 10)],
-    "extra_field": lambda rows: [{**row, "novelty": "unannounced"} for row in rows],
-    "reordered": lambda rows: [dict(reversed(row.items())) for row in reversed(rows)],
-    "wrong_type": lambda rows: [_with_word(row) if number % 3 == 0 else row for number, row in enumerate(rows)],
-    "numbers_as_text": lambda rows: [{k: _number_as_text(v) for k, v in row.items()} for row in rows],
-    "percent_sign": lambda rows: _convert_numbers(rows, RATES, lambda rate: f"{rate}%"),
-    "fractions": lambda rows: _convert_numbers(rows, RATES, lambda rate: round(rate / 100, 4)),
-    "dollars": lambda rows: _convert_numbers(rows, MONEY, lambda cents: cents / 100),
-    "nested": _nest_by_codes,
-    "duplicate_rows": lambda rows: [copy for n, row in enumerate(rows) for copy in [row] * (2 if n % 10 == 0 else 1)],
-    "null_keys": _null_keys,
+CORRUPTORS: dict[str, Callable[[Records, str], Any]] = {
+    "empty_list": lambda *_: [],
+    "shrunk": lambda rows, _: rows[: max(1, len(rows) // 10)],
+    "missing_field": _missing_field,
+    "extra_field": lambda rows, _: [{**row, "novelty": "unannounced"} for row in rows],
+    "reordered": lambda rows, _: [dict(reversed(row.items())) for row in reversed(rows)],
+    "wrong_type": lambda rows, _: _wrong_type(rows),
+    "numbers_as_text": lambda rows, _: [{k: str(v) if _is_number(v) else v for k, v in row.items()} for row in rows],
+    "percent_sign": lambda rows, _: _convert_numbers(rows, RATES, lambda rate: f"{rate}%"),
+    "fractions": lambda rows, _: _convert_numbers(rows, RATES, lambda rate: round(rate / 100, 4)),
+    "dollars": lambda rows, _: _convert_numbers(rows, MONEY, lambda cents: cents / 100),
+    "nested": lambda rows, _: _nest_by_codes(rows),
+    "duplicate_rows": lambda rows, _: [copy for n, row in enumerate(rows) for copy in [row] * (1 + (n % 10 == 0))],
+    "null_keys": lambda rows, _: _null_keys(rows),
 }

@@ -66,31 +66,31 @@ class RequestContext:
     def cents(self, name: str = "amount") -> int:
         """A positive whole number of US cents; 400 otherwise."""
         value = self.text(name)
-        if not WHOLE_NUMBER.fullmatch(value) or int(value) == 0:
-            raise VendorRefusal(400, f"{name} must be a positive whole number of cents")
-        return int(value)
+        if WHOLE_NUMBER.fullmatch(value) and int(value):
+            return int(value)
+        raise VendorRefusal(400, f"{name} must be a positive whole number of cents")
 
     def dollars_as_cents(self, name: str = "amount") -> int:
         """A positive decimal number of US dollars, in cents; 400 otherwise."""
         value = self.text(name)
-        if not DOLLARS.fullmatch(value) or float(value) == 0:
-            raise VendorRefusal(400, f"{name} must be a positive amount of dollars with at most two decimals")
-        return int(Decimal(value) * 100)
+        if DOLLARS.fullmatch(value) and float(value):
+            return int(Decimal(value) * 100)
+        raise VendorRefusal(400, f"{name} must be a positive amount of dollars with at most two decimals")
 
     def country(self) -> Country:
         """The country whose code is parameter ``country``; 404 when unknown."""
         code = self.text("country")
-        country = next((country for country in self.market.countries if country.code == code), None)
-        if country is None:
-            raise VendorRefusal(404, "unknown country")
-        return country
+        for country in self.market.countries:
+            if country.code == code:
+                return country
+        raise VendorRefusal(404, "unknown country")
 
     def offers(self, country: str, carrier: str) -> Ints:
         """Numbers of all offers of a country and carrier; 404 when unknown."""
-        country_carrier = self.market.country_carrier_id(country, carrier)
-        if country_carrier is None:
+        offers = self.market.offers_of(country, carrier)
+        if offers is None:
             raise VendorRefusal(404, "unknown country or carrier")
-        return self.market.offers_of(country_carrier)
+        return offers
 
     def offer(self, country: str, carrier: str) -> int:
         """Number of the offer of parameter ``service`` (code or name) for a country and carrier; 404 if unknown."""
@@ -152,13 +152,6 @@ class RequestContext:
             raise VendorRefusal(400, "this order cannot be refunded")
         self.account.refund(order, self.now)
 
-    def request_another_sms(self, order: SimulatedOrder) -> None:
-        """Waits for another SMS; 400 unless one arrived and the number is active."""
-        if not order.received(self.now) or not order.is_active(self.now):
-            raise VendorRefusal(400, "this order cannot wait for another SMS")
-        order.another_sms_at = self.now
-        draw_message(self.state.seed, self.market, order, self.now)
-
 
 def _coupons(context: RequestContext) -> Any:
     codes = [serializers.coupon(coupon, context.state.user_id, context.now) for coupon in context.account.coupons]
@@ -198,14 +191,17 @@ def _create_order(context: RequestContext) -> Any:
 
 
 def _change_order(context: RequestContext) -> Any:
-    order, action = context.order("order_id"), context.text("next")
+    order, action, now = context.order("order_id"), context.text("next"), context.now
     if action == REFUND:
         context.refund(order)
-    elif action == ANOTHER:
-        context.request_another_sms(order)
-    else:
+    elif action != ANOTHER:
         raise VendorRefusal(400, f"next must be {REFUND} or {ANOTHER}")
-    return {"orderId": order.order_id, "status": order.status(context.now)}
+    elif not order.received(now) or not order.is_active(now):
+        raise VendorRefusal(400, "this order cannot wait for another SMS")
+    else:
+        order.another_sms_at = now
+        draw_message(context.state.seed, context.market, order, now)
+    return {"orderId": order.order_id, "status": order.status(now)}
 
 
 def _create_invoice(context: RequestContext) -> str:
