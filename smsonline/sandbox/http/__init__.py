@@ -1,1 +1,1 @@
-"""HTTP side of the sandbox: server, routes of the vendor and of the control, and their responses."""
+"""HTTP side of the sandbox: its server, and good and broken responses."""
