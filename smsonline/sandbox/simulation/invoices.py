@@ -16,7 +16,7 @@ FINAL = ("paid", "paid_over", "wrong_amount")
 EVM_NETWORKS = ("BSC", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE")
 NETWORKS = {
     **{coin: (coin,) for coin in ("BTC", "LTC", "ETH", "XMR", "SOL", "DASH", "DOGE", "TON", "BCH")},
-    "USDT": (*EVM_NETWORKS, "TRON", "SOL", "TON"),
+    "USDT": ("BSC", "TRON", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE", "SOL", "TON"),
     "USDC": EVM_NETWORKS,
     "DAI": ("BSC", "POLYGON", "ETH"),
     "POL": ("POLYGON", "ETH"),
