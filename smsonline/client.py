@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Self
 
 import tenacity
@@ -17,7 +17,7 @@ from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
 from smsonline.errors import NotSent, RateLimited, TransientError, VendorError
 from smsonline.rate_limit import RateLimiter, RateLimitWait
-from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, encode_param, validate_credentials
+from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, validate_credentials
 from smsonline.response import VendorResponse, interpret_create, interpret_read
 from smsonline.transport import HttpTransport, HttpxTransport
 
@@ -65,9 +65,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -91,7 +89,7 @@ class Client:
             before_sleep=_log_retry,
             reraise=True,
         )
-        return retrying(self._attempt, request, params, known_hashes)
+        return retrying(self._attempt, request, known_hashes)
 
     def get_many(
         self, requests: Sequence[ReadRequest], *, known_hashes: Set[str] = frozenset()
@@ -127,12 +125,7 @@ class Client:
         except RateLimitWait as limit:
             raise NotSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
-        result = interpret_create(
-            self._transport.send_without_retry(request),
-            endpoint,
-            {name: encode_param(value) for name, value in params.items()},
-            requested_at,
-        )
+        result = interpret_create(self._transport.send_without_retry(request), request, requested_at)
         if isinstance(result, VendorError):
             logger.warning("%s", result)
             raise result
@@ -150,34 +143,31 @@ class Client:
         self, requests: Iterator[ReadRequest], window: int, known_hashes: Set[str]
     ) -> Generator[tuple[ReadRequest, VendorResponse | VendorError]]:
         """Sends requests from a pool of threads, at most ``window`` submitted, and yields each as it completes."""
-        submitted: dict[Future[VendorResponse | VendorError], ReadRequest] = {}
+        submitted: dict[Future[VendorResponse], ReadRequest] = {}
         with ThreadPoolExecutor(self._config.max_concurrency, thread_name_prefix="vendor") as pool:
             try:
                 while True:
                     for request in islice(requests, window - len(submitted)):
-                        submitted[pool.submit(self._get_or_error, request, known_hashes)] = request
+                        future = pool.submit(self.get, request.endpoint, request.params, known_hashes=known_hashes)
+                        submitted[future] = request
                     if not submitted:
                         return
                     for future in wait(submitted, return_when=FIRST_COMPLETED).done:
-                        yield submitted.pop(future), future.result()
+                        error = future.exception()
+                        if error is not None and not isinstance(error, VendorError):
+                            raise error
+                        yield submitted.pop(future), error or future.result()
             finally:
                 for future in submitted:
                     future.cancel()
 
-    def _get_or_error(self, request: ReadRequest, known_hashes: Set[str]) -> VendorResponse | VendorError:
-        try:
-            return self.get(request.endpoint, request.params, known_hashes=known_hashes)
-        except VendorError as error:
-            return error
-
-    def _attempt(self, request: HttpRequest, params: Mapping[str, str], known_hashes: Set[str]) -> VendorResponse:
+    def _attempt(self, request: HttpRequest, known_hashes: Set[str]) -> VendorResponse:
         blocked = self._rate_limiter.blocked_seconds
         if blocked > self._config.retry_after_max_seconds:
             raise RateLimited(request.endpoint, "waiting for Retry-After", retry_after_seconds=blocked)
         self._rate_limiter.acquire()
         requested_at = self._now()
-        http_response = self._transport.send(request, known_hashes)
-        result = interpret_read(http_response, request.endpoint, dict(params), requested_at, known_hashes)
+        result = interpret_read(self._transport.send(request, known_hashes), request, requested_at, known_hashes)
         if isinstance(result, RateLimited) and result.retry_after_seconds:
             self._rate_limiter.block_for(result.retry_after_seconds)
         if isinstance(result, VendorError):

@@ -75,15 +75,20 @@ class Endpoint:
 COUPON_FIELDS = (("couponCode", "coupon_code"),)
 ORDER_FIELDS = tuple((name, name) for name in ("country", "service", "carrier", "maximumPrice", "m", "n", "failover"))
 ORDERS, LOOKUP = "numbers/{user_id}/order", "numbers/{user_id}/lookup/{country}/{carrier}"
-CRYPTOMUS, FAVOURITES = "customers/{user_id}/cryptomus", "customers/{user_id}/favourites"
+FAVOURITES = "customers/{user_id}/favourites"
+INVOICE = "customers/{user_id}/cryptomus/invoice/{amount}"
+WALLET = "customers/{user_id}/cryptomus/direct/{currency}/{network}/{amount}"
+TRANSACTION = "customers/{user_id}/cryptomus/transaction/{order_id}"
 CARD_INVOICE = "customers/{user_id}/pay4bit/invoice/{amount}"
+
+_creates = partial(Endpoint, mutates=True)
 
 V3: tuple[Endpoint, ...] = (
     Endpoint("balance", "GET", "customers/{user_id}/balance", "get-account-balance-17003197e0"),
     Endpoint("invoices", "GET", "customers/{user_id}/payments", "get-invoices-17003213e0"),
     Endpoint("coupons", "GET", "customers/{user_id}/coupons", "get-coupons-17003219e0", records_path="body.codes"),
     Endpoint("favourites", "GET", FAVOURITES),
-    Endpoint("toggle_favourite", "PATCH", FAVOURITES + "/{service}", mutates=True),
+    _creates("toggle_favourite", "PATCH", FAVOURITES + "/{service}"),
     Endpoint("countries", "GET", "numbers/{user_id}/countries"),
     Endpoint("popular", "GET", "numbers/{user_id}/popular"),
     Endpoint("services", "GET", LOOKUP),
@@ -91,41 +96,14 @@ V3: tuple[Endpoint, ...] = (
     Endpoint("statistics", "GET", "statistics/{user_id}"),
     Endpoint("inventory", "GET", "numbers/{user_id}/inventory/{limit}", "get-inventory-17003724e0", contains_pii=True),
     Endpoint("order", "GET", ORDERS + "/{order_id}", "get-order-data-17003546e0", contains_pii=True),
-    Endpoint(
-        "create_order",
-        "PUT",
-        ORDERS,
-        "order-a-number-17003419e0",
-        body_fields=ORDER_FIELDS,
-        mutates=True,
-        contains_pii=True,
+    _creates("create_order", "PUT", ORDERS, "order-a-number-17003419e0", body_fields=ORDER_FIELDS, contains_pii=True),
+    _creates(
+        "change_order", "PATCH", ORDERS + "/{order_id}/{next}", "change-order-status-17003700e0", contains_pii=True
     ),
-    Endpoint(
-        "change_order",
-        "PATCH",
-        ORDERS + "/{order_id}/{next}",
-        "change-order-status-17003700e0",
-        mutates=True,
-        contains_pii=True,
-    ),
-    Endpoint(
-        "create_invoice",
-        "PUT",
-        CRYPTOMUS + "/invoice/{amount}",
-        "create-new-payment-17003237e0",
-        body_fields=COUPON_FIELDS,
-        mutates=True,
-    ),
-    Endpoint(
-        "create_wallet",
-        "PUT",
-        CRYPTOMUS + "/direct/{currency}/{network}/{amount}",
-        "get-direct-wallet-17529628e0",
-        body_fields=COUPON_FIELDS,
-        mutates=True,
-    ),
-    Endpoint("transaction", "GET", CRYPTOMUS + "/transaction/{order_id}", "get-transaction-status-17529702e0"),
-    Endpoint("create_card_invoice", "PUT", CARD_INVOICE, "create-new-payment-17003258e0", mutates=True),
+    _creates("create_invoice", "PUT", INVOICE, "create-new-payment-17003237e0", body_fields=COUPON_FIELDS),
+    _creates("create_wallet", "PUT", WALLET, "get-direct-wallet-17529628e0", body_fields=COUPON_FIELDS),
+    Endpoint("transaction", "GET", TRANSACTION, "get-transaction-status-17529702e0"),
+    _creates("create_card_invoice", "PUT", CARD_INVOICE, "create-new-payment-17003258e0"),
 )
 
 USER = (("userId", "user_id"),)
@@ -137,41 +115,34 @@ WALLET_PAGE = "get-direct-wallet-address-make-a-top-up-with-crypto-16501728e0"
 STATUS_PAGE = "get-status-of-a-single-number-15988942e0"
 BULK_STATUS_PAGE = "get-bulk-status-of-numbers-with-conditions-16068105e0"
 _v2 = partial(Endpoint, version="v2")
+_v2_creates = partial(Endpoint, version="v2", mutates=True)
 
 V2: tuple[Endpoint, ...] = (
     _v2("v2_balance", "GET", "getBalance", "get-balance-14017127e0", records_path="", query_fields=USER),
-    _v2("v2_create_invoice", "GET", "checkout/crypto", CRYPTO_PAGE, query_fields=(*USER, AMOUNT), mutates=True),
-    _v2(
+    _v2_creates("v2_create_invoice", "GET", "checkout/crypto", CRYPTO_PAGE, query_fields=(*USER, AMOUNT)),
+    _v2_creates(
         "v2_create_wallet",
         "GET",
         "checkout/cryptoV2",
         WALLET_PAGE,
         query_fields=(*USER, CURRENCY, NETWORK, AMOUNT),
-        mutates=True,
         response_assumed=True,
     ),
     _v2("v2_countries", "GET", "getCountries", query_fields=USER),
     _v2("v2_services", "GET", "getServices", query_fields=(*USER, COUNTRY)),
     _v2("v2_service_detail", "GET", "getServiceDetails", query_fields=(*USER, COUNTRY, SERVICE)),
     _v2("v2_country_statistics", "GET", "getCountryStats", query_fields=(*USER, SERVICE)),
-    _v2(
+    _v2_creates(
         "v2_purchase",
         "POST",
         "purchase",
         "purchase-number-14018127e0",
         records_path="",
         body_fields=USER + PURCHASE_FIELDS,
-        mutates=True,
         contains_pii=True,
     ),
-    _v2(
-        "v2_refund",
-        "POST",
-        "refund",
-        "return-number-14018262e0",
-        records_path="",
-        body_fields=(*USER, ORDER_ID),
-        mutates=True,
+    _v2_creates(
+        "v2_refund", "POST", "refund", "return-number-14018262e0", records_path="", body_fields=(*USER, ORDER_ID)
     ),
     _v2("v2_phone_status", "GET", "getPhoneStatus", STATUS_PAGE, query_fields=(*USER, ORDER_ID), contains_pii=True),
     _v2("v2_bulk_phone_status", "GET", "getBulkPhoneStatus", BULK_STATUS_PAGE, query_fields=USER, contains_pii=True),
@@ -194,19 +165,14 @@ def with_overrides(overrides: Mapping[str, Mapping[str, Any]], endpoints: Endpoi
         for key, value in properties.items():
             if key not in ("path", "records") or not isinstance(value, str):
                 raise ValueError(f"[endpoints.{name}] {key}: only path and records, as text, can be overridden")
-        overridden[name] = _with_override(endpoints[name], properties)
-    return overridden
-
-
-def _with_override(endpoint: Endpoint, properties: Mapping[str, str]) -> Endpoint:
-    path = properties.get("path", endpoint.path)
-    records_path = properties.get("records", endpoint.records_path)
-    overridden = dataclasses.replace(endpoint, path=path, records_path=records_path)
-    try:
-        placeholders = overridden.path_parameters
-    except ValueError as error:
-        raise ValueError(f"[endpoints.{endpoint.name}] path: {error}") from error
-    for name in placeholders:
-        if name not in {*endpoint.parameters, "user_id"}:
-            raise ValueError(f"[endpoints.{endpoint.name}] path: nothing fills {{{name}}}")
+        endpoint = endpoints[name]
+        path, records_path = properties.get("path", endpoint.path), properties.get("records", endpoint.records_path)
+        overridden[name] = dataclasses.replace(endpoint, path=path, records_path=records_path)
+        try:
+            placeholders = overridden[name].path_parameters
+        except ValueError as error:
+            raise ValueError(f"[endpoints.{name}] path: {error}") from error
+        for placeholder in placeholders:
+            if placeholder not in {*endpoint.parameters, "user_id"}:
+                raise ValueError(f"[endpoints.{name}] path: nothing fills {{{placeholder}}}")
     return overridden

@@ -1,20 +1,10 @@
 """Errors of vendor calls, grouped by what the caller can do about them.
 
-VendorError
-├── ConfigurationError        correct a setting, then run again
-│   ├── AuthenticationFailed      401, 403
-│   └── EndpointNotFound          404
-├── TransientError            the same GET may succeed later (the client has already retried it)
-│   ├── ConnectionFailed          no connection, or it was lost
-│   ├── TimedOut                  no complete response in time, 408
-│   ├── RateLimited               429
-│   ├── ServerError               5xx
-│   └── InvalidResponse           200 without the expected JSON, any other 2xx
-├── RequestRejected           the vendor rejected the call; repeating it changes nothing
-│   ├── ActionRequired            222
-│   └── UnexpectedRedirect        3xx, never followed
-├── NotSent                   creating call: nothing reached the vendor
-└── UnknownOutcome            creating call: money may have moved, never repeat it blindly
+ConfigurationError   correct a setting, then run again
+TransientError       the same GET may succeed later (the client has already retried it)
+RequestRejected      the vendor rejected the call; repeating it changes nothing
+NotSent              creating call: nothing reached the vendor
+UnknownOutcome       creating call: money may have moved, never repeat it blindly
 """
 
 import math
@@ -25,7 +15,7 @@ from typing import ClassVar
 class VendorError(Exception):
     """A call without a usable response.
 
-    ``str()`` is one line for the user: the endpoint (or setting), ``summary``, facts, and ``hint``, the remedy. It
+    ``str()`` is one line for the user: the endpoint (or setting), ``summary``, reason, and ``hint``, the remedy. It
     contains no secret as long as ``detail`` contains none; the client masks it. ``status`` is the HTTP status of the
     response, if there was one. ``retryable`` tells whether repeating the same read may help; creating calls are never
     repeated, whatever its value.
@@ -42,8 +32,8 @@ class VendorError(Exception):
         self.status = status
 
     def __str__(self) -> str:
-        facts = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))
-        return f"{self.endpoint}: {self.summary}{f' ({facts})' if facts else ''}; {self.hint}"
+        reason = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))
+        return f"{self.endpoint}: {self.summary}{f' ({reason})' if reason else ''}; {self.hint}"
 
 
 class ConfigurationError(VendorError):
@@ -54,14 +44,14 @@ class ConfigurationError(VendorError):
 
 
 class AuthenticationFailed(ConfigurationError):
-    """The vendor does not accept the user id or the key."""
+    """401 or 403: the vendor does not accept the user id or the key."""
 
     summary = "the vendor refused the credentials"
     hint = "check SMSONLINE_USER_ID and SMSONLINE_API_KEY"
 
 
 class EndpointNotFound(ConfigurationError):
-    """There is no endpoint at this address."""
+    """404: there is no endpoint at this address."""
 
     summary = "the vendor has nothing at this address"
     hint = "check SMSONLINE_BASE_URL or override the path in smsonline.toml"
@@ -83,13 +73,13 @@ class ConnectionFailed(TransientError):
 
 
 class TimedOut(TransientError):
-    """No complete response within the timeouts of ``ClientConfig``."""
+    """No complete response within the timeouts of ``ClientConfig``, or 408."""
 
     summary = "the vendor did not answer in time"
 
 
 class RateLimited(TransientError):
-    """The vendor limits the rate. ``retry_after_seconds`` is its ``Retry-After``, ``None`` without one."""
+    """429: the vendor limits the rate. ``retry_after_seconds`` is its ``Retry-After``, ``None`` without one."""
 
     summary = "the vendor limits the number of calls"
 
@@ -130,7 +120,7 @@ class ActionRequired(RequestRejected):
 
 
 class UnexpectedRedirect(RequestRejected):
-    """The vendor never redirects; a proxy, a login page or a wrong base URL does."""
+    """3xx, never followed. The vendor does not redirect; a proxy, a login page or a wrong base URL does."""
 
     summary = "the server redirects, which is not followed"
     hint = "check SMSONLINE_BASE_URL"

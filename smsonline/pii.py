@@ -49,9 +49,24 @@ def redact_pii(payload: Any, *, hash_key: bytes) -> Any:
         return [redact_pii(item, hash_key=hash_key) for item in payload]
     if not isinstance(payload, Mapping):
         return _redact_scalar(payload)
-    if ORDER_FIELDS & payload.keys():
-        return _redact_order(payload, hash_key)
-    return {_redact_key(name, hash_key): _redact_value(name, value, hash_key) for name, value in payload.items()}
+    redacted: dict[str, Any] = {}
+    if not ORDER_FIELDS & payload.keys():
+        for name, value in payload.items():
+            # Responses may be keyed by the phone number itself.
+            is_phone = name.lstrip("+").isdecimal() and len(_digits(name)) in PHONE_DIGITS
+            is_flag = name in ENVELOPE_FIELDS and _is_scalar(value)
+            redacted[hash_phone(name, hash_key) if is_phone else name] = (
+                value if is_flag else redact_pii(value, hash_key=hash_key)
+            )
+        return redacted
+    for name, value in payload.items():
+        if name == PHONE:
+            redacted |= _redact_phone(value, hash_key)
+        elif name == MESSAGES:
+            redacted[name] = _redact_messages(value)
+        elif name != PHONE_HASH:
+            redacted[name] = value if name in SAFE_FIELDS and _is_scalar(value) else _redact_scalar(value)
+    return redacted
 
 
 def add_phone_hashes(payload: Any, *, hash_key: bytes) -> Any:
@@ -64,28 +79,6 @@ def add_phone_hashes(payload: Any, *, hash_key: bytes) -> Any:
     if PHONE in copy:
         copy[PHONE_HASH] = _redact_phone(copy[PHONE], hash_key)[PHONE_HASH]
     return copy
-
-
-def _redact_value(name: str, value: Any, hash_key: bytes) -> Any:
-    return value if name in ENVELOPE_FIELDS and _is_scalar(value) else redact_pii(value, hash_key=hash_key)
-
-
-def _redact_key(name: str, hash_key: bytes) -> str:
-    """Responses may be keyed by the phone number itself."""
-    looks_like_phone = name.lstrip("+").isdecimal() and len(_digits(name)) in PHONE_DIGITS
-    return hash_phone(name, hash_key) if looks_like_phone else name
-
-
-def _redact_order(order: Mapping[str, Any], hash_key: bytes) -> dict[str, Any]:
-    redacted: dict[str, Any] = {}
-    for name, value in order.items():
-        if name == PHONE:
-            redacted |= _redact_phone(value, hash_key)
-        elif name == MESSAGES:
-            redacted[name] = _redact_messages(value)
-        elif name != PHONE_HASH:
-            redacted[name] = value if name in SAFE_FIELDS and _is_scalar(value) else _redact_scalar(value)
-    return redacted
 
 
 def _redact_phone(value: Any, hash_key: bytes) -> dict[str, Any]:

@@ -35,7 +35,10 @@ class RateLimiter:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._bucket = InMemoryBucket(_rates(per_second, per_minute))
+        second, minute = Rate(per_second, Duration.SECOND), Rate(per_minute, Duration.MINUTE)
+        # The library accepts only rates whose density falls as the interval grows: otherwise the stricter one counts.
+        stricter = minute if per_minute <= per_second else second
+        self._bucket = InMemoryBucket([second, minute] if per_second < per_minute <= 60 * per_second else [stricter])
         self._sleep = sleep
         self._clock = clock
         self._lock = Lock()
@@ -75,11 +78,3 @@ class RateLimiter:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
-
-
-def _rates(per_second: int, per_minute: int) -> list[Rate]:
-    """Both limits, or the stricter one: the library accepts only rates whose density falls as the interval grows."""
-    second, minute = Rate(per_second, Duration.SECOND), Rate(per_minute, Duration.MINUTE)
-    if per_minute <= per_second:
-        return [minute]
-    return [second, minute] if per_minute <= 60 * per_second else [second]

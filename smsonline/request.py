@@ -21,10 +21,11 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """The request as sent. ``url`` and ``json`` contain the API key and are not part of the ``repr``."""
+    """The request as sent. ``params`` are the call's own, as text; ``url`` and ``json`` contain the API key."""
 
     endpoint: str
     method: str
+    params: Mapping[str, str]
     url: str = field(repr=False)
     json: Mapping[str, ParamValue] | None = field(default=None, repr=False)
 
@@ -35,43 +36,31 @@ def build_request(endpoint: Endpoint, credentials: Credentials, params: Mapping[
     Raises ``ValueError`` when a parameter is missing or unknown, and ``RequestRejected`` when a value cannot be part of
     a URL: values come from earlier responses, and one invalid country code must not stop the others.
     """
-    _check_names(endpoint, params)
-    values = {**params, "user_id": credentials.user_id}
-    _check_values(endpoint, values)
-    fields = {
-        field_: values[name] for field_, name in (*endpoint.query_fields, *endpoint.body_fields) if name in values
-    }
-    fields[endpoint.key_name] = credentials.api_key
-    base_url = credentials.base_url if endpoint.version == "v3" else credentials.v2_base_url
-    path = {name: quote(encode_param(values[name]), safe="") for name in endpoint.path_parameters}
-    url = f"{base_url.rstrip('/')}/{endpoint.path.format_map(path)}"
-    if endpoint.key_location == "body":
-        return HttpRequest(endpoint.name, endpoint.method, url, fields)
-    query = urlencode({name: encode_param(value) for name, value in fields.items()}, quote_via=quote, safe="")
-    return HttpRequest(endpoint.name, endpoint.method, f"{url}{'&' if '?' in url else '?'}{query}")
-
-
-def encode_param(value: ParamValue) -> str:
-    """A parameter as text of a URL: ``true`` and ``false`` for booleans."""
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _check_names(endpoint: Endpoint, params: Mapping[str, ParamValue]) -> None:
-    missing = [name for name in endpoint.path_parameters if name != "user_id" and name not in params]
+    path_names = endpoint.path_parameters
+    missing = [name for name in path_names if name != "user_id" and name not in params]
     # A path of smsonline.toml may need fewer parameters than the endpoint's own.
     accepted = endpoint.parameters | ENDPOINTS[endpoint.name].parameters
     unknown = [name for name in params if name not in accepted]
     if missing or unknown:
         raise ValueError(f"{endpoint.name}: missing parameters {missing}, unknown parameters {unknown}")
-
-
-def _check_values(endpoint: Endpoint, values: Mapping[str, ParamValue]) -> None:
-    for name, value in values.items():
-        text = encode_param(value)
+    values = {**params, "user_id": credentials.user_id}
+    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+    for name, text in texts.items():
         # Empty and dot segments would silently address another resource.
-        unsafe_path_segment = name in endpoint.path_parameters and text.strip() in ("", ".", "..")
+        unsafe_path_segment = name in path_names and text.strip() in ("", ".", "..")
         if unsafe_path_segment or not text.isprintable():
             raise RequestRejected(endpoint.name, f"{name} {text!r:.60} cannot be part of an address")
+    base_url = credentials.base_url if endpoint.version == "v3" else credentials.v2_base_url
+    path = endpoint.path.format_map({name: quote(texts[name], safe="") for name in path_names})
+    url = f"{base_url.rstrip('/')}/{path}"
+    sent = {name: texts[name] for name in params}
+    key = {endpoint.key_name: credentials.api_key}
+    fields = {field_: name for field_, name in (*endpoint.query_fields, *endpoint.body_fields) if name in values}
+    if endpoint.key_location == "body":
+        json = {field_: values[name] for field_, name in fields.items()} | key
+        return HttpRequest(endpoint.name, endpoint.method, sent, url, json)
+    query = urlencode({field_: texts[name] for field_, name in fields.items()} | key, quote_via=quote, safe="")
+    return HttpRequest(endpoint.name, endpoint.method, sent, f"{url}{'&' if '?' in url else '?'}{query}")
 
 
 def validate_credentials(credentials: Credentials) -> None:

@@ -28,13 +28,12 @@ from smsonline.errors import (
     error_for_create,
     error_for_read,
 )
+from smsonline.request import HttpRequest
 
 MAX_MESSAGE_LENGTH = 200
 MESSAGE_FIELDS = ("errorMessage", "message", "error", "body")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-EnvelopeStatus = Literal["success", "error", "ambiguous"]
-
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(frozen=True)
@@ -83,22 +82,26 @@ class VendorResponse:
 
 def interpret_read(
     http_response: HttpResponse | TransportFailure,
-    endpoint: str,
-    params: Mapping[str, str],
+    request: HttpRequest,
     requested_at: datetime,
-    known_hashes: Set[str],
+    known_hashes: Set[str] = frozenset(),
 ) -> VendorResponse | VendorError:
     """The result of one attempt of a read. When in doubt it is an error that may be retried.
 
     A body whose hash is in ``known_hashes`` was accepted before and is not decoded. Errors are returned, not raised:
     the caller raises them outside of any ``except``, so they carry no other exception.
     """
+    endpoint = request.endpoint
     if isinstance(http_response, TransportFailure):
         return http_response.error(endpoint, http_response.detail)
     status = http_response.status
     if status != HTTPStatus.OK:
-        return _read_error(http_response, endpoint, requested_at)
-    response = _vendor_response(http_response, endpoint, params, requested_at)
+        error_type, detail = error_for_read(status), _error_detail(http_response)
+        if error_type is not RateLimited:
+            return error_type(endpoint, detail, status=status)
+        seconds = retry_after_seconds(http_response.headers, requested_at)
+        return RateLimited(endpoint, detail, status=status, retry_after_seconds=seconds)
+    response = _vendor_response(http_response, request, requested_at)
     if response.sha256 in known_hashes:
         return response
     try:
@@ -113,15 +116,16 @@ def interpret_read(
 
 
 def interpret_create(
-    http_response: HttpResponse | TransportFailure, endpoint: str, params: Mapping[str, str], requested_at: datetime
+    http_response: HttpResponse | TransportFailure, request: HttpRequest, requested_at: datetime
 ) -> VendorResponse | VendorError:
     """The result of the only attempt of a creating call. When in doubt it is ``UnknownOutcome``."""
+    endpoint = request.endpoint
     if isinstance(http_response, TransportFailure):
         return (UnknownOutcome if http_response.sent else NotSent)(endpoint, http_response.detail)
     status = http_response.status
     if status != HTTPStatus.OK:
         return error_for_create(status)(endpoint, _error_detail(http_response), status=status)
-    response = _vendor_response(http_response, endpoint, params, requested_at)
+    response = _vendor_response(http_response, request, requested_at)
     try:
         payload = response.payload
     except ValueError:
@@ -138,12 +142,12 @@ def decode(body: bytes) -> Any:
     Raises ``ValueError`` for anything else, including JSON that is nested too deeply or has too large numbers.
     """
     try:
-        return _decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
+        return DECODER.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(f"JSON out of range: {type(error).__name__}") from error
 
 
-def envelope_status(payload: Any) -> EnvelopeStatus:
+def envelope_status(payload: Any) -> Literal["success", "error", "ambiguous"]:
     """Success or error, as the envelope reports it.
 
     ``ambiguous`` must not be taken for a rejection by a creating call: an ``ok`` that is neither true nor false, both
@@ -196,12 +200,10 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     return max(0.0, (moment - (parse_http_date(headers.get("date")) or now)).total_seconds())
 
 
-def _vendor_response(
-    http_response: HttpResponse, endpoint: str, params: Mapping[str, str], requested_at: datetime
-) -> VendorResponse:
+def _vendor_response(http_response: HttpResponse, request: HttpRequest, requested_at: datetime) -> VendorResponse:
     return VendorResponse(
-        endpoint=endpoint,
-        params=params,
+        endpoint=request.endpoint,
+        params=request.params,
         requested_at=requested_at,
         elapsed_ms=http_response.elapsed_ms,
         status=http_response.status,
@@ -209,14 +211,6 @@ def _vendor_response(
         sha256=http_response.sha256,
         server_date=parse_http_date(http_response.headers.get("date")),
     )
-
-
-def _read_error(http_response: HttpResponse, endpoint: str, now: datetime) -> VendorError:
-    error_type, detail = error_for_read(http_response.status), _error_detail(http_response)
-    if error_type is RateLimited:
-        seconds = retry_after_seconds(http_response.headers, now)
-        return RateLimited(endpoint, detail, status=http_response.status, retry_after_seconds=seconds)
-    return error_type(endpoint, detail, status=http_response.status)
 
 
 def _error_detail(http_response: HttpResponse) -> str:

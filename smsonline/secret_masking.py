@@ -31,7 +31,7 @@ class SecretMasker:
         # Longest first, so that a shorter form does not leave a longer one half masked.
         forms = sorted({form for secret in secrets if secret for form in encoded_forms(secret)}, key=len, reverse=True)
         self._substrings = [form for form in forms if len(form) >= MIN_SUBSTRING_LENGTH]
-        self._words = [
+        self._word_patterns = [
             re.compile(rf"(?<![0-9A-Za-z]){re.escape(form)}(?![0-9A-Za-z])")
             for form in forms
             if MIN_WORD_LENGTH <= len(form) < MIN_SUBSTRING_LENGTH
@@ -41,7 +41,7 @@ class SecretMasker:
         """``text`` without secrets: an exception's text, a log line, a URL."""
         for form in self._substrings:
             text = text.replace(form, MASK)
-        for pattern in self._words:
+        for pattern in self._word_patterns:
             text = pattern.sub(MASK, text)
         # Field patterns come last: they mask up to a separator and would leave the rest of a key that contains one.
         for pattern in SECRET_FIELD_PATTERNS:
@@ -56,7 +56,7 @@ class SecretMasker:
         """A body without secrets; the same object when there are none. JSON stays JSON for a key that is text."""
         for form in self._substrings:
             data = data.replace(form.encode(), MASK.encode())
-        for pattern in self._words:
+        for pattern in self._word_patterns:
             data = re.sub(pattern.pattern.encode(), MASK.encode(), data)
         if b'key"' in data.lower():  # several times faster than the pattern
             data = SECRET_FIELD_BYTES.sub(rb'\1"' + MASK.encode() + b'"', data)
@@ -108,11 +108,9 @@ class SecretMaskingFilter(logging.Filter):
 LOG_FILTER = SecretMaskingFilter()
 
 
-def mask_secrets_in_logs(secret: str, roots: Iterable[str]) -> None:
-    """Masks ``secret`` in these loggers and their existing children. Idempotent."""
+def mask_secrets_in_logs(secret: str, roots: tuple[str, ...]) -> None:
+    """Masks ``secret`` in these top-level loggers and their existing children. Idempotent."""
     LOG_FILTER.add(secret)
-    roots = tuple(roots)
-    prefixes = tuple(f"{root}." for root in roots)
-    children = [name for name in logging.root.manager.loggerDict if name.startswith(prefixes)]
-    for name in (*roots, *children):
+    children = (name for name in logging.root.manager.loggerDict if name.partition(".")[0] in roots)
+    for name in {*roots, *children}:
         logging.getLogger(name).addFilter(LOG_FILTER)

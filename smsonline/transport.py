@@ -6,7 +6,6 @@ the error that the caller raises.
 
 import hashlib
 import logging
-import ssl
 import time
 from collections.abc import Iterator, Set
 from functools import cache
@@ -38,10 +37,8 @@ ERROR_BY_EXCEPTION: tuple[tuple[type[Exception], type[TransientError], bool], ..
 )
 
 
-@cache
-def _tls_context() -> ssl.SSLContext:
-    """Certificates are read once: it takes 50 ms, and each creating call builds an HTTP client."""
-    return httpx.create_ssl_context()
+# Certificates are read once: it takes 50 ms, and each creating call builds an HTTP client.
+tls_context = cache(httpx.create_ssl_context)
 
 
 class HttpTransport:
@@ -54,7 +51,6 @@ class HttpTransport:
 
     def __init__(self, config: ClientConfig, api_key: str, transport: HttpxTransport | None = None) -> None:
         self._config = config
-        self._masker = SecretMasker([api_key])
         self._transport = transport
         self._clients: list[httpx.Client] = []
         # Last in, first out: sequential reads reuse one connection. None stands for a client that is not built yet.
@@ -66,6 +62,7 @@ class HttpTransport:
         except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
             # The text of the error may contain a proxy's password.
             raise ConfigurationError("HTTP_PROXY, ALL_PROXY or SSL_CERT_FILE", type(error).__name__) from None
+        self._masker = SecretMasker([api_key])
         mask_secrets_in_logs(api_key, ("httpx", "httpcore", "smsonline"))
 
     def close(self) -> None:
@@ -100,7 +97,7 @@ class HttpTransport:
         return httpx.Client(
             # Without a transport, httpx makes its own with retries=0 and honours the proxies of the environment.
             transport=self._transport,
-            verify=_tls_context(),
+            verify=tls_context(),
             follow_redirects=False,
             timeout=httpx.Timeout(self._config.read_timeout_seconds, connect=self._config.connect_timeout_seconds),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
@@ -116,7 +113,11 @@ class HttpTransport:
                 body = b"".join(self._chunks(response, started + self._config.total_timeout_seconds))
         # Every exception, expected or not, must become a failure with ``sent``: a creating call may have left.
         except Exception as error:
-            return self._failure(request, error)
+            kind, sent = next((kind, sent) for type_, kind, sent in ERROR_BY_EXCEPTION if isinstance(error, type_))
+            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            detail = self._masker.mask_url(" ".join(cause.split()))[:200]
+            logger.debug("%s %s failed: %s", request.method, request.endpoint, detail)
+            return TransportFailure(kind, sent, detail)
         headers = {name: self._masker.mask_url(value) for name, value in response.headers.items()}
         elapsed_ms = round((time.monotonic() - started) * 1000)
         sha256 = hashlib.sha256(body).hexdigest()
@@ -131,10 +132,3 @@ class HttpTransport:
             if time.monotonic() > deadline:
                 limit = f"{self._config.total_timeout_seconds:g} s"
                 raise httpx.ReadTimeout(f"the response was not complete after {limit}")
-
-    def _failure(self, request: HttpRequest, error: Exception) -> TransportFailure:
-        error_type, sent = next((kind, sent) for type_, kind, sent in ERROR_BY_EXCEPTION if isinstance(error, type_))
-        cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        detail = self._masker.mask_url(" ".join(cause.split()))[:200]
-        logger.debug("%s %s failed: %s", request.method, request.endpoint, detail)
-        return TransportFailure(error_type, sent, detail)

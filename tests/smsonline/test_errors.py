@@ -83,7 +83,7 @@ def test_status_determines_error_class(status, read, create):
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_text_is_one_line_with_endpoint_facts_and_hint(kind):
+def test_text_is_one_line_with_endpoint_reason_and_hint(kind):
     text = str(kind("balance", "a reason", status=418))
     assert text.startswith("balance: ")
     assert "HTTP 418, a reason" in text

@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 
 from smsonline.errors import InvalidResponse, ServerError
+from smsonline.request import HttpRequest
 from smsonline.response import (
     HttpResponse,
     decode,
@@ -16,6 +17,7 @@ from smsonline.response import (
 )
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+REQUEST = HttpRequest("balance", "GET", {}, "https://v3.test/v3/balance")
 
 
 def test_decoded_numbers_are_exact():
@@ -131,12 +133,12 @@ def test_malformed_date_is_none(text):
 )
 def test_invalid_body_is_described_without_quoting_it(body, content_type, detail):
     http_response = HttpResponse(200, {"content-type": content_type}, body, "", 1)
-    error = interpret_read(http_response, "balance", {}, NOW, frozenset())
+    error = interpret_read(http_response, REQUEST, NOW)
     assert isinstance(error, InvalidResponse)
     assert error.detail == detail
 
 
 def test_html_error_page_has_no_message():
-    error = interpret_read(HttpResponse(500, {}, b"<html>busy</html>", "", 1), "balance", {}, NOW, frozenset())
+    error = interpret_read(HttpResponse(500, {}, b"<html>busy</html>", "", 1), REQUEST, NOW)
     assert isinstance(error, ServerError)
     assert error.detail == ""

@@ -2,15 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from smsonline.sandbox.simulation.account import DISCOUNTS, SimulatedAccount, SimulatedCoupon
-from smsonline.sandbox.simulation.clock import vendor_timestamp
 from smsonline.sandbox.simulation.invoices import Invoice
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
 from smsonline.sandbox.simulation.orders import SimulatedOrder
 from smsonline.sandbox.simulation.seeded_random import Ints
-from smsonline.sandbox.simulation.state import SandboxState
+from smsonline.sandbox.simulation.state import SandboxState, vendor_timestamp
 
 Record = dict[str, Any]
 
@@ -30,7 +30,7 @@ def balance(account: SimulatedAccount, user_id: str, now: int) -> Record:
         "currentDiscountRate": account.discount[2],
         "vipSupport": False,
         "vipTelegram": "",
-        "discountRates": [[cents, _number(percent / 100), label] for cents, percent, label in DISCOUNTS],
+        "discountRates": [[cents, percent / 100 if percent < 100 else 1, tag] for cents, percent, tag in DISCOUNTS],
     }
 
 
@@ -123,55 +123,45 @@ def favourites(account: SimulatedAccount, market: Market) -> list[Record]:
     ]
 
 
-def countries(market: Market) -> list[Record]:
-    """Countries with their carriers."""
-    return [{"cShort": c.code, "country": c.name, "carriers": list(c.carriers)} for c in market.countries]
-
-
-def offers(state: SandboxState, country_carrier: int, now: int) -> list[Record]:
-    """Price (US cents) and stock of every service of one country and carrier."""
-    prices, stock = _prices_and_stock(state, state.market.offers_of(country_carrier), now)
-    return [
-        {"sShort": service.code, "service": service.name, "price": price, "count": count}
-        for service, price, count in zip(state.market.services, prices, stock, strict=True)
-    ]
+def services(state: SandboxState, offers: Ints, now: int) -> list[Record]:
+    """Price (US cents) and stock of the services of one country and carrier."""
+    return [_selected(offer, "sShort", "service", "price", "count") for offer in _offers(state, offers, now)]
 
 
 def detail(state: SandboxState, offer: int, now: int) -> Record:
     """Price, stock and success rate of one offer."""
-    (country, carrier), service = state.market.describe(offer)
-    numbers = np.array([offer])
-    prices, stock = _prices_and_stock(state, numbers, now)
-    return {
-        "sShort": service.code,
-        "service": service.name,
-        "cShort": country.code,
-        "country": country.name,
-        "carrier": carrier,
-        "price": prices[0],
-        "count": stock[0],
-        "successRate": statistics(state.market, numbers, now // TICK_SECONDS)[0]["successRate"],
-    }
+    offers = np.array([offer])
+    success_rate = statistics(state.market, offers, now // TICK_SECONDS)[0]["successRate"]
+    return {**_offers(state, offers, now)[0], "successRate": success_rate}
 
 
 def popular(state: SandboxState, now: int) -> list[Record]:
     """The offers that are bought most, best rank first."""
-    numbers = state.market.popular(now // TICK_SECONDS)
-    prices, stock = _prices_and_stock(state, numbers, now)
+    offers = _offers(state, state.market.popular(now // TICK_SECONDS), now)
+    names = ("sShort", "service", "cShort", "country", "price", "count")
+    return [{"rank": rank, **_selected(offer, *names)} for rank, offer in enumerate(offers, start=1)]
+
+
+def _offers(state: SandboxState, offers: Ints, now: int) -> list[Record]:
+    prices = state.market.price_cents(offers, now // TICK_SECONDS).tolist()
     return [
         {
-            "rank": rank,
             "sShort": service.code,
             "service": service.name,
             "cShort": country.code,
             "country": country.name,
+            "carrier": carrier,
             "price": price,
             "count": count,
         }
-        for rank, (((country, _), service), price, count) in enumerate(
-            zip(map(state.market.describe, numbers), prices, stock, strict=True), start=1
+        for ((country, carrier), service), price, count in zip(
+            map(state.market.describe, offers), prices, state.available_stock(offers, now), strict=True
         )
     ]
+
+
+def _selected(record: Record, *names: str) -> Record:
+    return {name: record[name] for name in names}
 
 
 def statistics(market: Market, offers: Ints, tick: int) -> list[Record]:
@@ -197,9 +187,8 @@ def statistics(market: Market, offers: Ints, tick: int) -> list[Record]:
     ]
 
 
-def _prices_and_stock(state: SandboxState, offers: Ints, now: int) -> tuple[list[int], list[int]]:
-    return state.market.price_cents(offers, now // TICK_SECONDS).tolist(), state.available_stock(offers, now)
-
-
-def _number(value: float) -> float | int:
-    return int(value) if value == int(value) else value
+def encoded_statistics(state: SandboxState, tick: int) -> msgspec.Raw:
+    """Statistics of every offer as JSON, encoded once per tick."""
+    if state.encoded_statistics is None or state.encoded_statistics[0] != tick:
+        state.encoded_statistics = tick, msgspec.json.encode(statistics(state.market, state.market.offers, tick))
+    return msgspec.Raw(state.encoded_statistics[1])

@@ -1,1 +1,1 @@
-"""HTTP side of the sandbox: server, routes, control routes, responses and the request log."""
+"""HTTP side of the sandbox: its server, and good and broken responses."""

@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,26 +16,13 @@ HOST = "127.0.0.1"
 START_SECONDS = 10
 
 
-@dataclass(frozen=True)
-class SandboxAddress:
-    """Port and base URLs of a running sandbox."""
+class SandboxAddress(NamedTuple):
+    """Port of a running sandbox, its root above ``/__sandbox__/``, and the base URLs of V3 and V2."""
 
     port: int
-
-    @property
-    def url(self) -> str:
-        """The root, above ``/__sandbox__/``."""
-        return f"http://{HOST}:{self.port}"
-
-    @property
-    def base_url(self) -> str:
-        """Base URL of V3."""
-        return self.url + "/v3"
-
-    @property
-    def v2_base_url(self) -> str:
-        """Base URL of V2."""
-        return self.url + "/cs"
+    url: str
+    base_url: str
+    v2_base_url: str
 
 
 class _Protocol(H11Protocol):
@@ -94,7 +81,9 @@ def serve(sandbox: Sandbox, port: int = 0) -> Iterator[SandboxAddress]:
         try:
             if not server.ready.wait(START_SECONDS):
                 raise RuntimeError("the sandbox did not start")
-            yield SandboxAddress(listener.getsockname()[1])
+            port = listener.getsockname()[1]
+            url = f"http://{HOST}:{port}"
+            yield SandboxAddress(port, url, f"{url}/v3", f"{url}/cs")
         finally:
             server.should_exit = True
             thread.join()

@@ -63,8 +63,21 @@ class SimulatedAccount:
         self._event_count = 0
         today = opened_at // DAY_SECONDS
         self.favourites = [(market.services[n].code, market.countries[n % 3].code) for n in (0, 3, 5)]
-        self.coupons = self._seed_coupons(today * DAY_SECONDS)
-        self._seed_payments(today)
+        self.coupons = [
+            SimulatedCoupon(
+                code=f"TOPUP{seeded_rng(seed, 'coupon', number).randrange(10_000, 100_000)}",
+                issued_at=(today - days) * DAY_SECONDS + 8250,
+                expires_at=(today - days + 30) * DAY_SECONDS + 8250,
+                percent=10,
+            )
+            for number, days in enumerate((5, 20, 45))
+        ]
+        self.coupons[1].used_at = (today - 15) * DAY_SECONDS
+        for days, method, amount, paid in PAST_PAYMENTS:
+            hour = seeded_rng(seed, "payday", days).randrange(8, 20)
+            invoice = self.create_invoice(method, amount, (today - days) * DAY_SECONDS + hour * 3600)
+            if paid:
+                self.receive_payment(invoice, paid, invoice.created_at + 420)
         self._schedule((today - HISTORY_DAYS) * DAY_SECONDS, self._schedule_day)
         self.process_due_events(opened_at)
 
@@ -159,20 +172,3 @@ class SimulatedAccount:
         due = invoice.due_cents(at)
         invoice.credited_cents += due
         self.credited_cents += due
-
-    def _seed_payments(self, today: int) -> None:
-        for days, method, amount, paid in PAST_PAYMENTS:
-            hour = seeded_rng(self.seed, "payday", days).randrange(8, 20)
-            invoice = self.create_invoice(method, amount, (today - days) * DAY_SECONDS + hour * 3600)
-            if paid:
-                self.receive_payment(invoice, paid, invoice.created_at + 420)
-
-    def _seed_coupons(self, today: int) -> list[SimulatedCoupon]:
-        names = [f"TOPUP{seeded_rng(self.seed, 'coupon', n).randrange(10_000, 100_000)}" for n in range(3)]
-        ages = (5 * DAY_SECONDS, 20 * DAY_SECONDS, 45 * DAY_SECONDS)
-        coupons = [
-            SimulatedCoupon(name, today - age + 8250, today - age + 8250 + 30 * DAY_SECONDS, 10)
-            for name, age in zip(names, ages, strict=True)
-        ]
-        coupons[1].used_at = today - 15 * DAY_SECONDS
-        return coupons

@@ -5,46 +5,44 @@ from typing import Any
 import numpy as np
 
 from smsonline.sandbox.simulation.account import OPENING_CENTS, SimulatedAccount
-from smsonline.sandbox.simulation.clock import iso
 from smsonline.sandbox.simulation.market import TICK_SECONDS, Market
 from smsonline.sandbox.simulation.seeded_random import Ints
-from smsonline.sandbox.simulation.state import SandboxState
+from smsonline.sandbox.simulation.state import SandboxState, iso
 
 Rows = list[dict[str, Any]]
 
 
-def snapshot(state: SandboxState) -> dict[str, Any]:
+def ground_truth(state: SandboxState) -> dict[str, Any]:
     """The account's money, and a list of rows per dataset, keyed by the dataset's name.
 
-    Money in US cents, rates as fractions 0..1, times as ISO 8601 in UTC.
+    Money in US cents (opening + credited - purchased + refunded = balance), rates as fractions 0..1, times as ISO 8601
+    in UTC.
     """
-    now = state.process_due_events()
+    now, account, market = state.process_due_events(), state.account, state.market
     tick = now // TICK_SECONDS
     return {
         "now": iso(now),
-        "money": money(state.account),
-        "countries": _countries(state.market),
-        "services": _services(state, tick, now),
-        "popular": _popular(state, tick, now),
-        "statistics": _statistics(state.market, tick),
-        "inventory": _inventory(state.account, now),
-        "invoices": _invoices(state.account, now),
-        "coupons": [{"code": c.code, "percentage": c.percent, "status": c.status(now)} for c in state.account.coupons],
-        "favourites": [
-            {"service_code": service, "country_code": country} for service, country in state.account.favourites
+        "money": {
+            "opening_cents": OPENING_CENTS,
+            "credited_cents": account.credited_cents,
+            "purchased_cents": account.purchased_cents,
+            "refunded_cents": account.refunded_cents,
+            "balance_cents": account.balance_cents,
+            "total_charges_cents": account.total_charges_cents,
+        },
+        "countries": [
+            {"country_code": country.code, "country": country.name, "carrier": carrier}
+            for country, carrier in market.country_carriers
         ],
-    }
-
-
-def money(account: SimulatedAccount) -> dict[str, int]:
-    """US cents; opening + credited - purchased + refunded = balance."""
-    return {
-        "opening_cents": OPENING_CENTS,
-        "credited_cents": account.credited_cents,
-        "purchased_cents": account.purchased_cents,
-        "refunded_cents": account.refunded_cents,
-        "balance_cents": account.balance_cents,
-        "total_charges_cents": account.total_charges_cents,
+        "services": _offers(state, market.offers, now),
+        "popular": [
+            {**row, "rank": rank} for rank, row in enumerate(_offers(state, market.popular(tick), now), start=1)
+        ],
+        "statistics": _statistics(market, tick),
+        "inventory": _inventory(account, now),
+        "invoices": _invoices(account, now),
+        "coupons": [{"code": c.code, "percentage": c.percent, "status": c.status(now)} for c in account.coupons],
+        "favourites": [{"service_code": service, "country_code": country} for service, country in account.favourites],
     }
 
 
@@ -53,27 +51,11 @@ def _key(market: Market, offer: int) -> dict[str, str]:
     return {"country_code": country.code, "carrier": carrier, "service_code": service.code}
 
 
-def _countries(market: Market) -> Rows:
-    return [
-        {"country_code": country.code, "country": country.name, "carrier": carrier}
-        for country, carrier in market.country_carriers
-    ]
-
-
-def _services(state: SandboxState, tick: int, now: int) -> Rows:
-    return _offers(state, state.market.offers, tick, now)
-
-
-def _popular(state: SandboxState, tick: int, now: int) -> Rows:
-    rows = _offers(state, state.market.popular(tick), tick, now)
-    return [{**row, "rank": rank} for rank, row in enumerate(rows, start=1)]
-
-
-def _offers(state: SandboxState, offers: Ints, tick: int, now: int) -> Rows:
-    prices, stock = state.market.price_cents(offers, tick).tolist(), state.available_stock(offers, now)
+def _offers(state: SandboxState, offers: Ints, now: int) -> Rows:
+    prices = state.market.price_cents(offers, now // TICK_SECONDS).tolist()
     return [
         {**_key(state.market, offer), "price_cents": price, "stock": count}
-        for offer, price, count in zip(offers.tolist(), prices, stock, strict=True)
+        for offer, price, count in zip(offers.tolist(), prices, state.available_stock(offers, now), strict=True)
     ]
 
 

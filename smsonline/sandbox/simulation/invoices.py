@@ -15,22 +15,14 @@ CONFIRM_SECONDS = 300
 FINAL = ("paid", "paid_over", "wrong_amount")
 EVM_NETWORKS = ("BSC", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE")
 NETWORKS = {
+    **{coin: (coin,) for coin in ("BTC", "LTC", "ETH", "XMR", "SOL", "DASH", "DOGE", "TON", "BCH")},
     "USDT": ("BSC", "TRON", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE", "SOL", "TON"),
-    "BTC": ("BTC",),
-    "LTC": ("LTC",),
-    "TRX": ("TRON",),
-    "ETH": ("ETH",),
-    "XMR": ("XMR",),
-    "POL": ("POLYGON", "ETH"),
-    "BNB": ("BSC",),
-    "USDC": ("BSC", "ETH", "POLYGON", "ARBITRUM", "AVALANCHE"),
-    "SOL": ("SOL",),
-    "DASH": ("DASH",),
-    "DOGE": ("DOGE",),
-    "TON": ("TON",),
-    "BCH": ("BCH",),
-    "AVAX": ("AVALANCHE",),
+    "USDC": EVM_NETWORKS,
     "DAI": ("BSC", "POLYGON", "ETH"),
+    "POL": ("POLYGON", "ETH"),
+    "TRX": ("TRON",),
+    "BNB": ("BSC",),
+    "AVAX": ("AVALANCHE",),
 }
 # Invented, steady prices of one coin in US dollars.
 DOLLARS = {"BTC": 95_000, "LTC": 95, "TRX": 0.25, "ETH": 3200, "XMR": 220, "POL": 0.4, "BNB": 640, "SOL": 170}

@@ -45,22 +45,18 @@ class Market:
         self._service_ids = {name: n for n, s in enumerate(self.services) for name in (s.name, s.code)}
         self._service_prices = np.array([service.price_cents for service in self.services], dtype=np.float64)
         self.offers: Ints = np.arange(len(self.country_carriers) * len(self.services), dtype=np.int64)
-        self._any_carrier_offers = np.concatenate(
-            [self.offers_of(n) for n, (_, carrier) in enumerate(self.country_carriers) if carrier == "any"]
-        )
+        any_carrier = [n for n, (_, carrier) in enumerate(self.country_carriers) if carrier == "any"]
+        self._any_carrier_offers = self.offers.reshape(-1, len(self.services))[any_carrier].ravel()
 
-    def offers_of(self, country_carrier: int) -> Ints:
-        """The offers of one country and carrier, in the order of ``services``."""
-        return self.offers[country_carrier * len(self.services) : (country_carrier + 1) * len(self.services)]
-
-    def country_carrier_id(self, country: str, carrier: str) -> int | None:
-        """Number of a country code and carrier."""
-        return self._country_carrier_ids.get((country, carrier))
+    def offers_of(self, country: str, carrier: str) -> Ints | None:
+        """The offers of a country code and carrier, in the order of ``services``; ``None`` when unknown."""
+        country_carrier = self._country_carrier_ids.get((country, carrier))
+        return None if country_carrier is None else self.offers.reshape(-1, len(self.services))[country_carrier]
 
     def offer_id(self, country: str, carrier: str, service: str) -> int | None:
         """Number of an offer; ``service`` by code or by name."""
-        country_carrier, number = self.country_carrier_id(country, carrier), self._service_ids.get(service)
-        return None if country_carrier is None or number is None else country_carrier * len(self.services) + number
+        offers, position = self.offers_of(country, carrier), self._service_ids.get(service)
+        return None if offers is None or position is None else int(offers[position])
 
     def describe(self, offer: int) -> tuple[CountryCarrier, Service]:
         """Country, carrier and service of an offer."""

@@ -40,27 +40,15 @@ COUNTRIES = (
     Country("46", "Sweden", "46", ("any",)),
 )
 
-SERVICES = (
-    Service("ds", "Discord", 16),
-    Service("tg", "Telegram", 62),
-    Service("wa", "WhatsApp", 55),
-    Service("go", "Google", 24),
-    Service("fb", "Facebook", 14),
-    Service("ig", "Instagram", 12),
-    Service("tw", "X", 11),
-    Service("oi", "Tinder", 38),
-    Service("ub", "Uber", 13),
-    Service("am", "Amazon", 15),
-    Service("mm", "Microsoft", 9),
-    Service("wx", "Apple", 21),
-    Service("nf", "Netflix", 10),
-    Service("lf", "TikTok", 12),
-    Service("ts", "PayPal", 33),
-    Service("hb", "Twitch", 8),
-    Service("mt", "Steam", 19),
-    Service("vi", "Viber", 17),
-    Service("dr", "OpenAI", 22),
-    Service("ot", "Any other", 28),
+# Code, name, usual price in US cents.
+SERVICE_LIST = (
+    "ds:Discord:16,tg:Telegram:62,wa:WhatsApp:55,go:Google:24,fb:Facebook:14,ig:Instagram:12,tw:X:11,"
+    "oi:Tinder:38,ub:Uber:13,am:Amazon:15,mm:Microsoft:9,wx:Apple:21,nf:Netflix:10,lf:TikTok:12,ts:PayPal:33,"
+    "hb:Twitch:8,mt:Steam:19,vi:Viber:17,dr:OpenAI:22,ot:Any other:28"
+)
+SERVICES = tuple(
+    Service(code, name, int(price_cents))
+    for code, name, price_cents in (service.split(":") for service in SERVICE_LIST.split(","))
 )
 
 FURTHER_COUNTRIES = (
@@ -86,13 +74,11 @@ def countries(scale: Scale) -> tuple[Country, ...]:
     if scale == "small":
         return COUNTRIES
     main = (Country(c.code, c.name, c.dial, (*c.carriers, "lycamobile", "virgin")[:3]) for c in COUNTRIES)
-    further = (_further_country(i, name) for i, name in enumerate(FURTHER_COUNTRIES.split(",")))
+    further = (
+        Country(str(200 + i), name, str(200 + i), ("any", FURTHER_CARRIERS[i % 6], FURTHER_CARRIERS[(i + 1) % 6]))
+        for i, name in enumerate(FURTHER_COUNTRIES.split(","))
+    )
     return (*main, *further)
-
-
-def _further_country(position: int, name: str) -> Country:
-    carriers = ("any", FURTHER_CARRIERS[position % 6], FURTHER_CARRIERS[(position + 1) % 6])
-    return Country(str(200 + position), name, str(200 + position), carriers)
 
 
 def services(scale: Scale) -> tuple[Service, ...]:

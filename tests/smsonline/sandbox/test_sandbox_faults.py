@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from smsonline.sandbox import KINDS, Sandbox, parse_fault
-from smsonline.sandbox.faults.kinds import COMMIT_THEN, CORRUPTIONS
+from smsonline.sandbox.faults import COMMIT_THEN, CORRUPTIONS
 
 CallEndpoint = Callable[..., httpx.Response]
 Rows = list[dict[str, Any]]

@@ -11,7 +11,7 @@ import pytest
 from smsonline.endpoints import ENDPOINTS, Endpoint
 from smsonline.response_fields import RESPONSE_FIELDS
 from smsonline.sandbox import Sandbox
-from smsonline.sandbox.http.routes import ACTIONS
+from smsonline.sandbox.api.actions import ACTIONS
 
 CallEndpoint = Callable[..., httpx.Response]
 # Documentation pages that show no field of the response.

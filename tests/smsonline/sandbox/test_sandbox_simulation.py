@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsonline.sandbox import Sandbox
-from smsonline.sandbox.api.request_context import RequestContext, VendorRefusal
-from smsonline.sandbox.http.routes import ACTIONS
+from smsonline.sandbox.api.actions import ACTIONS, RequestContext, VendorRefusal
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DATASETS = ("countries", "services", "popular", "statistics", "inventory", "invoices", "coupons", "favourites")

@@ -1,12 +1,19 @@
-"""Kinds of faults that can be injected per endpoint, and the parser of ``--fault``."""
+"""Faults that can be injected per endpoint: their kinds, the active ones, and the corruption of responses."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from smsonline.endpoints import ENDPOINTS
 
 Stage = Literal["delay", "replace", "corrupt", "truncate"]
+Records = list[Any]
 ANY_ENDPOINT = "*"
+CODES = ("cShort", "sShort", "carrier")
+KEYS = ("cShort", "sShort", "orderId", "payId", "code", "userId")
+RATES = ("successRate",)
+MONEY = ("price", "purchasePrice", "amount", "balance")
 
 
 class FaultKind(NamedTuple):
@@ -118,6 +125,36 @@ class Fault:
         return True
 
 
+class ActiveFaults:
+    """Active faults, in the order in which they were added. Thread safe."""
+
+    def __init__(self) -> None:
+        self.active: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, endpoint: str, kind: str, times: int | None = None, after: int = 0) -> None:
+        """Activates a fault. Raises ``ValueError`` for an unknown endpoint or kind."""
+        fault = make_fault(endpoint, kind, times, after)
+        with self._lock:
+            self.active.append(fault)
+
+    def clear(self) -> None:
+        """Deactivates all faults."""
+        with self._lock:
+            self.active.clear()
+
+    def pop_due(self, endpoint: str) -> list[Fault]:
+        """The faults due on one request: all that match, but only the first of those that replace the response."""
+        due: list[Fault] = []
+        with self._lock:
+            for fault in [f for f in self.active if f.endpoint in (endpoint, ANY_ENDPOINT)]:
+                replaced = fault.stage == "replace" and any(earlier.stage == "replace" for earlier in due)
+                if not replaced and fault.consume():
+                    due.append(fault)
+            self.active = [fault for fault in self.active if fault.times != 0]
+        return due
+
+
 def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 0) -> Fault:
     """A validated fault; ``kind`` may carry a value (``latency=0.2``). Raises ``ValueError`` with the choices."""
     name, _, value = kind.partition("=")
@@ -127,7 +164,15 @@ def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 
         raise ValueError(f"unknown fault {name!r}; choose one of: {', '.join(KINDS)}")
     if (times is not None and times < 1) or after < 0:
         raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
-    _check_value(name, value)
+    if value and name in DEFAULT_SECONDS:
+        try:
+            valid = 0 <= float(value) < 3600
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError(f"fault {kind}: the value is a number of seconds")
+    elif value and name != "missing_field":
+        raise ValueError(f"fault {name} takes no value")
     return Fault(endpoint, name, value, times, after)
 
 
@@ -142,14 +187,81 @@ def parse_fault(text: str) -> Fault:
     return make_fault(endpoint, kind, int(times) if colon else None)
 
 
-def _check_value(kind: str, value: str) -> None:
-    if not value or kind == "missing_field":
-        return
-    if kind not in DEFAULT_SECONDS:
-        raise ValueError(f"fault {kind} takes no value")
-    try:
-        valid = 0 <= float(value) < 3600
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError(f"fault {kind}={value}: the value is a number of seconds")
+def corrupt(payload: Any, records_path: str, kind: str, value: str = "") -> Any:
+    """Corrupts the records of a decoded response, at the dotted ``records_path`` (empty: the whole), in place."""
+    path = records_path.split(".") if records_path else []
+    parent, records = None, payload
+    for step in path:
+        parent, records = records, records[step]
+    if kind == "bare":
+        return records
+    corrupted = _corrupt_records(records, kind, value)
+    if parent is None:
+        return corrupted
+    parent[path[-1]] = corrupted
+    return payload
+
+
+def _corrupt_records(records: Any, kind: str, value: str) -> Any:
+    if isinstance(records, list):
+        return CORRUPTORS[kind](records, value)
+    if isinstance(records, dict):
+        corrupted = _corrupt_records([records], kind, value)
+        return {} if not corrupted else corrupted[0] if isinstance(corrupted, list) else corrupted
+    return "" if kind == "empty_list" else records
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _convert_numbers(rows: Records, names: tuple[str, ...], convert: Callable[[Any], Any]) -> Records:
+    return [{k: convert(v) if k in names and _is_number(v) else v for k, v in row.items()} for row in rows]
+
+
+def _missing_field(rows: Records, name: str) -> Records:
+    removed = name or next(iter(rows[0]), "") if rows else name
+    return [{field: value for field, value in row.items() if field != removed} for row in rows]
+
+
+def _wrong_type(rows: Records) -> Records:
+    corrupted = list(rows)
+    for number in range(0, len(rows), 3):
+        name = next((field for field, value in rows[number].items() if _is_number(value)), next(iter(rows[number])))
+        corrupted[number] = {**rows[number], name: "many"}
+    return corrupted
+
+
+def _nest_by_codes(rows: Records) -> Any:
+    levels = [code for code in CODES if rows and isinstance(rows[0].get(code), str)] or list(rows[0])[:1]
+    tree: dict[str, Any] = {}
+    for row in rows:
+        branch = tree
+        for level in levels[:-1]:
+            branch = branch.setdefault(str(row[level]), {})
+        branch[str(row[levels[-1]])] = {k: v for k, v in row.items() if k not in levels}
+    return tree
+
+
+def _null_keys(rows: Records) -> Records:
+    return [
+        {k: None if k in KEYS else v for k, v in row.items()} if number % 10 == 0 else row
+        for number, row in enumerate(rows)
+    ]
+
+
+CORRUPTORS: dict[str, Callable[[Records, str], Any]] = {
+    "empty_list": lambda *_: [],
+    "shrunk": lambda rows, _: rows[: max(1, len(rows) // 10)],
+    "missing_field": _missing_field,
+    "extra_field": lambda rows, _: [{**row, "novelty": "unannounced"} for row in rows],
+    "reordered": lambda rows, _: [dict(reversed(row.items())) for row in reversed(rows)],
+    "wrong_type": lambda rows, _: _wrong_type(rows),
+    "numbers_as_text": lambda rows, _: [{k: str(v) if _is_number(v) else v for k, v in row.items()} for row in rows],
+    "percent_sign": lambda rows, _: _convert_numbers(rows, RATES, lambda rate: f"{rate}%"),
+    "fractions": lambda rows, _: _convert_numbers(rows, RATES, lambda rate: round(rate / 100, 4)),
+    "dollars": lambda rows, _: _convert_numbers(rows, MONEY, lambda cents: cents / 100),
+    "nested": lambda rows, _: _nest_by_codes(rows),
+    "duplicate_rows": lambda rows, _: [copy for n, row in enumerate(rows) for copy in [row] * (1 + (n % 10 == 0))],
+    "null_keys": lambda rows, _: _null_keys(rows),
+}
