@@ -14,9 +14,8 @@ import duckdb
 
 from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
 from topups.forecast.recommendations import AccountTerms, DiscountCoupon, DiscountTier
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import WarehouseError, WarehouseLocked
-from warehouse.publishing.publish import published_path
 from warehouse.sql import quote_literal, render
 
 # A forecast is worth no more: the run goes on without one.

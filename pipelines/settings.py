@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_not_the_copy(cls, path: Path) -> Path:
         """The analysts' copy is beside the warehouse: under one name each would be filled from the other."""
-        from warehouse.publishing.publish import published_path
+        from warehouse.database.opening import published_path
 
         if not path.name:
             raise PydanticCustomError("unnamed", "it must name a file")

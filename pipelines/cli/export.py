@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipelines.cli.console import exit_on_error, print_json, print_table
 from pipelines.settings import load_settings
+from warehouse.database.opening import published_path
 from warehouse.export.manifest import MANIFEST_NAME
 from warehouse.export.parquet_export import export_parquet
-from warehouse.publishing.publish import published_path
 
 COLUMNS = ("table", "rows", "files", "bytes")
 

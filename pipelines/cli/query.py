@@ -12,9 +12,8 @@ import duckdb
 
 from pipelines.cli.console import FAILED, MISCONFIGURED, exit_on_error, exit_with_error, print_stderr, print_table
 from pipelines.settings import load_settings
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
-from warehouse.publishing.publish import published_path
 from warehouse.schema.migrations import require_known_version
 from warehouse.sql import fetch_one, quote_literal
 

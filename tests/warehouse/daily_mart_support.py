@@ -14,11 +14,10 @@ import pytest
 
 from assets.datasets.definitions import STATISTICS
 from tests.warehouse.mart_support import TABLES, Rows, Store, at
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch
 from warehouse.loading.replay_target import open_replay_target
-from warehouse.publishing.publish import published_path
 from warehouse.schema.definitions import sync_schema
 
 DAY = timedelta(days=1)

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.database.opening import open_warehouse
-from warehouse.publishing.publish import publish, published_path
+from warehouse.database.opening import open_warehouse, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 

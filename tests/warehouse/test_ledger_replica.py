@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.ledger_replica import (
     ROWS_AT_ONCE,
     TABLES,
@@ -19,7 +19,7 @@ from warehouse.ledger_replica import (
     previews,
     read_offset,
 )
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 

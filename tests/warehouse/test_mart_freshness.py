@@ -13,8 +13,8 @@ import pytest
 
 from assets.datasets import DATASETS
 from tests.warehouse.mart_support import TABLES, Store, stored
-from warehouse.database.opening import open_warehouse
-from warehouse.publishing.publish import MAX_AGE_SECONDS, publish, published_path
+from warehouse.database.opening import open_warehouse, published_path
+from warehouse.publishing.publish import MAX_AGE_SECONDS, publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.mart_views import marts
 from warehouse.schema.migrations import migrate

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tests.warehouse.daily_mart_support import DAILY, MICROSECOND, Place, load_claims
 from tests.warehouse.mart_support import NOON, TABLES, Store, at, stored
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.publishing import materialized_days
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.raw.retention import prune
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
@@ -194,11 +194,11 @@ def test_storing_days_is_one_transaction(place: Place, monkeypatch: pytest.Monke
     asked: list[date] = []
     keep = materialized_days._store_days
 
-    def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> date:
+    def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> None:
         asked.append(first)
         if len(asked) == 2:
             raise MemoryError
-        return keep(connection, first, end)
+        keep(connection, first, end)
 
     monkeypatch.setattr(materialized_days, "_store_days", fails_at_the_second)
     with pytest.raises(MemoryError):

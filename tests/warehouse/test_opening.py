@@ -5,8 +5,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.other_processes import is_locked, locked_by_another_process, opens_elsewhere
-from warehouse.database.opening import open_warehouse
-from warehouse.database.writer import Writer
+from warehouse.database.opening import Writer, open_warehouse
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
 from warehouse.sql import transaction
 

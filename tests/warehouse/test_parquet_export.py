@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
 from warehouse.export.manifest import sha256_of
 from warehouse.export.parquet_export import export_parquet
 from warehouse.export.tables import DAY_COLUMN
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 

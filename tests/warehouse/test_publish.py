@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from tests.warehouse.other_processes import is_locked
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import WarehouseUnwritable
 from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 from warehouse.schema.tables import Column, Table
