@@ -64,7 +64,7 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
     new = {response.body_sha256: response for response in reversed(responses) if response.body_sha256 not in existing}
     new_ids = {response.response_id for response in new.values()}
     with transaction(connection):
-        requests = []
+        requests: list[dict[str, object]] = []
         for response in responses:
             request = {name: value for name, value in vars(response).items() if name != "body"}
             params = msgspec.json.encode(dict(response.params), order="sorted").decode()
@@ -72,7 +72,10 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
         _insert(connection, "requests", requests)
         by_day: dict[date, list[dict[str, object]]] = {}
         for response in new.values():
-            body = {"response_id": response.response_id, "body": zstandard.compress(response.body, ZSTD_LEVEL)}
+            body: dict[str, object] = {
+                "response_id": response.response_id,
+                "body": zstandard.compress(response.body, ZSTD_LEVEL),
+            }
             by_day.setdefault(response.requested_at.astimezone(UTC).date(), []).append(body)
         ensure_body_tables(connection, by_day)
         for day, bodies in by_day.items():
