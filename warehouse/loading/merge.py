@@ -119,7 +119,7 @@ def _stage(connection: Connection, batch: Batch) -> Iterator[Staged]:
     is_noop = bool(fresh) and all(partition.unchanged for partition in fresh)
     if is_noop and batch.expected_partitions is not None:
         stored = connection.execute(f'SELECT DISTINCT part FROM store."{batch.table.name}"').fetchall()
-        is_noop = {part for (part,) in stored} <= batch.expected_partitions
+        is_noop = {partition for (partition,) in stored} <= batch.expected_partitions
     try:
         unique_rows, partitions = _deduplicate(connection, batch.table, _rows_of(batch.rows, fresh), fresh)
         connection.register("rejected_keys", batch.rejected_keys)
