@@ -8,8 +8,7 @@ from duckdb import DuckDBPyConnection
 from assets.batch_builder import build_batch, error_summary
 from assets.errors import ContractViolation
 from assets.fetch import FetchedResponse, FetchResult
-from warehouse.database.opening import open_warehouse
-from warehouse.database.writer import Writer
+from warehouse.database.opening import Writer, open_warehouse
 from warehouse.failpoints import failpoint
 from warehouse.loading import load_log
 from warehouse.loading.batch import LoadContext, LoadResult

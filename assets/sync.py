@@ -21,8 +21,7 @@ from assets.pii_policy import PiiPolicy
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import VendorError
-from warehouse.database.opening import open_warehouse
-from warehouse.database.writer import Writer
+from warehouse.database.opening import Writer, open_warehouse
 from warehouse.errors import WarehouseError
 from warehouse.loading import load_log
 from warehouse.loading.batch import LoadContext, LoadResult

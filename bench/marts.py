@@ -18,9 +18,9 @@ import duckdb
 
 from bench.synthetic_year import TABLES, fill, last_snapshot
 from bench.targets import TargetResult
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.publishing.materialized_days import materialize_closed_days
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.mart_views import marts
 
 ROUNDS = 7

@@ -12,22 +12,22 @@ from duckdb import DuckDBPyConnection, Error
 Row = dict[str, Any]
 
 
-def render(name: str, **words: str) -> str:
-    """The text of ``warehouse/<name>.sql`` with its ``$words`` filled in; without a folder it is in ``warehouse/sql``.
+def render(name: str, **placeholders: str) -> str:
+    """The text of ``warehouse/<name>.sql`` filled in; without a folder that of ``warehouse/sql``.
 
-    Raises ``KeyError`` for a word that is missing.
+    Raises ``KeyError`` for one that is missing.
     """
     folder, _, stem = name.rpartition("/")
-    return _templates(folder or "sql")[stem].substitute(words)
+    return _templates(folder or "sql")[stem].substitute(placeholders)
 
 
-def render_all(folder: str, **words: str) -> dict[str, str]:
+def render_all(folder: str, **placeholders: str) -> dict[str, str]:
     """Every SQL file of ``warehouse/<folder>``, filled in, by its name without the ending."""
-    return {stem: template.substitute(words) for stem, template in _templates(folder).items()}
+    return {stem: template.substitute(placeholders) for stem, template in _templates(folder).items()}
 
 
 def quote_literal(text: str) -> str:
-    """A text as an SQL quote_literal, for statements that take no parameters."""
+    """A text as an SQL literal, for statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -2,15 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import duckdb
 
 from warehouse.database.opening import open_warehouse
 from warehouse.schema.migrations import require_known_version
-from warehouse.sql import render
-
-Row = dict[str, Any]
+from warehouse.sql import Row, render, rows, scalar
 
 
 def read_status(warehouse: Path, datasets: Iterable[str]) -> tuple[dict[str, Row], list[Row]]:
@@ -21,14 +16,8 @@ def read_status(warehouse: Path, datasets: Iterable[str]) -> tuple[dict[str, Row
     """
     with open_warehouse(warehouse, read_only=True) as connection:
         require_known_version(connection)
-        loads = {row["dataset"]: row for row in _rows(connection, render("status_datasets"))}
+        loads = {row["dataset"]: row for row in rows(connection, render("status_datasets"))}
         for name in datasets:
             if name in loads:
-                loads[name]["rows"] = connection.execute(f'SELECT count(*) FROM sms."{name}"').fetchall()[0][0]
-        return loads, _rows(connection, render("status_accounts"))
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:
-    cursor = connection.execute(query)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+                loads[name]["rows"] = scalar(connection, f'SELECT count(*) FROM sms."{name}"')
+        return loads, rows(connection, render("status_accounts"))

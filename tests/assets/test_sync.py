@@ -14,9 +14,8 @@ from assets.sync import SyncPipeline, SyncResult
 from smsonline.client import Client
 from smsonline.config import Credentials
 from smsonline.sandbox import KINDS, Sandbox
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
-from warehouse.publishing.publish import published_path
 
 ALL = list(DATASETS)
 MARKET = ("countries", "services", "popular", "statistics")

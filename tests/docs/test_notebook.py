@@ -10,8 +10,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from warehouse.database.opening import published_path
 from warehouse.export.parquet_export import export_parquet
-from warehouse.publishing.publish import published_path
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "notebook.md").read_text("utf-8"), re.S)

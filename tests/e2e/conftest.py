@@ -86,10 +86,10 @@ class Site:
                 columns = [
                     key for key in truth[name][0] if key in dataset.table.column_names and not key.endswith("_at")
                 ]
-                found = set(query(f"SELECT {', '.join(columns)} FROM sms.{name}"))
+                actual = set(query(f"SELECT {', '.join(columns)} FROM sms.{name}"))
                 expected = {tuple(row[column] for column in columns) for row in truth[name]}
                 # The inventory is cut by its limit: the sandbox knows older orders than it lists.
-                assert found == expected if dataset.full_snapshot else found and found <= expected, name
+                assert actual == expected if dataset.full_snapshot else actual and actual <= expected, name
             broken = f"""
                 SELECT count(*) FROM (
                     SELECT valid_from, valid_to,

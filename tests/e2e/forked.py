@@ -113,6 +113,6 @@ def _give_up_files_of_others() -> None:
         return
     system, header, sets = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     assert system.capget(header, sets) == 0
-    for place in range(3):  # effective, permitted and inheritable; the other three hold capabilities from 32 on
-        sets[place] &= ~(1 << 1)
+    for stored_file in range(3):  # effective, permitted and inheritable; the other three hold capabilities from 32 on
+        sets[stored_file] &= ~(1 << 1)
     assert system.capset(header, sets) == 0

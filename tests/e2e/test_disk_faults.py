@@ -19,14 +19,14 @@ from assets.datasets import DATASETS
 
 def on_a_small_disk(site: Any, size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The system answers "File too large" at the same places as "No space left on device"."""
-    done: subprocess.CompletedProcess[str] = site.command(*arguments, file_bytes=size).run()
-    return done
+    completed: subprocess.CompletedProcess[str] = site.command(*arguments, file_bytes=size).run()
+    return completed
 
 
 def without_privilege(site: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     """By a process that first gave up the right to files of others."""
-    done: subprocess.CompletedProcess[str] = site.command(*arguments, humble=True).run()
-    return done
+    completed: subprocess.CompletedProcess[str] = site.command(*arguments, humble=True).run()
+    return completed
 
 
 def state(file: Path, at: datetime) -> dict[str, list[tuple[Any, ...]]]:
@@ -40,11 +40,11 @@ def state(file: Path, at: datetime) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def assert_one_clear_line(done: subprocess.CompletedProcess[str], *causes: str) -> None:
-    assert done.returncode in (1, 2), done.stderr
-    lines = done.stderr.splitlines()
+def assert_one_clear_line(completed: subprocess.CompletedProcess[str], *causes: str) -> None:
+    assert completed.returncode in (1, 2), completed.stderr
+    lines = completed.stderr.splitlines()
     # The warehouse and the analysts' copy may each have theirs.
-    assert 1 <= len(set(lines)) == len(lines) <= 2, done.stderr
+    assert 1 <= len(set(lines)) == len(lines) <= 2, completed.stderr
     for line in lines:
         assert line.startswith("error: ")
         assert any(cause in line for cause in causes), line
@@ -92,10 +92,10 @@ def test_full_disk_leaves_the_old_state_and_copy(old_site, room, arguments):
     before = state(old_site.warehouse, now)
     more = old_site.warehouse.stat().st_size + 300_000
     size = {"none": 0, "a little": 60_000, "for the tables but not for the copy": more}[room]
-    done = on_a_small_disk(old_site, size, *arguments.split())
-    assert_one_clear_line(done, "File too large")
+    completed = on_a_small_disk(old_site, size, *arguments.split())
+    assert_one_clear_line(completed, "File too large")
     if "--json" in arguments:
-        json.loads(done.stdout)
+        json.loads(completed.stdout)
     assert state(old_site.warehouse, now) == state(copy, now) == before
     names = {file.name.removesuffix(".wal") for file in copy.parent.iterdir()}
     assert names <= {"warehouse.duckdb", "analytics.duckdb", "smsonline.log"}
@@ -117,21 +117,21 @@ def read_only(*paths: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("place", "writer", "table"),
+    ("stored_file", "writer", "table"),
     [
         ("data/warehouse.duckdb", "sync statistics", "store.statistics"),
         ("data/warehouse.duckdb", "prune", "ops.loads"),
         ("data", "sync statistics --json", "sms.statistics"),
     ],
 )
-def test_read_only_warehouse_can_be_read(old_site, place, writer, table):
+def test_read_only_warehouse_can_be_read(old_site, stored_file, writer, table):
     now = datetime.now(UTC)
     before = state(old_site.warehouse, now)
-    with read_only(old_site.home / place):
+    with read_only(old_site.home / stored_file):
         assert_one_clear_line(without_privilege(old_site, *writer.split()), "Permission denied")
-        done = without_privilege(old_site, "query", f"FROM {table}", "--format", "csv")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) > 5
+        completed = without_privilege(old_site, "query", f"FROM {table}", "--format", "csv")
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert len(completed.stdout.splitlines()) > 5
     old_site.sync("statistics", "countries")
     assert state(old_site.warehouse, now) == before
 
@@ -144,8 +144,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(new_site):
 
 def test_a_read_only_copy_for_analysts_is_replaced(old_site):
     with read_only(old_site.warehouse.with_name("analytics.duckdb")):
-        done = without_privilege(old_site, "sync", "statistics")
-    assert (done.returncode, done.stderr) == (0, "")
+        completed = without_privilege(old_site, "sync", "statistics")
+    assert (completed.returncode, completed.stderr) == (0, "")
     rows = "SELECT * EXCLUDE (last_seen_at) FROM sms.statistics_history ORDER BY ALL"
     assert old_site.query(rows, old_site.warehouse.with_name("analytics.duckdb")) == old_site.query(rows)
 
@@ -156,8 +156,8 @@ def test_a_log_that_cannot_be_written_changes_nothing_else(old_site):
     old_site.sandbox.faults.add("popular", "http_500", times=20)
     try:
         with read_only(log):
-            done = without_privilege(old_site, "sync", "popular")
+            completed = without_privilege(old_site, "sync", "popular")
     finally:
         old_site.sandbox.faults.clear()
-    assert_one_clear_line(done, "popular")
+    assert_one_clear_line(completed, "popular")
     assert log.read_text() == "old\n"

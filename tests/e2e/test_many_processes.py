@@ -7,9 +7,9 @@ import duckdb
 
 def test_eight_syncs_at_once_all_succeed_and_none_corrupts(site):
     processes = [site.command("sync", "--json").start() for _ in range(8)]
-    for done in [process.ended() for process in processes]:
-        assert done.returncode == 0, done.stderr
-        assert {entry["status"] for entry in json.loads(done.stdout)["datasets"]} == {"ok"}
+    for completed in [process.ended() for process in processes]:
+        assert completed.returncode == 0, completed.stderr
+        assert {entry["status"] for entry in json.loads(completed.stdout)["datasets"]} == {"ok"}
     site.assert_equals_the_vendor()
     assert site.query("SELECT count(*) FROM ops.loads") == [(80,)]
     assert site.query("SELECT count(DISTINCT run_id) FROM raw.responses") == [(8,)]

@@ -37,14 +37,14 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes
             if kind:
                 sandbox.faults.add("*", kind, times=40)
             arguments = ("sync", "balances", "inventory", "coupons", "--json")
-            told = Command(arguments, home, environment, loud=True).run()
-            printed += (told.stdout + told.stderr).encode()
+            reported = Command(arguments, home, environment, loud=True).run()
+            printed += (reported.stdout + reported.stderr).encode()
             sandbox.faults.clear()
             sandbox.advance(600)
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", LOUD, "status"], cwd=home, env=environment, capture_output=True, check=False
         )
-        yield home, printed + done.stdout + done.stderr, sandbox, account
+        yield home, printed + completed.stdout + completed.stderr, sandbox, account
 
 
 def test_the_key_is_in_no_file_and_no_output(left):
@@ -65,9 +65,9 @@ def test_private_data_is_in_no_file_and_no_output(left):
     messages = [message for order in orders for message in order["sms"]]
     private = {order["phoneNumber"] for order in orders} | {message["text"] for message in messages}
     assert len(private) > 50
-    kept = [printed, *bodies(home), *(file.read_bytes() for file in home.rglob("*") if file.is_file())]
+    preserved = [printed, *bodies(home), *(file.read_bytes() for file in home.rglob("*") if file.is_file())]
     for secret in private:
-        assert all(secret.encode() not in blob for blob in kept)
+        assert all(secret.encode() not in blob for blob in preserved)
 
 
 def bodies(home: Path) -> list[bytes]:

@@ -23,8 +23,8 @@ TARGETS = [line.removeprefix("make ") for line in LINES if line.startswith("make
 
 
 def test_every_readme_command_is_tested():
-    known = len(COMMANDS) + len(TARGETS) + sum(line.startswith("export SMSONLINE_") for line in LINES)
-    assert known == len(LINES)
+    existing = len(COMMANDS) + len(TARGETS) + sum(line.startswith("export SMSONLINE_") for line in LINES)
+    assert existing == len(LINES)
     assert len(COMMANDS) >= 4
 
 
@@ -42,5 +42,7 @@ def test_every_smsonline_command_works_in_the_order_of_the_text(tmp_path):
         for command in COMMANDS:
             script = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
             arguments = [sys.executable, "-c", script, *shlex.split(command)]
-            done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, (command, done.stderr)
+            completed = subprocess.run(
+                arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert completed.returncode == 0, (command, completed.stderr)

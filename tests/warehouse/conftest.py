@@ -55,9 +55,9 @@ class Warehouse:
 
     def snapshot(self, rows: Mapping[str, Any] | Sequence[Row], at: float, **more: Any) -> LoadResult:
         """Loads one response: ``{code: price}`` or rows."""
-        return self.answers({"": rows}, at, **more)
+        return self.responses({"": rows}, at, **more)
 
-    def answers(
+    def responses(
         self,
         parts: Mapping[str, Mapping[str, Any] | Sequence[Row]],
         at: float,
@@ -69,11 +69,13 @@ class Warehouse:
         **more: Any,
     ) -> LoadResult:
         """Loads a fan-out's responses; ``changed_parts`` sets fields of single partitions, ``more`` of the batch."""
-        rows = [row | {"part": part} for part, given in parts.items() for row in _rows(given)]
+        rows = [row | {"part": partition} for partition, given in parts.items() for row in _rows(given)]
         heads = []
-        for part, given in parts.items():
-            head = Partition(part, uuid.uuid4().hex, minute(at), f"sha {part} {at}", "c", fetched=len(_rows(given)))
-            heads.append(replace(head, **(changed_parts or {}).get(part, {})))
+        for partition, given in parts.items():
+            head = Partition(
+                partition, uuid.uuid4().hex, minute(at), f"sha {partition} {at}", "c", fetched=len(_rows(given))
+            )
+            heads.append(replace(head, **(changed_parts or {}).get(partition, {})))
         batch = Batch(
             table=self.table,
             account_id=account,
@@ -109,7 +111,7 @@ class Warehouse:
         tables = (f'store."{self.table.name}"', f'store."{self.table.name}_expired"', "ops.watermarks")
         return [row for table in tables for row in self.sql(f"SELECT * FROM {table} ORDER BY ALL")]
 
-    def marks(self) -> Mapping[str, Any]:
+    def watermarks(self) -> Mapping[str, Any]:
         return load_log.read_watermarks(self.connection, self.table.name)
 
 

@@ -14,11 +14,10 @@ import pytest
 
 from assets.datasets.definitions import STATISTICS
 from tests.warehouse.mart_support import TABLES, Rows, Store, at
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch
 from warehouse.loading.replay_target import open_replay_target
-from warehouse.publishing.publish import published_path
 from warehouse.schema.definitions import sync_schema
 
 DAY = timedelta(days=1)
@@ -58,7 +57,7 @@ def _summed(day: date, code: str, rows: Rows) -> dict[str, Any]:
     }
 
 
-class Place:
+class StoredFile:
     """A warehouse file that takes claims at hours after noon."""
 
     def __init__(self, empty: Path, folder: Path) -> None:
@@ -95,28 +94,30 @@ class Place:
             if file.exists():
                 with duckdb.connect(str(file), read_only=True) as connection:
                     connection.execute("SET TimeZone = 'UTC'")
-                    told = Store(connection)
-                    wanted = sorted(expected(told.rows("FROM sms.statistics_history")), key=day_and_service)
-                    _compare(told.rows(DAILY), wanted)
-                    kept = told.only("SELECT count(*) AS n, count(DISTINCT day) AS days FROM store.success_rates_daily")
-                    assert kept["n"] == len([row for row in wanted if row["day"] < settled_until(told)])
-        return int(kept["days"])
+                    store = Store(connection)
+                    wanted = sorted(expected(store.rows("FROM sms.statistics_history")), key=day_and_service)
+                    _compare(store.rows(DAILY), wanted)
+                    preserved = store.only(
+                        "SELECT count(*) AS n, count(DISTINCT day) AS days FROM store.success_rates_daily"
+                    )
+                    assert preserved["n"] == len([row for row in wanted if row["day"] < materialized_until(store)])
+        return int(preserved["days"])
 
 
 def day_and_service(row: Mapping[str, Any]) -> tuple[date, str]:
     return row["day"], row["service_code"]
 
 
-def _compare(found: Rows, wanted: Rows) -> None:
-    assert len(found) == len(wanted)
-    for row, right in zip(found, wanted, strict=True):
+def _compare(actual: Rows, wanted: Rows) -> None:
+    assert len(actual) == len(wanted)
+    for row, right in zip(actual, wanted, strict=True):
         assert {name: row[name] for name in right} == right | {"success_rate": pytest.approx(right["success_rate"])}
         if row["success_rate"] is not None:
             assert row["lowest_rate"] <= row["success_rate"] <= row["highest_rate"]
 
 
-def settled_until(told: Store) -> date:
-    rows = told.rows("FROM ops.materialized_marts")
+def materialized_until(store: Store) -> date:
+    rows = store.rows("FROM ops.materialized_marts")
     return rows[0]["until_day"] if rows else date.min
 
 
@@ -135,6 +136,6 @@ def load_claims(connection: duckdb.DuckDBPyConnection, hours: float, claims: Cla
         }
     )
     number = f"{hours} {len(claims)}"
-    part = Partition("", number, at(hours), number, "c", fetched=len(claims))
-    batch = Batch(STATISTICS.table, "7", [part], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
+    partition = Partition("", number, at(hours), number, "c", fetched=len(claims))
+    batch = Batch(STATISTICS.table, "7", [partition], rows, rows.select(list(STATISTICS.key)).slice(0, 0))
     load_batch(connection, batch, LoadContext("run", number, "statistics", "7", at(hours), accept_shrink=True))

@@ -40,8 +40,8 @@ class Store:
         return row
 
     def put(self, table: str, **values: Any) -> None:
-        columns, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" for _ in values)
-        self.connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))
+        columns, watermarks = ", ".join(f'"{name}"' for name in values), ", ".join("?" for _ in values)
+        self.connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({watermarks})", list(values.values()))
 
     def version(self, dataset: str, valid_from: datetime, valid_to: datetime | None = None, **values: Any) -> None:
         """One version; ``last_seen_at`` of an ended one is its end unless it is given."""
@@ -51,10 +51,10 @@ class Store:
         else:
             self.put(f"store.{dataset}_expired", **({"last_seen_at": valid_to} | row), valid_to=valid_to)
 
-    def seen(self, dataset: str, seen_at: datetime, part: str = "") -> None:
+    def seen(self, dataset: str, seen_at: datetime, partition: str = "") -> None:
         """The newest accepted answer of a part."""
-        self.connection.execute("DELETE FROM ops.watermarks WHERE dataset = ? AND part = ?", [dataset, part])
-        self.put("ops.watermarks", dataset=dataset, part=part, seen_at=seen_at)
+        self.connection.execute("DELETE FROM ops.watermarks WHERE dataset = ? AND part = ?", [dataset, partition])
+        self.put("ops.watermarks", dataset=dataset, part=partition, seen_at=seen_at)
 
     def claim(self, rate: float | None, attempts: int | None, since: datetime = NOON, **values: Any) -> None:
         """A current row of statistics."""

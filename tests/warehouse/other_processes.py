@@ -19,7 +19,7 @@ def locked_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
         holder.communicate()
 
 
-def opens_elsewhere(path: Path) -> bool:
+def opens_in_another_process(path: Path) -> bool:
     return (
         subprocess.run([sys.executable, "-c", LOCK, str(path)], stdin=subprocess.DEVNULL, check=False).returncode == 0
     )

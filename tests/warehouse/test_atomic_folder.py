@@ -89,8 +89,8 @@ def test_killed_export_leaves_a_whole_one(states, tmp_path, death):
     # A file is renamed for each day of each growing table; then come the folders: old away, new in.
     moves = sum(bool(file.content) or "=1970" in file.path for file in exported_files(read_manifest(out)))
     script = DYING.format(patch=DEATHS[death].replace("MOVES", str(moves + 2)))
-    done = subprocess.run([sys.executable, "-c", script, states[1], out], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    completed = subprocess.run([sys.executable, "-c", script, states[1], out], capture_output=True, check=False)
+    assert completed.returncode == -signal.SIGKILL, completed.stderr
     if death == "between two renames":
         assert not out.exists()
     else:
@@ -211,8 +211,10 @@ def test_a_full_disk_leaves_the_old_export_and_nothing_else(states, tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
         "export_parquet(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
-    done = subprocess.run([sys.executable, "-c", script, states[1], out], capture_output=True, text=True, check=False)
-    assert f"WarehouseUnwritable: {out} cannot be written" in done.stderr.splitlines()[-1]
+    completed = subprocess.run(
+        [sys.executable, "-c", script, states[1], out], capture_output=True, text=True, check=False
+    )
+    assert f"WarehouseUnwritable: {out} cannot be written" in completed.stderr.splitlines()[-1]
     assert (orders(out), beside(out)) == (1, ["out"])
 
 

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.database.opening import open_warehouse
-from warehouse.publishing.publish import publish, published_path
+from warehouse.database.opening import open_warehouse, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 
@@ -25,10 +25,10 @@ def connection() -> Any:
 
 
 def test_view_columns_have_the_declared_comments(connection) -> None:
-    found = set(connection.execute(COLUMNS).fetchall())
+    actual = set(connection.execute(COLUMNS).fetchall())
     for table in TABLES:
         for name in (table.name, f"{table.name}_history"):
-            assert {("sms", name, column.name, column.comment) for column in table.columns} <= found
+            assert {("sms", name, column.name, column.comment) for column in table.columns} <= actual
 
 
 def test_a_description_may_contain_quotes(connection) -> None:
@@ -54,8 +54,8 @@ def test_every_column_has_a_comment(warehouse_path) -> None:
     with open_warehouse(warehouse_path) as warehouse:
         migrate(warehouse)
         sync_schema(warehouse, TABLES)
-        own = warehouse.execute(f"{COLUMNS} AND schema_name = 'raw' AND comment IS NULL").fetchall()
-    assert own == []
+        own_columns = warehouse.execute(f"{COLUMNS} AND schema_name = 'raw' AND comment IS NULL").fetchall()
+    assert own_columns == []
     publish(warehouse_path, TABLES)
     with duckdb.connect(str(published_path(warehouse_path)), read_only=True) as copy:
         silent = copy.execute(f"{COLUMNS} AND schema_name <> 'store' AND comment IS NULL").fetchall()

@@ -60,44 +60,44 @@ def test_valid_response_loads_after_a_refusal(ten: Any) -> None:
 
 
 def test_refused_response_is_no_watermark(ten: Any) -> None:
-    mark = ten.marks()
+    watermark = ten.watermarks()
     ten.snapshot({}, 1)
-    assert ten.marks() == mark
+    assert ten.watermarks() == watermark
 
 
 def test_failed_partition_is_no_shrinkage(warehouse: Any) -> None:
-    parts = {part: {f"{part}{n}": 1 for n in range(4)} for part in "xyz"}
-    warehouse.answers(parts, 0, expected_partitions=frozenset("xyz"))
-    outcome = warehouse.answers(
-        {"x": parts["x"]}, 1, expected_partitions=frozenset("xyz"), partial_reason="2 of 3 failed"
+    partitions = {partition: {f"{partition}{n}": 1 for n in range(4)} for partition in "xyz"}
+    warehouse.responses(partitions, 0, expected_partitions=frozenset("xyz"))
+    outcome = warehouse.responses(
+        {"x": partitions["x"]}, 1, expected_partitions=frozenset("xyz"), partial_reason="2 of 3 failed"
     )
     assert (outcome.status, outcome.counts.closed) == ("failed", 0)
     assert len(warehouse.current()) == 12
 
 
 def test_most_partitions_missing_is_refused(warehouse: Any) -> None:
-    parts = {part: {f"{part}{n}": 1 for n in range(4)} for part in "xyz"}
-    warehouse.answers(parts, 0, expected_partitions=frozenset("xyz"))
+    partitions = {partition: {f"{partition}{n}": 1 for n in range(4)} for partition in "xyz"}
+    warehouse.responses(partitions, 0, expected_partitions=frozenset("xyz"))
     before = warehouse.stored()
-    refused(warehouse, warehouse.answers({"x": parts["x"]}, 1, expected_partitions=frozenset("x")), before)
+    refused(warehouse, warehouse.responses({"x": partitions["x"]}, 1, expected_partitions=frozenset("x")), before)
 
 
 def test_snapshot_without_valid_record_is_refused_with_reason(ten: Any) -> None:
     before = ten.stored()
-    part = {"": {"response_id": "r1", "fetched": 2, "rejected": 2, "keys_readable": False}}
+    changed = {"": {"response_id": "r1", "fetched": 2, "rejected": 2, "keys_readable": False}}
     rejects = [RejectedRecord("r1", n, "{}", [f"reason {n}"]) for n in (0, 1)]
     drift = [SchemaDrift("code", "retyped", "'x'")]
-    outcome = ten.answers({"": {}}, 1, changed_parts=part, rejects=rejects, drift=drift)
+    outcome = ten.responses({"": {}}, 1, changed_parts=changed, rejects=rejects, drift=drift)
     assert refused(ten, outcome, before) == "things: every one of 2 records breaks the contract; the first: reason 0"
     assert ten.sql("SELECT row_index FROM ops.rejects ORDER BY 1") == [(0,), (1,)]
     assert ten.sql("SELECT field FROM ops.drift") == [("code",)]
 
 
 def test_first_response_that_breaks_the_contract_is_refused(warehouse: Any) -> None:
-    part = {"": {"response_id": "r1", "fetched": 1, "rejected": 1}}
-    outcome = warehouse.answers({"": {}}, 0, changed_parts=part, rejects=[RejectedRecord("r1", 0, "{}", ["odd"])])
+    changed = {"": {"response_id": "r1", "fetched": 1, "rejected": 1}}
+    outcome = warehouse.responses({"": {}}, 0, changed_parts=changed, rejects=[RejectedRecord("r1", 0, "{}", ["odd"])])
     assert outcome.status == "rejected"
-    assert warehouse.marks() == {}
+    assert warehouse.watermarks() == {}
 
 
 def test_a_list_cut_by_a_limit_may_shrink_but_not_be_empty(warehouse: Any) -> None:

@@ -59,16 +59,16 @@ def _versions_fit(warehouse: Any, snapshots: Any) -> None:
 
 @settings(max_examples=20)
 @given(st.permutations(range(4)), st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=4, max_size=4))
-def test_answers_that_arrive_late_change_nothing(warehouse: Any, order: list[int], snapshots: Any) -> None:
+def test_late_responses_change_nothing(warehouse: Any, order: list[int], snapshots: Any) -> None:
     empty(warehouse)
-    newest, kept = -1, []
+    newest, preserved = -1, []
     for at in order:
         outcome = load(warehouse, list(snapshots[at].items()), at)
         assert outcome.status == "ok"
         assert at > newest or outcome.counts.unchanged == outcome.counts.fetched
-        kept += [at] if at > newest else []
+        preserved += [at] if at > newest else []
         newest = max(newest, at)
-    assert [warehouse.as_of(at) for at in kept] == [snapshots[at] for at in kept]
+    assert [warehouse.as_of(at) for at in preserved] == [snapshots[at] for at in preserved]
     assert warehouse.current() == snapshots[3]
 
 
@@ -88,21 +88,27 @@ FAN_OUTS = st.lists(
 def test_fan_out_partitions_show_newest_response(warehouse: Any, loads: Any) -> None:
     """A part that is ``None`` was asked for and failed; one that is absent was not asked for any more."""
     empty(warehouse)
-    known: dict[str, tuple[int, dict[str, Any]]] = {}
-    for at, parts in loads:
-        answers = {
-            part: {part + code: n for code, n in rows.items()} for part, rows in parts.items() if rows is not None
+    existing: dict[str, tuple[int, dict[str, Any]]] = {}
+    for at, partitions in loads:
+        responses = {
+            partition: {partition + code: n for code, n in rows.items()}
+            for partition, rows in partitions.items()
+            if rows is not None
         }
-        if not answers:
+        if not responses:
             continue
-        fresh = [part for part in answers if at > known.get(part, (-1, {}))[0]]
-        outcome = warehouse.answers(answers, at, expected_partitions=frozenset(parts), accept_shrink=True)
+        fresh = [partition for partition in responses if at > existing.get(partition, (-1, {}))[0]]
+        outcome = warehouse.responses(responses, at, expected_partitions=frozenset(partitions), accept_shrink=True)
         assert outcome.status == "ok"
         assert fresh or outcome.counts.unchanged == outcome.counts.fetched
         if fresh:
-            known |= {part: (at, {}) for part in known if part not in parts and known[part][0] < at}
-            known |= {part: (at, answers[part]) for part in fresh}
-    expected = {code: n for _, rows in known.values() for code, n in rows.items()}
+            existing |= {
+                partition: (at, {})
+                for partition in existing
+                if partition not in partitions and existing[partition][0] < at
+            }
+            existing |= {partition: (at, responses[partition]) for partition in fresh}
+    expected = {code: n for _, rows in existing.values() for code, n in rows.items()}
     assert warehouse.current() == expected
     assert warehouse.sql("SELECT count(*) FROM sms.things_history WHERE valid_to <= valid_from") == [(0,)]
 
@@ -125,9 +131,9 @@ def test_unchanged_loads_cost_no_row(warehouse: Any) -> None:
 
 def test_every_version_names_its_response(warehouse: Any) -> None:
     named = [{"": {"response_id": f"r{n}"}} for n in range(3)]
-    warehouse.answers({"": {"a": 1, "b": 1}}, 0, changed_parts=named[0])
-    warehouse.answers({"": {"a": 1, "b": 1}}, 1, changed_parts=named[1])
-    warehouse.answers({"": {"a": 1, "b": 2}}, 2, changed_parts=named[2])
+    warehouse.responses({"": {"a": 1, "b": 1}}, 0, changed_parts=named[0])
+    warehouse.responses({"": {"a": 1, "b": 1}}, 1, changed_parts=named[1])
+    warehouse.responses({"": {"a": 1, "b": 2}}, 2, changed_parts=named[2])
     assert warehouse.sql("SELECT code, price_cents, response_id FROM sms.things_history ORDER BY ALL") == [
         ("a", 1, "r0"),
         ("b", 1, "r0"),
@@ -140,6 +146,6 @@ def test_the_views_have_the_promised_columns(warehouse: Any) -> None:
         return [row[0] for row in warehouse.sql(f"DESCRIBE sms.{view}")]
 
     business = ["code", "price_cents", "extra"]
-    sightings = ["response_id", "first_seen_at", "last_seen_at"]
-    assert columns("things") == business + sightings
-    assert columns("things_history") == [*business, *sightings, "valid_from", "valid_to"]
+    last_seen_times = ["response_id", "first_seen_at", "last_seen_at"]
+    assert columns("things") == business + last_seen_times
+    assert columns("things_history") == [*business, *last_seen_times, "valid_from", "valid_to"]

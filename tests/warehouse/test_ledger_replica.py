@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.ledger_replica import (
     ROWS_AT_ONCE,
     TABLES,
@@ -19,7 +19,7 @@ from warehouse.ledger_replica import (
     previews,
     read_offset,
 )
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 
@@ -75,17 +75,17 @@ def test_topups_columns_exclude_payment_links(path):
 
 def test_values_come_back_as_they_were_given(path):
     with open_warehouse(path, read_only=True) as connection:
-        found = connection.execute("SELECT * FROM topups.payments WHERE payment_id = 'p1'")
-        names = [column[0] for column in found.description]
-        assert dict(zip(names, found.fetchall()[0], strict=True)) == payment(1)
+        actual = connection.execute("SELECT * FROM topups.payments WHERE payment_id = 'p1'")
+        names = [column[0] for column in actual.description]
+        assert dict(zip(names, actual.fetchall()[0], strict=True)) == payment(1)
 
 
 def test_names_decide_and_not_the_order(path):
     turned = dict(reversed(payment(3).items()))
     with open_warehouse(path) as connection:
         apply_changes(connection, delta(LedgerOffset(2, "hash 2"), [turned], [event(3)]))
-        found = connection.execute("SELECT rail, why FROM topups.payments WHERE payment_id = 'p3'").fetchall()
-    assert found == [(turned["rail"], turned["why"])]
+        actual = connection.execute("SELECT rail, why FROM topups.payments WHERE payment_id = 'p3'").fetchall()
+    assert actual == [(turned["rail"], turned["why"])]
 
 
 def test_changed_payments_are_replaced_and_events_added(path):
@@ -93,8 +93,8 @@ def test_changed_payments_are_replaced_and_events_added(path):
         assert apply_changes(connection, delta(LedgerOffset(2, "hash 2"), [payment(2, state="PAID")], [event(3, "p2")]))
         assert read_offset(connection) == LedgerOffset(3, "hash 3")
         assert count_rows(connection) == {"payments": 2, "events": 3}
-        found = connection.execute("SELECT state FROM topups.payments WHERE payment_id = 'p2'").fetchall()
-    assert found == [("PAID",)]
+        actual = connection.execute("SELECT state FROM topups.payments WHERE payment_id = 'p2'").fetchall()
+    assert actual == [("PAID",)]
 
 
 def test_concurrent_replica_update_wins(path):
@@ -132,10 +132,10 @@ def test_a_row_that_does_not_fit_changes_nothing(path, broken):
 
 
 def test_a_row_without_one_of_the_columns_changes_nothing(path):
-    before, part = state(path), payment(3)
-    del part["rail"]
+    before, partial = state(path), payment(3)
+    del partial["rail"]
     with pytest.raises(ValueError, match="rail"), open_warehouse(path) as connection:
-        apply_changes(connection, delta(LedgerOffset(2, "hash 2"), [part], [event(3)]))
+        apply_changes(connection, delta(LedgerOffset(2, "hash 2"), [partial], [event(3)]))
     assert state(path) == before
 
 

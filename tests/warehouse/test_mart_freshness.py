@@ -13,8 +13,8 @@ import pytest
 
 from assets.datasets import DATASETS
 from tests.warehouse.mart_support import TABLES, Store, stored
-from warehouse.database.opening import open_warehouse
-from warehouse.publishing.publish import MAX_AGE_SECONDS, publish, published_path
+from warehouse.database.opening import open_warehouse, published_path
+from warehouse.publishing.publish import MAX_AGE_SECONDS, publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.mart_views import marts
 from warehouse.schema.migrations import migrate
@@ -48,18 +48,18 @@ def freshness(store: Store, dataset: str, account: str | None = "7") -> dict[str
 def test_two_missed_syncs_are_stale(store: Store) -> None:
     for dataset, minutes in (("statistics", 29), ("services", 121), ("balances", 3)):
         load(store, dataset, minutes)
-    found = {name: freshness(store, name) for name in ("statistics", "services", "balances")}
-    assert {name: row["cadence_seconds"] for name, row in found.items()} == {
+    actual = {name: freshness(store, name) for name in ("statistics", "services", "balances")}
+    assert {name: row["cadence_seconds"] for name, row in actual.items()} == {
         "statistics": 900,
         "services": 3600,
         "balances": 120,
     }
-    assert {name: row["stale"] for name, row in found.items()} == {
+    assert {name: row["stale"] for name, row in actual.items()} == {
         "statistics": False,
         "services": True,
         "balances": False,
     }
-    assert found["statistics"]["age_seconds"] == pytest.approx(29 * 60, abs=60)
+    assert actual["statistics"]["age_seconds"] == pytest.approx(29 * 60, abs=60)
 
 
 def test_failed_load_shows_its_error_and_is_not_fresh(store: Store) -> None:
@@ -73,9 +73,9 @@ def test_failed_load_shows_its_error_and_is_not_fresh(store: Store) -> None:
 
 
 def test_every_dataset_has_a_row_before_it_was_ever_pulled(store: Store) -> None:
-    found = store.rows("FROM marts.freshness")
-    assert sorted(row["dataset"] for row in found) == sorted(DATASETS)
-    assert {(row["account_id"], row["stale"], row["rows"], row["last_ok_at"]) for row in found} == {
+    actual = store.rows("FROM marts.freshness")
+    assert sorted(row["dataset"] for row in actual) == sorted(DATASETS)
+    assert {(row["account_id"], row["stale"], row["rows"], row["last_ok_at"]) for row in actual} == {
         (None, True, 0, None)
     }
 
@@ -134,23 +134,23 @@ def published(shelf: Path, tmp_path: Path) -> Path:
     return tmp_path / shelf.name
 
 
-def told(file: Path, mart: str) -> list[tuple[Any, ...]]:
+def reported(file: Path, mart: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         ages = " EXCLUDE (age_seconds)" if mart == "freshness" else ""
         return connection.execute(f"SELECT *{ages} FROM marts.{mart} ORDER BY ALL").fetchall()
 
 
 @pytest.mark.parametrize("mart", marts())
-def test_the_copy_tells_what_the_warehouse_tells(shelf: Path, mart: str) -> None:
-    assert told(published_path(shelf), mart) == told(shelf, mart) != []
+def test_the_copy_reports_what_the_warehouse_reports(shelf: Path, mart: str) -> None:
+    assert reported(published_path(shelf), mart) == reported(shelf, mart) != []
 
 
 @pytest.mark.parametrize("mart", marts())
 def test_marts_work_in_an_attached_copy(shelf: Path, mart: str) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{published_path(shelf)}' AS other (READ_ONLY)")
-        found = connection.execute(f"SELECT count(*) FROM other.marts.{mart}").fetchall()
-    assert found == [(len(told(shelf, mart)),)]
+        actual = connection.execute(f"SELECT count(*) FROM other.marts.{mart}").fetchall()
+    assert actual == [(len(reported(shelf, mart)),)]
 
 
 def age_of(file: Path) -> float:

@@ -61,6 +61,6 @@ def test_success_rates_row_count_ignores_offers_and_orders(store: Store) -> None
         store.order("1", account_id=account, sms_count=1)
         store.order("2", account_id=account, carrier="verizon", status="refunded")
     rows = store.rows("FROM marts.success_rates ORDER BY service_code, carrier")
-    told = [(r["carrier"], r["service_code"], r["price_cents"], r["expected_cents_per_success"]) for r in rows]
-    assert told == [("any", "ds", 8, 16.0), ("verizon", "ds", 9, None), ("any", "tg", None, None)]
+    reported = [(r["carrier"], r["service_code"], r["price_cents"], r["expected_cents_per_success"]) for r in rows]
+    assert reported == [("any", "ds", 8, 16.0), ("verizon", "ds", 9, None), ("any", "tg", None, None)]
     assert [(r["observed_orders"], r["observed_rate"]) for r in rows] == [(4, 0.5), (2, 0.0), (0, None)]

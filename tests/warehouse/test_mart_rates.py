@@ -31,8 +31,8 @@ def test_wilson_interval_contains_rate_and_shrinks(calculator: Store, rate: floa
     trial = "(SELECT ?::DOUBLE AS rate, unnest(?) AS n)"
     sql = f"SELECT marts.wilson_low(rate, n) AS low, marts.wilson_high(rate, n) AS high FROM {trial}"
     wide, narrow = calculator.rows(sql, rate, [trials, trials * more])
-    for each in (wide, narrow):
-        assert 0 <= each["low"] <= rate <= each["high"] <= 1
+    for case in (wide, narrow):
+        assert 0 <= case["low"] <= rate <= case["high"] <= 1
     assert narrow["high"] - narrow["low"] <= wide["high"] - wide["low"]
 
 
@@ -50,14 +50,14 @@ def test_the_error_function_agrees_with_the_library_s(calculator: Store, x: floa
     )
 
 
-@given(trials=st.integers(1, 40), part=st.floats(0, 1), percent=st.integers(0, 100))
-def test_the_binomial_test_is_exact(calculator: Store, trials: int, part: float, percent: int) -> None:
-    hits, rate = round(trials * part), Fraction(percent, 100)
+@given(trials=st.integers(1, 40), share=st.floats(0, 1), percent=st.integers(0, 100))
+def test_the_binomial_test_is_exact(calculator: Store, trials: int, share: float, percent: int) -> None:
+    hits, rate = round(trials * share), Fraction(percent, 100)
     chances = [math.comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(trials + 1)]
     exact = sum(chance for chance in chances if chance <= chances[hits])
     sql = "SELECT marts.binomial_p(k, n, rate) AS p FROM (SELECT ?::BIGINT AS k, ?::BIGINT AS n, ?::DOUBLE AS rate)"
-    found = calculator.only(sql, hits, trials, percent / 100)["p"]
-    assert found == pytest.approx(float(exact), rel=1e-6, abs=1e-12)
+    actual = calculator.only(sql, hits, trials, percent / 100)["p"]
+    assert actual == pytest.approx(float(exact), rel=1e-6, abs=1e-12)
 
 
 def test_movers_compare_with_the_day_before(store: Store) -> None:
@@ -114,12 +114,12 @@ def test_what_came_or_went_within_the_day_has_one_side_only(store: Store) -> Non
     store.version("statistics", at(-30), at(-2), country_code="1", carrier="any", service_code="ds", success_rate=0.5)
     store.claim(0.7, 10, since=at(-2))
     store.seen("statistics", NOON)
-    found = {row["country_code"]: row for row in store.rows("FROM marts.success_rate_movers")}
-    assert {name: (row["rate_before"], row["rate_after"], row["change"]) for name, row in found.items()} == {
+    actual = {row["country_code"]: row for row in store.rows("FROM marts.success_rate_movers")}
+    assert {name: (row["rate_before"], row["rate_after"], row["change"]) for name, row in actual.items()} == {
         "1": (0.5, None, None),
         "12": (None, 0.7, None),
     }
-    assert found["12"]["service"] == "Discord"
+    assert actual["12"]["service"] == "Discord"
 
 
 def test_best_value_ranks_by_cautious_price(store: Store) -> None:
@@ -134,18 +134,18 @@ def test_best_value_ranks_by_cautious_price(store: Store) -> None:
         store.offer(price, country_code=country)
     store.claim(0.5, 100, country_code="x", service_code="tg")
     store.offer(10, country_code="x", service_code="tg")
-    found = store.rows("FROM marts.best_value WHERE service_code = 'ds' ORDER BY rank")
-    assert [(row["rank"], row["country_code"]) for row in found] == [
+    actual = store.rows("FROM marts.best_value WHERE service_code = 'ds' ORDER BY rank")
+    assert [(row["rank"], row["country_code"]) for row in actual] == [
         (1, "proven"),
         (2, "lucky"),
         (3, "cheap"),
         (4, "unproven"),
     ]
-    assert found[0]["rate_low"] == pytest.approx(0.8798, abs=1e-4)
-    assert found[0]["cautious_cents_per_success"] == pytest.approx(20 / 0.8798, abs=1e-2)
-    assert found[0]["expected_cents_per_success"] == pytest.approx(20 / 0.9)
-    assert found[1]["rate_low"] == pytest.approx(0.5958, abs=1e-4)
-    assert (found[3]["rate_low"], found[3]["cautious_cents_per_success"]) == (None, None)
+    assert actual[0]["rate_low"] == pytest.approx(0.8798, abs=1e-4)
+    assert actual[0]["cautious_cents_per_success"] == pytest.approx(20 / 0.8798, abs=1e-2)
+    assert actual[0]["expected_cents_per_success"] == pytest.approx(20 / 0.9)
+    assert actual[1]["rate_low"] == pytest.approx(0.5958, abs=1e-4)
+    assert (actual[3]["rate_low"], actual[3]["cautious_cents_per_success"]) == (None, None)
     assert store.only("FROM marts.best_value WHERE service_code = 'tg'")["rank"] == 1
 
 
@@ -171,11 +171,11 @@ def test_ranks_run_from_one_without_gaps_and_never_fall_in_price(offers: list[tu
             store.offer(price, country_code=str(number), service_code=service)
         for service in ("ds", "tg"):
             sql = "FROM marts.best_value WHERE service_code = ? ORDER BY rank"
-            found = store.rows(sql, service)
-            assert [row["rank"] for row in found] == list(range(1, sum(s == service for *_, s in offers) + 1))
-            prices = [row["cautious_cents_per_success"] or math.inf for row in found]
+            actual = store.rows(sql, service)
+            assert [row["rank"] for row in actual] == list(range(1, sum(s == service for *_, s in offers) + 1))
+            prices = [row["cautious_cents_per_success"] or math.inf for row in actual]
             assert prices == sorted(prices)
-            for row in found:
+            for row in actual:
                 assert (row["rate_low"] or 0) <= row["success_rate"]
 
 
@@ -231,7 +231,7 @@ def test_own_orders_of_all_accounts_count_and_the_same_number_twice(store: Store
 
 
 @pytest.mark.parametrize(
-    ("claim", "received", "orders", "p", "verdict"),
+    ("claim", "received", "orders", "p", "conclusion"),
     [
         (0.5, 2, 10, 2 * 56 / 1024, "agrees"),  # 1 + 10 + 45 ways of 1024 on either side
         (0.5, 1, 10, 2 * 11 / 1024, "claims too much"),
@@ -243,14 +243,14 @@ def test_own_orders_of_all_accounts_count_and_the_same_number_twice(store: Store
     ],
 )
 def test_a_claim_is_held_against_own_orders(
-    store: Store, claim: float, received: int, orders: int, p: float, verdict: str
+    store: Store, claim: float, received: int, orders: int, p: float, conclusion: str
 ) -> None:
     store.claim(claim, 1000)
     for number in range(orders):
         store.order(number, sms_count=int(number < received), status="complete" if number < received else "refunded")
     row = store.only("FROM marts.vendor_vs_observed")
     assert row["p_value"] == pytest.approx(p, rel=1e-6)
-    assert row["verdict"] == verdict
+    assert row["verdict"] == conclusion
     assert row["difference"] == pytest.approx(received / orders - claim)
     assert (row["observed_orders"], row["attempts"]) == (orders, 1000)
 

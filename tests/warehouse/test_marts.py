@@ -87,11 +87,11 @@ def order(connection: duckdb.DuckDBPyConnection, carrier: str, sms: int | None, 
 
 
 def rates(connection: duckdb.DuckDBPyConnection, carrier: str, service: str = "ds") -> dict[str, object]:
-    found = connection.execute(
+    actual = connection.execute(
         "SELECT * FROM marts.success_rates WHERE carrier = ? AND service_code = ?", [carrier, service]
     ).fetchall()
-    assert len(found) == 1
-    return dict(zip(SUCCESS_RATES, found[0], strict=True))
+    assert len(actual) == 1
+    return dict(zip(SUCCESS_RATES, actual[0], strict=True))
 
 
 @pytest.mark.parametrize("mart", CONTRACT)
@@ -120,18 +120,18 @@ def test_the_head_of_a_mart_documents_every_column_and_no_other(
 
 @pytest.mark.parametrize("mart", marts().values(), ids=lambda mart: mart.name)
 def test_mart_columns_state_their_unit(described: duckdb.DuckDBPyConnection, mart: Mart) -> None:
-    found = described.execute(
+    actual = described.execute(
         "SELECT column_name, comment, data_type FROM duckdb_columns() WHERE schema_name = 'marts' AND table_name = ? "
         "ORDER BY column_index",
         [mart.name],
     ).fetchall()
-    assert {name: comment for name, comment, _ in found} == mart.columns
-    for name, comment, kind in found:
+    assert {name: comment for name, comment, _ in actual} == mart.columns
+    for name, comment, kind in actual:
         units = [unit for end, unit in UNITS.items() if name.endswith(end)]
         assert not units or any(unit in comment for unit in units), f"{name}: {comment}"
         assert kind != "DOUBLE" or units or "fraction" in comment, f"{name} has no unit"
-    told = described.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [mart.name]).fetchall()
-    assert told == [(mart.summary,)]
+    reported = described.execute("SELECT comment FROM duckdb_views() WHERE view_name = ?", [mart.name]).fetchall()
+    assert reported == [(mart.summary,)]
 
 
 def test_invalid_mart_head_is_refused_with_its_line() -> None:
@@ -196,32 +196,32 @@ def test_price_stock_and_own_orders_stand_beside_the_claim(connection: duckdb.Du
         ("any", 0, "waiting", "+ INTERVAL 1 HOUR"),  # may still receive one: does not count
     ]:
         order(connection, carrier, sms, status, ends)
-    found = rates(connection, "any")
-    assert (found["price_cents"], found["stock"], found["observed_orders"]) == (16, 420, 5)
-    assert found["observed_rate"] == pytest.approx(0.6)
-    assert found["expected_cents_per_success"] == pytest.approx(20.0)
+    actual = rates(connection, "any")
+    assert (actual["price_cents"], actual["stock"], actual["observed_orders"]) == (16, 420, 5)
+    assert actual["observed_rate"] == pytest.approx(0.6)
+    assert actual["expected_cents_per_success"] == pytest.approx(20.0)
     # Wilson by hand: n = 5, p = 0.6, z = 1.959964
     centre = (0.6 + 3.841459 / 10) / (1 + 3.841459 / 5)
     reach = 1.959964 * math.sqrt(0.6 * 0.4 / 5 + 3.841459 / 100) / (1 + 3.841459 / 5)
-    assert found["observed_low"] == pytest.approx(centre - reach, abs=1e-6) == pytest.approx(0.2307, abs=1e-4)
-    assert found["observed_high"] == pytest.approx(centre + reach, abs=1e-6) == pytest.approx(0.8824, abs=1e-4)
+    assert actual["observed_low"] == pytest.approx(centre - reach, abs=1e-6) == pytest.approx(0.2307, abs=1e-4)
+    assert actual["observed_high"] == pytest.approx(centre + reach, abs=1e-6) == pytest.approx(0.8824, abs=1e-4)
 
 
 def test_a_named_carrier_counts_only_its_own_orders(connection: duckdb.DuckDBPyConnection) -> None:
     statistic(connection, "o2", "ds", 0.5)
     order(connection, "o2", 1, "received", "- INTERVAL 1 HOUR")
     order(connection, "any", 0, "expired", "- INTERVAL 1 HOUR")
-    found = rates(connection, "o2")
-    assert (found["observed_orders"], found["observed_rate"]) == (1, 1.0)
-    assert found["observed_high"] == 1.0
+    actual = rates(connection, "o2")
+    assert (actual["observed_orders"], actual["observed_rate"]) == (1, 1.0)
+    assert actual["observed_high"] == 1.0
 
 
 def test_where_nothing_matches_price_and_observation_are_null(connection: duckdb.DuckDBPyConnection) -> None:
     statistic(connection, "any", "ds", 0.5)
-    found = rates(connection, "any")
+    actual = rates(connection, "any")
     empty = ("price_cents", "stock", "observed_rate", "observed_low", "observed_high", "expected_cents_per_success")
-    assert [found[name] for name in empty] == [None] * 6
-    assert found["observed_orders"] == 0
+    assert [actual[name] for name in empty] == [None] * 6
+    assert actual["observed_orders"] == 0
 
 
 @pytest.mark.parametrize("rate", [0.0, None])

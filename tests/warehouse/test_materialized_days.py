@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse.daily_mart_support import DAILY, MICROSECOND, Place, load_claims
+from tests.warehouse.daily_mart_support import DAILY, MICROSECOND, StoredFile, load_claims
 from tests.warehouse.mart_support import NOON, TABLES, Store, at, stored
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.publishing import materialized_days
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.raw.retention import prune
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
@@ -83,8 +83,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(empty: Path, tmp_path: Path) -> Place:
-    return Place(empty, tmp_path)
+def stored_file(empty: Path, tmp_path: Path) -> StoredFile:
+    return StoredFile(empty, tmp_path)
 
 
 CLAIMS = st.dictionaries(
@@ -110,27 +110,27 @@ STEPS = st.lists(
 @settings(max_examples=12)
 @given(steps=STEPS)
 def test_stored_days_equal_computed_days(empty: Path, tmp_path_factory: Any, steps: Any) -> None:
-    place = Place(empty, tmp_path_factory.mktemp("days"))
+    stored_file = StoredFile(empty, tmp_path_factory.mktemp("days"))
     now = 0.0
     for name, *arguments in steps:
         if name == "load":
             now += arguments[0]
-            place.load(now, arguments[1])
+            stored_file.load(now, arguments[1])
         elif name == "late":
-            place.load(now - arguments[0], arguments[1])
+            stored_file.load(now - arguments[0], arguments[1])
         elif name == "publish":
-            publish(place.path, TABLES)
-        elif name == "rebuild" and place.loaded:
-            place.rebuild([(place.loaded[0][0], arguments[0]), *place.loaded[1:]])
+            publish(stored_file.path, TABLES)
+        elif name == "rebuild" and stored_file.loaded:
+            stored_file.rebuild([(stored_file.loaded[0][0], arguments[0]), *stored_file.loaded[1:]])
         elif name == "lose the copy":
-            published_path(place.path).unlink(missing_ok=True)
+            published_path(stored_file.path).unlink(missing_ok=True)
         elif name == "another definition":
-            place.define_otherwise()
+            stored_file.define_otherwise()
         elif name == "prune":
-            prune(place.path, at(now), dry_run=False)
-        place.check()
-    publish(place.path, TABLES)
-    place.check()
+            prune(stored_file.path, at(now), dry_run=False)
+        stored_file.check()
+    publish(stored_file.path, TABLES)
+    stored_file.check()
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 10**12), st.floats(0, 1)), min_size=1, max_size=8)
@@ -150,79 +150,81 @@ def test_the_days_of_a_claim_add_up_to_its_life(spans: list[tuple[int, float]]) 
         assert row["us"] == (began - NOON) // MICROSECOND
 
 
-def test_first_sync_after_midnight_stores_one_day(place: Place) -> None:
-    place.load(0, {"a": (0.5, 1)})
-    publish(place.path, TABLES)
-    assert place.check() == 0
-    with open_warehouse(place.path) as connection:
+def test_first_sync_after_midnight_stores_one_day(stored_file: StoredFile) -> None:
+    stored_file.load(0, {"a": (0.5, 1)})
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 0
+    with open_warehouse(stored_file.path) as connection:
         for hours, days in ((11, 0), (13, 1), (14, 0), (100, 3), (100.5, 0)):
             load_claims(connection, hours, {"a": (0.5 + hours / 1000, 1)})
             assert materialized_days.materialize_closed_days(connection) == days
-    publish(place.path, TABLES)
-    assert place.check() == 4
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 4
 
 
-def test_replay_replaces_stored_days(place: Place) -> None:
+def test_replay_replaces_stored_days(stored_file: StoredFile) -> None:
     for hours in (0, 30, 58):
-        place.load(hours, {"a": (0.5 + hours / 1000, 1)})
-    publish(place.path, TABLES)
-    assert place.check() == 2
-    place.rebuild([(0, {"a": (0.9, 1)}), *place.loaded[1:]])
-    assert place.check() == 2  # those of the copy, which still tells its own history
-    with duckdb.connect(str(place.path), read_only=True) as connection:
+        stored_file.load(hours, {"a": (0.5 + hours / 1000, 1)})
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 2
+    stored_file.rebuild([(0, {"a": (0.9, 1)}), *stored_file.loaded[1:]])
+    assert stored_file.check() == 2  # those of the copy, which still tells its own history
+    with duckdb.connect(str(stored_file.path), read_only=True) as connection:
         assert connection.execute(DAILY).fetchall()[0][6] == 0.9
-    publish(place.path, TABLES)
-    assert place.check() == 2
-    with duckdb.connect(str(published_path(place.path)), read_only=True) as connection:
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 2
+    with duckdb.connect(str(published_path(stored_file.path)), read_only=True) as connection:
         assert connection.execute(DAILY).fetchall()[0][6] == 0.9
 
 
-def test_days_of_another_definition_are_deleted(place: Place) -> None:
+def test_days_of_another_definition_are_deleted(stored_file: StoredFile) -> None:
     for hours in (0, 30, 58):
-        place.load(hours, {"a": (0.5, 1)})
-    publish(place.path, TABLES)
-    place.define_otherwise()
-    assert place.check() == 0
-    place.load(59, {"a": (0.6, 1)})
-    publish(place.path, TABLES)
-    assert place.check() == 2
+        stored_file.load(hours, {"a": (0.5, 1)})
+    publish(stored_file.path, TABLES)
+    stored_file.define_otherwise()
+    assert stored_file.check() == 0
+    stored_file.load(59, {"a": (0.6, 1)})
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 2
 
 
-def test_storing_days_is_one_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.load(0, {"a": (0.5, 1)})
-    place.load(24 * 70, {"a": (0.6, 1)})
-    asked: list[date] = []
+def test_storing_days_is_one_transaction(stored_file: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored_file.load(0, {"a": (0.5, 1)})
+    stored_file.load(24 * 70, {"a": (0.6, 1)})
+    requested: list[date] = []
     keep = materialized_days._store_days
 
-    def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> date:
-        asked.append(first)
-        if len(asked) == 2:
+    def fails_at_the_second(connection: duckdb.DuckDBPyConnection, first: date, end: date) -> None:
+        requested.append(first)
+        if len(requested) == 2:
             raise MemoryError
-        return keep(connection, first, end)
+        keep(connection, first, end)
 
     monkeypatch.setattr(materialized_days, "_store_days", fails_at_the_second)
     with pytest.raises(MemoryError):
-        publish(place.path, TABLES)
-    assert place.check() == 0
+        publish(stored_file.path, TABLES)
+    assert stored_file.check() == 0
     monkeypatch.undo()
-    publish(place.path, TABLES)
-    assert place.check() == 70
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 70
 
 
 @pytest.mark.parametrize("point", ["before publishing", "after publishing"])
-def test_a_kill_while_publishing_leaves_both_files_right(place: Place, point: str) -> None:
-    place.load(0, {"a": (0.5, 1), "b": (0.1, 1)})
-    publish(place.path, TABLES)
-    place.load(30, {"a": (0.6, 1), "b": (0.1, 1)})
+def test_a_kill_while_publishing_leaves_both_files_right(stored_file: StoredFile, point: str) -> None:
+    stored_file.load(0, {"a": (0.5, 1), "b": (0.1, 1)})
+    publish(stored_file.path, TABLES)
+    stored_file.load(30, {"a": (0.6, 1), "b": (0.1, 1)})
     program = (
         "import sys, pathlib; from assets.datasets import DATASETS; from warehouse.publishing.publish import publish; "
         "publish(pathlib.Path(sys.argv[1]), [dataset.table for dataset in DATASETS.values()])"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", program, str(place.path)], env=os.environ | {"SMSONLINE_CRASH_AT": point}, check=False
+        [sys.executable, "-c", program, str(stored_file.path)],
+        env=os.environ | {"SMSONLINE_CRASH_AT": point},
+        check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    duckdb.connect(str(place.path)).close()  # reads the log that the killed process left
-    place.check()
-    publish(place.path, TABLES)
-    assert place.check() == 1
+    duckdb.connect(str(stored_file.path)).close()  # reads the log that the killed process left
+    stored_file.check()
+    publish(stored_file.path, TABLES)
+    assert stored_file.check() == 1

@@ -92,11 +92,11 @@ def test_last_duplicate_wins_and_the_others_are_counted(warehouse: Any) -> None:
     assert counted(warehouse.snapshot(rows, 0)) == {"fetched": 4, "inserted": 2, "duplicates": 2}
     assert warehouse.current() == {"a": 3, "b": None}
     assert counted(warehouse.snapshot(rows, 1)) == {"fetched": 4, "unchanged": 2, "duplicates": 2}
-    assert warehouse.marks()[""].duplicates == 2
+    assert warehouse.watermarks()[""].duplicates == 2
 
 
 def test_duplicates_across_partitions_are_counted_once(warehouse: Any) -> None:
-    outcome = warehouse.answers({"x": {"a": 1, "b": 2}, "y": {"a": 3}}, 0)
+    outcome = warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"a": 3}}, 0)
     assert counted(outcome) == {"fetched": 3, "inserted": 2, "duplicates": 1}
     assert warehouse.current() == {"a": 3, "b": 2}
 
@@ -105,7 +105,7 @@ def test_identical_body_counts_as_before(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 2}, 0)
     before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
     same = {"": {"unchanged": True, "fetched": 5, "rejected": 2, "duplicates": 1}}
-    outcome = warehouse.answers({"": {}}, 1, changed_parts=same)
+    outcome = warehouse.responses({"": {}}, 1, changed_parts=same)
     assert counted(outcome) == {"fetched": 5, "unchanged": 2, "rejected": 2, "duplicates": 1}
     assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
     assert warehouse.sql("SELECT DISTINCT last_seen_at FROM sms.things") == [(warehouse.minute(1),)]
@@ -137,11 +137,11 @@ def test_same_timestamp_replaces_version(warehouse: Any) -> None:
 
 def test_load_is_logged_with_its_counts(warehouse: Any) -> None:
     warehouse.snapshot([{"code": "a"}, {"code": "a"}], 0)
-    found = warehouse.sql(
+    actual = warehouse.sql(
         "SELECT dataset, account_id, status, fetched, inserted, changed, unchanged, closed, rejected, duplicates, "
         "error, run_id, finished_at IS NOT NULL FROM ops.loads"
     )
-    assert found == [("things", "7", "ok", 2, 1, 0, 0, 0, 0, 1, None, "run", True)]
+    assert actual == [("things", "7", "ok", 2, 1, 0, 0, 0, 0, 1, None, "run", True)]
 
 
 def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,14 +166,14 @@ def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeyp
 )
 def test_any_text_is_a_key_a_value_and_a_partition(warehouse: Any, text: str) -> None:
     requested = frozenset({text, "other"})
-    warehouse.answers({text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 0, expected_partitions=requested)
-    again = warehouse.answers(
+    warehouse.responses({text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 0, expected_partitions=requested)
+    again = warehouse.responses(
         {text: [{"code": text, "price_cents": 1}], "other": {"b": 1}}, 1, expected_partitions=requested
     )
     assert counted(again) == {"fetched": 2, "unchanged": 2}
     assert warehouse.current() == {text: 1, "b": 1}
-    gone = warehouse.answers({"other": {"b": 1}}, 2, expected_partitions=frozenset({"other"}))
-    assert counted(gone) == {"fetched": 1, "unchanged": 1, "closed": 1}
+    missing = warehouse.responses({"other": {"b": 1}}, 2, expected_partitions=frozenset({"other"}))
+    assert counted(missing) == {"fetched": 1, "unchanged": 1, "closed": 1}
 
 
 def test_null_byte_in_a_text_is_stored(warehouse: Any) -> None:
@@ -217,16 +217,16 @@ def test_a_table_of_keys_alone_never_changes(warehouse: Any) -> None:
 
 
 def test_rejects_and_drift_are_logged_with_the_load(warehouse: Any) -> None:
-    part = {"": {"response_id": "r1", "fetched": 2, "rejected": 1}}
+    partition = {"": {"response_id": "r1", "fetched": 2, "rejected": 1}}
     rejects = [RejectedRecord("r1", 1, '{"code":"é\'"}', ["price_cents: odd", "code: odd"])]
     drift = [SchemaDrift("novelty", "unknown", "'x'"), SchemaDrift("count", "missing", None)]
-    outcome = warehouse.answers({"": {"a": 1}}, 0, changed_parts=part, rejects=rejects, drift=drift)
+    outcome = warehouse.responses({"": {"a": 1}}, 0, changed_parts=partition, rejects=rejects, drift=drift)
     assert counted(outcome) == {"fetched": 2, "inserted": 1, "rejected": 1}
     assert warehouse.sql("SELECT response_id, dataset, row_index, record->>'code', reasons FROM ops.rejects") == [
         ("r1", "things", 1, "é'", ["price_cents: odd", "code: odd"])
     ]
     t = warehouse.minute
-    warehouse.answers({"": {"a": 1}}, 1, drift=[SchemaDrift("novelty", "unknown", "'y'")])
+    warehouse.responses({"": {"a": 1}}, 1, drift=[SchemaDrift("novelty", "unknown", "'y'")])
     assert warehouse.sql("SELECT field, kind, first_seen, last_seen, example FROM ops.drift ORDER BY field") == [
         ("count", "missing", t(0), t(0), None),
         ("novelty", "unknown", t(0), t(1), "'y'"),
@@ -234,25 +234,25 @@ def test_rejects_and_drift_are_logged_with_the_load(warehouse: Any) -> None:
 
 
 def test_identical_response_repeats_its_drift(warehouse: Any) -> None:
-    warehouse.answers({"": {"a": 1}}, 0, drift=[SchemaDrift("novelty", "unknown", "'x'")])
+    warehouse.responses({"": {"a": 1}}, 0, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     for at in (1, 2):
-        warehouse.answers({"": {}}, at, changed_parts={"": {"unchanged": True}})
+        warehouse.responses({"": {}}, at, changed_parts={"": {"unchanged": True}})
         assert warehouse.sql("SELECT first_seen, last_seen FROM ops.drift") == [
             (warehouse.minute(0), warehouse.minute(at))
         ]
     warehouse.snapshot({"a": 2}, 3)
-    warehouse.answers({"": {}}, 4, changed_parts={"": {"unchanged": True}})
+    warehouse.responses({"": {}}, 4, changed_parts={"": {"unchanged": True}})
     assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(2),)]
 
 
 def test_late_response_does_not_move_drift_back(warehouse: Any) -> None:
-    warehouse.answers({"": {"a": 1}}, 5, drift=[SchemaDrift("novelty", "unknown", "'x'")])
-    warehouse.answers({"": {"a": 1}}, 4, drift=[SchemaDrift("novelty", "unknown", "'x'")])
+    warehouse.responses({"": {"a": 1}}, 5, drift=[SchemaDrift("novelty", "unknown", "'x'")])
+    warehouse.responses({"": {"a": 1}}, 4, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(5),)]
 
 
 def test_partial_response_is_loaded_and_logged_as_failed(warehouse: Any) -> None:
-    outcome = warehouse.answers(
+    outcome = warehouse.responses(
         {"x": {"a": 1}}, 0, expected_partitions=frozenset({"x", "y"}), partial_reason="1 of 2 failed"
     )
     assert (outcome.status, outcome.error) == ("failed", "1 of 2 failed")

@@ -20,12 +20,12 @@ def counted(outcome: Any) -> dict[str, int]:
 
 @pytest.fixture
 def stocked(warehouse: Any) -> Any:
-    warehouse.answers({"x": {"a": 1, "b": 2}, "y": {"c": 3, "d": 4}}, 0, expected_partitions=BOTH)
+    warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"c": 3, "d": 4}}, 0, expected_partitions=BOTH)
     return warehouse
 
 
 def test_failed_partition_stays_open(stocked: Any) -> None:
-    outcome = stocked.answers({"x": {"a": 9, "b": 2}}, 1, expected_partitions=BOTH, partial_reason="y failed")
+    outcome = stocked.responses({"x": {"a": 9, "b": 2}}, 1, expected_partitions=BOTH, partial_reason="y failed")
     assert counted(outcome) == {"fetched": 2, "changed": 1, "unchanged": 1}
     assert stocked.current() == {"a": 9, "b": 2, "c": 3, "d": 4}
     assert stocked.sql("SELECT code, last_seen_at FROM sms.things WHERE code IN ('b', 'c') ORDER BY 1") == [
@@ -35,12 +35,14 @@ def test_failed_partition_stays_open(stocked: Any) -> None:
 
 
 def test_row_vanishes_from_its_own_partition_only(stocked: Any) -> None:
-    assert counted(stocked.answers({"x": {"a": 1}, "y": {"c": 3, "d": 4}}, 1, expected_partitions=BOTH))["closed"] == 1
+    assert (
+        counted(stocked.responses({"x": {"a": 1}, "y": {"c": 3, "d": 4}}, 1, expected_partitions=BOTH))["closed"] == 1
+    )
     assert stocked.current() == {"a": 1, "c": 3, "d": 4}
 
 
 def test_partition_no_longer_requested_is_closed(stocked: Any) -> None:
-    outcome = stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
+    outcome = stocked.responses({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
     assert counted(outcome) == {"fetched": 2, "unchanged": 2, "closed": 2}
     closed = stocked.sql(
         "SELECT code, valid_to, last_seen_at FROM sms.things_history WHERE valid_to IS NOT NULL ORDER BY 1"
@@ -49,7 +51,7 @@ def test_partition_no_longer_requested_is_closed(stocked: Any) -> None:
 
 
 def test_unknown_partitions_close_nothing(stocked: Any) -> None:
-    assert counted(stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=None)) == {
+    assert counted(stocked.responses({"x": {"a": 1, "b": 2}}, 1, expected_partitions=None)) == {
         "fetched": 2,
         "unchanged": 2,
     }
@@ -57,48 +59,48 @@ def test_unknown_partitions_close_nothing(stocked: Any) -> None:
 
 
 def test_returning_partition_is_read_again(stocked: Any) -> None:
-    mark = stocked.marks()["y"]
-    stocked.answers({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
-    known = stocked.marks().get("y")
-    assert known is None or known.body_sha256 != mark.body_sha256
-    stocked.answers({"x": {"a": 1, "b": 2}, "y": {"c": 3}}, 2, expected_partitions=BOTH)
+    watermark = stocked.watermarks()["y"]
+    stocked.responses({"x": {"a": 1, "b": 2}}, 1, expected_partitions=frozenset({"x"}))
+    existing = stocked.watermarks().get("y")
+    assert existing is None or existing.body_sha256 != watermark.body_sha256
+    stocked.responses({"x": {"a": 1, "b": 2}, "y": {"c": 3}}, 2, expected_partitions=BOTH)
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
     assert stocked.as_of(1) == {"a": 1, "b": 2}
 
 
 def test_older_partition_list_closes_nothing_newer(stocked: Any) -> None:
-    stocked.answers({"x": {"a": 1, "b": 2}, "z": {"e": 5}}, 5, expected_partitions=frozenset({"x", "y", "z"}))
+    stocked.responses({"x": {"a": 1, "b": 2}, "z": {"e": 5}}, 5, expected_partitions=frozenset({"x", "y", "z"}))
     before = stocked.sql("SELECT * FROM sms.things_history WHERE code = 'e'")
-    stocked.answers({"y": {"c": 3, "d": 4}}, 3, expected_partitions=BOTH)
+    stocked.responses({"y": {"c": 3, "d": 4}}, 3, expected_partitions=BOTH)
     assert stocked.sql("SELECT * FROM sms.things_history WHERE code = 'e'") == before
 
 
 def test_late_response_does_not_reopen_a_partition(stocked: Any) -> None:
-    stocked.answers({"x": {"a": 1, "b": 2}}, 5, expected_partitions=frozenset({"x"}))
+    stocked.responses({"x": {"a": 1, "b": 2}}, 5, expected_partitions=frozenset({"x"}))
     before = stocked.stored()
-    outcome = stocked.answers({"y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
+    outcome = stocked.responses({"y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
     assert outcome.counts.inserted == outcome.counts.changed == 0
     assert stocked.stored() == before
     assert stocked.current() == {"a": 1, "b": 2}
 
 
 def test_only_stale_partitions_are_skipped(stocked: Any) -> None:
-    stocked.answers({"x": {"a": 5, "b": 5}}, 5, expected_partitions=BOTH, partial_reason="y failed")
-    outcome = stocked.answers({"x": {"a": 3, "b": 3}, "y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
+    stocked.responses({"x": {"a": 5, "b": 5}}, 5, expected_partitions=BOTH, partial_reason="y failed")
+    outcome = stocked.responses({"x": {"a": 3, "b": 3}, "y": {"c": 3, "d": 9}}, 3, expected_partitions=BOTH)
     assert counted(outcome) == {"fetched": 4, "changed": 1, "unchanged": 3}
     assert stocked.current() == {"a": 5, "b": 5, "c": 3, "d": 9}
 
 
 def test_unreadable_key_closes_nothing_in_its_partition(stocked: Any) -> None:
     broken = {"x": {"fetched": 2, "rejected": 1, "keys_readable": False}}
-    stocked.answers({"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken)
+    stocked.responses({"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken)
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
 
 
 def test_the_row_of_a_rejected_record_stays_as_it_was(stocked: Any) -> None:
     broken = {"x": {"fetched": 2, "rejected": 1}}
     protected = [{"code": "b"}]
-    stocked.answers(
+    stocked.responses(
         {"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken, rejected_keys=protected
     )
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
@@ -106,7 +108,7 @@ def test_the_row_of_a_rejected_record_stays_as_it_was(stocked: Any) -> None:
 
 def test_one_unchanged_part_beside_a_changed_one(stocked: Any) -> None:
     same = {"y": {"unchanged": True, "fetched": 2}}
-    outcome = stocked.answers({"x": {"a": 1}, "y": {}}, 1, expected_partitions=BOTH, changed_parts=same)
+    outcome = stocked.responses({"x": {"a": 1}, "y": {}}, 1, expected_partitions=BOTH, changed_parts=same)
     assert counted(outcome) == {"fetched": 3, "unchanged": 3, "closed": 1}
     assert stocked.current() == {"a": 1, "c": 3, "d": 4}
 
@@ -150,7 +152,7 @@ def test_two_accounts_in_one_table_do_not_touch_each_other(warehouse: Any) -> No
 
     def load(account: str, codes: str, at: float, n: int = 1) -> dict[str, int]:
         rows = [{"account_id": account, "code": code, "n": n} for code in codes]
-        return counted(warehouse.answers({account: rows}, at, account=account))
+        return counted(warehouse.responses({account: rows}, at, account=account))
 
     odd = "o'7"
     assert load("7", "ab", 0) == {"fetched": 2, "inserted": 2}
@@ -167,6 +169,6 @@ def test_two_accounts_in_one_table_do_not_touch_each_other(warehouse: Any) -> No
 
 def test_empty_response_is_compared_with_the_account_s_rows(warehouse: Any) -> None:
     warehouse.shape(OWNED)
-    warehouse.answers({"7": [{"account_id": "7", "code": "a"}]}, 0, account="7")
-    assert warehouse.answers({"8": []}, 1, account="8").status == "ok"
-    assert warehouse.answers({"7": []}, 2, account="7").status == "rejected"
+    warehouse.responses({"7": [{"account_id": "7", "code": "a"}]}, 0, account="7")
+    assert warehouse.responses({"8": []}, 1, account="8").status == "ok"
+    assert warehouse.responses({"7": []}, 2, account="7").status == "rejected"

@@ -86,8 +86,8 @@ def test_new_column_updates_the_views_and_keeps_the_rows(warehouse_path: Path) -
         sync_schema(connection, TABLES)
         connection.execute("INSERT INTO store.coupons (account_id, code, valid_from) VALUES ('7', 'A', now())")
         new = replace(table.columns[1], name="novelty", comment="New.")
-        others = [each for each in TABLES if each.name != "coupons"]
-        sync_schema(connection, [*others, replace(table, columns=(*table.columns, new))])
+        remaining = [case for case in TABLES if case.name != "coupons"]
+        sync_schema(connection, [*remaining, replace(table, columns=(*table.columns, new))])
         assert connection.execute("SELECT code, novelty FROM sms.coupons_history").fetchall() == [("A", None)]
         assert connection.execute("SELECT count(*) FROM ops.schema_fingerprint").fetchall() == [(1,)]
 
@@ -99,8 +99,8 @@ def test_a_column_declared_with_another_type_keeps_its_values(warehouse_path: Pa
         for name in ("coupons", "coupons_expired"):
             connection.execute(f"INSERT INTO store.{name} (account_id, code, percent) VALUES ('7', 'A', 12)")
         sync_schema(connection, declared_as("DOUBLE"))
-        found = connection.execute("SELECT percent, typeof(percent) FROM sms.coupons_history").fetchall()
-        assert found == [(12.0, "DOUBLE")] * 2
+        actual = connection.execute("SELECT percent, typeof(percent) FROM sms.coupons_history").fetchall()
+        assert actual == [(12.0, "DOUBLE")] * 2
 
 
 def test_values_that_do_not_fit_a_new_type_stay(warehouse_path: Path) -> None:
@@ -116,5 +116,5 @@ def test_values_that_do_not_fit_a_new_type_stay(warehouse_path: Path) -> None:
 def declared_as(type_: str) -> list[Table]:
     """All tables, a coupon's percent with another type."""
     table = DATASETS["coupons"].table
-    columns = tuple(replace(each, type=type_) if each.name == "percent" else each for each in table.columns)
-    return [replace(each, columns=columns) if each is table else each for each in TABLES]
+    columns = tuple(replace(case, type=type_) if case.name == "percent" else case for case in table.columns)
+    return [replace(case, columns=columns) if case is table else case for case in TABLES]

@@ -4,9 +4,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.warehouse.other_processes import is_locked, locked_by_another_process, opens_elsewhere
-from warehouse.database.opening import open_warehouse
-from warehouse.database.writer import Writer
+from tests.warehouse.other_processes import is_locked, locked_by_another_process, opens_in_another_process
+from warehouse.database.opening import Writer, open_warehouse
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
 from warehouse.sql import transaction
 
@@ -78,8 +77,11 @@ def test_idle_writer_locks_no_file(warehouse_path: Path) -> None:
 def test_readers_share_the_file_and_block_a_writer(warehouse_path: Path) -> None:
     with open_warehouse(warehouse_path) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
-    with open_warehouse(warehouse_path, read_only=True) as one, open_warehouse(warehouse_path, read_only=True) as other:
-        assert one.execute("FROM t").fetchall() == other.execute("FROM t").fetchall()
+    with (
+        open_warehouse(warehouse_path, read_only=True) as one,
+        open_warehouse(warehouse_path, read_only=True) as another,
+    ):
+        assert one.execute("FROM t").fetchall() == another.execute("FROM t").fetchall()
         with pytest.raises(WarehouseLocked), open_warehouse(warehouse_path, wait_seconds=0) as _:
             pass
         assert is_locked(warehouse_path)
@@ -119,12 +121,12 @@ def test_the_file_is_free_again_whatever_happened(warehouse_path: Path, failure:
     with pytest.raises(failure), open_warehouse(warehouse_path) as connection, transaction(connection):
         connection.execute("CREATE TABLE t (i INTEGER)")
         raise failure
-    assert opens_elsewhere(warehouse_path)
+    assert opens_in_another_process(warehouse_path)
     with open_warehouse(warehouse_path, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
 
 
-def test_a_transaction_that_ends_well_is_kept(warehouse_path: Path) -> None:
+def test_a_transaction_that_ends_well_is_committed(warehouse_path: Path) -> None:
     with open_warehouse(warehouse_path) as connection, transaction(connection):
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
     with open_warehouse(warehouse_path, read_only=True) as connection:

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from assets.datasets import DATASETS
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
 from warehouse.export.manifest import sha256_of
 from warehouse.export.parquet_export import export_parquet
 from warehouse.export.tables import DAY_COLUMN
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 
@@ -90,7 +90,7 @@ def duck() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def place(folder: Path, name: str, table: dict[str, Any]) -> Path:
+def stored_file(folder: Path, name: str, table: dict[str, Any]) -> Path:
     return folder / (name if table["partitioned_by"] else f"{name}.parquet")
 
 
@@ -111,7 +111,7 @@ def from_duckdb(duck: duckdb.DuckDBPyConnection, path: Path) -> tuple[list[tuple
 def test_every_table_opens_alike_in_duckdb_pandas_and_polars(duck, folder, manifest):
     assert len(manifest["tables"]) >= 2 * len(DATASETS) + 3
     for name, table in manifest["tables"].items():
-        path = place(folder, name, table)
+        path = stored_file(folder, name, table)
         columns = {column["name"]: column.get("stored_as", column["type"]) for column in table["columns"]}
 
         types, rows = from_duckdb(duck, path)
@@ -137,7 +137,9 @@ def test_the_files_hold_exactly_what_the_copy_shows(duck, filled, folder, manife
         for name in names:
             if name.startswith("sms."):
                 relation = copy.sql(f"FROM {name}")
-                assert from_duckdb(duck, place(folder, name, manifest["tables"][name]))[1] == plain(relation.fetchall())
+                assert from_duckdb(duck, stored_file(folder, name, manifest["tables"][name]))[1] == plain(
+                    relation.fetchall()
+                )
 
 
 def test_growing_tables_are_partitioned_by_utc_day(folder, manifest):
@@ -149,8 +151,8 @@ def test_growing_tables_are_partitioned_by_utc_day(folder, manifest):
 
 def test_the_manifest_is_true(filled, folder, manifest):
     listed = [file for table in manifest["tables"].values() for file in table["files"]]
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {"manifest.json", *(file["path"] for file in listed)}
+    actual = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert actual == {"manifest.json", *(file["path"] for file in listed)}
     for file in listed:
         path = folder / file["path"]
         assert (sha256_of(path), path.stat().st_size) == (file["sha256"], file["bytes"])
@@ -176,9 +178,9 @@ def test_unchanged_day_keeps_its_file(filled, tmp_path):
     assert fresh == ["utc_day=2026-03-04"]
     growing = [table for table in second.manifest["tables"].values() if table["partitioned_by"] and table["rows"]]
     assert (first.reused_files, second.reused_files) == (0, sum(len(table["files"]) for table in growing) - 1)
-    held = [path for path in before if path in after and path.parent.parent.name == "sms.statistics_history"]
-    assert [before[path].st_ino for path in held] == [after[path].st_ino for path in held]
-    assert len(held) == 2
+    locked = [path for path in before if path in after and path.parent.parent.name == "sms.statistics_history"]
+    assert [before[path].st_ino for path in locked] == [after[path].st_ino for path in locked]
+    assert len(locked) == 2
 
 
 def test_export_many_days_and_null_partition(tmp_path):
@@ -191,10 +193,10 @@ def test_export_many_days_and_null_partition(tmp_path):
             "SELECT i, TIMESTAMPTZ '2025-01-01 00:00:00Z' + to_hours(7 * (i * 911 % 350)::INT) "
             "FROM range(1, 351) r(i)"
         )
-    for kept in (0, 103):
-        done = export_parquet(copy, out)
-        table = done.manifest["tables"]["sms.things_history"]
-        assert (table["rows"], len(table["files"]), done.reused_files) == (351, 103, kept)
+    for preserved in (0, 103):
+        completed = export_parquet(copy, out)
+        table = completed.manifest["tables"]["sms.things_history"]
+        assert (table["rows"], len(table["files"]), completed.reused_files) == (351, 103, preserved)
     frame = pl.read_parquet(out / "sms.things_history")
     assert sorted(frame["id"]) == list(range(351))
     dated = frame.drop_nulls("valid_from")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from assets.datasets import DATASETS
 from tests.warehouse.other_processes import is_locked
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import WarehouseUnwritable
 from warehouse.loading.batch import Batch, LoadContext, Partition
 from warehouse.loading.merge import load_batch
-from warehouse.publishing.publish import publish, published_path
+from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 from warehouse.schema.tables import Column, Table
@@ -27,7 +27,7 @@ LOADED = [WHOLE, CUT]
 TABLES = [*LOADED, *(dataset.table for dataset in DATASETS.values())]
 
 
-class Place:
+class StoredFile:
     """A warehouse whose snapshots are numbered minutes."""
 
     def __init__(self, path: Path) -> None:
@@ -51,8 +51,8 @@ class Place:
                 "part": pa.array([""] * len(prices), pa.string()),
             }
         )
-        part = Partition("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
-        batch = Batch(table, "7", [part], rows, rows.select(["code"]).slice(0, 0))
+        partition = Partition("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
+        batch = Batch(table, "7", [partition], rows, rows.select(["code"]).slice(0, 0))
         with open_warehouse(self.path) as connection:
             load = LoadContext(
                 "run", f"{table.name} {self.minute}", table.name, "7", minute(self.minute), accept_shrink=True
@@ -68,8 +68,8 @@ class Place:
 
 
 @pytest.fixture
-def place(warehouse_path: Path) -> Place:
-    return Place(warehouse_path)
+def stored_file(warehouse_path: Path) -> StoredFile:
+    return StoredFile(warehouse_path)
 
 
 PRICES = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3), max_size=4)
@@ -77,13 +77,13 @@ PRICES = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3), max_size=4)
 
 @settings(max_examples=12)
 @given(steps=st.lists(st.tuples(st.sampled_from(LOADED), PRICES, st.booleans()), max_size=6))
-def test_copy_equals_the_warehouse_after_any_loads(place: Place, steps: Any) -> None:
+def test_copy_equals_the_warehouse_after_any_loads(stored_file: StoredFile, steps: Any) -> None:
     for table, prices, published in steps:
-        place.load(table, prices)
+        stored_file.load(table, prices)
         if published:
-            publish(place.path, TABLES)
-    publish(place.path, TABLES)
-    assert place.state(published_path(place.path)) == place.state()
+            publish(stored_file.path, TABLES)
+    publish(stored_file.path, TABLES)
+    assert stored_file.state(published_path(stored_file.path)) == stored_file.state()
 
 
 def contents(file: Path) -> dict[str, Any]:
@@ -93,122 +93,122 @@ def contents(file: Path) -> dict[str, Any]:
     macros = "SELECT DISTINCT schema_name, function_name FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
     tables = "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1"
     with duckdb.connect(str(file), read_only=True) as copy:
-        found = {sql: copy.execute(sql).fetchall() for sql in (shape, views, macros)}
+        actual = {sql: copy.execute(sql).fetchall() for sql in (shape, views, macros)}
         names = [name for (name,) in copy.execute(tables).fetchall()]
-        return found | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.publication"}
+        return actual | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.publication"}
 
 
-def test_a_new_copy_equals_one_that_was_updated(place) -> None:
-    copy = published_path(place.path)
+def test_a_new_copy_equals_one_that_was_updated(stored_file) -> None:
+    copy = published_path(stored_file.path)
     for prices in ({"a": 1, "b": 2}, {"a": 3}):
-        place.load(WHOLE, prices)
-        publish(place.path, TABLES)
-    place.load(CUT, {"c": 1})
-    publish(place.path, TABLES)
+        stored_file.load(WHOLE, prices)
+        publish(stored_file.path, TABLES)
+    stored_file.load(CUT, {"c": 1})
+    publish(stored_file.path, TABLES)
     updated = contents(copy)
     assert updated["store.whole_expired"]
     copy.unlink()
-    publish(place.path, TABLES)
+    publish(stored_file.path, TABLES)
     assert contents(copy) == updated
 
 
-def test_seeded_copy_equals_a_filled_one(place, monkeypatch) -> None:
-    copy = published_path(place.path)
-    place.load(WHOLE, {"a": 1, "b": 2})
-    place.load(WHOLE, {"a": 3})
-    place.load(CUT, {"c": 1})
-    publish(place.path, TABLES)
+def test_seeded_copy_equals_a_filled_one(stored_file, monkeypatch) -> None:
+    copy = published_path(stored_file.path)
+    stored_file.load(WHOLE, {"a": 1, "b": 2})
+    stored_file.load(WHOLE, {"a": 3})
+    stored_file.load(CUT, {"c": 1})
+    publish(stored_file.path, TABLES)
     seeded = contents(copy)
     assert seeded["store.whole_expired"]
     copy.unlink()
     monkeypatch.setattr("warehouse.publishing.publish.MAX_SEED_BYTES", 0)
-    publish(place.path, TABLES)
+    publish(stored_file.path, TABLES)
     assert contents(copy) == seeded
     for prices in ({"a": 4}, {"a": 4, "b": 5}):
-        place.load(WHOLE, prices)
-        publish(place.path, TABLES)
-        assert place.state(copy) == place.state()
+        stored_file.load(WHOLE, prices)
+        publish(stored_file.path, TABLES)
+        assert stored_file.state(copy) == stored_file.state()
 
 
-def test_a_copy_by_an_earlier_release_is_replaced(place) -> None:
-    copy = published_path(place.path)
-    place.load(WHOLE, {"a": 1})
-    publish(place.path, TABLES)
+def test_a_copy_by_an_earlier_release_is_replaced(stored_file) -> None:
+    copy = published_path(stored_file.path)
+    stored_file.load(WHOLE, {"a": 1})
+    publish(stored_file.path, TABLES)
     with duckdb.connect(str(copy)) as connection:
         connection.execute("ALTER TABLE ops.schema_fingerprint RENAME TO shape")
         connection.execute("CREATE TABLE store.from_earlier_release AS FROM store.whole_expired")
-    place.load(WHOLE, {"a": 2})
-    assert publish(place.path, TABLES)
-    assert place.state(copy) == place.state()
+    stored_file.load(WHOLE, {"a": 2})
+    assert publish(stored_file.path, TABLES)
+    assert stored_file.state(copy) == stored_file.state()
     assert "store.from_earlier_release" not in contents(copy)
 
 
-def test_no_other_process_may_write_while_the_copy_is_made(place, monkeypatch) -> None:
+def test_no_other_process_may_write_while_the_copy_is_made(stored_file, monkeypatch) -> None:
     """Closing any handle of a file ends the process's lock on it, also the one that DuckDB holds."""
-    place.load(WHOLE, {"a": 1})
+    stored_file.load(WHOLE, {"a": 1})
     locked = []
     monkeypatch.setattr(
-        "warehouse.publishing.publish.failpoint", lambda point: locked.append((point, is_locked(place.path)))
+        "warehouse.publishing.publish.failpoint", lambda point: locked.append((point, is_locked(stored_file.path)))
     )
-    publish(place.path, TABLES)
+    publish(stored_file.path, TABLES)
     assert locked == [("before publishing", True), ("after publishing", True)]
-    assert not is_locked(place.path)
+    assert not is_locked(stored_file.path)
 
 
-def test_without_a_change_the_copy_is_left_alone(place: Place) -> None:
-    place.load(WHOLE, {"a": 1})
-    assert publish(place.path, TABLES)
-    before = published_path(place.path).stat()
-    place.load(WHOLE, {"a": 1})
-    assert not publish(place.path, TABLES)
-    assert published_path(place.path).stat().st_ino == before.st_ino
+def test_without_a_change_the_copy_is_left_alone(stored_file: StoredFile) -> None:
+    stored_file.load(WHOLE, {"a": 1})
+    assert publish(stored_file.path, TABLES)
+    before = published_path(stored_file.path).stat()
+    stored_file.load(WHOLE, {"a": 1})
+    assert not publish(stored_file.path, TABLES)
+    assert published_path(stored_file.path).stat().st_ino == before.st_ino
 
 
-def test_a_reader_keeps_the_state_that_it_opened(place: Place) -> None:
-    place.load(WHOLE, {"a": 1})
-    publish(place.path, TABLES)
-    with duckdb.connect(str(published_path(place.path)), read_only=True) as reader:
-        place.load(WHOLE, {"a": 2, "b": 1})
-        assert publish(place.path, TABLES)
+def test_a_reader_keeps_the_state_that_it_opened(stored_file: StoredFile) -> None:
+    stored_file.load(WHOLE, {"a": 1})
+    publish(stored_file.path, TABLES)
+    with duckdb.connect(str(published_path(stored_file.path)), read_only=True) as reader:
+        stored_file.load(WHOLE, {"a": 2, "b": 1})
+        assert publish(stored_file.path, TABLES)
         assert reader.execute("SELECT code, price_cents FROM sms.whole").fetchall() == [("a", 1)]
-    assert place.state(published_path(place.path)) == place.state()
+    assert stored_file.state(published_path(stored_file.path)) == stored_file.state()
 
 
-def test_missing_or_damaged_copy_is_created_again(place: Place) -> None:
-    copy = published_path(place.path)
-    place.load(WHOLE, {"a": 1})
-    publish(place.path, TABLES)
+def test_missing_or_damaged_copy_is_created_again(stored_file: StoredFile) -> None:
+    copy = published_path(stored_file.path)
+    stored_file.load(WHOLE, {"a": 1})
+    publish(stored_file.path, TABLES)
     copy.unlink()
-    assert publish(place.path, TABLES)
+    assert publish(stored_file.path, TABLES)
     copy.write_bytes(b"no database " * 1000)
-    place.load(WHOLE, {"a": 2})
-    assert publish(place.path, TABLES)
-    assert place.state(copy) == place.state()
+    stored_file.load(WHOLE, {"a": 2})
+    assert publish(stored_file.path, TABLES)
+    assert stored_file.state(copy) == stored_file.state()
 
 
-def test_failed_copy_leaves_the_old_one_and_no_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.load(WHOLE, {"a": 1})
-    publish(place.path, TABLES)
-    before = place.state(published_path(place.path))
-    place.load(WHOLE, {"a": 2})
+def test_failed_copy_leaves_the_old_one_and_no_files(stored_file: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored_file.load(WHOLE, {"a": 1})
+    publish(stored_file.path, TABLES)
+    before = stored_file.state(published_path(stored_file.path))
+    stored_file.load(WHOLE, {"a": 2})
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(WarehouseUnwritable, match="No space left"):
-        publish(place.path, TABLES)
-    assert place.state(published_path(place.path)) == before
-    assert not [file for file in place.path.parent.iterdir() if ".new" in file.name]
+        publish(stored_file.path, TABLES)
+    assert stored_file.state(published_path(stored_file.path)) == before
+    assert not [file for file in stored_file.path.parent.iterdir() if ".new" in file.name]
     monkeypatch.undo()
-    assert publish(place.path, TABLES)
-    assert place.state(published_path(place.path)) == place.state()
+    assert publish(stored_file.path, TABLES)
+    assert stored_file.state(published_path(stored_file.path)) == stored_file.state()
 
 
-def test_raw_responses_and_rejects_are_not_published(place: Place) -> None:
-    place.load(WHOLE, {"a": 1})
-    publish(place.path, TABLES)
-    with duckdb.connect(str(published_path(place.path)), read_only=True) as reader:
+def test_raw_responses_and_rejects_are_not_published(stored_file: StoredFile) -> None:
+    stored_file.load(WHOLE, {"a": 1})
+    publish(stored_file.path, TABLES)
+    with duckdb.connect(str(published_path(stored_file.path)), read_only=True) as reader:
         sql = "SELECT schema_name FROM duckdb_tables() UNION SELECT schema_name FROM duckdb_views() WHERE NOT internal"
         schemas = {row[0] for row in reader.execute(sql).fetchall()}
     assert schemas == {"ops", "store", "sms", "marts", "topups"}

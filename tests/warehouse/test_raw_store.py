@@ -41,8 +41,8 @@ def test_response_is_stored_with_its_metadata(warehouse: Any) -> None:
 
 
 def test_identical_body_is_stored_once(warehouse: Any) -> None:
-    same, other = b'[{"a":1}]' * 50, b"[]"
-    store_responses(warehouse.connection, [response(body, warehouse.minute) for body in (same, other, same)])
+    same, another = b'[{"a":1}]' * 50, b"[]"
+    store_responses(warehouse.connection, [response(body, warehouse.minute) for body in (same, another, same)])
     store_responses(warehouse.connection, [response(same, warehouse.minute, 1)])
     assert warehouse.sql("SELECT count(*), count(body), count(DISTINCT response_id) FROM raw.responses") == [(4, 2, 4)]
 

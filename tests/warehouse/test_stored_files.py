@@ -36,24 +36,24 @@ Rows = list[dict[str, str | None]]
 
 def histories(connection: duckdb.DuckDBPyConnection, columns: dict[str, list[str]]) -> dict[str, Rows]:
     """Every version of every dataset, as DuckDB spells it; all columns where none are named."""
-    found = {}
+    actual = {}
     for name, listed in columns.items():
         chosen = ", ".join(f'"{column}"' for column in listed) or "*"
         relation = connection.sql(f"SELECT {chosen} FROM sms.{name}_history ORDER BY ALL")
         names = relation.columns
         rows = relation.project("COLUMNS(*)::VARCHAR").fetchall()
-        found[name] = [dict(zip(names, row, strict=True)) for row in rows]
-    return found
+        actual[name] = [dict(zip(names, row, strict=True)) for row in rows]
+    return actual
 
 
-def told_of(path: Path) -> dict[str, Rows]:
+def reported_for(path: Path) -> dict[str, Rows]:
     packed = path.with_name(path.name.replace(".duckdb.zst", ".json.zst")).read_bytes()
-    told: dict[str, Rows] = msgspec.json.decode(zstandard.decompress(packed))
-    return told
+    reported: dict[str, Rows] = msgspec.json.decode(zstandard.decompress(packed))
+    return reported
 
 
-def columns_of(told: dict[str, Rows]) -> dict[str, list[str]]:
-    return {name: list(rows[0]) for name, rows in told.items()}
+def columns_of(reported: dict[str, Rows]) -> dict[str, list[str]]:
+    return {name: list(rows[0]) for name, rows in reported.items()}
 
 
 @pytest.fixture(params=STORED, ids=lambda path: path.name.split(".")[0])
@@ -61,7 +61,7 @@ def stored(request: Any, warehouse_path: Path) -> tuple[Path, dict[str, Rows]]:
     """A stored file at a place of its own, and what it told when it was stored."""
     warehouse_path.parent.mkdir()
     warehouse_path.write_bytes(zstandard.decompress(request.param.read_bytes()))
-    return warehouse_path, told_of(request.param)
+    return warehouse_path, reported_for(request.param)
 
 
 def test_a_file_of_the_present_schema_is_stored() -> None:
@@ -70,27 +70,27 @@ def test_a_file_of_the_present_schema_is_stored() -> None:
 
 
 def test_stored_file_migrates_with_the_same_history(stored: tuple[Path, dict[str, Rows]]) -> None:
-    path, told = stored
+    path, reported = stored
     with open_warehouse(path) as connection:
         migrate(connection)
         sync_schema(connection, TABLES)
         assert schema_version(connection) == NEWEST
-        assert histories(connection, columns_of(told)) == told
-        for name, rows in told.items():
+        assert histories(connection, columns_of(reported)) == reported
+        for name, rows in reported.items():
             current = sum(row["valid_to"] is None for row in rows)
             assert connection.execute(f"SELECT count(*) FROM sms.{name}").fetchall() == [(current,)]
             assert connection.execute(f"SELECT count(*) FROM sms.{name}_as_of(now())").fetchall() == [(current,)]
     with open_warehouse(path, read_only=True) as connection:
-        assert histories(connection, columns_of(told)) == told
+        assert histories(connection, columns_of(reported)) == reported
 
 
 def test_stored_file_can_be_replayed(stored: tuple[Path, dict[str, Rows]]) -> None:
-    path, told = stored
-    results = list(Replay(path, DATASETS, ENDPOINTS).run(list(told)))
+    path, reported = stored
+    results = list(Replay(path, DATASETS, ENDPOINTS).run(list(reported)))
     assert {result.outcome.status for result in results} == {"ok"}
     with open_warehouse(path, read_only=True) as connection:
-        found = histories(connection, {name: ["valid_from", "valid_to"] for name in told})
-    assert {name: len(rows) for name, rows in found.items()} == {name: len(rows) for name, rows in told.items()}
+        actual = histories(connection, {name: ["valid_from", "valid_to"] for name in reported})
+    assert {name: len(rows) for name, rows in actual.items()} == {name: len(rows) for name, rows in reported.items()}
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_file_of_a_newer_program_is_refused_with_one_line(
     newer: Path, capfd: pytest.CaptureFixture[str], command: str
 ) -> None:
     before = newer.read_bytes()
-    line = refusal(capfd, *(word.replace("_", " ") for word in command.split()))
+    line = refusal(capfd, *(phrase.replace("_", " ") for phrase in command.split()))
     assert line.startswith("error: ")
     assert f"has schema 999 and this program knows up to {NEWEST}" in line
     assert newer.read_bytes() == before
@@ -133,11 +133,11 @@ def test_a_file_of_a_newer_program_is_refused_with_one_line(
 
 def of_a_later_storage_version(body: bytes) -> bytes:
     """The file with another version in its header, whose checksum is the exclusive or of each word's hash."""
-    word = body[8:12] + (int.from_bytes(body[12:16], "little") + 1000).to_bytes(4, "little")
+    phrase = body[8:12] + (int.from_bytes(body[12:16], "little") + 1000).to_bytes(4, "little")
     checksum = int.from_bytes(body[:8], "little")
-    for each in (body[8:16], word):
-        checksum ^= int.from_bytes(each, "little") * 0xBF58476D1CE4E5B9 % 2**64
-    return checksum.to_bytes(8, "little") + word + body[16:]
+    for case in (body[8:16], phrase):
+        checksum ^= int.from_bytes(case, "little") * 0xBF58476D1CE4E5B9 % 2**64
+    return checksum.to_bytes(8, "little") + phrase + body[16:]
 
 
 @pytest.mark.parametrize("command", ["sync", "status", "query SELECT_1", "replay", "prune"])
@@ -146,7 +146,7 @@ def test_a_file_of_a_newer_duckdb_is_refused_with_one_line(
 ) -> None:
     newer.write_bytes(of_a_later_storage_version(newer.read_bytes()))
     before = newer.read_bytes()
-    line = refusal(capfd, *(word.replace("_", " ") for word in command.split()))
+    line = refusal(capfd, *(phrase.replace("_", " ") for phrase in command.split()))
     assert line == f"error: {newer} is not a DuckDB file that this version reads: set SMSONLINE_WAREHOUSE to another"
     assert newer.read_bytes() == before
 
@@ -164,10 +164,10 @@ def test_store_a_file_of_the_present_schema(vendor_client: Client, sandbox: Sand
         sandbox.advance(3 * 3600)
     with open_warehouse(warehouse_path) as connection:
         connection.execute("CHECKPOINT")
-        told = histories(connection, {name: [] for name in DATASETS})
+        reported = histories(connection, {name: [] for name in DATASETS})
         assert connection.execute("SELECT count(DISTINCT status) FROM ops.loads").fetchall() == [(2,)]
         assert connection.execute("SELECT count(DISTINCT dataset) FROM ops.rejects").fetchall() != [(0,)]
-    assert all(told.values())
+    assert all(reported.values())
     FILES.mkdir(exist_ok=True)
-    for name, body in (("duckdb", warehouse_path.read_bytes()), ("json", msgspec.json.encode(told))):
+    for name, body in (("duckdb", warehouse_path.read_bytes()), ("json", msgspec.json.encode(reported))):
         (FILES / f"schema-{NEWEST}.{name}.zst").write_bytes(zstandard.compress(body, 19))

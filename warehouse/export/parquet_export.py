@@ -59,8 +59,10 @@ def export_parquet(analytics: Path, folder: Path) -> ExportResult:
             for table in list_tables(connection):
                 with _named_errors(folder, table.name):
                     entries.append(write_table(connection, table, work, old, before))
-            source, exported_at = _source(connection, analytics, fingerprint_table)
-            manifest = write_manifest(work, entries, exported_at, source, _watermarks(connection))
+            exported_at, source = _source(connection, analytics, fingerprint_table)
+            # Times of the oldest and the newest response that the current rows of each dataset are from.
+            datasets = {row.pop("dataset"): row for row in rows(connection, render("export/sql/watermarks"))}
+            manifest = write_manifest(work, entries, exported_at, source, datasets)
     previous = {file.path for file in exported_files(before) if file.content}
     reused = sum(file.path in previous for entry in entries for file in entry.files)
     return ExportResult(folder, manifest, reused)
@@ -87,21 +89,13 @@ def _named_errors(folder: Path, table: str) -> Iterator[None]:
         raise WarehouseError(f"{table} cannot be read, nothing was exported: {line}") from error
 
 
-def _source(connection: Connection, analytics: Path, fingerprint_table: str) -> tuple[dict[str, Any], datetime]:
-    """Where the rows come from, and the time that ``now()`` was in the marts."""
-    query = f"SELECT max(fingerprint) AS shape, now() AS exported_at, version() AS duckdb FROM ops.{fingerprint_table}"
-    (facts,) = rows(connection, query)
+def _source(connection: Connection, analytics: Path, fingerprint_table: str) -> tuple[datetime, dict[str, Any]]:
+    """The time that ``now()`` was in the marts, and where the rows come from."""
+    query = f"SELECT now() AS exported_at, max(fingerprint) AS shape, version() AS duckdb FROM ops.{fingerprint_table}"
+    (versions,) = rows(connection, query)
     source = {
         "file": analytics.name,
         "published_at": datetime.fromtimestamp(analytics.stat().st_mtime, UTC).isoformat(),
         "schema_version": all_migrations()[-1][0],
-        "shape": facts["shape"],
-        "duckdb": facts["duckdb"],
     }
-    return source, facts["exported_at"].astimezone(UTC)
-
-
-def _watermarks(connection: Connection) -> dict[str, dict[str, str]]:
-    """Per dataset the times of the oldest and the newest response that its current rows are from."""
-    rows = connection.execute(render("export/sql/watermarks")).fetchall()
-    return {dataset: {"oldest_answer_at": oldest, "newest_answer_at": newest} for dataset, oldest, newest in rows}
+    return versions.pop("exported_at").astimezone(UTC), source | versions

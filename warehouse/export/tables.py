@@ -77,7 +77,12 @@ def write_table(
         candidates = previous_files.get(fingerprint, [])
         if candidates and all(file.is_unchanged(previous) for file in candidates):
             for file in candidates:
-                _reuse_file(previous / file.path, work / file.path)
+                path = work / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    os.link(previous / file.path, path)
+                except OSError:  # a file system without links
+                    shutil.copyfile(previous / file.path, path)
             files += candidates
         else:
             changed[day] = fingerprint
@@ -128,14 +133,6 @@ def _write_empty(connection: Connection, table: ExportTable, work: Path) -> Expo
 
 def _copy(connection: Connection, select: str, path: Path, options: str = "") -> None:
     connection.execute(f"COPY ({select}) TO {quote_literal(str(path))} ({TO_PARQUET}{options})")
-
-
-def _reuse_file(previous: Path, new: Path) -> None:
-    new.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(previous, new)
-    except OSError:  # a file system without links
-        shutil.copyfile(previous, new)
 
 
 def _file_entry(connection: Connection, work: Path, path: Path, fingerprint: str | None = None) -> ExportedFile:

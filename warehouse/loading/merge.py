@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 from warehouse.errors import LoadMismatch, SnapshotRefused
 from warehouse.failpoints import failpoint
 from warehouse.loading.batch import Batch, LoadContext, LoadCounts, LoadResult, Partition
-from warehouse.loading.guards import reject_if_nothing_valid, reject_if_shrunk
 from warehouse.loading.load_log import log_details, log_load
 from warehouse.schema.tables import Table, column_list, key_match
 from warehouse.sql import quote_literal, render_all, rows, scalar, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
+# A response that lacks more than this share of the current keys is taken for faulty.
+MAX_SHRINK = 0.5
 # Of a refused snapshot. raw.responses has it as a whole, and it may come again every few minutes.
 MAX_REJECTS_OF_REFUSED = 100
 
@@ -41,6 +42,7 @@ PARTITIONS = pa.schema(
     ]
 )
 
+ROW_NUMBERS = "SELECT row_number FROM changes WHERE current_rowid IS "
 COUNT_CHANGES = "SELECT count(*) - count(current_rowid) AS new, count(current_rowid) AS changed FROM changes"
 
 
@@ -59,11 +61,6 @@ class Staged:
     stale_records: int
     is_noop: bool
     sql: dict[str, str]
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether every response is older than what is loaded."""
-        return bool(self.batch.partitions) and not self.partitions
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def load_batch(connection: Connection, batch: Batch, load: LoadContext) -> LoadR
 
 
 def _merge(connection: Connection, staged: Staged, load: LoadContext) -> LoadCounts:
-    if staged.is_stale:
+    if staged.batch.partitions and not staged.partitions:  # every response is older than what is loaded
         return _counts(staged)
     if staged.is_noop:
         connection.execute(staged.sql["touch_drift"])
@@ -119,15 +116,20 @@ def _merge(connection: Connection, staged: Staged, load: LoadContext) -> LoadCou
 def _stage(connection: Connection, batch: Batch) -> Iterator[Staged]:
     """Drops stale partitions and duplicate rows, and registers the rest for SQL."""
     fresh, stale_records = _drop_stale(connection, batch)
-    is_noop = bool(fresh) and all(partition.unchanged for partition in fresh) and not _is_any_gone(connection, batch)
+    is_noop = bool(fresh) and all(partition.unchanged for partition in fresh)
+    if is_noop and batch.expected_partitions is not None:
+        stored = connection.execute(f'SELECT DISTINCT part FROM store."{batch.table.name}"').fetchall()
+        is_noop = {partition for (partition,) in stored} <= batch.expected_partitions
     try:
         unique_rows, partitions = _deduplicate(connection, batch.table, _rows_of(batch.rows, fresh), fresh)
         connection.register("rejected_keys", batch.rejected_keys)
-        connection.register("partitions", pa.Table.from_pylist([_partition_row(p) for p in partitions], PARTITIONS))
+        # is_complete: a current row of the partition that the response does not list has vanished.
+        listed = [vars(p) | {"part": p.name, "is_complete": p.keys_readable and not p.unchanged} for p in partitions]
+        connection.register("partitions", pa.Table.from_pylist(listed, PARTITIONS))
         sql = render_all("loading/sql/merge", **_placeholders(batch))
         yield Staged(batch, partitions, unique_rows, stale_records, is_noop, sql)
     finally:
-        for relation in ("staging", "changed_rows", "rejected_keys", "partitions"):
+        for relation in ("staging", "changed_rows", "new_rows", "rejected_keys", "partitions"):
             connection.unregister(relation)
 
 
@@ -142,10 +144,25 @@ def _diff(connection: Connection, staged: Staged) -> Diff:
 
 
 def _guard(staged: Staged, diff: Diff, load: LoadContext) -> None:
-    """Raises ``SnapshotRefused`` for a snapshot that is not plausible."""
-    reject_if_nothing_valid(staged.batch, staged.partitions)
-    if not load.accept_shrink:
-        reject_if_shrunk(staged.batch, staged.partitions, current=diff.in_scope, missing=diff.missing, new=diff.new)
+    """Raises ``SnapshotRefused`` for a snapshot that is not plausible.
+
+    Not plausible are records that all break the contract, no record although rows exist, and more than half of the rows
+    missing. A list cut by a limit closes nothing, so only its emptiness is suspicious; in a ranking a row that another
+    one replaced is not missing. The rows of a table with accounts are those of the batch's account.
+    """
+    table, rejects = staged.batch.table, staged.batch.rejects
+    fetched = sum(partition.fetched for partition in staged.partitions)
+    if fetched and fetched == sum(partition.rejected for partition in staged.partitions):
+        reason = rejects[0].reasons[0] if rejects else "see ops.rejects"
+        raise SnapshotRefused(f"{table.name}: every one of {fetched} records breaks the contract; the first: {reason}")
+    if load.accept_shrink or not diff.in_scope:
+        return
+    advice = f"the table stays as it was. If it is right: smsonline sync {table.name} --accept-shrink"
+    if not fetched:
+        raise SnapshotRefused(f"{table.name}: the response is empty, {diff.in_scope} rows exist; {advice}")
+    missing, current = diff.missing - (diff.new if table.high_churn else 0), diff.in_scope
+    if table.full_snapshot and missing > current * MAX_SHRINK:
+        raise SnapshotRefused(f"{table.name}: {missing} of {current} rows are missing from the response; {advice}")
 
 
 def _write(connection: Connection, staged: Staged, diff: Diff, load: LoadContext) -> None:
@@ -157,12 +174,14 @@ def _write(connection: Connection, staged: Staged, diff: Diff, load: LoadContext
     if diff.changed or (diff.missing and staged.batch.table.full_snapshot):
         connection.execute(staged.sql["close_versions"])
     failpoint("while loading")
-    changed_rows = connection.execute("SELECT row_number FROM changes").fetchnumpy()["row_number"]
-    is_all = len(changed_rows) == staged.rows.num_rows
-    connection.register("changed_rows", staged.rows if is_all else staged.rows.take(changed_rows))
     if diff.changed:
+        changed = connection.execute(f"{ROW_NUMBERS} NOT NULL").fetchnumpy()["row_number"]
+        connection.register("changed_rows", staged.rows.take(changed))
         connection.execute(staged.sql["insert_new_versions"])
     if diff.new:
+        is_all = diff.new == staged.rows.num_rows  # the first load: nothing to select
+        new = None if is_all else connection.execute(f"{ROW_NUMBERS} NULL").fetchnumpy()["row_number"]
+        connection.register("new_rows", staged.rows if new is None else staged.rows.take(new))
         connection.execute(staged.sql["insert_new_keys"])
     connection.execute(staged.sql["advance_watermarks"])
     log_details(connection, load, staged.batch, staged.partitions)
@@ -210,14 +229,6 @@ def _drop_stale(connection: Connection, batch: Batch) -> tuple[list[Partition], 
     return fresh, sum(partition.fetched for partition in stale)
 
 
-def _is_any_gone(connection: Connection, batch: Batch) -> bool:
-    """Whether current rows belong to a partition that the vendor does not list any more."""
-    if batch.expected_partitions is None:
-        return False
-    stored = connection.execute(f'SELECT DISTINCT part FROM store."{batch.table.name}"').fetchall()
-    return not {part for (part,) in stored} <= batch.expected_partitions
-
-
 def _rows_of(batch_rows: pa.Table, partitions: Sequence[Partition]) -> pa.Table:
     """The rows of those partitions that carry rows."""
     wanted = {partition.name for partition in partitions if not partition.unchanged}
@@ -255,16 +266,9 @@ def _rows_by_partition(batch_rows: pa.Table) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in batch_rows["part"].value_counts().to_pylist()}
 
 
-def _partition_row(partition: Partition) -> dict[str, object]:
-    """A row of ``partitions``; ``is_complete`` says that a current row it does not list has vanished."""
-    is_complete = partition.keys_readable and not partition.unchanged
-    return vars(partition) | {"part": partition.name, "is_complete": is_complete}
-
-
 def _placeholders(batch: Batch) -> dict[str, str]:
-    """What the ``$words`` in the SQL files of this package stand for."""
+    """The ``$placeholders`` of the SQL files."""
     table = batch.table
-    account = f"s.account_id = {quote_literal(batch.account_id)}" if table.per_account else "true"
     return {
         "table": table.name,
         "full_snapshot": "true" if table.full_snapshot else "false",
@@ -274,7 +278,7 @@ def _placeholders(batch: Batch) -> dict[str, str]:
         "key_match_e": key_match(table, "e", "i"),
         "changed": " OR ".join(f'i."{name}" IS DISTINCT FROM s."{name}"' for name in table.tracked_columns) or "false",
         "snapshot_at": f"TIMESTAMPTZ '{batch.snapshot_at.isoformat()}'" if batch.snapshot_at else "NULL::TIMESTAMPTZ",
-        "account_filter": account,
+        "account_filter": f"s.account_id = {quote_literal(batch.account_id)}" if table.per_account else "true",
         "partition_gone": _is_not_in("s.part", batch.expected_partitions),
         "watermark_gone": _is_not_in("w.part", batch.expected_partitions),
     }

@@ -79,8 +79,8 @@ class ReplayTarget:
         restore = render("loading/sql/restore_as_of", table=table.name, main=self._main, since=moment)
         with transaction(self.connection):
             self.connection.execute(restore)
-            for part, response in watermarks.items():
-                watermark = [table.name, part, response.response_id, response.requested_at]
+            for partition, response in watermarks.items():
+                watermark = [table.name, partition, response.response_id, response.requested_at]
                 self.connection.execute(INSERT_WATERMARK, watermark)
 
     def swap_in(self, table: Table, replayed: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from warehouse.schema.mart_views import DAILY_MACRO, DAILY_MART, daily_mart_definition
+from warehouse.schema.tables import DAILY_MACRO, DAILY_MART
 from warehouse.sql import fetch_one, scalar, transaction
 
 Connection = duckdb.DuckDBPyConnection
@@ -29,19 +29,20 @@ def materialize_closed_days(connection: Connection) -> int:
     first: date | None = until_day[0] if until_day else scalar(connection, OLDEST_DAY)
     if open_day is None or first is None or first >= open_day:
         return 0
+    from warehouse.schema.mart_views import daily_mart_definition
+
     with transaction(connection):
-        day = first
-        while day < open_day:
-            day = _store_days(connection, day, min(day + timedelta(days=DAYS_AT_ONCE), open_day))
+        for day in range(0, (open_day - first).days, DAYS_AT_ONCE):
+            start = first + timedelta(days=day)
+            _store_days(connection, start, min(start + timedelta(days=DAYS_AT_ONCE), open_day))
         connection.execute(f"DELETE FROM ops.materialized_marts WHERE mart = '{DAILY_MART}'")
         row = [DAILY_MART, DATASET, daily_mart_definition(), open_day]
         connection.execute("INSERT INTO ops.materialized_marts VALUES (?, ?, ?, ?)", row)
     return (open_day - first).days
 
 
-def _store_days(connection: Connection, first: date, end: date) -> date:
+def _store_days(connection: Connection, first: date, end: date) -> None:
     source = f"marts.{DAILY_MACRO}(DATE '{first}', DATE '{end}')"
     connection.execute(
         f"INSERT INTO store.{DAILY_MART} BY NAME FROM {source} ORDER BY day, country_code, carrier, service_code"
     )
-    return end

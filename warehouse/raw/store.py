@@ -24,7 +24,6 @@ import pyarrow as pa
 import zstandard
 
 from warehouse.failpoints import failpoint
-from warehouse.schema.system_tables import RESPONSES
 from warehouse.sql import fetch_one, transaction
 
 Connection = duckdb.DuckDBPyConnection
@@ -32,21 +31,6 @@ Connection = duckdb.DuckDBPyConnection
 # Level 1 packs a large response to a ninth; higher levels cost more time than they save space here.
 ZSTD_LEVEL = 1
 
-REQUESTS = pa.schema(
-    [
-        ("response_id", pa.string()),
-        ("run_id", pa.string()),
-        ("account_id", pa.string()),
-        ("endpoint", pa.string()),
-        ("params", pa.string()),
-        ("requested_at", pa.timestamp("us", "UTC")),
-        ("elapsed_ms", pa.int64()),
-        ("http_status", pa.int32()),
-        ("body_sha256", pa.string()),
-        ("stores_body", pa.bool_()),
-    ]
-)
-BODIES = pa.schema([("response_id", pa.string()), ("body", pa.binary())])
 BODY_TABLES = """
 SELECT table_name FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = 'raw' AND starts_with(table_name, 'bodies_')
@@ -70,11 +54,6 @@ class RawResponse:
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
-def compress(body: bytes) -> bytes:
-    """The body as it is stored."""
-    return zstandard.compress(body, ZSTD_LEVEL)
-
-
 def store_responses(connection: Connection, responses: Sequence[RawResponse]) -> None:
     """Commits ``responses`` to ``raw.responses``; a body whose hash is stored already is not stored again."""
     if not responses:
@@ -85,14 +64,22 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
     new = {response.body_sha256: response for response in reversed(responses) if response.body_sha256 not in existing}
     new_ids = {response.response_id for response in new.values()}
     with transaction(connection):
-        _insert(connection, "requests", pa.Table.from_pylist([_row(r, new_ids) for r in responses], REQUESTS))
+        requests: list[dict[str, object]] = []
+        for response in responses:
+            request = {name: value for name, value in vars(response).items() if name != "body"}
+            params = msgspec.json.encode(dict(response.params), order="sorted").decode()
+            requests.append(request | {"params": params, "stores_body": response.response_id in new_ids})
+        _insert(connection, "requests", requests)
         by_day: dict[date, list[dict[str, object]]] = {}
         for response in new.values():
-            day = response.requested_at.astimezone(UTC).date()
-            by_day.setdefault(day, []).append({"response_id": response.response_id, "body": compress(response.body)})
+            body: dict[str, object] = {
+                "response_id": response.response_id,
+                "body": zstandard.compress(response.body, ZSTD_LEVEL),
+            }
+            by_day.setdefault(response.requested_at.astimezone(UTC).date(), []).append(body)
         ensure_body_tables(connection, by_day)
         for day, bodies in by_day.items():
-            _insert(connection, body_table(day), pa.Table.from_pylist(bodies, BODIES))
+            _insert(connection, body_table(day), bodies)
         failpoint("while landing")
 
 
@@ -137,6 +124,8 @@ def drop_empty_body_tables(connection: Connection, days: Iterable[date]) -> None
 
 def create_responses_view(connection: Connection) -> None:
     """``raw.responses`` over the body tables that there are."""
+    from warehouse.schema.system_tables import RESPONSES
+
     selects = [f"SELECT response_id, body FROM raw.{table}" for table in _body_tables(connection)]
     bodies = " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR AS response_id, NULL::BLOB AS body WHERE false"
     view = (
@@ -150,13 +139,7 @@ def _body_tables(connection: Connection) -> list[str]:
     return [str(name) for (name,) in connection.execute(BODY_TABLES).fetchall()]
 
 
-def _insert(connection: Connection, table: str, rows: pa.Table) -> None:
-    connection.register("new_rows", rows)
+def _insert(connection: Connection, table: str, rows: list[dict[str, object]]) -> None:
+    connection.register("new_rows", pa.Table.from_pylist(rows))
     connection.execute(f"INSERT INTO raw.{table} BY NAME SELECT * FROM new_rows")
     connection.unregister("new_rows")
-
-
-def _row(response: RawResponse, new_ids: set[str]) -> dict[str, object]:
-    row = {name: getattr(response, name) for name in REQUESTS.names if name != "stores_body"}
-    row["params"] = msgspec.json.encode(dict(response.params), order="sorted").decode()
-    return row | {"stores_body": response.response_id in new_ids}

@@ -9,8 +9,6 @@ import duckdb
 
 from warehouse.database.opening import optimizer_disabled
 from warehouse.errors import NotAWarehouse
-from warehouse.schema.mart_views import mart_comments, mart_statements
-from warehouse.schema.system_tables import SYSTEM_TABLES, comment_statements
 from warehouse.schema.tables import Table, alter_statements, create_statements, view_statements
 from warehouse.sql import fetch_one, transaction
 
@@ -43,6 +41,8 @@ def sync_schema(connection: Connection, tables: Sequence[Table], *, with_comment
     fingerprint = hashlib.sha256(definitions.encode()).hexdigest()
     if fetch_one(connection, "SELECT 1 FROM ops.schema_fingerprint WHERE fingerprint = ?", [fingerprint]):
         return
+    from warehouse.schema.mart_views import mart_statements  # spares reading the marts when nothing has changed
+
     with optimizer_disabled(connection), transaction(connection):
         ensure_tables(connection, tables)
         statements = [statement for table in tables for statement in view_statements(table)]
@@ -67,6 +67,9 @@ def ensure_tables(connection: Connection, tables: Sequence[Table]) -> None:
 
 def _comments(tables: Sequence[Table]) -> list[str]:
     """``COMMENT ON`` for everything that is published."""
+    from warehouse.schema.mart_views import mart_comments
+    from warehouse.schema.system_tables import SYSTEM_TABLES, comment_statements
+
     statements = [text for table in SYSTEM_TABLES.values() if table.is_published for text in table.comment_statements()]
     statements += mart_comments()
     for table in tables:

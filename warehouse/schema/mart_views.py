@@ -13,10 +13,9 @@ from importlib import resources
 from string import Template
 
 from warehouse.schema.system_tables import comment_statements
-from warehouse.schema.tables import Table
+from warehouse.schema.tables import DAILY_MACRO, DAILY_MART, Table
 from warehouse.sql import quote_literal, render
 
-DAILY_MART, DAILY_MACRO = "success_rates_daily", "success_rates_by_day"
 # The files in the folder that define macros; every other file is a mart.
 MACRO_FILES = ("macros", DAILY_MACRO)
 COLUMN = re.compile(r"([a-z_0-9]+(?:, [a-z_0-9]+)*): (.+)")

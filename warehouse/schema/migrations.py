@@ -6,7 +6,6 @@ import duckdb
 
 from warehouse.database.opening import optimizer_disabled
 from warehouse.errors import NotAWarehouse
-from warehouse.schema.system_tables import RESPONSES, SYSTEM_TABLES, create_statements
 from warehouse.sql import fetch_one, transaction
 
 Connection = duckdb.DuckDBPyConnection
@@ -62,6 +61,8 @@ def migrate(connection: Connection) -> None:
     missing = [(number, statements) for number, statements in all_migrations() if number > version]
     if not missing:
         return
+    from warehouse.schema.system_tables import RESPONSES, SYSTEM_TABLES, create_statements
+
     with optimizer_disabled(connection), transaction(connection):
         for _, statements in missing:
             connection.execute(statements)

@@ -18,6 +18,9 @@ VERSION_COLUMNS = (
     ("last_seen_at", "TIMESTAMPTZ"),
 )
 
+# The mart whose closed days are stored, and the macro that computes any of its days.
+DAILY_MART, DAILY_MACRO = "success_rates_daily", "success_rates_by_day"
+
 
 @dataclass(frozen=True)
 class Column:

@@ -2,6 +2,5 @@
 INSERT INTO store."$table" BY NAME
 SELECT $columns_i, i.part, p.response_id, p.requested_at AS valid_from,
        coalesce(e.first_seen_at, p.requested_at) AS first_seen_at
-FROM changes c JOIN changed_rows i ON i.row_number = c.row_number JOIN partitions p ON p.part = i.part
-LEFT JOIN (SELECT $key, min(first_seen_at) AS first_seen_at FROM store."${table}_expired" GROUP BY ALL) e ON $key_match_e
-WHERE c.current_rowid IS NULL;
+FROM new_rows i JOIN partitions p ON p.part = i.part
+LEFT JOIN (SELECT $key, min(first_seen_at) AS first_seen_at FROM store."${table}_expired" GROUP BY ALL) e ON $key_match_e;
