@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cache, cached_property
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -33,8 +33,6 @@ MAX_MESSAGE_LENGTH = 200
 MESSAGE_FIELDS = ("errorMessage", "message", "error", "body")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 EnvelopeStatus = Literal["success", "error", "ambiguous"]
-
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(frozen=True)
@@ -137,8 +135,10 @@ def decode(body: bytes) -> Any:
 
     Raises ``ValueError`` for anything else, including JSON that is nested too deeply or has too large numbers.
     """
+    # Equal fractions become one object: rates repeat, and each object costs memory and a conversion.
+    decoder = msgspec.json.Decoder(float_hook=cache(Decimal))
     try:
-        return _decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
+        return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(f"JSON out of range: {type(error).__name__}") from error
 
