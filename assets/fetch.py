@@ -1,67 +1,20 @@
 """Requests of a dataset: one, or one per row of its parent dataset (a fan-out), each at most once per sync."""
 
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from assets.datasets import Dataset
-from assets.errors import RecordsNotFound
-from assets.normalise import ParsedResponse, extract_records, normalise
+from assets.normalise import ParsedResponse, ResponseSource, normalise, read_records
 from assets.pii_policy import PiiPolicy
 from smsonline.client import Client
 from smsonline.endpoints import Endpoints
 from smsonline.errors import InvalidResponse
 from smsonline.request import ReadRequest
 from smsonline.response import VendorResponse
-
-
-class ResponseSource(Protocol):
-    """A response that can be loaded, fetched just now or stored in raw. ``requested_at`` is in UTC."""
-
-    @property
-    def response_id(self) -> str:
-        """Its row in ``raw.responses``."""
-
-    @property
-    def requested_at(self) -> datetime:
-        """When the successful attempt was sent."""
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the stored body."""
-
-    @property
-    def payload(self) -> Any:
-        """The decoded body. Raises ``ValueError`` when it is not JSON."""
-
-
-@dataclass(frozen=True)
-class FetchedResponse:
-    """A response of the vendor, redacted already where its endpoint carries private data."""
-
-    response: VendorResponse
-    response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    @property
-    def requested_at(self) -> datetime:
-        """When the successful attempt was sent, UTC."""
-        return self.response.requested_at
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the body to store."""
-        return self.response.sha256
-
-    @property
-    def payload(self) -> Any:
-        """The decoded body. Raises ``ValueError`` when it is not JSON."""
-        return self.response.payload
 
 
 @dataclass(frozen=True)
@@ -119,7 +72,7 @@ def partition_name(dataset: Dataset, params: Mapping[str, str], account_id: str)
     """The values that the fan-out varies; without a fan-out the account where rows have one, otherwise empty."""
     if dataset.fan_out:
         return "/".join(quote(params[name], safe="") for name in dataset.fan_out.params)
-    return account_id if dataset.per_account else ""
+    return account_id if "account_id" in dataset.key else ""
 
 
 def records_path(dataset: Dataset, endpoints: Endpoints) -> str:
@@ -127,20 +80,12 @@ def records_path(dataset: Dataset, endpoints: Endpoints) -> str:
     return dataset.records_path or endpoints[dataset.endpoint].records_path
 
 
-def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) -> list[Any]:
-    """The records of a response. Raises ``RecordsNotFound``, also when it is not JSON."""
-    try:
-        return extract_records(source.payload, dataset, path)
-    except ValueError as error:
-        raise RecordsNotFound(f"{dataset.name}: {error}") from None
-
-
 def list_partitions(
     dataset: Dataset, parent: Dataset, source: ResponseSource, parent_path: str, account_id: str
 ) -> PartitionList:
     """One request per row of the parent's response. Raises ``ContractViolation`` when it cannot be read."""
     assert dataset.fan_out
-    records = extract_source_records(source, parent, parent_path)
+    records = read_records(source, parent, parent_path)
     listed = normalise(parent, [ParsedResponse("", source.response_id, parent.params, records)], account_id)
     columns = dataset.fan_out.params
     rows = listed.rows.select(list(dict.fromkeys(columns.values()))).to_pylist()
@@ -172,7 +117,7 @@ class Fetcher:
         self._known_hashes = known_hashes
         self._shared_endpoints = _shared_endpoints(datasets.values())
         self._lock = threading.Lock()
-        self._shared: dict[tuple[str, str], Future[FetchedResponse]] = {}
+        self._shared: dict[tuple[str, str], Future[VendorResponse]] = {}
 
     def fetch(self, dataset: Dataset) -> FetchResult:
         """All responses of ``dataset``; of a fan-out also the partitions that failed.
@@ -203,7 +148,7 @@ class Fetcher:
         responses.sort(key=lambda response: response.partition)
         return FetchResult(dataset, path, responses, failures, partitions.expected_partitions, [source])
 
-    def _fetch_one(self, endpoint: str, params: Mapping[str, str]) -> FetchedResponse:
+    def _fetch_one(self, endpoint: str, params: Mapping[str, str]) -> VendorResponse:
         if endpoint not in self._shared_endpoints:  # not cached, so that it is freed once it is loaded
             return self._redacted(self._client.get(endpoint, params, known_hashes=self._known_hashes))
         key = (endpoint, _cache_key(params))
@@ -217,11 +162,11 @@ class Fetcher:
                 future.set_exception(error)
         return future.result()
 
-    def _redacted(self, response: VendorResponse) -> FetchedResponse:
+    def _redacted(self, response: VendorResponse) -> VendorResponse:
         if not self._endpoints[response.endpoint].contains_pii:
-            return FetchedResponse(response)
+            return response
         try:
-            return FetchedResponse(self._pii_policy.redact_response(response))
+            return self._pii_policy.redact_response(response)
         except ValueError as error:
             raise InvalidResponse(response.endpoint, str(error), status=response.status) from None
 

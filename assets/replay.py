@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from assets.batch_builder import build_batch
 from assets.datasets import Dataset
 from assets.errors import ContractViolation
 from assets.fetch import FetchResult, PartitionResponse, list_partitions, partition_name, records_path
+from assets.loader import build_batch
 from assets.sync import SyncResult
 from smsonline.endpoints import Endpoints
 from smsonline.response import decode

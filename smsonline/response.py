@@ -5,6 +5,7 @@ Success is HTTP 200 with a JSON array, or an object whose envelope reports no er
 """
 
 import re
+import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +62,7 @@ class VendorResponse:
 
     ``params`` are the call's own, without key and user id. ``requested_at`` (UTC) is when the successful attempt was
     sent, ``elapsed_ms`` its duration, ``server_date`` the vendor's clock (UTC) if the response has a ``Date``. ``body``
-    is as received, except for the API key; ``sha256`` is its hex hash.
+    is as received, except for the API key; ``sha256`` is its hex hash. ``response_id`` is unique.
     """
 
     endpoint: str
@@ -72,6 +73,7 @@ class VendorResponse:
     body: bytes = field(repr=False)
     sha256: str
     server_date: datetime | None = None
+    response_id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     @cached_property
     def payload(self) -> Any:

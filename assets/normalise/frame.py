@@ -67,13 +67,14 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     raw = {field.column: _raw_values(dataset, field, table, responses) for field in dataset.fields}
     columns = convert_columns(dataset.fields, raw)
     check_units(dataset, columns)
+    unknown = unknown_fields(dataset, present)
+    drift = schema_drift(dataset, objects, present, columns)
 
-    account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if dataset.per_account else {}
+    account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if "account_id" in dataset.key else {}
     frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
-    frame["extra"] = _extra(objects, unknown_fields(dataset, present))
+    frame["extra"] = _extra(objects, unknown)
     frame["part"] = _per_record([response.partition for response in responses], responses)
     reasons = _reasons_by_row(dataset, columns, not_objects)
-    drift = schema_drift(dataset, objects, present, columns)
     return _split_rejected(dataset, frame, reasons, responses, records, drift)
 
 
