@@ -55,19 +55,6 @@ class FetchResult:
         return [*self.parent_responses, *(response.source for response in self.responses)]
 
 
-@dataclass(frozen=True)
-class PartitionList:
-    """The request parameters of each partition; ``complete`` unless a record of the parent could not be read."""
-
-    params: Mapping[str, Mapping[str, str]]
-    complete: bool
-
-    @property
-    def expected_partitions(self) -> frozenset[str] | None:
-        """The names of all partitions, ``None`` when the list is not complete."""
-        return frozenset(self.params) if self.complete else None
-
-
 def partition_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> str:
     """The values that the fan-out varies; without a fan-out the account where rows have one, otherwise empty."""
     if dataset.fan_out:
@@ -81,17 +68,21 @@ def records_path(dataset: Dataset, endpoints: Endpoints) -> str:
 
 
 def list_partitions(
-    dataset: Dataset, parent: Dataset, source: ResponseSource, parent_path: str, account_id: str
-) -> PartitionList:
-    """One request per row of the parent's response. Raises ``ContractViolation`` when it cannot be read."""
+    dataset: Dataset, parent: Dataset, source: ResponseSource, endpoints: Endpoints, account_id: str
+) -> tuple[Mapping[str, Mapping[str, str]], frozenset[str] | None]:
+    """The request parameters of each partition, one per row of the parent's response, and the names of all partitions.
+
+    The names are ``None`` when a record of the parent was rejected: then there may be more. Raises
+    ``ContractViolation`` when the response cannot be read.
+    """
     assert dataset.fan_out
-    records = read_records(source, parent, parent_path)
+    records = read_records(source, parent, records_path(parent, endpoints))
     listed = normalise(parent, [ParsedResponse("", source.response_id, parent.params, records)], account_id)
     columns = dataset.fan_out.params
     rows = listed.rows.select(list(dict.fromkeys(columns.values()))).to_pylist()
     requests = [{**dataset.params, **{name: row[column] for name, column in columns.items()}} for row in rows]
-    names = [partition_name(dataset, params, account_id) for params in requests]
-    return PartitionList(dict(zip(names, requests, strict=True)), complete=not listed.rejects)
+    partitions = {partition_name(dataset, params, account_id): params for params in requests}
+    return partitions, None if listed.rejects else frozenset(partitions)
 
 
 class Fetcher:
@@ -134,10 +125,9 @@ class Fetcher:
 
     def _fan_out(self, dataset: Dataset, path: str, parent: Dataset) -> FetchResult:
         source = self._fetch_one(parent.endpoint, parent.params)
-        parent_path = records_path(parent, self._endpoints)
-        partitions = list_partitions(dataset, parent, source, parent_path, self._account_id)
-        names = {_cache_key(params): name for name, params in partitions.params.items()}
-        calls = [ReadRequest(dataset.endpoint, params) for params in partitions.params.values()]
+        partitions, expected = list_partitions(dataset, parent, source, self._endpoints, self._account_id)
+        names = {_cache_key(params): name for name, params in partitions.items()}
+        calls = [ReadRequest(dataset.endpoint, params) for params in partitions.values()]
         responses, failures = [], []
         for call, result in self._client.get_many(calls, known_hashes=self._known_hashes):
             name = names[_cache_key(call.params)]
@@ -146,7 +136,7 @@ class Fetcher:
             else:
                 failures.append(FailedPartition(name, result))
         responses.sort(key=lambda response: response.partition)
-        return FetchResult(dataset, path, responses, failures, partitions.expected_partitions, [source])
+        return FetchResult(dataset, path, responses, failures, expected, [source])
 
     def _fetch_one(self, endpoint: str, params: Mapping[str, str]) -> VendorResponse:
         if endpoint not in self._shared_endpoints:  # not cached, so that it is freed once it is loaded

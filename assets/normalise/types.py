@@ -55,11 +55,6 @@ MAX_DIGITS = 400
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def no_reasons() -> pd.Series[Any]:
-    """An empty Series of reasons."""
-    return pd.Series(dtype=object)
-
-
 @dataclass(frozen=True)
 class TypedColumn:
     """``values`` of the declared type, null where a value did not fit, and ``reasons`` by row for exactly those.
@@ -68,7 +63,7 @@ class TypedColumn:
     """
 
     values: pd.Series[Any]
-    reasons: pd.Series[Any] = dataclasses.field(default_factory=no_reasons)
+    reasons: pd.Series[Any] = dataclasses.field(default_factory=lambda: pd.Series(dtype=object))
     retyped: bool = False
 
 
