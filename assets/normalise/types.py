@@ -115,7 +115,8 @@ def _convert_whole(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | 
 def _parse_decimals(numbers: list[Any], declared: Field) -> pd.Series[Any] | None:
     """Floats parsed from the decimal texts: a percentage becomes the fraction nearest to the number as written."""
     # Equal fractions of a response are one object, as ``decode`` gives them; each object is parsed once.
-    objects = {id(number): number for number in numbers}
+    ids = list(map(id, numbers))
+    objects = dict(zip(ids, numbers, strict=True))
     if not set(map(type, objects.values())) <= NUMBER | NULL_TYPES:
         return None
     exponent = "e-2" if declared.unit == "percent" else ""
@@ -125,7 +126,7 @@ def _parse_decimals(numbers: list[Any], declared: Field) -> pd.Series[Any] | Non
     limits = pc.min_max(floats).as_py()
     if limits["min"] is not None and not lowest <= limits["min"] <= limits["max"] <= highest:
         return None
-    rows = pa.array(list(map(id, numbers)), pa.uint64()).dictionary_encode().indices
+    rows = pa.array(ids, pa.uint64()).dictionary_encode().indices
     return arrow_series(floats.take(rows))
 
 
