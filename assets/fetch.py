@@ -1,67 +1,20 @@
 """Requests of a dataset: one, or one per row of its parent dataset (a fan-out), each at most once per sync."""
 
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from assets.datasets import Dataset
-from assets.errors import RecordsNotFound
-from assets.normalise import ParsedResponse, extract_records, normalise
+from assets.normalise import ParsedResponse, ResponseSource, normalise, read_records
 from assets.pii_policy import PiiPolicy
 from smsonline.client import Client
 from smsonline.endpoints import Endpoints
 from smsonline.errors import InvalidResponse
 from smsonline.request import ReadRequest
 from smsonline.response import VendorResponse
-
-
-class ResponseSource(Protocol):
-    """A response that can be loaded, fetched just now or stored in raw. ``requested_at`` is in UTC."""
-
-    @property
-    def response_id(self) -> str:
-        """Its row in ``raw.responses``."""
-
-    @property
-    def requested_at(self) -> datetime:
-        """When the successful attempt was sent."""
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the stored body."""
-
-    @property
-    def payload(self) -> Any:
-        """The decoded body. Raises ``ValueError`` when it is not JSON."""
-
-
-@dataclass(frozen=True)
-class FetchedResponse:
-    """A response of the vendor, redacted already where its endpoint carries private data."""
-
-    response: VendorResponse
-    response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    @property
-    def requested_at(self) -> datetime:
-        """When the successful attempt was sent, UTC."""
-        return self.response.requested_at
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the body to store."""
-        return self.response.sha256
-
-    @property
-    def payload(self) -> Any:
-        """The decoded body. Raises ``ValueError`` when it is not JSON."""
-        return self.response.payload
 
 
 @dataclass(frozen=True)
@@ -102,24 +55,11 @@ class FetchResult:
         return [*self.parent_responses, *(response.source for response in self.responses)]
 
 
-@dataclass(frozen=True)
-class PartitionList:
-    """The request parameters of each partition; ``complete`` unless a record of the parent could not be read."""
-
-    params: Mapping[str, Mapping[str, str]]
-    complete: bool
-
-    @property
-    def expected_partitions(self) -> frozenset[str] | None:
-        """The names of all partitions, ``None`` when the list is not complete."""
-        return frozenset(self.params) if self.complete else None
-
-
 def partition_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> str:
     """The values that the fan-out varies; without a fan-out the account where rows have one, otherwise empty."""
     if dataset.fan_out:
         return "/".join(quote(params[name], safe="") for name in dataset.fan_out.params)
-    return account_id if dataset.per_account else ""
+    return account_id if "account_id" in dataset.key else ""
 
 
 def records_path(dataset: Dataset, endpoints: Endpoints) -> str:
@@ -127,26 +67,22 @@ def records_path(dataset: Dataset, endpoints: Endpoints) -> str:
     return dataset.records_path or endpoints[dataset.endpoint].records_path
 
 
-def extract_source_records(source: ResponseSource, dataset: Dataset, path: str) -> list[Any]:
-    """The records of a response. Raises ``RecordsNotFound``, also when it is not JSON."""
-    try:
-        return extract_records(source.payload, dataset, path)
-    except ValueError as error:
-        raise RecordsNotFound(f"{dataset.name}: {error}") from None
-
-
 def list_partitions(
-    dataset: Dataset, parent: Dataset, source: ResponseSource, parent_path: str, account_id: str
-) -> PartitionList:
-    """One request per row of the parent's response. Raises ``ContractViolation`` when it cannot be read."""
+    dataset: Dataset, parent: Dataset, source: ResponseSource, endpoints: Endpoints, account_id: str
+) -> tuple[Mapping[str, Mapping[str, str]], frozenset[str] | None]:
+    """The request parameters of each partition, one per row of the parent's response, and the names of all partitions.
+
+    The names are ``None`` when a record of the parent was rejected: then there may be more. Raises
+    ``ContractViolation`` when the response cannot be read.
+    """
     assert dataset.fan_out
-    records = extract_source_records(source, parent, parent_path)
+    records = read_records(source, parent, records_path(parent, endpoints))
     listed = normalise(parent, [ParsedResponse("", source.response_id, parent.params, records)], account_id)
     columns = dataset.fan_out.params
     rows = listed.rows.select(list(dict.fromkeys(columns.values()))).to_pylist()
     requests = [{**dataset.params, **{name: row[column] for name, column in columns.items()}} for row in rows]
-    names = [partition_name(dataset, params, account_id) for params in requests]
-    return PartitionList(dict(zip(names, requests, strict=True)), complete=not listed.rejects)
+    partitions = {partition_name(dataset, params, account_id): params for params in requests}
+    return partitions, None if listed.rejects else frozenset(partitions)
 
 
 class Fetcher:
@@ -172,7 +108,7 @@ class Fetcher:
         self._known_hashes = known_hashes
         self._shared_endpoints = _shared_endpoints(datasets.values())
         self._lock = threading.Lock()
-        self._shared: dict[tuple[str, str], Future[FetchedResponse]] = {}
+        self._shared: dict[tuple[str, str], Future[VendorResponse]] = {}
 
     def fetch(self, dataset: Dataset) -> FetchResult:
         """All responses of ``dataset``; of a fan-out also the partitions that failed.
@@ -189,10 +125,9 @@ class Fetcher:
 
     def _fan_out(self, dataset: Dataset, path: str, parent: Dataset) -> FetchResult:
         source = self._fetch_one(parent.endpoint, parent.params)
-        parent_path = records_path(parent, self._endpoints)
-        partitions = list_partitions(dataset, parent, source, parent_path, self._account_id)
-        names = {_cache_key(params): name for name, params in partitions.params.items()}
-        calls = [ReadRequest(dataset.endpoint, params) for params in partitions.params.values()]
+        partitions, expected = list_partitions(dataset, parent, source, self._endpoints, self._account_id)
+        names = {_cache_key(params): name for name, params in partitions.items()}
+        calls = [ReadRequest(dataset.endpoint, params) for params in partitions.values()]
         responses, failures = [], []
         for call, result in self._client.get_many(calls, known_hashes=self._known_hashes):
             name = names[_cache_key(call.params)]
@@ -201,9 +136,9 @@ class Fetcher:
             else:
                 failures.append(FailedPartition(name, result))
         responses.sort(key=lambda response: response.partition)
-        return FetchResult(dataset, path, responses, failures, partitions.expected_partitions, [source])
+        return FetchResult(dataset, path, responses, failures, expected, [source])
 
-    def _fetch_one(self, endpoint: str, params: Mapping[str, str]) -> FetchedResponse:
+    def _fetch_one(self, endpoint: str, params: Mapping[str, str]) -> VendorResponse:
         if endpoint not in self._shared_endpoints:  # not cached, so that it is freed once it is loaded
             return self._redacted(self._client.get(endpoint, params, known_hashes=self._known_hashes))
         key = (endpoint, _cache_key(params))
@@ -217,11 +152,11 @@ class Fetcher:
                 future.set_exception(error)
         return future.result()
 
-    def _redacted(self, response: VendorResponse) -> FetchedResponse:
+    def _redacted(self, response: VendorResponse) -> VendorResponse:
         if not self._endpoints[response.endpoint].contains_pii:
-            return FetchedResponse(response)
+            return response
         try:
-            return FetchedResponse(self._pii_policy.redact_response(response))
+            return self._pii_policy.redact_response(response)
         except ValueError as error:
             raise InvalidResponse(response.endpoint, str(error), status=response.status) from None
 

@@ -1,17 +1,19 @@
 """Loading of one dataset's responses: store them raw, build the batch, merge it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from assets.batch_builder import build_batch, error_summary
 from assets.errors import ContractViolation
-from assets.fetch import FetchedResponse, FetchResult
+from assets.fetch import FailedPartition, FetchResult
+from assets.normalise import ParsedResponse, normalise, read_records
+from smsonline.response import VendorResponse
 from warehouse.database.opening import Writer, open_warehouse
 from warehouse.failpoints import failpoint
 from warehouse.loading import load_log
-from warehouse.loading.batch import LoadContext, LoadResult
+from warehouse.loading.batch import Batch, LoadContext, LoadResult, Partition, Watermarks
 from warehouse.loading.merge import load_batch
 from warehouse.raw.store import RawResponse, store_responses
 from warehouse.sql import transaction
@@ -32,7 +34,7 @@ class SnapshotLoader:
         ``WarehouseError`` when the file cannot be written.
         """
         if fetched.failures and not fetched.responses:
-            return self.log_failure(load, error_summary(fetched, fetched.failures))
+            return self.log_failure(load, _error_summary(fetched, fetched.failures))
         failpoint("after fetching")
         with open_warehouse(self.warehouse, writer=self.writer) as connection:
             self._store(connection, fetched, load)
@@ -52,28 +54,88 @@ class SnapshotLoader:
     def _store(self, connection: DuckDBPyConnection, fetched: FetchResult, load: LoadContext) -> None:
         """Commits the responses; one that two datasets share is stored with the first."""
         new = [
-            source
-            for source in fetched.sources
-            if isinstance(source, FetchedResponse) and source.response_id not in self._stored
+            RawResponse(
+                run_id=load.run_id,
+                account_id=load.account_id,
+                endpoint=response.endpoint,
+                params=response.params,
+                requested_at=response.requested_at,
+                elapsed_ms=response.elapsed_ms,
+                http_status=response.status,
+                body_sha256=response.sha256,
+                body=response.body,
+                response_id=response.response_id,
+            )
+            for response in fetched.sources
+            if isinstance(response, VendorResponse) and response.response_id not in self._stored
         ]
-        store_responses(connection, [_raw_response(source, load) for source in new])
-        self._stored |= {source.response_id for source in new}
+        store_responses(connection, new)
+        self._stored |= {response.response_id for response in new}
 
 
-def _raw_response(source: FetchedResponse, load: LoadContext) -> RawResponse:
-    response = source.response
-    return RawResponse(
-        run_id=load.run_id,
-        account_id=load.account_id,
-        endpoint=response.endpoint,
-        params=response.params,
-        requested_at=response.requested_at,
-        elapsed_ms=response.elapsed_ms,
-        http_status=response.status,
-        body_sha256=response.sha256,
-        body=response.body,
-        response_id=source.response_id,
+def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -> Batch:
+    """The rows of ``fetched``, without those of responses that are identical to their partition's watermark.
+
+    Raises ``ContractViolation`` when the numbers look wrong, or when no response can be read.
+    """
+    partitions = _partitions(fetched, watermarks)
+    parsed: list[ParsedResponse] = []
+    failures = [*fetched.failures]
+    for response in fetched.responses:
+        if partitions[response.partition].unchanged:
+            continue
+        try:
+            records = read_records(response.source, fetched.dataset, fetched.records_path)
+        except ContractViolation as error:
+            failures.append(FailedPartition(response.partition, error))
+            del partitions[response.partition]
+        else:
+            parsed.append(ParsedResponse(response.partition, response.source.response_id, response.params, records))
+    if failures and not partitions:
+        raise ContractViolation(_error_summary(fetched, failures))
+    normalised = normalise(fetched.dataset, parsed, account_id)
+    for read in parsed:
+        partitions[read.partition] = replace(
+            partitions[read.partition],
+            fetched=len(read.records),
+            rejected=normalised.reject_counts.get(read.partition, 0),
+            keys_readable=read.partition not in normalised.unreadable_partitions,
+        )
+    return Batch(
+        table=fetched.dataset.table,
+        account_id=account_id,
+        partitions=list(partitions.values()),
+        rows=normalised.rows,
+        rejected_keys=normalised.rejected_keys,
+        expected_partitions=fetched.expected_partitions,
+        rejects=normalised.rejects,
+        drift=normalised.drift,
+        partial_reason=_error_summary(fetched, failures) if failures else None,
+        snapshot_at=max((source.requested_at for source in fetched.sources), default=None),
     )
+
+
+def _partitions(fetched: FetchResult, watermarks: Watermarks) -> dict[str, Partition]:
+    """The partition of each response by name; an unchanged one has the counts of its watermark."""
+    contract = f"{fetched.dataset.contract_hash} {fetched.records_path}"
+    partitions = {}
+    for response in fetched.responses:
+        name, source = response.partition, response.source
+        partition = Partition(name, source.response_id, source.requested_at, source.sha256, contract)
+        last = watermarks.get(name)
+        if last and (last.body_sha256, last.contract) == (source.sha256, contract):
+            partition = replace(
+                partition, unchanged=True, fetched=last.fetched, rejected=last.rejected, duplicates=last.duplicates
+            )
+        partitions[name] = partition
+    return partitions
+
+
+def _error_summary(fetched: FetchResult, failures: Sequence[FailedPartition]) -> str:
+    """One line for one failure, or for the first of many."""
+    requests = len(fetched.responses) + len(fetched.failures)
+    first = str(failures[0].error)
+    return first if requests == 1 else f"{len(failures)} of {requests} requests failed; the first: {first}"
 
 
 def _log(connection: DuckDBPyConnection, load: LoadContext, outcome: LoadResult) -> LoadResult:

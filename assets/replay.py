@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from assets.batch_builder import build_batch
 from assets.datasets import Dataset
 from assets.errors import ContractViolation
 from assets.fetch import FetchResult, PartitionResponse, list_partitions, partition_name, records_path
+from assets.loader import build_batch
 from assets.sync import SyncResult
 from smsonline.endpoints import Endpoints
 from smsonline.response import decode
@@ -27,28 +27,15 @@ MICROSECOND = timedelta(microseconds=1)
 class StoredSource:
     """A stored response as a source of rows."""
 
-    stored: LoggedResponse
+    response_id: str
+    requested_at: datetime
+    sha256: str
     target: ReplayTarget
 
     @property
-    def response_id(self) -> str:
-        """Its row in ``raw.responses``."""
-        return self.stored.response_id
-
-    @property
-    def requested_at(self) -> datetime:
-        """When it was requested, UTC."""
-        return self.stored.requested_at
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the stored body."""
-        return self.stored.body_sha256
-
-    @property
     def payload(self) -> Any:
-        """The decoded body."""
-        return decode(self.target.read_body(self.stored.body_sha256))
+        """The decoded body. Raises ``ValueError`` when it is not JSON."""
+        return decode(self.target.read_body(self.sha256))
 
 
 @dataclass(frozen=True)
@@ -108,20 +95,17 @@ class Replay:
         self, target: ReplayTarget, dataset: Dataset, parent: Dataset | None, stored: Sequence[LoggedResponse]
     ) -> FetchResult:
         """The stored responses of one load as fetching returned them."""
-        responses = [
-            PartitionResponse(_partition_of(dataset, response), response.params, StoredSource(response, target))
-            for response in stored
-            if response.endpoint == dataset.endpoint
-        ]
-        path = records_path(dataset, self.endpoints)
-        parents = [
-            StoredSource(response, target) for response in stored if parent and response.endpoint == parent.endpoint
-        ]
-        if not parent or not parents:
-            return FetchResult(dataset, path, responses)
-        parent_path = records_path(parent, self.endpoints)
-        partitions = list_partitions(dataset, parent, parents[0], parent_path, stored[0].account_id)
-        return FetchResult(dataset, path, responses, (), partitions.expected_partitions, parents)
+        responses, parents = [], []
+        for response in stored:
+            source = StoredSource(response.response_id, response.requested_at, response.body_sha256, target)
+            if response.endpoint == dataset.endpoint:
+                responses.append(PartitionResponse(_partition_of(dataset, response), response.params, source))
+            if parent and response.endpoint == parent.endpoint:
+                parents.append(source)
+        path, expected = records_path(dataset, self.endpoints), None
+        if parent and parents:
+            _, expected = list_partitions(dataset, parent, parents[0], self.endpoints, stored[0].account_id)
+        return FetchResult(dataset, path, responses, (), expected, parents)
 
 
 def _partition_of(dataset: Dataset, response: LoggedResponse) -> str:

@@ -5,12 +5,13 @@ Success is HTTP 200 with a JSON array, or an object whose envelope reports no er
 """
 
 import re
+import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cache, cached_property
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -33,7 +34,6 @@ from smsonline.request import HttpRequest
 MAX_MESSAGE_LENGTH = 200
 MESSAGE_FIELDS = ("errorMessage", "message", "error", "body")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class VendorResponse:
 
     ``params`` are the call's own, without key and user id. ``requested_at`` (UTC) is when the successful attempt was
     sent, ``elapsed_ms`` its duration, ``server_date`` the vendor's clock (UTC) if the response has a ``Date``. ``body``
-    is as received, except for the API key; ``sha256`` is its hex hash.
+    is as received, except for the API key; ``sha256`` is its hex hash. ``response_id`` is unique.
     """
 
     endpoint: str
@@ -73,6 +73,7 @@ class VendorResponse:
     body: bytes = field(repr=False)
     sha256: str
     server_date: datetime | None = None
+    response_id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     @cached_property
     def payload(self) -> Any:
@@ -141,8 +142,10 @@ def decode(body: bytes) -> Any:
 
     Raises ``ValueError`` for anything else, including JSON that is nested too deeply or has too large numbers.
     """
+    # Equal fractions become one object: rates repeat, and each object costs memory and a conversion.
+    decoder = msgspec.json.Decoder(float_hook=cache(Decimal))
     try:
-        return DECODER.decode(body.removeprefix(BYTE_ORDER_MARK))
+        return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(f"JSON out of range: {type(error).__name__}") from error
 

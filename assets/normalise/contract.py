@@ -16,19 +16,14 @@ def check_units(dataset: Dataset, columns: Mapping[str, TypedColumn]) -> None:
     """Raises ``UnitMismatch`` when a whole column of rates or money looks counted in another unit than declared."""
     for field in dataset.fields:
         column = columns[field.column]
-        if field.kind == "rate":
-            _check_rates(dataset, field, column)
-        if field.kind == "cents" and field.unit == "cents" and _mostly_rejected(column, "whole cents"):
+        filled = column.values.count()
+        enough = filled + len(column.reasons) >= MIN_RATES
+        if field.unit == "percent" and filled >= MIN_RATES and 0 < column.values.max() <= 0.01:
+            raise _unit_error(dataset, field, "fraction", "no value above 1 where percent are declared")
+        if field.unit == "fraction" and enough and _mostly_rejected(column, "a rate of"):
+            raise _unit_error(dataset, field, "percent", "values above 1 where fractions are declared")
+        if field.unit == "cents" and _mostly_rejected(column, "whole cents"):
             raise _unit_error(dataset, field, "usd", "amounts with fractions where whole cents are declared")
-
-
-def _check_rates(dataset: Dataset, field: Field, column: TypedColumn) -> None:
-    filled = column.values.count()
-    if field.unit == "percent" and filled >= MIN_RATES and 0 < column.values.max() <= 0.01:
-        raise _unit_error(dataset, field, "fraction", "no value above 1 where percent are declared")
-    enough = filled + len(column.reasons) >= MIN_RATES
-    if field.unit == "fraction" and enough and _mostly_rejected(column, "a rate of"):
-        raise _unit_error(dataset, field, "percent", "values above 1 where fractions are declared")
 
 
 def _mostly_rejected(column: TypedColumn, expectation: str) -> bool:

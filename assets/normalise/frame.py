@@ -58,8 +58,8 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     another unit than the declared one.
     """
     records = list(chain.from_iterable(response.records for response in responses))
-    is_object = [type(record) is dict for record in records]
-    objects = records if all(is_object) else [record if type(record) is dict else {} for record in records]
+    not_objects = [row for row, record in enumerate(records) if type(record) is not dict]
+    objects = [record if type(record) is dict else {} for record in records] if not_objects else records
     present: set[str] = set().union(*objects)
     declared = {name for field in dataset.fields for name in field.aliases}
     # dtype=object: whole numbers beside nulls must not become floats.
@@ -67,13 +67,14 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     raw = {field.column: _raw_values(dataset, field, table, responses) for field in dataset.fields}
     columns = convert_columns(dataset.fields, raw)
     check_units(dataset, columns)
-
-    account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if dataset.per_account else {}
-    frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
-    frame["extra"] = _extra(objects, unknown_fields(dataset, present))
-    frame["part"] = _per_record([response.partition for response in responses], responses)
-    reasons = _reasons_by_row(dataset, columns, pd.Series(is_object, table.index, dtype=bool))
+    unknown = unknown_fields(dataset, present)
     drift = schema_drift(dataset, objects, present, columns)
+
+    account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if "account_id" in dataset.key else {}
+    frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
+    frame["extra"] = _extra(objects, unknown)
+    frame["part"] = _per_record([response.partition for response in responses], responses)
+    reasons = _reasons_by_row(dataset, columns, not_objects)
     return _split_rejected(dataset, frame, reasons, responses, records, drift)
 
 
@@ -112,16 +113,15 @@ def _extra(objects: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> pd.S
     return pd.Series([ENCODER.encode(extra).decode() if extra else None for extra in fields], dtype=TEXT)
 
 
-def _reasons_by_row(dataset: Dataset, columns: Mapping[str, TypedColumn], is_object: pd.Series[bool]) -> pd.Series[Any]:
+def _reasons_by_row(dataset: Dataset, columns: Mapping[str, TypedColumn], not_objects: list[int]) -> pd.Series[Any]:
     """The reasons of each rejected record as a list, by row."""
-    reasons = [pd.Series("not an object", is_object.index[~is_object], dtype=object)]
+    reasons = [pd.Series("not an object", not_objects, dtype=object)]
     required = {*dataset.key, *(field.column for field in dataset.fields if field.presence == "required")}
     for name, column in columns.items():
         reasons.append(column.reasons)
         if name in required:
-            missing = is_missing(column.values) & is_object
-            missing[column.reasons.index] = False
-            reasons.append(pd.Series(f"{name}: missing", missing.index[missing], dtype=object))
+            missing = column.values.index[is_missing(column.values)].difference([*column.reasons.index, *not_objects])
+            reasons.append(pd.Series(f"{name}: missing", missing, dtype=object))
     every = [series for series in reasons if len(series)]
     return pd.concat(every).groupby(level=0).agg(list) if every else pd.Series(dtype=object)
 

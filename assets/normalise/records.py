@@ -1,12 +1,41 @@
 """Extraction of the records from a decoded response, in each of the shapes that the vendor may send."""
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from assets.datasets import Dataset
 from assets.errors import RecordsNotFound
 
 JSON_NAMES = {dict: "an object", list: "a list", str: "text", bool: "a flag", type(None): "null"}
+
+
+class ResponseSource(Protocol):
+    """A response that can be loaded, fetched just now or stored in raw."""
+
+    @property
+    def response_id(self) -> str:
+        """Its row in ``raw.responses``."""
+
+    @property
+    def requested_at(self) -> datetime:
+        """When the successful attempt was sent, UTC."""
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the stored body."""
+
+    @property
+    def payload(self) -> Any:
+        """The decoded body. Raises ``ValueError`` when it is not JSON."""
+
+
+def read_records(source: ResponseSource, dataset: Dataset, records_path: str) -> list[Any]:
+    """The records of a response. Raises ``RecordsNotFound``, also when it is not JSON."""
+    try:
+        return extract_records(source.payload, dataset, records_path)
+    except ValueError as error:
+        raise RecordsNotFound(f"{dataset.name}: {error}") from None
 
 
 def extract_records(payload: Any, dataset: Dataset, records_path: str) -> list[Any]:

@@ -10,7 +10,7 @@ import dataclasses
 import decimal
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api.types import infer_dtype
 
 from assets.datasets import Field
@@ -45,8 +46,6 @@ JSON_TYPES: dict[Kind, frozenset[type]] = {
     "flag": frozenset({bool}),
     "instant": frozenset({str, int}),
 }
-# The same in the words of ``pandas.api.types.infer_dtype``, for columns that Arrow converts as a whole.
-INFERRED_TYPES: dict[Kind, str] = {"text": "string", "integer": "integer", "cents": "integer", "flag": "boolean"}
 # ``float`` is pandas' NaN for a field that a record lacks; decoded JSON holds no float.
 NULL_TYPES = frozenset({type(None), float})
 MAX_INT64 = 2**63 - 1
@@ -54,11 +53,6 @@ MAX_INT64 = 2**63 - 1
 EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 MAX_DIGITS = 400
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
-
-
-def no_reasons() -> pd.Series[Any]:
-    """An empty Series of reasons."""
-    return pd.Series(dtype=object)
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ class TypedColumn:
     """
 
     values: pd.Series[Any]
-    reasons: pd.Series[Any] = dataclasses.field(default_factory=no_reasons)
+    reasons: pd.Series[Any] = dataclasses.field(default_factory=lambda: pd.Series(dtype=object))
     retyped: bool = False
 
 
@@ -93,12 +87,9 @@ def convert_columns(fields: Iterable[Field], raw: Mapping[str, pd.Series[Any]]) 
     return {field.column: convert(raw[field.column], field) for field in fields}
 
 
-def arrow_series(values: Sequence[Any] | pd.Series[Any], kind: Kind) -> pd.Series[Any]:
-    """``values`` as a Series of the kind's Arrow type.
-
-    Raises ``pa.ArrowException``, ``OverflowError`` or ``UnicodeEncodeError`` for values of another type or range.
-    """
-    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values, ARROW_TYPES[kind])))
+def arrow_series(values: pa.Array) -> pd.Series[Any]:
+    """A Series of the array's Arrow type."""
+    return pd.Series(pd.arrays.ArrowExtensionArray(values))
 
 
 def is_missing(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -111,29 +102,32 @@ def _convert_whole(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | 
     """The whole column at once, or ``None`` when a value has an unusual type or does not fit."""
     try:
         if declared.kind in ("rate", "number"):
-            return _parse_decimals(values, declared)
-        if declared.unit != "usd" and infer_dtype(values) in (INFERRED_TYPES.get(declared.kind), "empty"):
-            return arrow_series(values, declared.kind)
+            return _parse_decimals(values.tolist(), declared)
+        is_integer = declared.kind in ("integer", "cents") and declared.unit != "usd"
+        # Arrow refuses every other JSON type in a column of texts or flags, but reads 16.0 and true as integers.
+        if declared.kind in ("text", "flag") or (is_integer and infer_dtype(values) in ("integer", "empty")):
+            return arrow_series(pa.array(values, ARROW_TYPES[declared.kind]))
     except (OverflowError, UnicodeEncodeError, pa.ArrowException):
         pass  # one value does not fit
     return None
 
 
-def _parse_decimals(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | None:
+def _parse_decimals(numbers: list[Any], declared: Field) -> pd.Series[Any] | None:
     """Floats parsed from the decimal texts: a percentage becomes the fraction nearest to the number as written."""
-    numbers = values.tolist()
-    types = set(map(type, numbers))
-    if not types <= NUMBER | NULL_TYPES:
+    # Equal fractions of a response are one object, as ``decode`` gives them; each object is parsed once.
+    ids = list(map(id, numbers))
+    objects = dict(zip(ids, numbers, strict=True))
+    if not set(map(type, objects.values())) <= NUMBER | NULL_TYPES:
         return None
-    texts = arrow_series(list(map(str, numbers)), "text")
-    if types & NULL_TYPES:
-        texts = texts.where(values.notna())
-    if declared.unit == "percent":
-        texts = texts + "e-2"
-    floats = texts.astype(DTYPES["number"])
+    exponent = "e-2" if declared.unit == "percent" else ""
+    texts = [None if type(number) in NULL_TYPES else f"{number}{exponent}" for number in objects.values()]
+    floats = pa.array(texts, pa.string()).cast(pa.float64())
     lowest, highest = (0.0, 1.0) if declared.kind == "rate" else (-sys.float_info.max, sys.float_info.max)
-    fits = floats.count() == 0 or (lowest <= floats.min() and floats.max() <= highest)
-    return floats if fits else None
+    limits = pc.min_max(floats).as_py()
+    if limits["min"] is not None and not lowest <= limits["min"] <= limits["max"] <= highest:
+        return None
+    rows = pa.array(ids, pa.uint64()).dictionary_encode().indices
+    return arrow_series(floats.take(rows))
 
 
 def _convert_each(values: pd.Series[Any], declared: Field) -> tuple[pd.Series[Any], dict[int, str]]:
@@ -146,7 +140,7 @@ def _convert_each(values: pd.Series[Any], declared: Field) -> tuple[pd.Series[An
         except ValueError as error:
             parsed.append(None)
             reasons[row] = f"{declared.column}: {error}"
-    return arrow_series(parsed, declared.kind), reasons
+    return arrow_series(pa.array(parsed, ARROW_TYPES[declared.kind])), reasons
 
 
 def _parse_text(value: Any, _: str) -> str:

@@ -4,11 +4,12 @@ import pytest
 
 from assets.datasets import DATASETS
 from assets.errors import ContractViolation
-from assets.fetch import FetchedResponse, Fetcher, FetchResult, records_path
+from assets.fetch import Fetcher, FetchResult, records_path
 from assets.pii_policy import PiiPolicy
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, with_overrides
 from smsonline.errors import ServerError
+from smsonline.response import VendorResponse
 from smsonline.sandbox import Sandbox
 
 # Pairs of country and carrier that the sandbox offers.
@@ -82,9 +83,9 @@ def test_unreadable_parent_list_fails_the_fan_out(fetcher: Fetcher, sandbox: San
 
 def test_private_response_is_redacted_in_every_form(fetcher: Fetcher, sandbox: Sandbox) -> None:
     (inventory,) = fetcher.fetch(DATASETS["inventory"]).responses
-    assert isinstance(inventory.source, FetchedResponse)
+    assert isinstance(inventory.source, VendorResponse)
     orders = list(sandbox.state.account.orders.values())
-    readable = inventory.source.response.body.decode() + repr(inventory.source.payload)
+    readable = inventory.source.body.decode() + repr(inventory.source.payload)
     assert orders
     for order in orders:
         assert order.phone not in readable

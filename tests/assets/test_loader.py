@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from assets.datasets import DATASETS
-from assets.fetch import FailedPartition, FetchedResponse, FetchResult, PartitionResponse
+from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.loader import SnapshotLoader
 from smsonline.errors import TimedOut
 from smsonline.response import VendorResponse
@@ -34,7 +34,7 @@ def response(body: Any, minute: int = 0, partition: str = "", **params: str) -> 
     text = body if isinstance(body, bytes) else json.dumps({"ok": True, "body": body}).encode()
     at = NOON + timedelta(minutes=minute)
     received = VendorResponse("statistics", params, at, 5, 200, text, hashlib.sha256(text).hexdigest())
-    return PartitionResponse(partition, params, FetchedResponse(received))
+    return PartitionResponse(partition, params, received)
 
 
 def load(path: Path, *responses: PartitionResponse, dataset: str = "statistics", **more: Any) -> LoadResult:
