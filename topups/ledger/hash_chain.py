@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from topups.ledger.models import Event
-from topups.ledger.schema import canonical_json, format_timestamp
+from topups.ledger.schema import canonical_json
 from topups.payment_states import TRANSITIONS, State, assert_transition
 
 FIRST_HASH = "0" * 64
@@ -15,7 +15,7 @@ def event_hash(event: Event) -> str:
     """SHA-256 over the content of the event and the hash of the one before it."""
     content = [
         event.seq,
-        format_timestamp(event.at),
+        event.at,
         event.account_id,
         event.payment_id,
         event.kind,
