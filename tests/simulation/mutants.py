@@ -12,7 +12,7 @@ from topups.decision.snapshot import PaymentView
 from topups.gateway import Outcome, PaymentList, Uncertain
 from topups.ledger import queries
 from topups.ledger.models import Payment
-from topups.ledger.unit_of_work import UnitOfWork
+from topups.ledger.ledger import UnitOfWork
 from topups.payment_states import State
 from topups.workflow import matching, topup_run
 from topups.workflow.context import Checkpoint, TopUpContext

@@ -9,7 +9,7 @@ from topups.decision.reasons import Reason, Refusal
 from topups.decision.snapshot import BurnForecast
 from topups.kill_switch import kill_switch_on
 from topups.ledger.ledger import Ledger
-from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.ledger.queries import LedgerUnavailable
 from topups.policy import Policy
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from topups.decision.reasons import PaymentPlan, Refusal
 from topups.decision.snapshot import BurnForecast
-from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.ledger.queries import LedgerUnavailable
 from topups.policy import HOUR
 from topups.workflow.context import TopUpContext
 

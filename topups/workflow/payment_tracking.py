@@ -5,7 +5,7 @@ from typing import Any
 
 from topups import payment_verification, vendor_statuses
 from topups.gateway import PaymentList, VendorPayment
-from topups.ledger.models import Payment
+from topups.ledger.models import ExternalPayment, Payment
 from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State, next_state, payment_exception
 from topups.policy import DAY
@@ -94,7 +94,7 @@ def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dic
 def adopt_external_payments(
     context: TopUpContext, listing: PaymentList, payments: list[Payment], report: ReconcileReport
 ) -> None:
-    """Imports every row without a ledger payment as EXTERNAL.
+    """Imports every row without a ledger payment as EXTERNAL, all of them in one transaction.
 
     Not while the outcome of a request is open: the row may be its payment. ``payments`` were read after the list, so a
     request that went out in between is among them, at least in SENDING.
@@ -111,26 +111,24 @@ def adopt_external_payments(
     unresolved = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
     balances = ledger.observations(account, "balance", limit=1)
     baseline = balances[0].seq if balances else None
+    now = context.clock.now()
+    found, notices = [], []
     for row in unmatched:
-        suspected = any(_may_be_duplicate(payment, row, context) for payment in unresolved)
+        suspected = any(_may_be_duplicate(payment, row, now) for payment in unresolved)
         exception = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
-        final = row.status in vendor_statuses.FINAL
-        now = context.clock.now()
-        payment = ledger.insert_external(
-            account, context.ids.new(now), row, exception, now, None if final else baseline
-        )
-        context.checkpoint(Checkpoint.ADOPTED)
-        if payment:
-            report.adopted.append(payment.payment_id)
-            if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now):
-                notice_kind = "duplicate" if suspected else "external"
-                ledger.enqueue_notices(account, [rules.payment_notice(payment.payment_id, notice_kind)], now)
+        final, payment_id = row.status in vendor_statuses.FINAL, context.ids.new(now)
+        found.append(ExternalPayment(payment_id, row, exception, None if final else baseline))
+        if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now):
+            notices.append(rules.payment_notice(payment_id, "duplicate" if suspected else "external"))
+    inserted = ledger.insert_external(account, found, notices, now)
+    context.checkpoint(Checkpoint.ADOPTED)
+    report.adopted += [payment.payment_id for payment in inserted]
 
 
-def _may_be_duplicate(unresolved: Payment, row: VendorPayment, context: TopUpContext) -> bool:
+def _may_be_duplicate(unresolved: Payment, row: VendorPayment, now: datetime) -> bool:
     """Whether an unmatched row may be the late payment of a request that was given up.
 
     Its amount proves nothing: the vendor may have changed it.
     """
-    recent = unresolved.sending_at is not None and context.clock.now() - unresolved.sending_at < DAY
+    recent = unresolved.sending_at is not None and now - unresolved.sending_at < DAY
     return recent or matching.find_by_id(unresolved.create_response, [row]) is not None

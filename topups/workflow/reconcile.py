@@ -10,7 +10,7 @@ from topups.decision.evaluate import evaluate
 from topups.decision.snapshot import AccountSnapshot, VendorListView, payable_ids
 from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
-from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.ledger.queries import LedgerUnavailable
 from topups.notifications.scheduled import queue_scheduled_notices
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.credit_proof import credit_paid_payments

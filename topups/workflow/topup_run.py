@@ -14,7 +14,7 @@ from topups.decision.reasons import PaymentPlan, Reason, Refusal, decision_json,
 from topups.decision.snapshot import AccountSnapshot, payable_ids
 from topups.gateway import Outcome, PaymentList, Uncertain
 from topups.ledger.models import Payment
-from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.ledger.queries import LedgerUnavailable
 from topups.notifications import rules as notice_rules
 from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.workflow.context import Checkpoint, TopUpContext

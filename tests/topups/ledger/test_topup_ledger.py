@@ -18,10 +18,9 @@ from topups.decision.reasons import Reason, Refusal
 from topups.decision.replay import replay_snapshot
 from topups.gateway import Balance, VendorPayment
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
-from topups.ledger.audit import audit
+from topups.ledger.audit import audit, broken_links
 from topups.ledger.engine import MIGRATIONS
-from topups.ledger.hash_chain import broken_links
-from topups.ledger.models import NewPayment, Payment
+from topups.ledger.models import ExternalPayment, NewPayment, Payment
 from topups.ledger.schema import HEAD, metadata
 from topups.payment_states import SLOT_HOLDING, PaymentException, State
 
@@ -93,8 +92,9 @@ def test_decision_and_vendor_payment_are_unique(any_ledger):
     again = any_ledger.insert_intent(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
     assert isinstance(again, Refusal)
     row = VendorPayment("o1", "s1", "cryptomus", 700, "check", START, None)
-    assert any_ledger.insert_external(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None)
-    assert any_ledger.insert_external(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None) is None
+    found = [ExternalPayment(IDS.new(START), row, PaymentException.EXTERNAL, None)]
+    assert [payment.vendor_payment_id for payment in any_ledger.insert_external(ACCOUNT, found, [], START)] == ["o1"]
+    assert any_ledger.insert_external(ACCOUNT, [found[0]._replace(payment_id=IDS.new(START))], [], START) == []
     assert audit(any_ledger) == []
 
 
