@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
 from topups.forecast.recommendations import AccountTerms, DiscountCoupon, DiscountTier
+from topups.forecast.runway import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError, WarehouseLocked
 from warehouse.publishing.publish import published_path

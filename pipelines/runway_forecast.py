@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.account_history import AccountHistory, load_account_history
 from topups.decision.snapshot import BurnForecast
-from topups.forecast.lead_time import lead_time
 from topups.forecast.recommendations import Recommendation, recommend
-from topups.forecast.runway import Forecast, forecast_runway
+from topups.forecast.runway import Forecast, forecast_runway, lead_time
 from topups.payment_states import State
 from topups.policy import Policy
 

@@ -11,8 +11,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from topups.decision.reasons import Reason, Refusal
-from topups.decision.snapshot import AccountSnapshot
+from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
 from topups.gateway import Balance, PaymentList
 from topups.ledger.models import (
     AccountControls,

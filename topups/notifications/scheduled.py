@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from topups.decision.reasons import PaymentPlan, Reason, Refusal
-from topups.decision.sizing import reorder_point_cents
-from topups.decision.snapshot import AccountSnapshot
+from topups.decision.rules import reorder_point_cents
+from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment
 from topups.notifications import rules
@@ -12,7 +11,7 @@ from topups.payment_states import State
 from topups.policy import DAY
 from topups.vendor_statuses import is_payable_or_pending
 from topups.workflow.context import TopUpContext
-from topups.workflow.credit_proof import awaits_credit
+from topups.workflow.payment_tracking import awaits_credit
 
 # With every other reason the low balance is left to people.
 NO_LOW_BALANCE_NOTICE = frozenset(

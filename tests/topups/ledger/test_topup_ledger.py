@@ -13,10 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from topup_fakes import ACCOUNT, START, CountingIds
 
 from topups import operator_actions
-from topups.clock import uuid7
-from topups.decision.reasons import Reason, Refusal
 from topups.decision.replay import replay_snapshot
-from topups.gateway import Balance, VendorPayment
+from topups.decision.snapshot import Reason, Refusal
+from topups.gateway import Balance, VendorPayment, uuid7
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit, broken_links
 from topups.ledger.engine import MIGRATIONS
