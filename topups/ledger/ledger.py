@@ -291,11 +291,13 @@ class Ledger(LedgerReader):
             return updated
 
     def insert_external(
-        self, account_id: str, found: Sequence[ExternalPayment], notices: Iterable[OutboxMessage], now: datetime
+        self, account_id: str, externals: Sequence[ExternalPayment], notices: Iterable[OutboxMessage], now: datetime
     ) -> list[Payment]:
         """Inserts payments that someone else made, as ``EXTERNAL``, with their notices. Returns those that were new."""
         with self.write_transaction(now) as unit:
-            by_vendor_id = {external.row.vendor_id: external for external in reversed(found)}  # a list may repeat a row
+            by_vendor_id = {
+                external.row.vendor_id: external for external in reversed(externals)
+            }  # a list may repeat a row
             parameters = {"account": account_id, "ids": sorted(by_vendor_id)}
             for vendor_id in unit.connection.execute(VENDOR_IDS, parameters).scalars():
                 del by_vendor_id[vendor_id]

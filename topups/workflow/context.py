@@ -14,7 +14,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import State
-from topups.policy import Policy, kill_switch_on
+from topups.policy import Policy
 
 
 class Checkpoint(StrEnum):
@@ -63,10 +63,6 @@ class TopUpContext:
     def account_id(self) -> str:
         """The vendor account of the gateway."""
         return self.gateway.account_id
-
-    def killed(self) -> bool:
-        """Whether the kill switch of the environment is on."""
-        return kill_switch_on(self.environment)
 
 
 @dataclass

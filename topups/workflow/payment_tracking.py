@@ -112,15 +112,16 @@ def adopt_external_payments(
     balances = ledger.observations(account, "balance", limit=1)
     baseline = balances[0].seq if balances else None
     now = context.clock.now()
-    found, notices = [], []
-    for row in unmatched:
+    externals, notices = [], []
+    ids = [context.ids.new(now) for _ in unmatched]
+    for row, payment_id in zip(unmatched, ids, strict=True):
         suspected = any(_may_be_duplicate(payment, row, now) for payment in unresolved)
         exception = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
-        final, payment_id = row.status in vendor_statuses.FINAL, context.ids.new(now)
-        found.append(ExternalPayment(payment_id, row, exception, None if final else baseline))
+        final = row.status in vendor_statuses.FINAL
+        externals.append(ExternalPayment(payment_id, row, exception, None if final else baseline))
         if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now):
             notices.append(rules.payment_notice(payment_id, "duplicate" if suspected else "external"))
-    inserted = ledger.insert_external(account, found, notices, now)
+    inserted = ledger.insert_external(account, externals, notices, now)
     context.checkpoint(Checkpoint.ADOPTED)
     report.adopted += [payment.payment_id for payment in inserted]
 

@@ -14,7 +14,7 @@ from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.notifications.scheduled import queue_scheduled_notices
-from topups.policy import HOUR
+from topups.policy import HOUR, kill_switch_on
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.payment_tracking import adopt_external_payments, apply_vendor_statuses, credit_paid_payments
@@ -107,7 +107,7 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance=report.balance or (None if report.balance_problem else snapshot.balance),
         balance_problem=report.balance_problem,
         listing=vendor_list,
-        killed=context.killed(),
+        killed=kill_switch_on(context.environment),
         burn=context.burn(),
     )
 

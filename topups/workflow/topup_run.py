@@ -26,6 +26,7 @@ from topups.ledger.models import NewPayment, Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.notifications import rules
 from topups.payment_states import COUNTS_AS_CREATED, State
+from topups.policy import kill_switch_on
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 from topups.workflow.payment_tracking import adopt_external_payments
@@ -96,7 +97,9 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
 def _preflight_refusal(context: TopUpContext) -> Refusal | None:
     """The refusal of a rule that needs no vendor call: switched off, without limits, or stopped."""
     stopped = AccountSnapshot(
-        context.account_id, paused=context.ledger.pause_reason(context.account_id), killed=context.killed()
+        context.account_id,
+        paused=context.ledger.pause_reason(context.account_id),
+        killed=kill_switch_on(context.environment),
     )
     results = preflight_rules(stopped, context.policy)
     return next((refusal_from(result) for result in results if not result.passed), None)
@@ -167,7 +170,7 @@ def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentL
     if current is None or current.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
     pause_reason = context.ledger.pause_reason(context.account_id)
-    if pause_reason or context.killed():
+    if pause_reason or kill_switch_on(context.environment):
         return Refusal(Reason.KILL_SWITCH, pause_reason or "the environment's kill switch is on")
     now, policy = context.clock.now(), context.policy
     deadline = sending.deadline_at or now
@@ -204,7 +207,7 @@ def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: s
     blocking = payable_ids(listing, context.clock.now())
     if blocking:
         return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
-    if context.killed():
+    if kill_switch_on(context.environment):
         return Refusal(Reason.KILL_SWITCH, "the environment's kill switch is on")
     return None
 
@@ -265,7 +268,7 @@ def _revalidate(
     Returns None if it leads to the same plan.
     """
     merged = dataclasses.replace(
-        current, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=context.killed()
+        current, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=kill_switch_on(context.environment)
     )
     decision = decide(merged, context.policy, now)
     if isinstance(decision, Refusal):

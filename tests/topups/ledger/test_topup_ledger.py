@@ -91,9 +91,9 @@ def test_decision_and_vendor_payment_are_unique(any_ledger):
     again = any_ledger.insert_intent(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
     assert isinstance(again, Refusal)
     row = VendorPayment("o1", "s1", "cryptomus", 700, "check", START, None)
-    found = [ExternalPayment(IDS.new(START), row, PaymentException.EXTERNAL, None)]
-    assert [payment.vendor_payment_id for payment in any_ledger.insert_external(ACCOUNT, found, [], START)] == ["o1"]
-    assert any_ledger.insert_external(ACCOUNT, [found[0]._replace(payment_id=IDS.new(START))], [], START) == []
+    external = [ExternalPayment(IDS.new(START), row, PaymentException.EXTERNAL, None)]
+    assert [payment.vendor_payment_id for payment in any_ledger.insert_external(ACCOUNT, external, [], START)] == ["o1"]
+    assert any_ledger.insert_external(ACCOUNT, [external[0]._replace(payment_id=IDS.new(START))], [], START) == []
     assert audit(any_ledger) == []
 
 
