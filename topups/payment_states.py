@@ -213,3 +213,13 @@ def payment_exception(payment: Payment, state: State, status: str) -> PaymentExc
     if state == State.PAID and payment.exception == PaymentException.PAID_PARTIAL:
         return PaymentException.NONE
     return EXCEPTION_ON_ENTER.get(state, payment.exception)
+
+
+def awaits_credit(payment: Payment) -> bool:
+    """Whether a paid payment is still to be seen in the balance: one of ours, or an external one that was tracked
+    before.
+    """
+    if payment.credit is not None or payment.baseline is None:
+        return False
+    external = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
+    return external or payment.state in (State.PAID, State.PAID_LATE)

@@ -25,48 +25,36 @@ from topups.payment_states import PaymentException, State
 TEXT_LENGTH = 32
 
 
-class Timestamp(UserDefinedType[datetime]):
-    """An aware ``datetime``, stored as ISO 8601 text in UTC with microseconds, so that text sorts like time."""
+class StoredText(UserDefinedType[Any]):
+    """A value that is stored as text. ``column_type`` is its type in SQL."""
 
     cache_ok = True
 
-    def get_col_spec(self, **_: Any) -> str:
-        """The type in SQL."""
-        return f"VARCHAR({TEXT_LENGTH})"
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:  # noqa: ARG002
-        """To text."""
-        return lambda at: None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:  # noqa: ARG002
-        """From text."""
-        return lambda value: None if value is None else datetime.fromisoformat(value)
-
-
-# JSON with one spelling per value: plain values and timestamps.
-canonical_json = json.JSONEncoder(
-    sort_keys=True,
-    separators=(",", ":"),
-    default=lambda at: datetime.astimezone(at, UTC).isoformat(timespec="microseconds"),
-).encode
-
-
-class Json(UserDefinedType[dict[str, Any]]):
-    """A small JSON object, stored as canonical text."""
-
-    cache_ok = True
+    def __init__(self, column_type: str, encode: Callable[[Any], str], decode: Callable[[str], Any]) -> None:
+        self.column_type, self.encode, self.decode = column_type, encode, decode
 
     def get_col_spec(self, **_: Any) -> str:
         """The type in SQL."""
-        return "TEXT"
+        return self.column_type
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:  # noqa: ARG002
-        """To canonical text."""
-        return lambda value: None if value is None else canonical_json(value)
+        """To text."""
+        return lambda value: None if value is None else self.encode(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:  # noqa: ARG002
         """From text."""
-        return lambda value: None if value is None else json.loads(value)
+        return lambda text: None if text is None else self.decode(text)
+
+
+# An aware ``datetime`` in UTC with microseconds, so that text sorts like time.
+Timestamp = StoredText(
+    f"VARCHAR({TEXT_LENGTH})",
+    lambda at: datetime.astimezone(at, UTC).isoformat(timespec="microseconds"),
+    datetime.fromisoformat,
+)
+# JSON with one spelling per value: plain values and timestamps.
+canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=Timestamp.encode).encode
+Json = StoredText("TEXT", canonical_json, json.loads)
 
 
 def enum_text(values: type[StrEnum]) -> Enum:

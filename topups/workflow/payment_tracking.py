@@ -9,7 +9,7 @@ from topups import payment_verification, vendor_statuses
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger.models import ExternalPayment, Observation, Payment
 from topups.notifications import rules
-from topups.payment_states import OUTCOME_PENDING, PaymentException, State, next_state, payment_exception
+from topups.payment_states import OUTCOME_PENDING, PaymentException, State, awaits_credit, next_state, payment_exception
 from topups.policy import DAY
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
 from topups.workflow.outcome import find_by_id, unmatched_rows, verified_instructions
@@ -166,16 +166,6 @@ def credit_paid_payments(context: TopUpContext, payments: list[Payment], report:
         else:
             transition(context, payment, State.CREDITED, report, payment.detail, credit=seq)
         matched[seq] = matched.get(seq, 0) + (payment.vendor_amount_cents or payment.amount_cents)
-
-
-def awaits_credit(payment: Payment) -> bool:
-    """Whether a paid payment is still to be seen in the balance: one of ours, or an external one that was tracked
-    before.
-    """
-    if payment.credit is not None or payment.baseline is None:
-        return False
-    external = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
-    return external or payment.state in (State.PAID, State.PAID_LATE)
 
 
 def balance_increases(balances: Sequence[Observation]) -> list[BalanceIncrease]:

@@ -13,7 +13,7 @@ from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan,
 from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
 from topups.ledger.queries import LedgerUnavailable
-from topups.notifications.scheduled import queue_scheduled_notices
+from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import HOUR, kill_switch_on
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
@@ -67,7 +67,7 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
-    queue_scheduled_notices(context, snapshot, report.payments, decision)
+    queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
     return snapshot
 
 
