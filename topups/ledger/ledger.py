@@ -295,9 +295,8 @@ class Ledger(LedgerReader):
     ) -> list[Payment]:
         """Inserts payments that someone else made, as ``EXTERNAL``, with their notices. Returns those that were new."""
         with self.write_transaction(now) as unit:
-            by_vendor_id = {
-                external.row.vendor_id: external for external in reversed(externals)
-            }  # a list may repeat a row
+            # A list may repeat a row: the first one counts.
+            by_vendor_id = {external.row.vendor_id: external for external in reversed(externals)}
             parameters = {"account": account_id, "ids": sorted(by_vendor_id)}
             for vendor_id in unit.connection.execute(VENDOR_IDS, parameters).scalars():
                 del by_vendor_id[vendor_id]

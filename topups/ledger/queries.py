@@ -118,10 +118,14 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
         for id_, state, exception, requested, created, at, slot, freed, status, ends, approved, *since in rows
     )
     account_controls, common_controls = read_controls(connection, account_id)
+    balance, latest = None, read_observations(connection, account_id, "balance", 0, 1)
+    if latest and latest[0].figure is not None:
+        vendor_at = latest[0].payload.get("vendor_at")
+        balance = Balance(latest[0].figure, latest[0].at, datetime.fromisoformat(vendor_at) if vendor_at else None)
     instants = connection.execute(LATEST_TIMESTAMPS, {"account": account_id}).one()
     return AccountSnapshot(
         account_id,
-        balance=_latest_balance(connection, account_id),
+        balance=balance,
         payments=payments,
         failures=account_controls.failures,
         last_failure_at=account_controls.last_failure_at,
@@ -152,14 +156,6 @@ def read_controls(connection: Connection, account_id: str) -> tuple[AccountContr
         by_account.get(name, AccountControls(name)) for name in (account_id, schema.ALL_ACCOUNTS)
     )
     return account_controls, common_controls
-
-
-def _latest_balance(connection: Connection, account_id: str) -> Balance | None:
-    latest = read_observations(connection, account_id, "balance", 0, 1)
-    if not latest or latest[0].figure is None:
-        return None
-    vendor_at = latest[0].payload.get("vendor_at")
-    return Balance(latest[0].figure, latest[0].at, datetime.fromisoformat(vendor_at) if vendor_at else None)
 
 
 NEXT_STEPS = (

@@ -41,7 +41,7 @@ class StoredText(UserDefinedType[Any]):
         """To text."""
         return lambda value: None if value is None else self.encode(value)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, _: object) -> Callable[[str | None], Any]:  # noqa: ARG002
         """From text."""
         return lambda text: None if text is None else self.decode(text)
 

@@ -6,7 +6,6 @@ compare-and-swap means that another program did the same: continue with the next
 
 import dataclasses
 from contextlib import suppress
-from typing import Any
 
 from topups.decision.evaluate import evaluate
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView, payable_ids
@@ -122,7 +121,7 @@ def record_decision(
     """Records a decision under its idempotency key, with the forecast behind it, which the sensor reads again."""
     payload = {
         "decision_id": idempotency_key,
-        **_decision_payload(decision),
+        **(decision.as_json() if isinstance(decision, Refusal) else {"reason": None, "decision": decision.as_json()}),
         **({"burn": burn._asdict()} if burn else {}),
     }
     context.ledger.record_decision(context.account_id, payload, context.clock.now())
@@ -140,7 +139,3 @@ def record_preflight_refusal(context: TopUpContext, idempotency_key: str, refusa
             return
     with suppress(LedgerUnavailable):
         record_decision(context, idempotency_key, refusal)
-
-
-def _decision_payload(decision: PaymentPlan | Refusal) -> dict[str, Any]:
-    return decision.as_json() if isinstance(decision, Refusal) else {"reason": None, "decision": decision.as_json()}
