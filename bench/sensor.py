@@ -20,11 +20,9 @@ import dagster as dg
 
 from bench.targets import TargetResult
 from pipelines.defs.topup_sensors import low_balance
-from topups.clock import uuid7
-from topups.gateway import Balance
+from topups.gateway import Balance, uuid7
 from topups.ledger import Ledger, open_ledger
-from topups.ledger.models import NewPayment
-from topups.ledger.queries import new_payment
+from topups.ledger.models import NewPayment, new_payment
 from topups.ledger.schema import events, observations, payments
 from topups.payment_states import State
 

@@ -112,7 +112,7 @@ def configured_policy(settings: Settings) -> Policy:
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
     """Where the kill switch is read: the live environment first, then the value of the settings file."""
-    from topups.kill_switch import KILL_VARIABLE
+    from topups.policy import KILL_VARIABLE
 
     return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup.kill)})
 
@@ -175,7 +175,7 @@ def open_topup_context(
     """
     from pipelines.runway_forecast import Forecaster
     from smsonline.client import Client
-    from topups.clock import SystemClock
+    from topups.gateway import SystemClock
     from topups.vendor_gateway import VendorGateway
     from topups.workflow.context import TopUpContext
     from warehouse.failpoints import VARIABLE, failpoint

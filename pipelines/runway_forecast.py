@@ -16,10 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from topups.decision.snapshot import BurnForecast
-from topups.forecast.inputs import HISTORY_DAYS, HOURS_PER_DAY, MIN_KNOWN_SHARE, SpendHistory
-from topups.forecast.lead_time import lead_time
 from topups.forecast.recommendations import AccountTerms, DiscountCoupon, DiscountTier, Recommendation, recommend
-from topups.forecast.runway import Forecast, forecast_runway
+from topups.forecast.runway import (
+    HISTORY_DAYS,
+    HOURS_PER_DAY,
+    MIN_KNOWN_SHARE,
+    Forecast,
+    SpendHistory,
+    forecast_runway,
+    lead_time,
+)
 from topups.payment_states import State
 from topups.policy import Policy
 from warehouse.database.opening import open_warehouse, published_path

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from topups.decision.evaluate import Evaluation
-from topups.decision.reasons import Reason, Refusal, RuleResult
+from topups.decision.snapshot import Reason, Refusal, RuleResult
 from topups.ledger import Event, Payment
 from topups.money import usd
 from topups.notifications.rules import PAYABLE

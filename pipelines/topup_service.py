@@ -28,16 +28,13 @@ from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.preview import preview_from_ledger
-from topups.decision.reasons import Reason, Refusal
-from topups.decision.snapshot import AccountSnapshot, BurnForecast
-from topups.kill_switch import kill_switch_on
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
 from topups.ledger import Event, Ledger, LedgerNotFound, LedgerUnavailable, Payment, open_ledger_readonly
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications.delivery import Notifier, deliver_outbox
-from topups.policy import Policy
-from topups.workflow.context import TopUpContext
+from topups.policy import Policy, kill_switch_on
+from topups.workflow.context import ReconcileReport, TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
-from topups.workflow.reconcile_report import ReconcileReport
 from topups.workflow.topup_run import TopUpRunResult, run_topup
 
 if TYPE_CHECKING:

@@ -1,12 +1,14 @@
 """Amounts of money: US cents in the program, dollars for people."""
 
 from collections.abc import Container
+from functools import lru_cache
 
 UNIQUE_CENTS = range(1, 98)
 # No account holds ten million dollars: a larger figure has the wrong unit.
 MAX_PLAUSIBLE_CENTS = 10**9
 
 
+@lru_cache(maxsize=1024)  # a decision formats the same amounts again when it reserves
 def usd(cents: int) -> str:
     """``1,234.50 USD``."""
     minus = "-" if cents < 0 else ""

@@ -62,127 +62,61 @@ class PaymentException(StrEnum):
     DUPLICATE_SUSPECTED = "duplicate_suspected"
 
 
-INITIAL_STATES = frozenset({State.PLANNED, State.EXTERNAL})
+def _states(names: str) -> frozenset[State]:
+    return frozenset(State(name) for name in names.split())
+
+
+INITIAL_STATES = _states("PLANNED EXTERNAL")
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.PLANNED: frozenset({State.SKIPPED, State.AWAITING_APPROVAL, State.RESERVED}),
-    State.AWAITING_APPROVAL: frozenset({State.RESERVED, State.RELEASED}),
-    State.RESERVED: frozenset({State.SENDING, State.RELEASED}),
-    State.SENDING: frozenset({State.OPEN, State.REJECTED, State.NOT_SENT, State.UNKNOWN}),
-    State.UNKNOWN: frozenset({State.OPEN, State.NOT_CREATED, State.NEEDS_HUMAN}),
-    State.NEEDS_HUMAN: frozenset({State.OPEN, State.NOT_CREATED}),
-    State.OPEN: frozenset(
-        {
-            State.CONFIRMING,
-            State.UNDERPAID_WAITING,
-            State.PAID,
-            State.EXPIRED,
-            State.FAILED,
-            State.LOCKED,
-            State.REFUNDING,
-            State.CLOSED,
-        }
-    ),
-    State.CONFIRMING: frozenset({State.PAID, State.UNDERPAID, State.OPEN, State.CLOSED, State.REFUNDING}),
-    State.UNDERPAID_WAITING: frozenset({State.PAID, State.UNDERPAID, State.OPEN, State.CLOSED, State.REFUNDING}),
-    State.UNDERPAID: frozenset({State.PAID, State.CLOSED, State.REFUNDING}),
-    State.LOCKED: frozenset({State.OPEN, State.PAID, State.FAILED, State.CLOSED, State.REFUNDING}),
-    State.PAID: frozenset({State.CREDITED, State.CLOSED, State.REFUNDING}),
-    State.CREDITED: frozenset({State.REFUNDING}),
-    State.EXPIRED: frozenset({State.LATE_CONFIRMING, State.CLOSED, State.REFUNDING}),
-    State.FAILED: frozenset({State.LATE_CONFIRMING, State.REFUNDING}),
-    State.LATE_CONFIRMING: frozenset({State.PAID_LATE, State.UNDERPAID, State.EXPIRED, State.CLOSED, State.REFUNDING}),
-    State.PAID_LATE: frozenset({State.CREDITED, State.CLOSED, State.REFUNDING}),
-    State.REFUNDING: frozenset({State.REFUNDED, State.CLOSED}),
-    **dict.fromkeys(
-        (
-            State.SKIPPED,
-            State.RELEASED,
-            State.REJECTED,
-            State.NOT_SENT,
-            State.NOT_CREATED,
-            State.CLOSED,
-            State.REFUNDED,
-            State.EXTERNAL,
-        ),
-        frozenset(),
-    ),
+    State.PLANNED: _states("SKIPPED AWAITING_APPROVAL RESERVED"),
+    State.AWAITING_APPROVAL: _states("RESERVED RELEASED"),
+    State.RESERVED: _states("SENDING RELEASED"),
+    State.SENDING: _states("OPEN REJECTED NOT_SENT UNKNOWN"),
+    State.UNKNOWN: _states("OPEN NOT_CREATED NEEDS_HUMAN"),
+    State.NEEDS_HUMAN: _states("OPEN NOT_CREATED"),
+    State.OPEN: _states("CONFIRMING UNDERPAID_WAITING PAID EXPIRED FAILED LOCKED REFUNDING CLOSED"),
+    State.CONFIRMING: _states("PAID UNDERPAID OPEN CLOSED REFUNDING"),
+    State.UNDERPAID_WAITING: _states("PAID UNDERPAID OPEN CLOSED REFUNDING"),
+    State.UNDERPAID: _states("PAID CLOSED REFUNDING"),
+    State.LOCKED: _states("OPEN PAID FAILED CLOSED REFUNDING"),
+    State.PAID: _states("CREDITED CLOSED REFUNDING"),
+    State.CREDITED: _states("REFUNDING"),
+    State.EXPIRED: _states("LATE_CONFIRMING CLOSED REFUNDING"),
+    State.FAILED: _states("LATE_CONFIRMING REFUNDING"),
+    State.LATE_CONFIRMING: _states("PAID_LATE UNDERPAID EXPIRED CLOSED REFUNDING"),
+    State.PAID_LATE: _states("CREDITED CLOSED REFUNDING"),
+    State.REFUNDING: _states("REFUNDED CLOSED"),
+    **dict.fromkeys(_states("SKIPPED RELEASED REJECTED NOT_SENT NOT_CREATED CLOSED REFUNDED EXTERNAL"), frozenset()),
 }
 
 # The slot is a column of its own: a state listed here keeps a slot that was taken at RESERVED, none of them takes one.
 # A late payment on an expired intent therefore never collides with the slot of the next.
-SLOT_HOLDING = frozenset(
-    {
-        *(
-            State.RESERVED,
-            State.SENDING,
-            State.UNKNOWN,
-            State.NEEDS_HUMAN,
-            State.OPEN,
-            State.CONFIRMING,
-            State.UNDERPAID_WAITING,
-        ),
-        *(State.UNDERPAID, State.LOCKED, State.PAID, State.REFUNDING),
-    }
+SLOT_HOLDING = _states(
+    "RESERVED SENDING UNKNOWN NEEDS_HUMAN OPEN CONFIRMING UNDERPAID_WAITING UNDERPAID LOCKED PAID REFUNDING"
 )
 # The outcome of a request is open: a new row in the vendor's list may be this payment's.
-OUTCOME_PENDING = frozenset({State.SENDING, State.UNKNOWN})
+OUTCOME_PENDING = _states("SENDING UNKNOWN")
 # Requested, or perhaps requested: counts against the money caps, paid or not.
-COUNTS_AS_CREATED = frozenset(
-    {
-        *SLOT_HOLDING,
-        State.CREDITED,
-        State.EXPIRED,
-        State.LATE_CONFIRMING,
-        State.PAID_LATE,
-        State.CLOSED,
-        State.FAILED,
-        State.REFUNDED,
-    }
-)
+COUNTS_AS_CREATED = SLOT_HOLDING | _states("CREDITED EXPIRED LATE_CONFIRMING PAID_LATE CLOSED FAILED REFUNDED")
 # An attempt: counts against the number of payments per day.
-COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | {State.REJECTED, State.NOT_CREATED}
+COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | _states("REJECTED NOT_CREATED")
 # Money that is expected and not yet part of the balance.
-EXPECTED_MONEY = frozenset(
-    {
-        *(
-            State.RESERVED,
-            State.SENDING,
-            State.UNKNOWN,
-            State.NEEDS_HUMAN,
-            State.OPEN,
-            State.CONFIRMING,
-            State.UNDERPAID_WAITING,
-        ),
-        *(State.LOCKED, State.PAID, State.LATE_CONFIRMING, State.PAID_LATE),
-    }
+EXPECTED_MONEY = _states(
+    "RESERVED SENDING UNKNOWN NEEDS_HUMAN OPEN CONFIRMING UNDERPAID_WAITING LOCKED PAID LATE_CONFIRMING PAID_LATE"
 )
 # Entering one of these is a failure for the breaker; CREDITED resets it.
-FAILURES = frozenset({State.REJECTED, State.NOT_CREATED, State.EXPIRED, State.FAILED})
+FAILURES = _states("REJECTED NOT_CREATED EXPIRED FAILED")
 # Has, or may have, a row at the vendor that is tracked.
-TRACKED = frozenset(
-    {
-        *(
-            State.OPEN,
-            State.CONFIRMING,
-            State.UNDERPAID_WAITING,
-            State.UNDERPAID,
-            State.LOCKED,
-            State.PAID,
-            State.EXPIRED,
-            State.FAILED,
-        ),
-        *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING, State.CREDITED, State.EXTERNAL),
-    }
+TRACKED = _states(
+    "OPEN CONFIRMING UNDERPAID_WAITING UNDERPAID LOCKED PAID EXPIRED FAILED LATE_CONFIRMING PAID_LATE REFUNDING "
+    "CREDITED EXTERNAL"
 )
 # The states in which an operator may close a payment, and the state that follows.
 MANUAL_CLOSE: dict[State, State] = {
     State.NEEDS_HUMAN: State.NOT_CREATED,
     **dict.fromkeys(
-        (
-            *(State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.UNDERPAID, State.LOCKED, State.PAID),
-            *(State.LATE_CONFIRMING, State.PAID_LATE, State.REFUNDING),
-        ),
+        _states("OPEN CONFIRMING UNDERPAID_WAITING UNDERPAID LOCKED PAID LATE_CONFIRMING PAID_LATE REFUNDING"),
         State.CLOSED,
     ),
 }
@@ -279,3 +213,13 @@ def payment_exception(payment: Payment, state: State, status: str) -> PaymentExc
     if state == State.PAID and payment.exception == PaymentException.PAID_PARTIAL:
         return PaymentException.NONE
     return EXCEPTION_ON_ENTER.get(state, payment.exception)
+
+
+def awaits_credit(payment: Payment) -> bool:
+    """Whether a paid payment is still to be seen in the balance: one of ours, or an external one that was tracked
+    before.
+    """
+    if payment.credit is not None or payment.baseline is None:
+        return False
+    external = payment.state == State.EXTERNAL and payment.vendor_status in vendor_statuses.PAID
+    return external or payment.state in (State.PAID, State.PAID_LATE)

@@ -1,6 +1,7 @@
 """The top-up policy: every number that a decision depends on, with its default."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -143,3 +144,13 @@ def _converted(name: str, value: Any) -> Any:
     if isinstance(default, float):
         return float(value)
     return None if value is None else int(value)
+
+
+KILL_VARIABLE = "SMSONLINE_TOPUP_KILL"
+OFF_VALUES = frozenset({"", "0", "false", "no", "off"})
+
+
+def kill_switch_on(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether the kill switch of the environment is on: any value except an empty one, 0, false, no, off."""
+    given = os.environ if environment is None else environment
+    return given.get(KILL_VARIABLE, "").strip().lower() not in OFF_VALUES

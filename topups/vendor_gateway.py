@@ -11,15 +11,16 @@ from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
 from smsonline.response import VendorResponse
-from topups.clock import Clock, SystemClock
 from topups.gateway import (
     Accepted,
     Balance,
+    Clock,
     CreateResponse,
     Outcome,
     PaymentList,
     PaymentRequest,
     Rejected,
+    SystemClock,
     Transaction,
     Uncertain,
     VendorPayment,

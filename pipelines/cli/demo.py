@@ -12,8 +12,7 @@ from pipelines.cli.sync import exit_code, print_results, problems
 from pipelines.settings import Settings
 from smsonline.sandbox import Sandbox, SandboxAddress, serve
 from topups.decision.evaluate import decide
-from topups.decision.reasons import Refusal
-from topups.decision.snapshot import AccountSnapshot
+from topups.decision.snapshot import AccountSnapshot, Refusal
 from topups.gateway import Balance
 from topups.policy import Policy
 from warehouse.database.opening import open_warehouse

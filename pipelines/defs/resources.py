@@ -35,7 +35,7 @@ SHOWN_SETTINGS = ("base_url", "v2_base_url", "requests_per_second", "requests_pe
 @contextmanager
 def as_dagster_failure() -> Iterator[None]:
     """Re-raises expected errors as ``dagster.Failure`` with their one line; only a locked warehouse may be retried."""
-    from topups.ledger.unit_of_work import LedgerUnavailable
+    from topups.ledger.queries import LedgerUnavailable
 
     try:
         yield

@@ -14,7 +14,7 @@ from pipelines.defs.jobs import NO_RETRIES
 from pipelines.defs.schedules import has_active_run
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, create_payment_run_config
 from pipelines.settings import SettingsError, load_settings
-from topups.decision.reasons import Reason, Refusal
+from topups.decision.snapshot import Reason, Refusal
 
 if TYPE_CHECKING:
     from pipelines.topup_service import TopUpService

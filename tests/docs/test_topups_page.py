@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.payment_methods import PAYMENT_METHODS
 from topups.policy import MODES
 

@@ -16,8 +16,7 @@ from forked import FORKS
 from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials
 from topups.ledger import open_ledger
-from topups.notifications.delivery import deliver_outbox
-from topups.notifications.messages import Notice
+from topups.notifications.delivery import Notice, deliver_outbox
 from topups.policy import Policy
 from topups.vendor_gateway import VendorGateway
 from topups.workflow.context import Checkpoint, TopUpContext

@@ -18,7 +18,7 @@ UNKNOWN = (
     *("commit_then_500", "commit_then_503", "commit_then_drop", "commit_then_timeout", "commit_then_garbage"),
     *("commit_then_html", "commit_then_redirect"),
 )
-SAID_NO = {
+REJECTIONS = {
     "http_400": RequestRejected,
     "http_401": AuthenticationFailed,
     "http_403": AuthenticationFailed,
@@ -29,7 +29,7 @@ SAID_NO = {
 
 @pytest.mark.parametrize("endpoint", CREATING)
 @pytest.mark.parametrize("kind", UNKNOWN)
-def test_a_create_whose_answer_is_lost_is_sent_once_and_its_outcome_is_unknown(sandbox, client, endpoint, kind):
+def test_create_with_lost_response_is_sent_once_and_unknown(sandbox, client, endpoint, kind):
     sandbox.faults.add(endpoint, kind)
     with pytest.raises(UnknownOutcome):
         client.create(endpoint, CREATING[endpoint])
@@ -37,10 +37,10 @@ def test_a_create_whose_answer_is_lost_is_sent_once_and_its_outcome_is_unknown(s
 
 
 @pytest.mark.parametrize("endpoint", CREATING)
-@pytest.mark.parametrize("kind", SAID_NO)
+@pytest.mark.parametrize("kind", REJECTIONS)
 def test_a_create_that_the_vendor_refuses_is_sent_once(sandbox, client, endpoint, kind):
     sandbox.faults.add(endpoint, kind)
-    with pytest.raises(SAID_NO[kind]):
+    with pytest.raises(REJECTIONS[kind]):
         client.create(endpoint, CREATING[endpoint])
     assert sandbox.requests.count(endpoint) == 1
 

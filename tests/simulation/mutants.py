@@ -11,10 +11,11 @@ from topups.decision import replay, rules, snapshot
 from topups.decision.snapshot import PaymentView
 from topups.gateway import Outcome, PaymentList, Uncertain
 from topups.ledger import queries
+from topups.ledger.ledger import UnitOfWork
 from topups.ledger.models import Payment
-from topups.ledger.unit_of_work import UnitOfWork
 from topups.payment_states import State
-from topups.workflow import matching, topup_run
+from topups.workflow import outcome as outcomes
+from topups.workflow import topup_run
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.outcome import record_outcome
 
@@ -58,17 +59,17 @@ def free_the_slot_on_first_absence(patch: pytest.MonkeyPatch) -> None:
             return None
         return State.OPEN if alike else State.NOT_CREATED
 
-    patch.setattr(matching, "resolve_state", next_state)
+    patch.setattr(outcomes, "resolve_state", next_state)
 
 
 def a_partial_list_counts_as_absence(patch: pytest.MonkeyPatch) -> None:
     for name in ("count_missing_lists", "resolve_state"):
-        real = getattr(matching, name)
+        real = getattr(outcomes, name)
 
         def believing(payment: Payment, listing: PaymentList, *rest: Any, real: Any = real) -> Any:
             return real(payment, replace(listing, complete=True), *rest)
 
-        patch.setattr(matching, name, believing)
+        patch.setattr(outcomes, name, believing)
 
 
 def a_cap_counts_only_what_was_paid(patch: pytest.MonkeyPatch) -> None:
@@ -81,12 +82,12 @@ def a_cap_counts_only_what_was_paid(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_row_of_another_amount_is_never_ours(patch: pytest.MonkeyPatch) -> None:
-    real = matching.resolve_state
+    real = outcomes.resolve_state
 
     def next_state(payment: Payment, listing: PaymentList, alike: int, _: int, *rest: Any) -> State | None:
         return real(payment, listing, alike, 0, *rest)
 
-    patch.setattr(matching, "resolve_state", next_state)
+    patch.setattr(outcomes, "resolve_state", next_state)
 
 
 def windows_end_by_our_clock_alone(patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from topups.clock import uuid7
+from topups.gateway import uuid7
 from topups.ledger import Ledger, open_ledger
 from topups.workflow.context import Checkpoint, TopUpContext
 

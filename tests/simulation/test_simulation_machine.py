@@ -18,8 +18,8 @@ from tests.simulation.truth import PAYABLE
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, Vendor
 from tests.simulation.world import World
 from topups import operator_actions
-from topups.kill_switch import KILL_VARIABLE
 from topups.payment_states import State
+from topups.policy import KILL_VARIABLE
 from topups.workflow.context import Checkpoint
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup

@@ -12,8 +12,7 @@ from tests.simulation.truth import Truth, Violation
 from tests.simulation.vendor import NO_FAULTS, START, Clock, Vendor
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
-from topups.kill_switch import KILL_VARIABLE
-from topups.policy import Policy
+from topups.policy import KILL_VARIABLE, Policy
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup

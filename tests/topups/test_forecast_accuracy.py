@@ -11,12 +11,9 @@ import pytest
 from forecast_accounts import hourly_burn, hours_to_empty
 from topup_fakes import POLICY, START
 
-from topups.decision.sizing import is_anomalous
+from topups.decision.rules import is_anomalous
 from topups.decision.snapshot import BurnForecast
-from topups.forecast.burn_rate import RECENT_HOURS, typical_peak_burn
-from topups.forecast.inputs import SpendHistory
-from topups.forecast.lead_time import LeadTime
-from topups.forecast.runway import Forecast, forecast_runway
+from topups.forecast.runway import RECENT_HOURS, Forecast, LeadTime, SpendHistory, forecast_runway, typical_peak_burn
 
 ACCOUNTS = 216
 KNOWN_DAYS = (2, 4, 7, 14, 28)

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
 from topups.decision.evaluate import decide, evaluate
-from topups.decision.reasons import PaymentPlan, Reason, Refusal
-from topups.decision.sizing import is_anomalous, max_reorder_point_cents, reorder_point_cents, topup_amount_cents
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView
+from topups.decision.rules import is_anomalous, max_reorder_point_cents, reorder_point_cents, topup_amount_cents
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, PaymentView, Reason, Refusal
 from topups.gateway import Balance
 from topups.payment_states import PaymentException, State
 from topups.policy import Policy

@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
-from topups.forecast.burn_rate import typical_peak_burn
-from topups.forecast.inputs import SpendHistory
-from topups.forecast.lead_time import MIN_PAYMENTS, LeadTime, lead_time
-from topups.forecast.runway import MIN_KNOWN_HOURS, forecast_runway
-from topups.ledger.models import NewPayment
-from topups.ledger.queries import new_payment
+from topups.forecast.runway import (
+    MIN_KNOWN_HOURS,
+    MIN_PAYMENTS,
+    LeadTime,
+    SpendHistory,
+    forecast_runway,
+    lead_time,
+    typical_peak_burn,
+)
+from topups.ledger.models import NewPayment, new_payment
 from topups.payment_states import State
 
 LEAD = LeadTime(timedelta(hours=1), timedelta(hours=2))

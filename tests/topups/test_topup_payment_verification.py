@@ -8,8 +8,8 @@ from topup_fakes import START
 from smsonline.sandbox.simulation.invoices import NETWORKS, new_address
 from topups import payment_methods, payment_verification
 from topups.gateway import CreateResponse, PaymentRequest, Transaction, VendorPayment
-from topups.kill_switch import kill_switch_on
 from topups.money import usd, with_unique_cents
+from topups.policy import kill_switch_on
 from topups.vendor_gateway import format_dollars, parse_cents
 
 HOSTS = frozenset({"pay.cryptomus.com"})

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from topups.clock import uuid7
 from topups.gateway import (
     Accepted,
     Balance,
@@ -18,13 +17,13 @@ from topups.gateway import (
     Uncertain,
     VendorPayment,
     VendorUnavailable,
+    uuid7,
 )
 from topups.ledger import Ledger
-from topups.notifications.messages import Notice
+from topups.notifications.delivery import Notice
 from topups.policy import Policy
-from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.reconcile import reconcile_account
-from topups.workflow.reconcile_report import ReconcileReport
 from topups.workflow.topup_run import TopUpRunResult, run_topup
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -9,8 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from topups.decision import rules
-from topups.decision.reasons import PaymentPlan, Reason, Refusal, RuleResult, decision_json, refusal_from
-from topups.decision.snapshot import AccountSnapshot
+from topups.decision.snapshot import (
+    AccountSnapshot,
+    PaymentPlan,
+    Reason,
+    Refusal,
+    RuleResult,
+    decision_json,
+    refusal_from,
+)
 from topups.policy import Policy
 
 
@@ -50,7 +57,7 @@ class Evaluation:
 
 def evaluate(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> Evaluation:
     """The payment to create at ``now``, or the first rule that says no with its figure and limit."""
-    results, plan = rules.evaluate_rules(snapshot, policy, now)
+    results, plan = evaluate_rules(snapshot, policy, now)
     broken = next((result for result in results if not result.passed), None)
     decision: PaymentPlan | Refusal
     if broken is None:
@@ -61,6 +68,46 @@ def evaluate(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> Evalua
     else:
         decision = refusal_from(broken)
     return Evaluation(snapshot.account_id, decision, tuple(results), facts_fingerprint(snapshot))
+
+
+def evaluate_rules(
+    snapshot: AccountSnapshot, policy: Policy, now: datetime
+) -> tuple[list[RuleResult], PaymentPlan | None]:
+    """Every rule in the order in which they decide, and the payment that they were evaluated for.
+
+    Ends early, without a payment, where later rules have nothing to measure: no complete policy, or no balance.
+    """
+    results = rules.preflight_rules(snapshot, policy)
+    if not results[1].passed:
+        return results, None
+    results += [rules.clock_in_sync(snapshot, policy, now), rules.balance_readable(snapshot)]
+    if snapshot.balance is None:
+        return results, None
+    low = rules.balance_low(snapshot, policy)
+    plan = rules.plan_payment(snapshot, policy, low.figure)
+    amount = plan.amount_cents
+    results += [
+        rules.balance_fresh(snapshot, policy, now),
+        low,
+        rules.outcome_known(snapshot),
+        rules.paid_is_credited(snapshot, policy, now),
+        rules.list_available(snapshot),
+        rules.list_complete(snapshot),
+        rules.nothing_payable(snapshot, now),
+        rules.slot_free(snapshot),
+        rules.breaker_closed(snapshot, policy),
+        rules.backoff_elapsed(snapshot, policy, now),
+        rules.cooldown_elapsed(snapshot, policy, now),
+        rules.daily_count_below_cap(snapshot, policy, now),
+        rules.network_allowed(policy),
+        rules.amount_at_least_min(amount, policy),
+        rules.amount_at_most_max(amount, policy),
+        rules.exposure_below_cap(amount, snapshot, policy),
+        *rules.spend_below_caps(amount, snapshot, policy, now),
+        rules.approval_given(snapshot, policy, now),
+        RuleResult(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", plan.explanation, ""),
+    ]
+    return results, plan
 
 
 def decide(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> PaymentPlan | Refusal:

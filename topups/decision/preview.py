@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from topups.decision.evaluate import Evaluation, evaluate
-from topups.decision.reasons import Reason, Refusal
-from topups.decision.snapshot import BurnForecast
-from topups.kill_switch import kill_switch_on
+from topups.decision.snapshot import BurnForecast, Reason, Refusal
 from topups.ledger.ledger import Ledger
-from topups.ledger.unit_of_work import LedgerUnavailable
-from topups.policy import Policy
+from topups.ledger.queries import LedgerUnavailable
+from topups.policy import Policy, kill_switch_on
 
 
 def preview_from_ledger(

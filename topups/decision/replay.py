@@ -5,7 +5,7 @@ from typing import Any
 
 from topups.decision.snapshot import AccountSnapshot, PaymentView, VendorListView, external_arriving_since
 from topups.gateway import Balance
-from topups.ledger.hash_chain import replay_events
+from topups.ledger.audit import replay_events
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import Event, Observation
 from topups.ledger.queries import MEMORY, UNFINISHED

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from topups import payment_methods
-from topups.decision.reasons import PaymentPlan, Reason, RuleResult
-from topups.decision.sizing import plan_payment, reorder_point_cents
-from topups.decision.snapshot import AccountSnapshot, PaymentView
-from topups.money import MAX_PLAUSIBLE_CENTS, usd
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, PaymentView, Reason, RuleResult
+from topups.money import MAX_PLAUSIBLE_CENTS, usd, with_unique_cents
+from topups.payment_methods import PAYMENT_METHODS
 from topups.payment_states import State
 from topups.policy import DAY, Policy
 from topups.vendor_statuses import is_payable_or_pending
@@ -22,46 +21,6 @@ WINDOWS = (
     (Reason.CAP_MONTH, "cap_month_cents", 30 * DAY),
 )
 OPEN_AT_VENDOR = (State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.LOCKED, State.LATE_CONFIRMING)
-
-
-def evaluate_rules(
-    snapshot: AccountSnapshot, policy: Policy, now: datetime
-) -> tuple[list[RuleResult], PaymentPlan | None]:
-    """Every rule in the order in which they decide, and the payment that they were evaluated for.
-
-    Ends early, without a payment, where later rules have nothing to measure: no complete policy, or no balance.
-    """
-    results = preflight_rules(snapshot, policy)
-    if not results[1].passed:
-        return results, None
-    results += [clock_in_sync(snapshot, policy, now), balance_readable(snapshot)]
-    if snapshot.balance is None:
-        return results, None
-    low = balance_low(snapshot, policy)
-    plan = plan_payment(snapshot, policy, low.figure)
-    amount = plan.amount_cents
-    results += [
-        balance_fresh(snapshot, policy, now),
-        low,
-        outcome_known(snapshot),
-        paid_is_credited(snapshot, policy, now),
-        list_available(snapshot),
-        list_complete(snapshot),
-        nothing_payable(snapshot, now),
-        slot_free(snapshot),
-        breaker_closed(snapshot, policy),
-        backoff_elapsed(snapshot, policy, now),
-        cooldown_elapsed(snapshot, policy, now),
-        daily_count_below_cap(snapshot, policy, now),
-        network_allowed(policy),
-        amount_at_least_min(amount, policy),
-        amount_at_most_max(amount, policy),
-        exposure_below_cap(amount, snapshot, policy),
-        *spend_below_caps(amount, snapshot, policy, now),
-        approval_given(snapshot, policy, now),
-        RuleResult(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", plan.explanation, ""),
-    ]
-    return results, plan
 
 
 def preflight_rules(snapshot: AccountSnapshot, policy: Policy) -> list[RuleResult]:
@@ -292,3 +251,74 @@ def _duration(span: timedelta) -> str:
         if abs(seconds) >= 2 * size:
             return f"{seconds / size:.4g} {unit}"
     return f"{seconds} s"
+
+
+# If the threshold lasts longer than this at the present burn, the burn is not a leak.
+LEAK_HORIZON_HOURS = 24
+
+
+def reorder_point_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
+    """The balance below which a top-up is due: the threshold, or the forecast's earlier point."""
+    assert policy.threshold_cents is not None
+    forecast_point = min(snapshot.burn.reorder_cents, max_reorder_point_cents(policy)) if snapshot.burn else 0
+    return max(policy.threshold_cents, forecast_point)
+
+
+def max_reorder_point_cents(policy: Policy) -> int:
+    """The highest re-order point of any forecast: above this balance none is needed to decide.
+
+    A payment is then at least a third of the target, and never below the smallest allowed amount.
+    """
+    assert policy.target_cents is not None and policy.amount_min_cents is not None
+    return min(policy.target_cents * 2 // 3, policy.target_cents - policy.amount_min_cents)
+
+
+def topup_amount_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
+    """What is missing up to the target, in US cents; an approved amount is never exceeded."""
+    assert snapshot.balance and policy.target_cents is not None
+    missing = policy.target_cents - snapshot.balance.cents - snapshot.pending_cents()
+    waiting = snapshot.pending_approval()
+    if waiting and waiting.approved_at:
+        missing = min(missing, waiting.amount_cents)
+    if policy.fingerprint:
+        return with_unique_cents(
+            missing, {payment.amount_cents for payment in snapshot.payments if payment is not waiting}
+        )
+    return missing
+
+
+def plan_payment(snapshot: AccountSnapshot, policy: Policy, cause: str) -> PaymentPlan:
+    """The payment that would be created under the policy; ``cause`` is the text of the rule that calls for it."""
+    assert policy.target_cents is not None
+    amount, waiting = topup_amount_cents(snapshot, policy), snapshot.pending_approval()
+    approved = waiting.payment_id if waiting and waiting.approved_at else None
+    wallet = PAYMENT_METHODS[policy.rail].wallet
+    return PaymentPlan(
+        amount_cents=amount,
+        rail=policy.rail,
+        currency=policy.currency if wallet else "",
+        network=policy.network if wallet else "",
+        approval=None if approved else approval_reason(amount, snapshot, policy),
+        approved_payment_id=approved,
+        explanation=f"{cause}; up to {usd(policy.target_cents)} it is missing {usd(amount)}",
+    )
+
+
+def approval_reason(amount: int, snapshot: AccountSnapshot, policy: Policy) -> Reason | None:
+    """Why an operator has to approve a payment, or None."""
+    if snapshot.burn and is_anomalous(snapshot.burn, policy):
+        return Reason.ANOMALOUS_BURN
+    large = policy.approval_limit_cents is not None and amount > policy.approval_limit_cents
+    return Reason.AWAITING_APPROVAL if large or policy.mode == "approve" else None
+
+
+def is_anomalous(burn: BurnForecast, policy: Policy) -> bool:
+    """Whether the burn is so far above the usual one that someone may be draining the account.
+
+    Without a usual burn nothing is anomalous. Where the usual burn is close to zero, only the pace counts: it has to
+    use up the threshold within a day.
+    """
+    if burn.normal_cents_per_hour is None:
+        return False
+    calm = (policy.threshold_cents or 0) / LEAK_HORIZON_HOURS
+    return burn.cents_per_hour > max(policy.anomaly_factor * burn.normal_cents_per_hour, calm)

@@ -1,15 +1,133 @@
 """Runway and re-order point of an account: how long its balance lasts, and at which balance to ask for a payment."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from topups.decision.snapshot import BurnForecast
-from topups.forecast.burn_rate import recent_burn, typical_peak_burn
-from topups.forecast.inputs import HOURS_PER_DAY, SpendHistory, quantile, window_rates
-from topups.forecast.lead_time import LeadTime
+from topups.payment_states import State
+from topups.policy import DAY, Policy
+
+if TYPE_CHECKING:
+    from topups.ledger.models import Payment
+
+
+HISTORY_DAYS = 28
+HOURS_PER_DAY = 24
+# With less of an hour known, its rate would be a guess.
+MIN_KNOWN_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class SpendHistory:
+    """Spend before ``as_of``, the time of the newest balance.
+
+    ``hours[k]`` is the spend of the hour that ended ``k`` hours before ``as_of``, net of refunds; None where it is
+    unknown. The burn rate is measured where the hours are (``marts.burn_rate`` in the warehouse), and None while it is
+    not known yet. The sums cover all hours: deposits, rises of the balance from refunds, and unexplained rises.
+    """
+
+    as_of: datetime
+    burn_cents_per_hour: float | None
+    hours: Sequence[float | None] = ()
+    deposit_cents: int = 0
+    refunded_cents: int = 0
+    unexplained_cents: int = 0
+
+    @property
+    def known_hours(self) -> int:
+        """Number of hours whose spend is known."""
+        return sum(hour is not None for hour in self.hours)
+
+
+def window_rates(hours: Sequence[float | None], length: int) -> list[float]:
+    """Mean spend per hour of every past window of ``length`` hours of which at least half is known."""
+    spent = [0.0, *accumulate(hour or 0.0 for hour in hours)]
+    counts = [0, *accumulate(hour is not None for hour in hours)]
+    windows = (
+        (spent[start + length] - spent[start], counts[start + length] - counts[start])
+        for start in range(len(hours) - length + 1)
+    )
+    return [cents / count for cents, count in windows if count and count >= length * MIN_KNOWN_SHARE]
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The empirical quantile: ``share`` of the values lie below it. Raises ``IndexError`` without values."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+# One order must not look like a leak: the present rate is the mean of three hours.
+RECENT_HOURS = 3
+# Past windows needed for a comparison: at this time of day, else at any time.
+MIN_WINDOWS_SAME_TIME = 7
+MIN_WINDOWS_ANY_TIME = 24
+PEAK_SHARE = 0.9
+
+
+def recent_burn(hours: Sequence[float | None]) -> float | None:
+    """US cents per hour of the last ``RECENT_HOURS`` hours; None unless most of them are known."""
+    rates = window_rates(hours[:RECENT_HOURS], RECENT_HOURS)
+    return rates[0] if rates else None
+
+
+def typical_peak_burn(hours: Sequence[float | None]) -> float | None:
+    """US cents per hour that nine of ten past windows of ``RECENT_HOURS`` stay below; None with too few windows.
+
+    Compares with the same time of earlier days, or with all past windows where there are few such days. A median would
+    not do: an account that buys in bursts has a median near zero, and every burst would look like a leak.
+    """
+    starts = range(HOURS_PER_DAY, len(hours) - RECENT_HOURS + 1, HOURS_PER_DAY)
+    rates = [rate for start in starts for rate in window_rates(hours[start : start + RECENT_HOURS], RECENT_HOURS)]
+    needed = MIN_WINDOWS_SAME_TIME
+    if len(rates) < needed:
+        rates, needed = window_rates(hours[RECENT_HOURS:], RECENT_HOURS), MIN_WINDOWS_ANY_TIME
+    return quantile(rates, PEAK_SHARE) if len(rates) >= needed else None
+
+
+# Fewer say nothing about the slow ones.
+MIN_PAYMENTS = 5
+MAX_PAYMENT_AGE = 180 * DAY
+
+
+@dataclass(frozen=True)
+class LeadTime:
+    """Half of the payments arrived within ``median``, nine of ten within ``p90``.
+
+    ``payments`` is the number measured; 0 when the times are assumed from the policy.
+    """
+
+    median: timedelta
+    p90: timedelta
+    payments: int = 0
+
+
+def lead_time(payments: Iterable[Payment], policy: Policy, at: datetime) -> LeadTime:
+    """The lead time as of ``at``, from payments that arrived by then.
+
+    Measured from the decision, so that an operator's approval counts, to the balance that showed the money. With fewer
+    than ``MIN_PAYMENTS`` it is assumed: the life of an invoice, which may be paid in its last minute, and the time that
+    a credit may take.
+    """
+    durations = sorted(
+        payment.state_since - payment.created_at
+        for payment in payments
+        if payment.state == State.CREDITED and at - MAX_PAYMENT_AGE < payment.state_since <= at
+    )
+    if len(durations) < MIN_PAYMENTS:
+        assumed = policy.invoice_life + policy.credit_wait
+        return LeadTime(assumed, assumed)
+    return LeadTime(_upper_quantile(durations, 0.5), _upper_quantile(durations, 0.9), len(durations))
+
+
+def _upper_quantile(durations: Sequence[timedelta], share: float) -> timedelta:
+    """The smallest duration that ``share`` do not exceed. With few durations that is the largest: the safe side."""
+    return durations[math.ceil(share * len(durations)) - 1]
+
 
 # Quantiles of fewer known hours say nothing.
 MIN_KNOWN_HOURS = 6

@@ -3,7 +3,7 @@
 from topups.ledger.engine import LedgerNotFound, open_ledger, open_ledger_readonly
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import Event, Observation, OutboxRow, Payment
-from topups.ledger.unit_of_work import LedgerUnavailable
+from topups.ledger.queries import LedgerUnavailable
 
 __all__ = [
     "Event",

@@ -9,9 +9,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
-from topups.ledger.ledger import Ledger
+from topups.ledger.ledger import Ledger, write_transaction
+from topups.ledger.queries import LedgerUnavailable, map_database_errors
 from topups.ledger.schema import HEAD
-from topups.ledger.unit_of_work import LedgerUnavailable, begin_transaction, map_database_errors
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
@@ -129,7 +129,7 @@ def _migrate_if_needed(engine: Engine) -> None:
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return
-    with engine.connect() as connection, begin_transaction(connection, writes=True):
+    with write_transaction(engine) as connection:
         version = _version(connection)  # another program may have migrated it
         if version != HEAD:
             _migrate(connection, version)

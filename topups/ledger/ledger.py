@@ -1,40 +1,209 @@
-"""The ledger: each method is one transaction. Raises ``LedgerUnavailable`` if it cannot be read or written."""
+"""Writing the ledger: one transaction changes a row, its event, the controls and the notices together."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from topups.decision.reasons import Reason, Refusal
-from topups.decision.snapshot import AccountSnapshot
-from topups.gateway import Balance, PaymentList, VendorPayment
-from topups.ledger.models import AccountControls, Event, NewPayment, Observation, OutboxMessage, Payment
-from topups.ledger.queries import (
-    PAYMENT_BY_ID,
-    TRACKED_PAYMENTS,
-    VENDOR_IDS,
+from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
+from topups.gateway import Balance, PaymentList
+from topups.ledger.models import (
+    AccountControls,
+    Event,
+    ExternalPayment,
+    NewPayment,
+    OutboxMessage,
+    Payment,
     external_payment,
     new_payment,
+)
+from topups.ledger.queries import (
+    CAS_UPDATE,
+    DATABASE_ERRORS,
+    INSERT_EVENT,
+    INSERT_NOTICE,
+    INSERT_OBSERVATION,
+    INSERT_PAYMENT,
+    LAST_EVENT,
+    TRACKED_PAYMENTS,
+    UPSERT_CONTROLS,
+    VENDOR_IDS,
+    LedgerReader,
+    ledger_unavailable,
     read_controls,
     read_max_list_size,
-    read_observations,
     read_snapshot,
 )
-from topups.ledger.unit_of_work import EVENTS, PAYMENTS, UnitOfWork, transaction, unit_of_work
-from topups.payment_states import PaymentException, State
+from topups.ledger.schema import canonical_json
+from topups.payment_states import FAILURES, INITIAL_STATES, SLOT_HOLDING, TRANSITIONS, IllegalTransition, State
 
 Precondition = Callable[[AccountSnapshot], Refusal | None]
 CompletenessCheck = Callable[[list[Payment], int], PaymentList]
 
+FIRST_HASH = "0" * 64
 
-class Ledger:
-    """Payments, events, observations and controls of all accounts. Thread safe; close it after use."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+def event_hash(event: Event) -> str:
+    """SHA-256 over the content of the event and the hash of the one before it."""
+    content = [
+        event.seq,
+        event.at,
+        event.account_id,
+        event.payment_id,
+        event.kind,
+        event.from_state,
+        event.to_state,
+        event.changes,
+        event.previous_hash,
+    ]
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+class UnitOfWork:
+    """One writing transaction at ``now``. Whoever opened it commits or rolls back all of it."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self._latest: tuple[int, str] | None = None
+
+    def insert(self, payment: Payment, kind: str) -> None:
+        """Inserts a row and its first event, which holds every column."""
+        assert payment.state in INITIAL_STATES
+        row = dict(payment.__dict__)
+        self.connection.execute(INSERT_PAYMENT, row)
+        self.append_event(payment.account_id, kind, row, payment.payment_id, (None, payment.state))
+
+    def transition(self, payment: Payment, to: State, changes: Mapping[str, Any]) -> Payment | None:
+        """The payment in its next state; None if it is no longer as ``payment`` says (lost compare-and-swap)."""
+        if to not in TRANSITIONS[payment.state]:
+            raise IllegalTransition(f"{payment.state} -> {to}")
+        wanted = {**changes, "state": to, "state_since": self.now, **self._slot_columns(payment, to)}
+        moved = self._compare_and_swap(payment, wanted)
+        if moved:
+            changed = {**wanted, "version": moved.version}
+            self.append_event(payment.account_id, "moved", changed, payment.payment_id, (payment.state, to))
+            self._update_counters(payment, moved)
+        return moved
+
+    def update(self, payment: Payment, kind: str, changes: Mapping[str, Any]) -> Payment | None:
+        """The payment with other columns in the same state; None after a lost compare-and-swap."""
+        noted = self._compare_and_swap(payment, changes)
+        if noted:
+            changed = {**changes, "version": noted.version}
+            self.append_event(payment.account_id, kind, changed, payment.payment_id)
+        return noted
+
+    def update_controls(self, account_id: str, kind: str, by: str = "", **changes: Any) -> AccountControls:
+        """The account's controls with changes, and an event that names who made them."""
+        return self._write_controls(read_controls(self.connection, account_id)[0], kind, by, changes)
+
+    def enqueue_notices(self, account_id: str, notices: Iterable[OutboxMessage]) -> None:
+        """Writes notices to the outbox; one that was written before is not written again."""
+        for notice in notices:
+            values = {
+                **{"key": notice.key, "account_id": account_id, "payment_id": notice.payment_id, "kind": notice.kind},
+                **{"payload": notice.payload, "created_at": self.now, "attempts": 0, "outcome": ""},
+            }
+            self.connection.execute(INSERT_NOTICE[self.connection.dialect.name], values)
+
+    def append_event(
+        self,
+        account_id: str,
+        kind: str,
+        changes: Mapping[str, Any],
+        payment_id: str | None = None,
+        states: tuple[State | None, State | None] = (None, None),
+    ) -> None:
+        """Appends one event to the chain."""
+        if self._latest is None:  # nobody else adds an event while this transaction lasts
+            last = self.connection.execute(LAST_EVENT).one_or_none()
+            self._latest = (last.seq, last.hash) if last else (0, FIRST_HASH)
+        seq, previous = self._latest
+        before, after = (str(state) if state else None for state in states)
+        plain = json.loads(canonical_json(dict(changes)))
+        event = Event(seq + 1, self.now, account_id, payment_id, kind, before, after, plain, previous, "")
+        event = dataclasses.replace(event, hash=event_hash(event))
+        self.connection.execute(INSERT_EVENT, dict(event.__dict__))
+        self._latest = event.seq, event.hash
+
+    def record_observation(self, account_id: str, kind: str, at: datetime, **seen: Any) -> None:
+        """Records an observation under the next number."""
+        self.connection.execute(INSERT_OBSERVATION, {"account_id": account_id, "kind": kind, "at": at, **seen})
+
+    def _compare_and_swap(self, payment: Payment, changes: Mapping[str, Any]) -> Payment | None:
+        identity = {"of_payment": payment.payment_id, "of_state": payment.state, "of_version": payment.version}
+        values = {**changes, "version": payment.version + 1}
+        result = self.connection.execute(CAS_UPDATE, identity | values)
+        return dataclasses.replace(payment, **values) if result.rowcount == 1 else None
+
+    def _slot_columns(self, payment: Payment, to: State) -> dict[str, Any]:
+        if to == State.RESERVED:
+            return {"slot": payment.account_id, "counted_at": self.now}
+        if payment.slot and to not in SLOT_HOLDING:
+            return {"slot": None, "slot_freed_at": self.now}
+        return {}
+
+    def _update_counters(self, before: Payment, after: Payment) -> None:
+        """Updates reserved money and failures in a row together with the change that causes them."""
+        reserved = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
+        # An approval that is rejected or not given is a failure too: asking again at once would not help.
+        was_waiting = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
+        unapproved = was_waiting and before.approved_at is None
+        failed = unapproved or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
+        if not (reserved or failed or after.state == State.CREDITED):
+            return
+        current = read_controls(self.connection, after.account_id)[0]
+        changes: dict[str, Any] = {"reserved_cents": current.reserved_cents + reserved} if reserved else {}
+        if failed:
+            changes |= {"failures": current.failures + 1, "last_failure_at": self.now}
+        if after.state == State.CREDITED:
+            changes["failures"] = 0
+        self._write_controls(current, "counted", "", changes)
+
+    def _write_controls(
+        self, current: AccountControls, kind: str, by: str, changes: Mapping[str, Any]
+    ) -> AccountControls:
+        updated = dataclasses.replace(current, **changes)
+        self.connection.execute(UPSERT_CONTROLS[self.connection.dialect.name], dict(updated.__dict__))
+        self.append_event(current.account_id, kind, {**changes, "by": by} if by else changes)
+        return updated
+
+
+# Any number, the same for every program that writes to the ledger.
+WRITER_LOCK = 0x70_60_50
+
+
+@contextmanager
+def write_transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction that waits for the other writers first: it is the only one over all programs."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "sqlite":
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("BEGIN IMMEDIATE").close()
+            else:
+                # Each statement after the lock sees what the writer before committed.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+            yield connection
+    except IntegrityError:
+        raise
+    except DATABASE_ERRORS as error:
+        raise ledger_unavailable(error) from None
+
+
+class Ledger(LedgerReader):
+    """Payments, events, observations and controls of all accounts. Thread safe; close it after use.
+
+    Raises ``LedgerUnavailable`` if it cannot be read or written.
+    """
 
     def close(self) -> None:
         """Closes the connections."""
@@ -46,77 +215,11 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read_transaction(self) -> AbstractContextManager[Connection]:
-        """A transaction that sees one state of the ledger."""
-        return transaction(self.engine)
-
-    def write_transaction(self, now: datetime) -> AbstractContextManager[UnitOfWork]:
-        """The only writing transaction at this time, over all programs."""
-        return unit_of_work(self.engine, now)
-
-    # Reading
-
-    def snapshot(self, account_id: str, now: datetime) -> AccountSnapshot:
-        """What the ledger alone knows of an account: the latest balance, no list. Reads a few hundred rows."""
-        with self.read_transaction() as connection:
-            return read_snapshot(connection, account_id, now)
-
-    def payment(self, payment_id: str) -> Payment | None:
-        """One payment, by its id or the vendor's."""
-        payments = self._payments(PAYMENT_BY_ID, id=payment_id)
-        return payments[0] if payments else None
-
-    def payments(
-        self, account_id: str | None = None, states: Iterable[State] | None = None, limit: int | None = None
-    ) -> list[Payment]:
-        """Payments, newest first."""
-        wanted = select(PAYMENTS).order_by(PAYMENTS.c.counted_at.desc(), PAYMENTS.c.payment_id.desc()).limit(limit)
-        if account_id is not None:
-            wanted = wanted.where(PAYMENTS.c.account_id == account_id)
-        if states is not None:
-            wanted = wanted.where(PAYMENTS.c.state.in_(list(states)))
-        return self._payments(wanted)
-
-    def tracked_payments(self, account_id: str, since: datetime) -> list[Payment]:
-        """The payments that may still change, oldest first: all with a slot, or younger than ``since``."""
-        return self._payments(TRACKED_PAYMENTS, account=account_id, since=since)
-
-    def existing_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
-        """Those of the vendor's ids that have a payment in the ledger."""
-        with self.read_transaction() as connection:
-            vendor_ids_found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
-            return frozenset(vendor_ids_found.scalars())
-
-    def max_list_size(self, account_id: str, since: datetime) -> int:
-        """Rows of the largest complete list since then."""
-        with self.read_transaction() as connection:
-            return read_max_list_size(connection, account_id, since)
-
-    def events(self, payment_id: str | None = None) -> list[Event]:
-        """Events in order, of one payment or of the whole ledger."""
-        query = select(EVENTS).order_by(EVENTS.c.seq)
-        if payment_id is not None:
-            query = query.where(EVENTS.c.payment_id == payment_id)
-        with self.read_transaction() as connection:
-            return [Event(**row._mapping) for row in connection.execute(query)]
-
-    def observations(self, account_id: str, kind: str, since: int = 0, limit: int | None = None) -> list[Observation]:
-        """Observations numbered ``since`` and later, newest first."""
-        with self.read_transaction() as connection:
-            return read_observations(connection, account_id, kind, since, limit)
-
-    def controls(self, account_id: str) -> AccountControls:
-        """The controls of an account."""
-        with self.read_transaction() as connection:
-            return read_controls(connection, account_id)[0]
-
-    def pause_reason(self, account_id: str) -> str:
-        """Who paused the account or all accounts, and why; empty if it is not paused."""
-        with self.read_transaction() as connection:
-            account_controls, common_controls = read_controls(connection, account_id)
-            return account_controls.paused or common_controls.paused
-
-    # Writing
+    @contextmanager
+    def write_transaction(self, now: datetime) -> Iterator[UnitOfWork]:
+        """A unit of work at ``now``; commits at its end, or rolls everything back."""
+        with write_transaction(self.engine) as connection:
+            yield UnitOfWork(connection, now)
 
     def insert_intent(
         self,
@@ -188,22 +291,21 @@ class Ledger:
             return updated
 
     def insert_external(
-        self,
-        account_id: str,
-        payment_id: str,
-        row: VendorPayment,
-        exception: PaymentException,
-        now: datetime,
-        baseline: int | None,
-    ) -> Payment | None:
-        """Inserts a payment that someone else made, as ``EXTERNAL``; None if it is there already."""
-        adopted = external_payment(account_id, payment_id, row, exception, now, baseline)
-        try:
-            with self.write_transaction(now) as unit:
-                unit.insert(adopted, "adopted")
-                return adopted
-        except IntegrityError:
-            return None
+        self, account_id: str, externals: Sequence[ExternalPayment], notices: Iterable[OutboxMessage], now: datetime
+    ) -> list[Payment]:
+        """Inserts payments that someone else made, as ``EXTERNAL``, with their notices. Returns those that were new."""
+        with self.write_transaction(now) as unit:
+            # A list may repeat a row: the first one counts.
+            by_vendor_id = {external.row.vendor_id: external for external in reversed(externals)}
+            parameters = {"account": account_id, "ids": sorted(by_vendor_id)}
+            for vendor_id in unit.connection.execute(VENDOR_IDS, parameters).scalars():
+                del by_vendor_id[vendor_id]
+            inserted = [external_payment(account_id, external, now) for external in reversed(by_vendor_id.values())]
+            for payment in inserted:
+                unit.insert(payment, "adopted")
+            new_ids = {payment.payment_id for payment in inserted}
+            unit.enqueue_notices(account_id, [notice for notice in notices if notice.payment_id in new_ids])
+            return inserted
 
     def enqueue_notices(self, account_id: str, notices: Iterable[OutboxMessage], now: datetime) -> None:
         """Writes notices that belong to no change."""
@@ -213,10 +315,9 @@ class Ledger:
     def record_balance(self, account_id: str, balance: Balance, now: datetime) -> None:
         """Records a balance."""
         payload = {"vendor_at": balance.vendor_at} if balance.vendor_at else {}
+        seen = {"complete": True, "figure": balance.cents, "payload": payload}
         with self.write_transaction(now) as unit:
-            unit.record_observation(
-                account_id, "balance", balance.at, complete=True, figure=balance.cents, payload=payload
-            )
+            unit.record_observation(account_id, "balance", balance.at, **seen)
 
     def record_payment_list(
         self, account_id: str, since: datetime, lists_since: datetime, assess: CompletenessCheck, now: datetime
@@ -247,7 +348,3 @@ class Ledger:
         """Changes the controls of an account, or of all (``*``); ``by`` is recorded with it."""
         with self.write_transaction(now) as unit:
             return unit.update_controls(account_id, kind, by, **changes)
-
-    def _payments(self, query: Select[Any], **given: Any) -> list[Payment]:
-        with self.read_transaction() as connection:
-            return [Payment(*row) for row in connection.execute(query, given).all()]

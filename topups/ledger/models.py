@@ -1,10 +1,10 @@
-"""The rows of the ledger as frozen dataclasses."""
+"""The rows of the ledger as frozen dataclasses, and how a new payment begins."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from topups.gateway import CreateResponse, PaymentRequest
+from topups.gateway import CreateResponse, PaymentRequest, VendorPayment
 from topups.payment_states import PaymentException, State
 
 
@@ -80,6 +80,15 @@ class NewPayment:
     baseline: int | None = None
 
 
+class ExternalPayment(NamedTuple):
+    """A payment that someone else made, before it is inserted: the vendor's row, and the latest balance observation."""
+
+    payment_id: str
+    row: VendorPayment
+    exception: PaymentException
+    baseline: int | None
+
+
 @dataclass(frozen=True)
 class Event:
     """One change. ``changes`` are the columns it set, as plain JSON; ``hash`` covers all of it and the hash before."""
@@ -146,3 +155,33 @@ class AccountControls:
     failures: int = 0
     last_failure_at: datetime | None = None
     reserved_cents: int = 0
+
+
+def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
+    """A new payment as a row in state PLANNED."""
+    empty: dict[str, Any] = dict.fromkeys(Payment.__dataclass_fields__)
+    given = dict.fromkeys(("created_at", "counted_at", "state_since"), now)
+    start = {"state": State.PLANNED, "exception": PaymentException.NONE, "vendor_status": "", "detail": ""}
+    counters = {"absences": 0, "version": 0}
+    return Payment(**{**empty, **start, **counters, **given, **draft.__dict__, **columns})
+
+
+def external_payment(account_id: str, external: ExternalPayment, now: datetime) -> Payment:
+    """A payment that someone else made at the vendor, as a row."""
+    payment_id, row, exception, baseline = external
+    draft = NewPayment(payment_id, account_id, f"external:{row.vendor_id}", row.method[:32], row.amount_cents)
+    return new_payment(
+        draft,
+        now,
+        state=State.EXTERNAL,
+        exception=exception,
+        vendor_payment_id=row.vendor_id,
+        session_id=row.session_id or None,
+        vendor_status=row.status,
+        vendor_amount_cents=row.amount_cents,
+        ends_at=row.ends_at,
+        # A suspected duplicate counts from now: the vendor's own time has no documented zone.
+        counted_at=min(row.created_at or now, now) if exception != PaymentException.DUPLICATE_SUSPECTED else now,
+        listed_at=now,
+        baseline=baseline,
+    )

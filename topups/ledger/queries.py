@@ -1,16 +1,34 @@
-"""Queries of the ledger, and the conversion of its rows to what decisions use."""
+"""Reading the ledger: its statements, the reading transaction, and the conversion of rows to what decisions use."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    Insert,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from topups.decision.snapshot import AccountSnapshot, PaymentView, external_arriving_since
-from topups.gateway import Balance, VendorPayment
+from topups.gateway import Balance
 from topups.ledger import schema
-from topups.ledger.models import AccountControls, NewPayment, Observation, Payment
-from topups.payment_states import TRACKED, TRANSITIONS, PaymentException, State
+from topups.ledger.models import AccountControls, Event, Observation, Payment
+from topups.payment_states import TRACKED, TRANSITIONS, State
 
 # Longer than the longest window, so that no rule misses a payment.
 MEMORY = timedelta(days=31)
@@ -66,6 +84,27 @@ LATEST_TIMESTAMPS = select(
         for table in (EVENTS, OBSERVATIONS)
     )
 )
+LAST_EVENT = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
+INSERT_EVENT, INSERT_PAYMENT = EVENTS.insert(), schema.payments.insert()
+INSERT_OBSERVATION = OBSERVATIONS.insert().values(
+    seq=select(func.coalesce(func.max(OBSERVATIONS.c.seq), 0) + 1).scalar_subquery()
+)
+# The columns to set come with the parameters.
+CAS_UPDATE = update(schema.payments).where(
+    P.payment_id == bindparam("of_payment"),
+    P.state == bindparam("of_state"),
+    P.version == bindparam("of_version"),
+)
+# SQLite and PostgreSQL have the same syntax here, but SQLAlchemy has a class for each.
+_LITE, _POSTGRES = sqlite.insert(schema.controls), postgresql.insert(schema.controls)
+UPSERT_CONTROLS: dict[str, Insert] = {
+    "sqlite": _LITE.on_conflict_do_update(index_elements=["account_id"], set_=dict(_LITE.excluded)),
+    "postgresql": _POSTGRES.on_conflict_do_update(index_elements=["account_id"], set_=dict(_POSTGRES.excluded)),
+}
+INSERT_NOTICE: dict[str, Insert] = {
+    "sqlite": sqlite.insert(schema.outbox).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(schema.outbox).on_conflict_do_nothing(),
+}
 
 
 def read_snapshot(connection: Connection, account_id: str, now: datetime) -> AccountSnapshot:
@@ -79,10 +118,14 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
         for id_, state, exception, requested, created, at, slot, freed, status, ends, approved, *since in rows
     )
     account_controls, common_controls = read_controls(connection, account_id)
+    balance, latest = None, read_observations(connection, account_id, "balance", 0, 1)
+    if latest and latest[0].figure is not None:
+        vendor_at = latest[0].payload.get("vendor_at")
+        balance = Balance(latest[0].figure, latest[0].at, datetime.fromisoformat(vendor_at) if vendor_at else None)
     instants = connection.execute(LATEST_TIMESTAMPS, {"account": account_id}).one()
     return AccountSnapshot(
         account_id,
-        balance=_latest_balance(connection, account_id),
+        balance=balance,
         payments=payments,
         failures=account_controls.failures,
         last_failure_at=account_controls.last_failure_at,
@@ -115,45 +158,127 @@ def read_controls(connection: Connection, account_id: str) -> tuple[AccountContr
     return account_controls, common_controls
 
 
-def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
-    """A new payment as a row in state PLANNED."""
-    empty: dict[str, Any] = dict.fromkeys(Payment.__dataclass_fields__)
-    given = dict.fromkeys(("created_at", "counted_at", "state_since"), now)
-    start = {"state": State.PLANNED, "exception": PaymentException.NONE, "vendor_status": "", "detail": ""}
-    counters = {"absences": 0, "version": 0}
-    return Payment(**{**empty, **start, **counters, **given, **draft.__dict__, **columns})
+NEXT_STEPS = (
+    ("locked", "another program holds it: wait, or stop that program"),
+    ("readonly", "make the file and its folder writable"),
+    ("read-only", "make it writable"),
+    ("malformed", "restore it from a backup; the next run learns the rest from the vendor's own list"),
+    ("not a database", "restore it from a backup; the next run learns the rest from the vendor's own list"),
+    ("disk is full", "free some disk space"),
+    ("unable to open", "check SMSONLINE_LEDGER and that its folder can be written"),
+    ("no such table", "the file is no ledger: check SMSONLINE_LEDGER"),
+    ("append-only", "something tried to change the past; look at the program that did"),
+)
 
 
-def external_payment(
-    account_id: str,
-    payment_id: str,
-    row: VendorPayment,
-    exception: PaymentException,
-    now: datetime,
-    baseline: int | None,
-) -> Payment:
-    """A payment that someone else made at the vendor, as a row."""
-    draft = NewPayment(payment_id, account_id, f"external:{row.vendor_id}", row.method[:32], row.amount_cents)
-    return new_payment(
-        draft,
-        now,
-        state=State.EXTERNAL,
-        exception=exception,
-        vendor_payment_id=row.vendor_id,
-        session_id=row.session_id or None,
-        vendor_status=row.status,
-        vendor_amount_cents=row.amount_cents,
-        ends_at=row.ends_at,
-        # A suspected duplicate counts from now: the vendor's own time has no documented zone.
-        counted_at=min(row.created_at or now, now) if exception != PaymentException.DUPLICATE_SUSPECTED else now,
-        listed_at=now,
-        baseline=baseline,
-    )
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
 
 
-def _latest_balance(connection: Connection, account_id: str) -> Balance | None:
-    latest = read_observations(connection, account_id, "balance", 0, 1)
-    if not latest or latest[0].figure is None:
-        return None
-    vendor_at = latest[0].payload.get("vendor_at")
-    return Balance(latest[0].figure, latest[0].at, datetime.fromisoformat(vendor_at) if vendor_at else None)
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written. ``str()`` is one line with the next step; no payment is created."""
+
+
+def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
+    """The error for the user, without statement, parameters or URL."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    text = " ".join(str(cause).split())[:160] or type(cause).__name__
+    step = next((step for fragment, step in NEXT_STEPS if fragment in text.lower()), "check SMSONLINE_LEDGER")
+    return LedgerUnavailable(f"the ledger cannot be used ({text}); nothing is paid; {step}")
+
+
+@contextmanager
+def map_database_errors() -> Iterator[None]:
+    """Raises ``LedgerUnavailable`` for what a database raises, except for a broken constraint."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DATABASE_ERRORS as error:
+        raise ledger_unavailable(error) from None
+
+
+class LedgerReader:
+    """Reads payments, events, observations and controls. Raises ``LedgerUnavailable`` if it cannot."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def read_transaction(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the ledger.
+
+        SQLite's driver leaves the beginning to us (``isolation_level`` is None). The driver's own ``execute`` is used
+        because an event handler of SQLAlchemy's makes each statement a tenth slower.
+        """
+        with map_database_errors(), self.engine.connect() as connection, connection.begin():
+            if connection.dialect.name == "sqlite":
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("BEGIN").close()
+            else:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield connection
+
+    def snapshot(self, account_id: str, now: datetime) -> AccountSnapshot:
+        """What the ledger alone knows of an account: the latest balance, no list. Reads a few hundred rows."""
+        with self.read_transaction() as connection:
+            return read_snapshot(connection, account_id, now)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """One payment, by its id or the vendor's."""
+        payments = self._payments(PAYMENT_BY_ID, id=payment_id)
+        return payments[0] if payments else None
+
+    def payments(
+        self, account_id: str | None = None, states: Iterable[State] | None = None, limit: int | None = None
+    ) -> list[Payment]:
+        """Payments, newest first."""
+        wanted = select(schema.payments).order_by(P.counted_at.desc(), P.payment_id.desc()).limit(limit)
+        if account_id is not None:
+            wanted = wanted.where(P.account_id == account_id)
+        if states is not None:
+            wanted = wanted.where(P.state.in_(list(states)))
+        return self._payments(wanted)
+
+    def tracked_payments(self, account_id: str, since: datetime) -> list[Payment]:
+        """The payments that may still change, oldest first: all with a slot, or younger than ``since``."""
+        return self._payments(TRACKED_PAYMENTS, account=account_id, since=since)
+
+    def existing_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
+        """Those of the vendor's ids that have a payment in the ledger."""
+        with self.read_transaction() as connection:
+            vendor_ids_found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
+            return frozenset(vendor_ids_found.scalars())
+
+    def max_list_size(self, account_id: str, since: datetime) -> int:
+        """Rows of the largest complete list since then."""
+        with self.read_transaction() as connection:
+            return read_max_list_size(connection, account_id, since)
+
+    def events(self, payment_id: str | None = None) -> list[Event]:
+        """Events in order, of one payment or of the whole ledger."""
+        query = select(EVENTS).order_by(EVENTS.c.seq)
+        if payment_id is not None:
+            query = query.where(EVENTS.c.payment_id == payment_id)
+        with self.read_transaction() as connection:
+            return [Event(**row._mapping) for row in connection.execute(query)]
+
+    def observations(self, account_id: str, kind: str, since: int = 0, limit: int | None = None) -> list[Observation]:
+        """Observations numbered ``since`` and later, newest first."""
+        with self.read_transaction() as connection:
+            return read_observations(connection, account_id, kind, since, limit)
+
+    def controls(self, account_id: str) -> AccountControls:
+        """The controls of an account."""
+        with self.read_transaction() as connection:
+            return read_controls(connection, account_id)[0]
+
+    def pause_reason(self, account_id: str) -> str:
+        """Who paused the account or all accounts, and why; empty if it is not paused."""
+        with self.read_transaction() as connection:
+            account_controls, common_controls = read_controls(connection, account_id)
+            return account_controls.paused or common_controls.paused
+
+    def _payments(self, query: Select[Any], **given: Any) -> list[Payment]:
+        with self.read_transaction() as connection:
+            return [Payment(*row) for row in connection.execute(query, given).all()]

@@ -12,81 +12,59 @@ controls: per account the kill switch, the breaker and the reserved money.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Dialect, Index, Integer, MetaData, String, Table, Text, text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Column, Dialect, Enum, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy.types import UserDefinedType
 
 from topups.payment_states import PaymentException, State
 
 TEXT_LENGTH = 32
 
 
-def format_timestamp(at: datetime) -> str:
-    """A timestamp as ISO 8601 in UTC with microseconds, so that text sorts like time."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+class StoredText(UserDefinedType[Any]):
+    """A value that is stored as text. ``column_type`` is its type in SQL."""
 
-
-def canonical_json(value: Any) -> str:
-    """JSON with one spelling per value. Timestamps become text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return format_timestamp(value)
-    raise TypeError(f"{type(value).__name__} cannot be stored")
-
-
-class Timestamp(TypeDecorator[datetime]):
-    """An aware ``datetime``, stored as text."""
-
-    impl = String(TEXT_LENGTH)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def __init__(self, column_type: str, encode: Callable[[Any], str], decode: Callable[[str], Any]) -> None:
+        self.column_type, self.encode, self.decode = column_type, encode, decode
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type in SQL."""
+        return self.column_type
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:  # noqa: ARG002
         """To text."""
-        return None if value is None else format_timestamp(value)
+        return lambda value: None if value is None else self.encode(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, _: object) -> Callable[[str | None], Any]:  # noqa: ARG002
         """From text."""
-        return None if value is None else datetime.fromisoformat(value)
+        return lambda text: None if text is None else self.decode(text)
 
 
-class Json(TypeDecorator[dict[str, Any]]):
-    """A small JSON object, stored as canonical text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To canonical text."""
-        return None if value is None else canonical_json(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        """From text."""
-        return None if value is None else json.loads(value)
+# An aware ``datetime`` in UTC with microseconds, so that text sorts like time.
+Timestamp = StoredText(
+    f"VARCHAR({TEXT_LENGTH})",
+    lambda at: datetime.astimezone(at, UTC).isoformat(timespec="microseconds"),
+    datetime.fromisoformat,
+)
+# JSON with one spelling per value: plain values and timestamps.
+canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=Timestamp.encode).encode
+Json = StoredText("TEXT", canonical_json, json.loads)
 
 
-class EnumText(TypeDecorator[StrEnum]):
-    """A value of a ``StrEnum``, stored as text."""
-
-    impl = String(TEXT_LENGTH)
-    cache_ok = True
-
-    def __init__(self, values: type[StrEnum]) -> None:
-        super().__init__()
-        self.values = values
-
-    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To text."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
-        """From text."""
-        return None if value is None else self.values(value)
+def enum_text(values: type[StrEnum]) -> Enum:
+    """The values of a ``StrEnum``, stored as text."""
+    return Enum(
+        values,
+        native_enum=False,
+        length=TEXT_LENGTH,
+        values_callable=lambda members: [str(member) for member in members],
+    )
 
 
 HEAD = "0001"  # the newest migration
@@ -101,8 +79,8 @@ payments = Table(
     Column("payment_id", String(36), primary_key=True),
     Column("account_id", String(128), nullable=False),
     Column("decision_id", String(160), nullable=False),
-    Column("state", EnumText(State), nullable=False),
-    Column("exception", EnumText(PaymentException), nullable=False),
+    Column("state", enum_text(State), nullable=False),
+    Column("exception", enum_text(PaymentException), nullable=False),
     # The account while the payment holds its slot. Not derived from the state; unique where it is set.
     Column("slot", String(128)),
     Column("rail", String(32), nullable=False),

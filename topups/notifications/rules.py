@@ -1,14 +1,16 @@
-"""Maps changes of a payment to notices, and gives each notice its deduplication key."""
+"""Maps changes of a payment, and the time that passes, to notices; gives each notice its deduplication key."""
 
 from datetime import datetime
 from typing import Any
 
-from topups.decision.rules import WINDOWS
-from topups.decision.snapshot import AccountSnapshot
+from topups.decision.rules import WINDOWS, reorder_point_cents
+from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
+from topups.ledger import outbox
+from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxMessage, Payment
-from topups.payment_states import PaymentException, State, expires_at
+from topups.payment_states import PaymentException, State, awaits_credit, expires_at
 from topups.policy import DAY, Policy
-from topups.vendor_statuses import FINAL
+from topups.vendor_statuses import FINAL, is_payable_or_pending
 
 NOTICE_BY_STATE: dict[State, str] = {
     State.AWAITING_APPROVAL: "approval",
@@ -100,3 +102,68 @@ def low_balance_notice(snapshot: AccountSnapshot, episode: int, reason: str, exp
     return OutboxMessage(
         "low_balance", f"{snapshot.account_id}:low_balance:{episode}", {**payload, "hours_to_empty": hours}
     )
+
+
+# With every other reason the low balance is left to people.
+NO_LOW_BALANCE_NOTICE = frozenset(
+    {
+        *(Reason.BALANCE_OK, Reason.BALANCE_STALE, Reason.BALANCE_UNREADABLE, Reason.DISABLED),
+        Reason.DRY_RUN_WOULD_CREATE,
+    }
+)
+# A payment in progress has notices of its own; after a day without a change the low balance is reported too.
+IN_PROGRESS_REASONS = frozenset(
+    {
+        *(Reason.IN_FLIGHT, Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN),
+        Reason.AWAITING_APPROVAL,
+    }
+)
+SLOTLESS_BLOCKERS = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_LATE)
+
+
+def queue_scheduled_notices(
+    ledger: Ledger,
+    snapshot: AccountSnapshot,
+    payments: list[Payment],
+    decision: PaymentPlan | Refusal,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Writes the notices that are due now to the outbox; each is sent once."""
+    due: list[OutboxMessage] = breaker_notices(snapshot, policy)
+    for payment in payments:
+        due += payment_reminders(payment, now, policy) + overdue_credit_notices(payment, now, policy)
+    if (
+        isinstance(decision, Refusal)
+        and snapshot.balance
+        and not _suppresses_low_balance(decision.reason, payments, now)
+    ):
+        due += _low_balance_notices(ledger, snapshot, decision, policy, now)
+    if due:
+        ledger.enqueue_notices(snapshot.account_id, due, now)
+
+
+def _suppresses_low_balance(reason: Reason, payments: list[Payment], now: datetime) -> bool:
+    if reason not in IN_PROGRESS_REASONS:
+        return reason in NO_LOW_BALANCE_NOTICE
+    return any(now - payment.state_since < DAY for payment in payments if _blocks_topup(payment, now))
+
+
+def _blocks_topup(payment: Payment, now: datetime) -> bool:
+    external = payment.state == State.EXTERNAL and (
+        is_payable_or_pending(payment.vendor_status, payment.ends_at, now) or awaits_credit(payment)
+    )
+    return payment.slot is not None or payment.state in SLOTLESS_BLOCKERS or external
+
+
+def _low_balance_notices(
+    ledger: Ledger, snapshot: AccountSnapshot, refusal: Refusal, policy: Policy, now: datetime
+) -> list[OutboxMessage]:
+    if policy.problems() or snapshot.balance is None:
+        return []
+    reorder_point = reorder_point_cents(snapshot, policy)
+    last = outbox.last_notice_at(ledger, snapshot.account_id, "low_balance")
+    if snapshot.balance.cents >= reorder_point or (last and now - last < LOW_BALANCE_INTERVAL):
+        return []
+    episode = outbox.low_balance_episode(ledger, snapshot.account_id, reorder_point)
+    return [low_balance_notice(snapshot, episode, str(refusal.reason), refusal.explanation)]

@@ -5,19 +5,18 @@ compare-and-swap means that another program did the same: continue with the next
 """
 
 import dataclasses
+from contextlib import suppress
 
 from topups.decision.evaluate import evaluate
-from topups.decision.snapshot import AccountSnapshot, VendorListView, payable_ids
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView, payable_ids
 from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
-from topups.ledger.unit_of_work import LedgerUnavailable
-from topups.notifications.scheduled import queue_scheduled_notices
-from topups.workflow.context import Checkpoint, TopUpContext
-from topups.workflow.credit_proof import credit_paid_payments
-from topups.workflow.decision_log import record_decision
-from topups.workflow.payment_tracking import adopt_external_payments, apply_vendor_statuses
-from topups.workflow.reconcile_report import ReconcileReport
-from topups.workflow.recovery import expire_stale_intents, resolve_unknown_outcomes
+from topups.ledger.queries import LedgerUnavailable
+from topups.notifications.rules import queue_scheduled_notices
+from topups.policy import HOUR, kill_switch_on
+from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
+from topups.workflow.payment_tracking import adopt_external_payments, apply_vendor_statuses, credit_paid_payments
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
@@ -67,7 +66,7 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
-    queue_scheduled_notices(context, snapshot, report.payments, decision)
+    queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
     return snapshot
 
 
@@ -107,6 +106,36 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance=report.balance or (None if report.balance_problem else snapshot.balance),
         balance_problem=report.balance_problem,
         listing=vendor_list,
-        killed=context.killed(),
+        killed=kill_switch_on(context.environment),
         burn=context.burn(),
     )
+
+
+# A schedule gets the same refusal every minute while top-ups are switched off or paused.
+REPEAT_REFUSAL_AFTER = HOUR
+
+
+def record_decision(
+    context: TopUpContext, idempotency_key: str, decision: PaymentPlan | Refusal, burn: BurnForecast | None = None
+) -> None:
+    """Records a decision under its idempotency key, with the forecast behind it, which the sensor reads again."""
+    payload = {
+        "decision_id": idempotency_key,
+        **(decision.as_json() if isinstance(decision, Refusal) else {"reason": None, "decision": decision.as_json()}),
+        **({"burn": burn._asdict()} if burn else {}),
+    }
+    context.ledger.record_decision(context.account_id, payload, context.clock.now())
+
+
+def record_preflight_refusal(context: TopUpContext, idempotency_key: str, refusal: Refusal) -> None:
+    """Records a refusal that needed no vendor call, unless the same one was recorded within the last hour.
+
+    A ledger that cannot be written does not change the refusal.
+    """
+    recorded = context.ledger.observations(context.account_id, "decision", limit=1)
+    if recorded and context.clock.now() - recorded[0].at < REPEAT_REFUSAL_AFTER:
+        latest = recorded[0].payload
+        if all(latest.get(name) == value for name, value in refusal.as_json().items()):
+            return
+    with suppress(LedgerUnavailable):
+        record_decision(context, idempotency_key, refusal)

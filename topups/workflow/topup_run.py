@@ -7,23 +7,30 @@ last check and the request there is none.
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from topups.decision import rules
-from topups.decision.reasons import PaymentPlan, Reason, Refusal, decision_json, refusal_from
-from topups.decision.snapshot import AccountSnapshot, payable_ids
+from topups.decision.evaluate import decide
+from topups.decision.rules import preflight_rules
+from topups.decision.snapshot import (
+    AccountSnapshot,
+    PaymentPlan,
+    Reason,
+    Refusal,
+    decision_json,
+    payable_ids,
+    refusal_from,
+)
 from topups.gateway import Outcome, PaymentList, Uncertain
-from topups.ledger.models import Payment
-from topups.ledger.unit_of_work import LedgerUnavailable
-from topups.notifications import rules as notice_rules
+from topups.ledger.models import NewPayment, Payment
+from topups.ledger.queries import LedgerUnavailable
+from topups.notifications import rules
 from topups.payment_states import COUNTS_AS_CREATED, State
-from topups.workflow.context import Checkpoint, TopUpContext
-from topups.workflow.decision_log import record_decision, record_preflight_refusal
+from topups.policy import kill_switch_on
+from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 from topups.workflow.payment_tracking import adopt_external_payments
-from topups.workflow.reconcile import evaluate_account, update_from_vendor
-from topups.workflow.reconcile_report import ReconcileReport
-from topups.workflow.reservation import record_dry_run, request_approval, reserve_payment
+from topups.workflow.reconcile import evaluate_account, record_decision, record_preflight_refusal, update_from_vendor
 from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
 
 
@@ -90,9 +97,11 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
 def _preflight_refusal(context: TopUpContext) -> Refusal | None:
     """The refusal of a rule that needs no vendor call: switched off, without limits, or stopped."""
     stopped = AccountSnapshot(
-        context.account_id, paused=context.ledger.pause_reason(context.account_id), killed=context.killed()
+        context.account_id,
+        paused=context.ledger.pause_reason(context.account_id),
+        killed=kill_switch_on(context.environment),
     )
-    results = rules.preflight_rules(stopped, context.policy)
+    results = preflight_rules(stopped, context.policy)
     return next((refusal_from(result) for result in results if not result.passed), None)
 
 
@@ -150,7 +159,7 @@ def _send_reserved(
     if recorded.state in COUNTS_AS_CREATED:
         now = context.clock.now()
         context.ledger.enqueue_notices(
-            context.account_id, notice_rules.cap_notices(recorded, before, context.policy, now), now
+            context.account_id, rules.cap_notices(recorded, before, context.policy, now), now
         )
     return TopUpRunResult(context.account_id, payment=recorded)
 
@@ -161,7 +170,7 @@ def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentL
     if current is None or current.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
     pause_reason = context.ledger.pause_reason(context.account_id)
-    if pause_reason or context.killed():
+    if pause_reason or kill_switch_on(context.environment):
         return Refusal(Reason.KILL_SWITCH, pause_reason or "the environment's kill switch is on")
     now, policy = context.clock.now(), context.policy
     deadline = sending.deadline_at or now
@@ -198,6 +207,97 @@ def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: s
     blocking = payable_ids(listing, context.clock.now())
     if blocking:
         return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
-    if context.killed():
+    if kill_switch_on(context.environment):
         return Refusal(Reason.KILL_SWITCH, "the environment's kill switch is on")
     return None
+
+
+def reserve_payment(
+    context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str
+) -> Payment | Refusal:
+    """Takes slot and budget in one transaction, in which the policy is evaluated once more."""
+    now = context.clock.now()
+
+    def check(current: AccountSnapshot) -> Refusal | None:
+        return _revalidate(context, snapshot, current, plan, now)
+
+    if plan.approved_payment_id:
+        waiting = context.ledger.payment(plan.approved_payment_id)
+        # The operator approved an amount. Payment method and coin are those that the policy allows now.
+        columns = {name: getattr(plan, name) for name in ("amount_cents", "rail", "currency", "network")}
+        changes = columns | {"baseline": _latest_balance_seq(context)}
+        reserved = waiting and context.ledger.transition(waiting, State.RESERVED, now, changes, precondition=check)
+        return reserved or Refusal(Reason.LOST_RACE, "the approved payment is no longer waiting")
+    return context.ledger.insert_intent(
+        _new_payment(context, plan, idempotency_key, _hours_to_empty(snapshot)), State.RESERVED, check, now
+    )
+
+
+def request_approval(
+    context: TopUpContext, snapshot: AccountSnapshot, plan: PaymentPlan, idempotency_key: str
+) -> Payment | Refusal:
+    """Inserts a payment that waits for an operator's approval. It holds no slot and no budget yet."""
+    now, new_payment = context.clock.now(), _new_payment(context, plan, idempotency_key, _hours_to_empty(snapshot))
+    reason = plan.approval or Reason.AWAITING_APPROVAL
+
+    def check(current: AccountSnapshot) -> Refusal | None:
+        return _revalidate(context, snapshot, current, plan, now)
+
+    notices = [rules.payment_notice(new_payment.payment_id, "approval", reason=str(reason))]
+    return context.ledger.insert_intent(new_payment, State.AWAITING_APPROVAL, check, now, notices)
+
+
+def record_dry_run(context: TopUpContext, refusal: Refusal, idempotency_key: str) -> Payment | None:
+    """Inserts a SKIPPED payment, at most one per cooldown. It holds no slot and counts nowhere."""
+    if refusal.reason != Reason.DRY_RUN_WOULD_CREATE or refusal.plan is None:
+        return None
+    now = context.clock.now()
+    last = context.ledger.payments(context.account_id, (State.SKIPPED,), 1)
+    if last and now - last[0].created_at < context.policy.cooldown:
+        return None
+    new_payment = _new_payment(context, refusal.plan, idempotency_key, hours_to_empty=None)
+    skipped = context.ledger.insert_intent(new_payment, State.SKIPPED, lambda _: None, now)
+    return skipped if isinstance(skipped, Payment) else None
+
+
+def _revalidate(
+    context: TopUpContext, seen: AccountSnapshot, current: AccountSnapshot, plan: PaymentPlan, now: datetime
+) -> Refusal | None:
+    """Evaluates the policy on the ledger inside the transaction with the vendor's observations of this run.
+
+    Returns None if it leads to the same plan.
+    """
+    merged = dataclasses.replace(
+        current, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=kill_switch_on(context.environment)
+    )
+    decision = decide(merged, context.policy, now)
+    if isinstance(decision, Refusal):
+        return decision
+    return None if decision == plan else Refusal(Reason.LOST_RACE, "the facts changed while deciding")
+
+
+def _new_payment(
+    context: TopUpContext, plan: PaymentPlan, idempotency_key: str, hours_to_empty: float | None
+) -> NewPayment:
+    return NewPayment(
+        payment_id=context.ids.new(context.clock.now()),
+        account_id=context.account_id,
+        decision_id=idempotency_key,
+        rail=plan.rail,
+        amount_cents=plan.amount_cents,
+        currency=plan.currency,
+        network=plan.network,
+        why=plan.explanation,
+        hours_to_empty=None if hours_to_empty is None else f"{hours_to_empty:.1f}",
+        baseline=_latest_balance_seq(context),
+    )
+
+
+def _latest_balance_seq(context: TopUpContext) -> int | None:
+    """The number of the latest balance observation, the last one before the money can arrive."""
+    latest = context.ledger.observations(context.account_id, "balance", limit=1)
+    return latest[0].seq if latest else None
+
+
+def _hours_to_empty(snapshot: AccountSnapshot) -> float | None:
+    return snapshot.burn.hours_to_empty if snapshot.burn else None

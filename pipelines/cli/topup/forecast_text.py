@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from topups.forecast.burn_rate import RECENT_HOURS
-from topups.forecast.lead_time import MIN_PAYMENTS, LeadTime
 from topups.forecast.recommendations import ASSUMPTIONS, Recommendation
-from topups.forecast.runway import MIN_KNOWN_HOURS, Forecast
+from topups.forecast.runway import MIN_KNOWN_HOURS, MIN_PAYMENTS, RECENT_HOURS, Forecast, LeadTime
 from topups.money import usd
 
 NOT_KNOWN_YET = "not known yet"

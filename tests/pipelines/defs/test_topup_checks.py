@@ -14,8 +14,7 @@ from pipelines.defs.topup_assets import HEALTH_CHECKS, audit_events, ledger_tabl
 from pipelines.topup_health import CHECKS, TopUpHealth
 from topups.decision.snapshot import AccountSnapshot, PaymentView
 from topups.ledger import Observation, Payment
-from topups.ledger.models import NewPayment
-from topups.ledger.queries import new_payment
+from topups.ledger.models import NewPayment, new_payment
 from topups.payment_states import PaymentException, State
 from topups.policy import Policy
 

@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 from topup_fakes import ACCOUNT, POLICY, START
 
 from topups.decision.evaluate import decide, evaluate, facts_fingerprint
-from topups.decision.reasons import PaymentPlan, Reason, Refusal
-from topups.decision.rules import clock_in_sync
-from topups.decision.sizing import reorder_point_cents
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView, VendorListView
+from topups.decision.rules import clock_in_sync, reorder_point_cents
+from topups.decision.snapshot import (
+    AccountSnapshot,
+    BurnForecast,
+    PaymentPlan,
+    PaymentView,
+    Reason,
+    Refusal,
+    VendorListView,
+)
 from topups.gateway import Balance
 from topups.payment_states import PaymentException, State
 from topups.policy import REQUIRED, Policy, policy_from

@@ -8,8 +8,8 @@ from topup_fakes import ACCOUNT, POLICY, START
 
 from topups.decision.evaluate import evaluate
 from topups.decision.preview import preview_from_ledger
-from topups.decision.reasons import Reason
 from topups.decision.replay import replay_snapshot
+from topups.decision.snapshot import Reason
 from topups.gateway import Balance
 from topups.ledger import open_ledger
 

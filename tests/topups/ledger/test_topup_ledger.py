@@ -13,15 +13,13 @@ from sqlalchemy.exc import DBAPIError
 from topup_fakes import ACCOUNT, START, CountingIds
 
 from topups import operator_actions
-from topups.clock import uuid7
-from topups.decision.reasons import Reason, Refusal
 from topups.decision.replay import replay_snapshot
-from topups.gateway import Balance, VendorPayment
+from topups.decision.snapshot import Reason, Refusal
+from topups.gateway import Balance, VendorPayment, uuid7
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
-from topups.ledger.audit import audit
+from topups.ledger.audit import audit, broken_links
 from topups.ledger.engine import MIGRATIONS
-from topups.ledger.hash_chain import broken_links
-from topups.ledger.models import NewPayment, Payment
+from topups.ledger.models import ExternalPayment, NewPayment, Payment
 from topups.ledger.schema import HEAD, metadata
 from topups.payment_states import SLOT_HOLDING, PaymentException, State
 
@@ -93,8 +91,9 @@ def test_decision_and_vendor_payment_are_unique(any_ledger):
     again = any_ledger.insert_intent(replace(first, payment_id=IDS.new(START)), State.RESERVED, yes, START)
     assert isinstance(again, Refusal)
     row = VendorPayment("o1", "s1", "cryptomus", 700, "check", START, None)
-    assert any_ledger.insert_external(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None)
-    assert any_ledger.insert_external(ACCOUNT, IDS.new(START), row, PaymentException.EXTERNAL, START, None) is None
+    external = [ExternalPayment(IDS.new(START), row, PaymentException.EXTERNAL, None)]
+    assert [payment.vendor_payment_id for payment in any_ledger.insert_external(ACCOUNT, external, [], START)] == ["o1"]
+    assert any_ledger.insert_external(ACCOUNT, [external[0]._replace(payment_id=IDS.new(START))], [], START) == []
     assert audit(any_ledger) == []
 
 

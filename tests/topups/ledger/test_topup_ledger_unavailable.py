@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from topup_fakes import POLICY, START, CountingIds, FakeVendor, at_checkpoint
 
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.ledger import Ledger, LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
 from topups.payment_states import State

@@ -9,8 +9,7 @@ from topup_fakes import ACCOUNT, Inbox, World
 
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
-from topups.notifications.delivery import AppriseNotifier, deliver_outbox
-from topups.notifications.messages import TITLES, Notice, qr_png, render
+from topups.notifications.delivery import TITLES, AppriseNotifier, Notice, deliver_outbox, qr_png, render
 from topups.notifications.rules import NOTICE_BY_STATE
 from topups.workflow.context import Checkpoint
 

@@ -7,7 +7,7 @@ import pytest
 from topup_fakes import at_checkpoint
 
 from topups import operator_actions
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.ledger import open_ledger
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.topup_run import run_topup

@@ -6,8 +6,8 @@ import pytest
 from topup_fakes import ACCOUNT, POLICY, Inbox
 
 from topups.decision.evaluate import evaluate
-from topups.decision.reasons import Reason
 from topups.decision.replay import replay_snapshot
+from topups.decision.snapshot import Reason
 from topups.notifications.delivery import deliver_outbox
 
 

@@ -9,8 +9,7 @@ from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, Inbox
 
 from topups import operator_actions
 from topups.decision.preview import preview_from_ledger
-from topups.decision.reasons import PaymentPlan, Reason
-from topups.decision.snapshot import BurnForecast
+from topups.decision.snapshot import BurnForecast, PaymentPlan, Reason
 from topups.gateway import Balance
 from topups.ledger import open_ledger
 from topups.notifications.delivery import deliver_outbox

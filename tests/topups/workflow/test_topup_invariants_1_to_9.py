@@ -13,7 +13,7 @@ import pytest
 from topup_fakes import ACCOUNT, LOOSE, POLICY, RICH, START, CountingIds, at_checkpoint
 
 from topups import operator_actions
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.ledger import open_ledger
 from topups.ledger.audit import audit
 from topups.payment_states import State

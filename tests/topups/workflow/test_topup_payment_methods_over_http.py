@@ -15,7 +15,7 @@ from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials
 from smsonline.sandbox import Sandbox, SandboxAddress, serve
 from smsonline.sandbox.simulation.state import SandboxState
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
 from topups.payment_states import State

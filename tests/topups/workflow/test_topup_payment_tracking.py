@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from topup_fakes import ACCOUNT
 
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.payment_states import PaymentException, State
 
 

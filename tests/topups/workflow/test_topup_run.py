@@ -7,7 +7,7 @@ import pytest
 from topup_fakes import ACCOUNT, POLICY, START, at_checkpoint
 
 from topups import operator_actions
-from topups.decision.reasons import Reason
+from topups.decision.snapshot import Reason
 from topups.gateway import Balance
 from topups.payment_states import PaymentException, State
 from topups.policy import Policy
