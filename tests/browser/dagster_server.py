@@ -68,9 +68,9 @@ class DagsterServer:
         return events
 
     def queued_until(self, run_id: str) -> float:
-        """When the run left the queue, as a Unix time."""
+        """When the run left the queue and its process was requested, as a Unix time."""
         events = self.events(run_id)
-        return next(int(event["timestamp"]) / 1000 for event in events if event["__typename"] == "RunDequeuedEvent")
+        return next(int(event["timestamp"]) / 1000 for event in events if event["__typename"] == "RunStartingEvent")
 
     def fail(self, endpoint: str, kind: str) -> None:
         """Adds a fault to the sandbox beside the server, whose address is in the log."""
