@@ -86,18 +86,11 @@ def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
             raise
         with warehouse.read() as connection:
             stats = collect_dataset_stats(connection, dataset)
-            metadata = _counts(result) | {
-                "dagster/row_count": stats.rows,
-                "dagster/column_schema": column_schema(dataset),
-                "bytes": stats.bytes,
-                "run_id": stats.last_load["run_id"],
-                "load_id": stats.last_load["load_id"],
-                "preview": dg.MetadataValue.md(dataset_preview(connection, dataset)),
-            }
+            preview = {"preview": dg.MetadataValue.md(dataset_preview(connection, dataset))}
             # The marts follow the data version: a sync that changed nothing does not refresh them.
             version = dg.DataVersion(last_changed_load(connection, dataset.name) or "empty")
-        checks = _evaluate(dataset, stats).values()
-        yield dg.MaterializeResult(metadata=metadata, data_version=version, check_results=[*checks])
+        metadata, checks = _metadata(result, stats, dataset) | preview, _evaluate(dataset, stats)
+        yield dg.MaterializeResult(metadata=metadata, data_version=version, check_results=[*checks.values()])
 
     return sync_dataset
 
@@ -112,6 +105,16 @@ def column_schema(dataset: Dataset) -> dg.TableSchema:
             for name, kind, comment in (*columns, *LINEAGE_COLUMNS)
         ]
     )
+
+
+def _metadata(result: "SyncResult", stats: TableStats, dataset: Dataset) -> dict[str, Any]:
+    return _counts(result) | {
+        "dagster/row_count": stats.rows,
+        "dagster/column_schema": column_schema(dataset),
+        "bytes": stats.bytes,
+        "run_id": stats.last_load["run_id"],
+        "load_id": stats.last_load["load_id"],
+    }
 
 
 def _counts(result: "SyncResult") -> dict[str, Any]:

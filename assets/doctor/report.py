@@ -137,7 +137,7 @@ def _result_document(result: ProbeResult) -> dict[str, Any]:
 
 def _diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
     override = diagnosis.override
-    mend = {"place": override.records_path, "names": override.aliases, "units": override.units}
+    settings = {"place": override.records_path, "names": override.aliases, "units": override.units}
     return {
         "dataset": diagnosis.dataset,
         "verdict": diagnosis.severity,
@@ -147,6 +147,6 @@ def _diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
         "duplicates": diagnosis.duplicates,
         "types": diagnosis.types,
         "findings": [dataclasses.asdict(finding) for finding in diagnosis.findings],
-        "mend": mend if override else None,
+        "mend": settings if override else None,
         "mend_works": diagnosis.loads if override else None,
     }

@@ -168,10 +168,10 @@ class Rows:
                 findings.append(Finding("type", "note", text, name, field.column))
         return findings
 
-    def _unknown_values(self, field: Field, known: frozenset[str]) -> list[Finding]:
+    def _unknown_values(self, field: Field, known_values: frozenset[str]) -> list[Finding]:
         """Values of an enumerated column that are not known, such as a new status."""
         values = [value for value in self.loaded.rows[field.column].to_pylist() if value is not None]
-        unknown = [value for value in values if value.lower() not in known]
+        unknown = [value for value in values if value.lower() not in known_values]
         if not unknown:
             return []
         fields = fields_by_alias([self.dataset])

@@ -86,10 +86,10 @@ def test_the_graph_shows_assets_materialized_and_checks_passed(page, ui, group):
     assert shown == wanted
     for name in GROUPS[group]:
         expect(page.get_by_text(name, exact=True).first).to_be_visible()
-    picture = save_screenshot(page, f"dagster-{group}.png")
+    screenshot = save_screenshot(page, f"dagster-{group}.png")
     if group == "market" and os.environ.get("UPDATE_SCREENSHOT") == "1":
-        assert picture.stat().st_size < 400_000
-        shutil.copyfile(picture, ROOT / "docs" / "dagster-ui.png")
+        assert screenshot.stat().st_size < 400_000
+        shutil.copyfile(screenshot, ROOT / "docs" / "dagster-ui.png")
 
 
 def checks_passed(name: str) -> str:
