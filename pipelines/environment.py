@@ -26,7 +26,12 @@ LOCK_WAIT_SECONDS = 0.5
 
 def check_environment(settings: Settings) -> tuple[list[EnvironmentCheck], timedelta]:
     """The checks, and the clock difference at which the top-ups stop. Creates no file and no folder."""
-    checks = [_check_versions(), _check_warehouse(settings.warehouse), _check_ledger(settings)]
+    release = "unknown"
+    with suppress(PackageNotFoundError):
+        release = version("smsonline-pipelines")
+    versions = f"smsonline-pipelines {release}, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+    checks = [EnvironmentCheck("versions", "ok", versions)]
+    checks += [_check_warehouse(settings.warehouse), _check_ledger(settings)]
     policy = Policy()
     try:
         policy = configured_policy(settings)
@@ -35,15 +40,6 @@ def check_environment(settings: Settings) -> tuple[list[EnvironmentCheck], timed
     except SettingsError as error:
         return [*checks, EnvironmentCheck("top-ups", "note", str(error))], policy.clock_skew
     return [*checks, _check_topups(policy, has_notifier=notifier is not None)], policy.clock_skew
-
-
-def _check_versions() -> EnvironmentCheck:
-    release = "unknown"
-    with suppress(PackageNotFoundError):
-        release = version("smsonline-pipelines")
-    python = platform.python_version()
-    text = f"smsonline-pipelines {release}, Python {python}, DuckDB {duckdb.__version__}"
-    return EnvironmentCheck("versions", "ok", text)
 
 
 def _check_warehouse(path: Path) -> EnvironmentCheck:
@@ -69,8 +65,7 @@ def _check_ledger(settings: Settings) -> EnvironmentCheck:
     except ArgumentError:
         text = "SMSONLINE_LEDGER is no database URL such as sqlite:///data/ledger.db"
         return EnvironmentCheck("ledger", severity, text)
-    file = settings.ledger_file
-    if file and not file.exists():
+    if (file := settings.ledger_file) and not file.exists():
         return _check_creatable("ledger", file, "the first top-up command creates it", severity)
     try:
         open_configured_ledger(settings).close()

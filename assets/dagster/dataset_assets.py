@@ -56,16 +56,19 @@ def asset_key(name: str) -> dg.AssetKey:
 def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
     """The asset of ``dataset`` with its checks; needs the resources ``smsonline`` and ``warehouse``."""
     key = asset_key(dataset.name)
+    # An assumed endpoint has no page; its source says so.
+    source = endpoint.source if endpoint.assumed else f"documented: {endpoint.source}"
+    cadence = timedelta(minutes=dataset.cadence_minutes)
 
     @dg.asset(
         key=key,
         deps=[asset_key(dataset.fan_out.dataset)] if dataset.fan_out else [],
-        description=_description(dataset, endpoint),
+        description=f"{dataset.description}\n\n`{endpoint.method} {endpoint.path}` ({source})",
         group_name="account" if dataset.per_account else "market",
         kinds={"duckdb", "pandas"},
         tags={"smsonline/source": "assumed" if endpoint.assumed else "documented"},
         metadata={"dagster/column_schema": column_schema(dataset), "cadence_minutes": dataset.cadence_minutes},
-        freshness_policy=_freshness_policy(dataset),
+        freshness_policy=dg.FreshnessPolicy.time_window(MISSED_CADENCES_UNTIL_STALE * cadence, 1.5 * cadence),
         check_specs=check_specs(key, dataset_checks(dataset)),
         pool=POOL,
     )
@@ -83,13 +86,11 @@ def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
             raise
         with warehouse.read() as connection:
             stats = collect_dataset_stats(connection, dataset)
-            metadata = _metadata(result, stats, dataset) | {
-                "preview": dg.MetadataValue.md(dataset_preview(connection, dataset))
-            }
+            preview = {"preview": dg.MetadataValue.md(dataset_preview(connection, dataset))}
             # The marts follow the data version: a sync that changed nothing does not refresh them.
             version = dg.DataVersion(last_changed_load(connection, dataset.name) or "empty")
-        checks = list(_evaluate(dataset, stats).values())
-        yield dg.MaterializeResult(metadata=metadata, data_version=version, check_results=checks)
+        metadata, checks = _metadata(result, stats, dataset) | preview, _evaluate(dataset, stats)
+        yield dg.MaterializeResult(metadata=metadata, data_version=version, check_results=[*checks.values()])
 
     return sync_dataset
 
@@ -97,25 +98,13 @@ def dataset_asset(dataset: Dataset, endpoint: Endpoint) -> dg.AssetsDefinition:
 def column_schema(dataset: Dataset) -> dg.TableSchema:
     """The columns of ``sms.<dataset>`` with types and comments; key columns are never null."""
     columns = [(column.name, column.type, column.comment) for column in dataset.table.columns]
+    required = dg.TableColumnConstraints(nullable=False)
     return dg.TableSchema(
         [
-            dg.TableColumn(
-                name, type_, comment, constraints=dg.TableColumnConstraints(nullable=name not in dataset.key)
-            )
-            for name, type_, comment in (*columns, *LINEAGE_COLUMNS)
+            dg.TableColumn(name, kind, comment, required if name in dataset.key else None)
+            for name, kind, comment in (*columns, *LINEAGE_COLUMNS)
         ]
     )
-
-
-def _description(dataset: Dataset, endpoint: Endpoint) -> str:
-    # An assumed endpoint has no page; its source says so.
-    source = endpoint.source if endpoint.assumed else f"documented: {endpoint.source}"
-    return f"{dataset.description}\n\n`{endpoint.method} {endpoint.path}` ({source})"
-
-
-def _freshness_policy(dataset: Dataset) -> dg.FreshnessPolicy:
-    cadence = timedelta(minutes=dataset.cadence_minutes)
-    return dg.FreshnessPolicy.time_window(fail_window=MISSED_CADENCES_UNTIL_STALE * cadence, warn_window=1.5 * cadence)
 
 
 def _metadata(result: "SyncResult", stats: TableStats, dataset: Dataset) -> dict[str, Any]:

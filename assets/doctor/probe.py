@@ -188,13 +188,12 @@ class EndpointProber:
             return ProbeResult(target, error=error, http_status=error.status)
         except ValueError as error:
             return ProbeResult(target, error=ConfigurationError(name, str(error)))
-        result = ProbeResult(
-            target,
-            http_status=response.status,
-            elapsed_ms=response.elapsed_ms,
-            size=len(response.body),
-            offset_seconds=_clock_offset(response),
-        )
+        offset_seconds = None
+        if response.server_date:
+            middle = response.requested_at + timedelta(milliseconds=response.elapsed_ms / 2)
+            offset_seconds = (response.server_date + DATE_ROUNDING - middle).total_seconds()
+        size = len(response.body)
+        result = ProbeResult(target, "", None, response.status, response.elapsed_ms, size, offset_seconds)
         original: Any = None
         try:
             payload = original = response.payload
@@ -248,11 +247,3 @@ def known_parameters(results: Sequence[ProbeResult]) -> dict[str, str]:
         "payment_id": next((row["payment_id"] for row in payments), None),
     }
     return {name: value for name, value in values.items() if value}
-
-
-def _clock_offset(response: VendorResponse) -> float | None:
-    """Seconds by which the vendor's clock is ahead of this machine's; ``None`` without a Date header."""
-    if response.server_date is None:
-        return None
-    middle = response.requested_at + timedelta(milliseconds=response.elapsed_ms / 2)
-    return (response.server_date + DATE_ROUNDING - middle).total_seconds()

@@ -6,7 +6,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from assets.datasets import Dataset, Field
+from assets.datasets import Dataset
 from assets.doctor.anonymise import display_name, is_plain_name
 from assets.doctor.field_names import MIN_SIMILARITY, name_similarity
 from assets.doctor.findings import Finding
@@ -39,7 +39,9 @@ def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate
     """
     declared = records_at(payload, dataset, path)
     plausible = declared is not None and (not declared.objects or declared.score >= MIN_SCORE)
-    value = _value(payload, path)
+    value = payload
+    for step in filter(None, path.split(".")):
+        value = value.get(step) if isinstance(value, dict) else None
     # The keys of an envelope are field names; a sync would read them as codes.
     is_envelope = isinstance(value, dict) and not dataset.is_object and not _is_keyed_by_code(value)
     if declared and plausible and not is_envelope:
@@ -50,7 +52,9 @@ def locate_records(payload: Any, dataset: Dataset, path: str) -> tuple[Candidate
     if candidate and candidate.path != path and not (plausible and names_codes):
         text = f"no records at '{path}'; similar records are at '{candidate.path or 'the top'}'"
         return candidate, [Finding("moved", "breaking", text)]
-    depth = _nesting_depth(value)
+    depth = 0  # levels of objects keyed by code above the records
+    while isinstance(value, dict) and _is_keyed_by_code(value):
+        value, depth = next(iter(value.values())), depth + 1
     if not plausible and depth and depth != len(dataset.nesting_keys):
         text = f"objects nested {depth} deep are at '{path}': name what their keys stand for in 'levels'"
         return None, [Finding("nested", "breaking", text)]
@@ -66,7 +70,11 @@ def records_at(payload: Any, dataset: Dataset, path: str) -> Candidate | None:
         objects = extract_records(payload, dataset, path)
     except RecordsNotFound:
         return None
-    return Candidate(path, objects, _score(objects, dataset))
+    names = _field_names(objects[:SCORED_RECORDS])
+    fields = [field for field in dataset.fields if field.aliases and field.presence != "optional"]
+    absent = [field for field in fields if names.isdisjoint(field.aliases)]
+    similar = sum(any(name_similarity(name, field) >= MIN_SIMILARITY for name in names) for field in absent)
+    return Candidate(path, objects, (len(fields) - len(absent) + SIMILAR_FIELD * similar) / max(len(fields), 1))
 
 
 def search_records(payload: Any, dataset: Dataset) -> Candidate | None:
@@ -89,40 +97,12 @@ def _containers(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
             yield from _containers(inner, f"{path}.{name}" if path else name, depth - 1)
 
 
-def _value(payload: Any, path: str) -> Any:
-    value = payload
-    for step in filter(None, path.split(".")):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
-
-
-def _nesting_depth(value: Any) -> int:
-    """The number of levels of objects keyed by code above the records."""
-    depth = 0
-    while isinstance(value, dict) and _is_keyed_by_code(value):
-        value, depth = next(iter(value.values())), depth + 1
-    return depth
-
-
 def _is_keyed_by_code(value: dict[str, Any]) -> bool:
     """Whether an object is a list keyed by code: its keys are no field names."""
     types = {type(inner) for inner in value.values()}
     numeric = any(name.isdecimal() for name in value)
     all_objects = types == {dict} and (numeric or len(value) > 1)
     return len(value) > MAX_KEYS or all_objects or (numeric and types == {list})
-
-
-def _score(objects: list[Any], dataset: Dataset) -> float:
-    names = _field_names(objects[:SCORED_RECORDS])
-    fields = [field for field in dataset.fields if field.aliases and field.presence != "optional"]
-    if not names or not fields:
-        return 0.0
-    similarities = [1.0 if names & {*field.aliases} else _similarity(names, field) for field in fields]
-    return sum(similarities) / len(fields)
-
-
-def _similarity(names: set[str], field: Field) -> float:
-    return SIMILAR_FIELD if any(name_similarity(name, field) >= MIN_SIMILARITY for name in names) else 0.0
 
 
 def _field_names(objects: list[Any]) -> set[str]:

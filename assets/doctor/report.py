@@ -1,7 +1,7 @@
 """The doctor's report: probe results, environment checks, sample values and suggested settings, and its JSON form."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
@@ -135,8 +135,9 @@ def _result_document(result: ProbeResult) -> dict[str, Any]:
     }
 
 
-def _diagnosis_document(diagnosis: Diagnosis) -> Mapping[str, Any]:
+def _diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
     override = diagnosis.override
+    settings = {"place": override.records_path, "names": override.aliases, "units": override.units}
     return {
         "dataset": diagnosis.dataset,
         "verdict": diagnosis.severity,
@@ -146,8 +147,6 @@ def _diagnosis_document(diagnosis: Diagnosis) -> Mapping[str, Any]:
         "duplicates": diagnosis.duplicates,
         "types": diagnosis.types,
         "findings": [dataclasses.asdict(finding) for finding in diagnosis.findings],
-        "mend": {"place": override.records_path, "names": override.aliases, "units": override.units}
-        if override
-        else None,
+        "mend": settings if override else None,
         "mend_works": diagnosis.loads if override else None,
     }

@@ -32,7 +32,9 @@ def suggest_settings(results: Sequence[ProbeResult], settings: Mapping[str, Any]
                 continue
             for name, table in suggested.items():
                 tables[name] = tables.get(name, {}) | table
-            comments.setdefault(next(iter(suggested)), _expected_effect(diagnosis))
+            count = f"{diagnosis.loaded} of {diagnosis.record_count} records load"
+            effect = f"tried on this response, {count}" if diagnosis.loads else "not enough by itself, see the findings"
+            comments.setdefault(next(iter(suggested)), f"{diagnosis.dataset}: {effect}")
             if diagnosis.dataset in TOPUP_DATASETS and diagnosis.override.aliases:
                 notes.append(
                     f"the top-ups read {diagnosis.dataset} by the vendor's documented names and cannot follow the new"
@@ -57,12 +59,6 @@ def _override_tables(result: ProbeResult, diagnosis: Diagnosis) -> Tables:
             if "unit" in table and (setting := TOPUP_UNITS.get((dataset.name, column))):
                 tables["topup_units",] = tables.get(("topup_units",), {}) | {setting: "dollars"}
     return tables
-
-
-def _expected_effect(diagnosis: Diagnosis) -> str:
-    if not diagnosis.loads:
-        return f"{diagnosis.dataset}: not enough by itself, see the findings"
-    return f"{diagnosis.dataset}: tried on this response, {diagnosis.loaded} of {diagnosis.record_count} records load"
 
 
 def _render(name: TableName, table: Mapping[str, Any], settings: Mapping[str, Any], comment: str) -> str:

@@ -71,7 +71,8 @@ def unit_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Fin
         except UnitMismatch as error:
             # The error is "dataset.column: problem; setting". The setting is what the doctor suggests itself.
             severity, text = "breaking", str(error).partition(";")[0].partition(": ")[2]
-            if unit := _fitting_unit(field, records):
+            units = (unit for unit in UNITS[field.kind] if not _reject_share(replace(field, unit=unit), records))
+            if unit := next(units, None):
                 fitting_units[field.column] = unit
                 text += f"; unit '{unit}' fits"
         else:
@@ -83,12 +84,6 @@ def unit_findings(dataset: Dataset, records: Sequence[Record]) -> tuple[list[Fin
         if text:
             findings.append(Finding("unit", severity, text, field.aliases[0], field.column))
     return findings, fitting_units
-
-
-def _fitting_unit(field: Field, records: Sequence[Record]) -> str:
-    """Another unit in which every value of the column loads; empty if there is none."""
-    units = (unit for unit in UNITS[field.kind] if unit != field.unit)
-    return next((unit for unit in units if not _reject_share(replace(field, unit=unit), records)), "")
 
 
 def _load_column(field: Field, records: Sequence[Record]) -> NormalisedRecords:
@@ -130,8 +125,22 @@ class Rows:
 
     def findings(self, known_values: Mapping[str, frozenset[str]]) -> list[Finding]:
         """Every difference between the rows and the dataset; ``known_values`` are the status words by column."""
-        unknown = self._unknown_values(known_values)
-        return [*self._type_findings(), *self._duplicates(), *unknown, *self._future_timestamps()]
+        findings = self._type_findings()
+        total = self.loaded.rows.num_rows
+        if repeated := total - self.distinct_keys:
+            # If most rows repeat a key, it is read from the wrong field.
+            text = f"{repeated} of {total} records repeat the key ({', '.join(self.dataset.key)}) of another"
+            findings.append(Finding("duplicates", "breaking" if 2 * repeated > total else "note", text))
+        for field in self.dataset.fields:
+            if field.column in known_values:
+                findings += self._unknown_values(field, known_values[field.column])
+        for field in self.dataset.fields:
+            newest = pc.max(self.loaded.rows[field.column]).as_py() if field.column in PAST_COLUMNS else None
+            if newest is not None and newest - self.now > CLOCK_TOLERANCE:
+                hours = (newest - self.now).total_seconds() / 3600
+                text = f"the newest is {hours:.1f} h ahead of the vendor's clock: its zone is not {field.unit}"
+                findings.append(Finding("unit", "note", text, field.aliases[0], field.column))
+        return findings
 
     def _type_findings(self) -> list[Finding]:
         """Values that a sync rejects (breaking in most records), and values of an unexpected type that it can read."""
@@ -159,39 +168,16 @@ class Rows:
                 findings.append(Finding("type", "note", text, name, field.column))
         return findings
 
-    def _duplicates(self) -> list[Finding]:
-        """Rows that repeat a key. If most of them do, the key is read from the wrong field."""
-        total = self.loaded.rows.num_rows
-        repeated = total - self.distinct_keys
-        if not repeated:
-            return []
-        text = f"{repeated} of {total} records repeat the key ({', '.join(self.dataset.key)}) of another"
-        return [Finding("duplicates", "breaking" if 2 * repeated > total else "note", text)]
-
-    def _unknown_values(self, known_values: Mapping[str, frozenset[str]]) -> list[Finding]:
+    def _unknown_values(self, field: Field, known_values: frozenset[str]) -> list[Finding]:
         """Values of an enumerated column that are not known, such as a new status."""
-        findings = []
-        for field in (field for field in self.dataset.fields if field.column in known_values):
-            counts = Counter(value for value in self.loaded.rows[field.column].to_pylist() if value is not None)
-            new = sorted(value for value in counts if value.lower() not in known_values[field.column])
-            if new:
-                fields = fields_by_alias([self.dataset])
-                quoted = ", ".join(example(value, field.aliases[0], fields) for value in new[:MAX_QUOTED_VALUES])
-                number = sum(counts[value] for value in new)
-                text = f"{number} records have an unknown {field.column}: {quoted}"
-                findings.append(Finding("words", "note", text, field.aliases[0], field.column))
-        return findings
-
-    def _future_timestamps(self) -> list[Finding]:
-        """Timestamps of the past that lie in the future: the vendor's time zone is not the declared one."""
-        findings = []
-        for field in (field for field in self.dataset.fields if field.column in PAST_COLUMNS):
-            newest = pc.max(self.loaded.rows[field.column]).as_py()
-            if newest is not None and newest - self.now > CLOCK_TOLERANCE:
-                hours = (newest - self.now).total_seconds() / 3600
-                text = f"the newest is {hours:.1f} h ahead of the vendor's clock: its zone is not {field.unit}"
-                findings.append(Finding("unit", "note", text, field.aliases[0], field.column))
-        return findings
+        values = [value for value in self.loaded.rows[field.column].to_pylist() if value is not None]
+        unknown = [value for value in values if value.lower() not in known_values]
+        if not unknown:
+            return []
+        fields = fields_by_alias([self.dataset])
+        quoted = [example(value, field.aliases[0], fields) for value in sorted(set(unknown))[:MAX_QUOTED_VALUES]]
+        text = f"{len(unknown)} records have an unknown {field.column}: {', '.join(quoted)}"
+        return [Finding("words", "note", text, field.aliases[0], field.column)]
 
     def _types_of(self, field: Field, name: str) -> str:
         counts = dict(self.types.get(name, {}))

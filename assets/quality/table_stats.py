@@ -97,7 +97,8 @@ def mart_preview(connection: Connection, mart: Mart) -> str:
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
     """A Markdown table."""
-    lines = [columns, ["---"] * len(columns), *([_cell(value) for value in row] for row in rows)]
+    cells = (["" if value is None else " ".join(value.replace("|", "\\|").split()) for value in row] for row in rows)
+    lines = [columns, ["---"] * len(columns), *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -122,10 +123,6 @@ def _preview(connection: Connection, columns: Sequence[str], source: str) -> str
         "COLUMNS(*)::VARCHAR"
     )
     return markdown_table(columns, rows.fetchall())
-
-
-def _cell(value: str | None) -> str:
-    return "" if value is None else " ".join(value.replace("|", "\\|").split())
 
 
 def _scalar(connection: Connection, sql: str) -> int:

@@ -32,7 +32,10 @@ def run_doctor(folder: Path | None, *, as_json: bool) -> None:
     with exit_on_error(as_json=as_json):
         settings = load_settings()
         if folder:
-            _create_folder(folder)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SettingsError(f"--save {folder}: {error.strerror}") from None
         report = examine_account(settings)
         if folder:
             save_samples(report, folder, settings.account)
@@ -92,13 +95,6 @@ def save_samples(report: DoctorReport, folder: Path, account: Credentials) -> No
         raise SettingsError(f"--save {folder}: {error.strerror}") from None
 
 
-def _create_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"--save {folder}: {error.strerror}") from None
-
-
 def error_lines(results: Sequence[ProbeResult]) -> list[str]:
     """Each different error once, with the endpoints that had it unless all had it."""
     called = [result for result in results if not result.skip_reason]
@@ -115,7 +111,12 @@ def error_lines(results: Sequence[ProbeResult]) -> list[str]:
 
 
 def _print(report: DoctorReport, folder: Path | None) -> None:
-    rows = [_table_row(result) for result in report.results]
+    rows: list[list[Any]] = []
+    for result in report.results:
+        records = ", ".join(f"{diagnosis.record_count:,}" for diagnosis in result.diagnoses)
+        sizes = [f"{number:,}" if number is not None else "" for number in (result.elapsed_ms, result.size)]
+        row = [result.name, result.target.provenance, result.state, result.http_status]
+        rows.append([*row, *sizes, records, result.severity])
     print_table("responses of the vendor", COLUMNS, rows, right=("HTTP", "ms", "bytes", "records"))
     skipped = [result for result in report.results if result.skip_reason]
     reasons = dict.fromkeys(result.skip_reason for result in skipped)
@@ -129,13 +130,6 @@ def _print(report: DoctorReport, folder: Path | None) -> None:
         sys.stdout.write(f"add to {config_file()}, then run smsonline doctor again:\n\n{report.toml}\n")
     if folder:
         sys.stdout.write(f"redacted samples are in {folder}\n")
-
-
-def _table_row(result: ProbeResult) -> list[Any]:
-    records = ", ".join(f"{diagnosis.record_count:,}" for diagnosis in result.diagnoses)
-    sizes = [f"{number:,}" if number is not None else "" for number in (result.elapsed_ms, result.size)]
-    row = [result.name, result.target.provenance, result.state, result.http_status]
-    return [*row, *sizes, records, result.severity]
 
 
 def _finding_lines(result: ProbeResult) -> list[str]:

@@ -44,8 +44,8 @@ def report(
 
     began = time.perf_counter()
     with warehouse.read() as connection:
-        facts = query_report_data(connection, datetime.now(UTC))
-    contents = build_report(facts)
+        data = query_report_data(connection, datetime.now(UTC))
+    contents = build_report(data)
     page, path = render_html(contents), default_page_path(load_settings().warehouse)
     try:
         write_page(page, path)

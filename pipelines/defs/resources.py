@@ -9,7 +9,7 @@ field stays blank.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +100,7 @@ class TopUpResource(VendorAccount):
 
     def request_topup(self, account_id: str, idempotency_key: str, warn: "Warn") -> "TopUpOutcome":
         """Requests at most one payment. Fails for another account than that of the settings."""
-        with as_dagster_failure():
-            service = self._service(warn)
+        with self._service(warn) as service:
             configured = service.settings.account.user_id
             if account_id != configured:
                 raise SettingsError(
@@ -113,8 +112,8 @@ class TopUpResource(VendorAccount):
 
     def reconcile(self, warn: "Warn") -> "ReconcileOutcome":
         """Updates the ledger from the vendor and delivers notices. Requests no payment."""
-        with as_dagster_failure():
-            outcome = self._service(warn).reconcile()
+        with self._service(warn) as service:
+            outcome = service.reconcile()
             outcome.raise_if_ledger_unavailable()
             return outcome
 
@@ -122,29 +121,29 @@ class TopUpResource(VendorAccount):
         """Updates the copy of the ledger in the warehouse and publishes it; None when there is no ledger yet."""
         from topups.ledger import LedgerNotFound
 
-        with as_dagster_failure():
-            try:
-                return self._service().copy_ledger()
-            except LedgerNotFound:
-                return None
+        with self._service() as service, suppress(LedgerNotFound):
+            return service.copy_ledger()
+        return None
 
     def load_health(self) -> "TopUpHealth | None":
         """What the health checks measure; None when there is no ledger yet."""
-        with as_dagster_failure():
-            return self._service().load_health()
+        with self._service() as service:
+            return service.load_health()
 
     def audit_ledger(self) -> list[str]:
         """Contradictions in the history of the ledger. Reads all events."""
-        with as_dagster_failure():
-            return self._service().audit_ledger()
+        with self._service() as service:
+            return service.audit_ledger()
 
-    def _service(self, warn: "Warn" = lambda _: None) -> "TopUpService":
+    @contextmanager
+    def _service(self, warn: "Warn" = lambda _: None) -> Iterator["TopUpService"]:
         from pipelines.topup_service import TopUpService
 
-        settings = self.configured_settings()
-        if self.ledger:
-            settings = settings.model_copy(update={"ledger": SecretStr(self.ledger)})
-        return TopUpService(settings, warn)
+        with as_dagster_failure():
+            settings = self.configured_settings()
+            if self.ledger:
+                settings = settings.model_copy(update={"ledger": SecretStr(self.ledger)})
+            yield TopUpService(settings, warn)
 
 
 def configured_resources(settings: Settings) -> dict[str, Any]:

@@ -77,11 +77,6 @@ def sync_schedule(datasets: Mapping[str, Dataset]) -> dg.ScheduleDefinition:
     return sync_due_datasets
 
 
-def has_active_run(instance: dg.DagsterInstance, job: str) -> bool:
-    """Whether a run of the job is queued or in progress."""
-    return bool(_active_runs(instance, job))
-
-
 def request_sync(
     instance: dg.DagsterInstance, names: list[str], tags: Mapping[str, str], run_key: str | None = None
 ) -> dg.RunRequest | dg.SkipReason:
@@ -93,7 +88,7 @@ def request_sync(
         _ = load_settings().account  # raises when it is incomplete
     except SettingsError as error:
         return dg.SkipReason(str(error))
-    active = _active_runs(instance, SYNC_JOB)
+    active = active_runs(instance, SYNC_JOB)
     if any(run.asset_selection is None for run in active):
         return dg.SkipReason("a run of all datasets has not ended")
     pending = {key for run in active for key in run.asset_selection or ()}
@@ -114,7 +109,8 @@ def _cadence_tag(minutes: int) -> str:
     return f"smsonline/tick_of_{minutes}_minutes"
 
 
-def _active_runs(instance: dg.DagsterInstance, job: str) -> Sequence[dg.DagsterRun]:
+def active_runs(instance: dg.DagsterInstance, job: str) -> Sequence[dg.DagsterRun]:
+    """The runs of the job that are queued or in progress."""
     recent = datetime.now(UTC) - MAX_ACTIVE
     return instance.get_runs(dg.RunsFilter(job_name=job, statuses=ACTIVE, created_after=recent))
 

@@ -7,7 +7,7 @@ sync run, so the copy follows the ledger within one tick.
 # No postponed annotations here: Dagster reads the parameters' types.
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
@@ -17,9 +17,6 @@ from assets.quality.checks import CheckResult
 from pipelines.defs.jobs import LEDGER_AUDIT
 from pipelines.defs.resources import TopUpResource
 from warehouse.ledger_replica import TABLES
-
-if TYPE_CHECKING:
-    from pipelines.ledger_copy import LedgerCopyResult
 
 SCHEMA = "topups"
 PAYMENTS, EVENTS = dg.AssetKey([SCHEMA, "payments"]), dg.AssetKey([SCHEMA, "events"])
@@ -68,9 +65,13 @@ def ledger_tables(
     for name in TABLES:
         # The marts follow the data version: the same ledger refreshes nothing.
         version = dg.DataVersion((result and result.version) or "empty")
-        yield dg.MaterializeResult(
-            [SCHEMA, name], metadata=_metadata(name, result, context.run.run_id), data_version=version
-        )
+        metadata: dict[str, Any] = {"dagster/column_schema": SCHEMAS[name], "run_id": context.run.run_id}
+        if result:
+            metadata |= {"dagster/row_count": result.rows[name], "written": result.written[name]}
+            metadata |= {"seconds": round(result.seconds, 3), "preview": dg.MetadataValue.md(result.previews[name])}
+        else:
+            metadata |= {"dagster/row_count": 0, "written": 0}
+        yield dg.MaterializeResult([SCHEMA, name], metadata=metadata, data_version=version)
     for name, check in CHECKS.items():
         yield asset_check_result(PAYMENTS, name, check(health) if health else NO_LEDGER)
 
@@ -86,15 +87,3 @@ def audit_events(topups: dg.ResourceParam[TopUpResource]) -> dg.AssetCheckResult
     message = "; ".join(contradictions[:5]) if contradictions else "no contradiction"
     result = CheckResult(not contradictions, message, True, {"contradictions": len(contradictions), "limit": 0})
     return asset_check_result(EVENTS, LEDGER_AUDIT.name, result)
-
-
-def _metadata(name: str, result: "LedgerCopyResult | None", run_id: str) -> dict[str, Any]:
-    shared = {"dagster/column_schema": SCHEMAS[name], "run_id": run_id}
-    if result is None:
-        return shared | {"dagster/row_count": 0, "written": 0}
-    return shared | {
-        "dagster/row_count": result.rows[name],
-        "written": result.written[name],
-        "seconds": round(result.seconds, 3),
-        "preview": dg.MetadataValue.md(result.previews[name]),
-    }

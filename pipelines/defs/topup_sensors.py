@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from pipelines.defs.jobs import NO_RETRIES
-from pipelines.defs.schedules import has_active_run
+from pipelines.defs.schedules import active_runs
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, create_payment_run_config
 from pipelines.settings import SettingsError, load_settings
 from topups.decision.snapshot import Reason, Refusal
@@ -34,14 +34,15 @@ FIXED_BY_RECONCILE = frozenset({Reason.BALANCE_UNREADABLE, Reason.BALANCE_STALE,
 )
 def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
     """The run key names the data decided on: the same data request one run, changed data may request another."""
-    if has_active_run(context.instance, CREATE_JOB):
+    if active_runs(context.instance, CREATE_JOB):
         return dg.SkipReason(f"{Reason.IN_FLIGHT}: a run of {CREATE_JOB} has not ended")
     try:
         evaluation = _service().evaluate_now()
     except SettingsError as error:
         return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
     if isinstance(evaluation.decision, Refusal):
-        return dg.SkipReason(_skip_message(evaluation.decision))
+        fix = f"; the schedule {RECONCILE} has to be on" if evaluation.decision.reason in FIXED_BY_RECONCILE else ""
+        return dg.SkipReason(f"{evaluation.decision}{fix}")
     return dg.RunRequest(
         run_key=f"{evaluation.account_id}:{evaluation.facts_fingerprint}",
         run_config=create_payment_run_config(evaluation.account_id, evaluation.facts_fingerprint),
@@ -62,7 +63,7 @@ def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRe
 )
 def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """On by default, so that switching the mode off leaves no payment untracked."""
-    if has_active_run(context.instance, RECONCILE_JOB):
+    if active_runs(context.instance, RECONCILE_JOB):
         return dg.SkipReason(f"the previous run of {RECONCILE_JOB} has not ended")
     try:
         idle_reason = _service().idle_reason()
@@ -75,8 +76,3 @@ def _service() -> TopUpService:
     from pipelines.topup_service import TopUpService  # imports SQLAlchemy
 
     return TopUpService(load_settings())
-
-
-def _skip_message(refusal: Refusal) -> str:
-    fix = f"; the schedule {RECONCILE} has to be on" if refusal.reason in FIXED_BY_RECONCILE else ""
-    return f"{refusal}{fix}"

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ from typing import Any
 
 START_SECONDS = 180
 RUNS = "{ runsOrError { ... on Runs { results { runId jobName status creationTime startTime runConfigYaml } } } }"
+LAUNCH = """mutation { launchRun(executionParams: {runConfigData: {}, selector: {repositoryLocationName: "smsonline",
+    repositoryName: "__repository__", jobName: "%s", assetSelection: %s}}) { ... on LaunchRunSuccess { run { runId } }
+    ... on Error { message } } }"""
+EVENTS = """{ logsForRun(runId: "%s", limit: 1000) { ... on EventConnection { events { __typename ... on MessageEvent {
+    message timestamp } } } } }"""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,37 @@ class DagsterServer:
         except OSError:
             return []
         return [run for run in runs if job in ("", run["jobName"])]
+
+    def launch(self, job: str, assets: Iterable[str] = ()) -> str:
+        """Requests a run of ``job``, or of these assets of it, as the UI does; returns its id."""
+        keys = [f"{{path: {json.dumps(asset.split('/'))}}}" for asset in assets]
+        selection = f"[{', '.join(keys)}]" if keys else "null"
+        run_id: str = self.query(LAUNCH % (job, selection))["launchRun"]["run"]["runId"]
+        return run_id
+
+    def run(self, run_id: str, status: str) -> dict[str, Any]:
+        """Waits until the run has ``status``."""
+        run: dict[str, Any] = self.wait_for(
+            lambda: next((run for run in self.runs() if (run["runId"], run["status"]) == (run_id, status)), None)
+        )
+        return run
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        """The events of a run: type, message and timestamp in milliseconds."""
+        events: list[dict[str, Any]] = self.query(EVENTS % run_id)["logsForRun"]["events"]
+        return events
+
+    def queued_until(self, run_id: str) -> float:
+        """When the run left the queue and its process was requested, as a Unix time."""
+        events = self.events(run_id)
+        return next(int(event["timestamp"]) / 1000 for event in events if event["__typename"] == "RunStartingEvent")
+
+    def fail(self, endpoint: str, kind: str) -> None:
+        """Adds a fault to the sandbox beside the server, whose address is in the log."""
+        match = re.search(r"sandbox on (\S+);", self.log.read_text())
+        assert match
+        body = json.dumps({"endpoint": endpoint, "kind": kind}).encode()
+        urllib.request.urlopen(f"{match[1]}/__sandbox__/faults", body, timeout=10).close()
 
     def wait_for(self, condition: Callable[[], Any], seconds: float = START_SECONDS) -> Any:
         """The first true result of ``condition``; fails with the end of the log after so many seconds."""

@@ -48,21 +48,21 @@ def test_an_old_run_leaves_nothing_behind(instance):
     assert files_of(instance, run_id) == []
 
 
-def test_the_latest_materialization_of_an_asset_is_kept(instance):
+def test_the_latest_materialization_of_an_asset_stays(instance):
     old = dg.materialize([something], instance=instance).run_id
     new = dg.materialize([something], instance=instance).run_id
     purge(instance, RETENTION + timedelta(hours=1))
     assert [instance.get_run_by_id(old), instance.get_run_by_id(new).run_id] == [None, new]
 
 
-def test_a_recent_run_is_kept(instance):
+def test_a_recent_run_stays(instance):
     run_id = dg.materialize([something], instance=instance).run_id
     purge(instance, RETENTION - timedelta(hours=1))
     assert instance.get_run_by_id(run_id)
     assert instance.get_latest_materialization_event(something.key).run_id == run_id
 
 
-def test_an_active_run_is_kept_however_old(instance):
+def test_an_active_run_stays_however_old(instance):
     instance.add_run(dg.DagsterRun(job_name="job", run_id="a-run", status=dg.DagsterRunStatus.STARTED))
     purge(instance, RETENTION + timedelta(hours=1))
     assert instance.get_run_by_id("a-run")

@@ -89,7 +89,7 @@ def test_each_check_at_its_limits(name, health, passed, severe):
 
 
 @pytest.mark.parametrize(("cents", "level"), [(8000, 80), (9000, 90), (10_000, 100), (12_000, 100)])
-def test_the_level_of_a_cap_is_told(cents, level):
+def test_the_level_of_a_cap_is_reported(cents, level):
     assert CHECKS["spend_below_caps"](spent(cents)).message == f"CAP_DAY: at least {level} % used"
 
 
