@@ -1,4 +1,4 @@
-"""Every file, function and test named in docs/architecture.md and docs/invariants.md exists."""
+"""Every file, function and test that the pages for contributors name exists."""
 
 import ast
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["architecture.md", "invariants.md"]
-TOP_LEVEL = {path.name for path in ROOT.iterdir() if path.is_dir()}
+PAGES = ["docs/architecture.md", "docs/invariants.md", "CONTRIBUTING.md", "README.md"]
+TOP_LEVEL = {".ci", "assets", "bench", "docs", "pipelines", "smsonline", "tests", "topups", "warehouse"}
 
 
 @cache
@@ -24,14 +24,14 @@ def names_in(path: str) -> frozenset[str]:
 
 def references(page: str) -> list[tuple[str, str]]:
     """Each path of the project that the page quotes, with the name after ``::``."""
-    quoted = re.findall(r"`([\w./-]+)(?:::([\w.]+))?`", (ROOT / "docs" / page).read_text("utf-8"))
+    quoted = re.findall(r"`([\w./-]+)(?:::([\w.]+))?`", (ROOT / page).read_text("utf-8"))
     return [(path, name) for path, name in quoted if path.partition("/")[0] in TOP_LEVEL and "/" in path]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_path_and_name_exists(page):
     quoted = references(page)
-    assert len(quoted) > 40
+    assert quoted
     missing = [path for path, _ in quoted if not (ROOT / path).exists()]
     missing += [
         f"{path}::{name}" for path, name in quoted if name and path not in missing and name not in names_in(path)
