@@ -1,4 +1,4 @@
-"""A warehouse with nine days behind it, synced from the sandbox, whose newest answer is of this minute."""
+"""A warehouse with a history of nine days, synced from the sandbox; the newest response is of this minute."""
 
 import fcntl
 import os
@@ -13,33 +13,33 @@ from pipelines.bootstrap import open_pipeline
 from pipelines.settings import Settings
 from smsonline.sandbox import Sandbox, SandboxAddress, serve
 
-# Ages of the syncs: one before any "last Tuesday", one before yesterday, one of now.
+# Ages of the syncs: before any "last Tuesday", before yesterday, now.
 AGES = (timedelta(days=9), timedelta(hours=26), timedelta())
 
 
 def sync_through(home: Path, sandbox: Sandbox, address: SandboxAddress, began: datetime) -> Path:
-    """Syncs at each age, with time passing at the vendor in between; returns the warehouse's file."""
+    """Syncs at each age, with time passing at the vendor in between; returns the path of the warehouse."""
     warehouse = home / "data" / "warehouse.duckdb"
     key = SecretStr(sandbox.api_key)
     settings = Settings(user_id=sandbox.user_id, api_key=key, base_url=address.base_url, warehouse=warehouse)
-    for place, age in enumerate(AGES):
-        passed = AGES[0] - age
-        if place:
-            sandbox.advance((AGES[place - 1] - age).total_seconds())
-        with open_pipeline(settings, now=lambda at=began + passed: at) as path:
-            assert {result.outcome.status for result in path.sync(list(DATASETS))} == {"ok"}
-            path.publish()
+    for index, age in enumerate(AGES):
+        now = began + AGES[0] - age
+        if index:
+            sandbox.advance((AGES[index - 1] - age).total_seconds())
+        with open_pipeline(settings, now=lambda at=now: at) as pipeline:
+            assert {result.outcome.status for result in pipeline.sync(list(DATASETS))} == {"ok"}
+            pipeline.publish()
     return warehouse
 
 
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The warehouse file; ``analytics.duckdb`` lies beside it. No test writes to either.
+    """The warehouse file, with ``analytics.duckdb`` beside it. No test writes to either.
 
-    Tests that run in several processes at once share one: who comes second waits for it.
+    Parallel test processes share one: the first makes it, the others wait.
     """
-    mine = tmp_path_factory.getbasetemp()
-    home = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "docs"
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "docs"
     home.mkdir(exist_ok=True)
     warehouse = home / "data" / "warehouse.duckdb"
     with (home / "lock").open("w") as lock:

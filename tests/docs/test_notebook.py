@@ -1,4 +1,4 @@
-"""The notebook page: its blocks run in order, and what it warns of is so."""
+"""The blocks of the notebook page run in order, and its warnings are true."""
 
 import re
 import shutil
@@ -18,8 +18,8 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "notebook.md").read
 
 
 @pytest.fixture
-def place(synced, tmp_path, monkeypatch):
-    """A working folder as a user has it, with the copy and an export of it."""
+def working_folder(synced, tmp_path, monkeypatch):
+    """A user's working folder with the analysts' copy and an export of it."""
     (tmp_path / "data").mkdir()
     shutil.copyfile(published_path(synced), tmp_path / "data" / "analytics.duckdb")
     export_parquet(published_path(synced), tmp_path / "out")
@@ -27,7 +27,7 @@ def place(synced, tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_every_block_runs_and_gives_rows(place):
+def test_every_block_runs_and_returns_rows(working_folder):
     names: dict[str, Any] = {}
     for block in BLOCKS:
         exec(compile(block, "notebook.md", "exec"), names)
@@ -43,15 +43,15 @@ def test_every_block_runs_and_gives_rows(place):
     names["connection"].close()
 
 
-def test_whole_numbers_with_gaps_stay_whole_by_way_of_arrow():
+def test_integers_with_nulls_stay_integers_through_arrow():
     with duckdb.connect() as connection:
         relation = connection.sql("SELECT unnest([9007199254740993, NULL]) AS id")
-        kept = relation.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)["id"]
-    assert (str(kept.dtype), kept[0]) == ("int64[pyarrow]", 9007199254740993)
+        values = relation.to_arrow_table().to_pandas(types_mapper=pd.ArrowDtype)["id"]
+    assert (str(values.dtype), values[0]) == ("int64[pyarrow]", 9007199254740993)
 
 
-def test_a_connection_keeps_what_it_opened_until_all_are_closed(place):
-    path = place / "data" / "analytics.duckdb"
+def test_connections_read_the_opened_file_until_all_are_closed(working_folder):
+    path = working_folder / "data" / "analytics.duckdb"
     count = "SELECT count(*) FROM store.statistics"
     first = duckdb.connect(str(path), read_only=True)
     before = first.execute(count).fetchall()
@@ -67,7 +67,7 @@ def test_a_connection_keeps_what_it_opened_until_all_are_closed(place):
         assert third.execute(count).fetchall() == [(0,)]
 
 
-def test_who_opens_the_copy_read_only_cannot_write_to_it(place):
-    copy = str(place / "data" / "analytics.duckdb")
+def test_a_read_only_connection_cannot_write(working_folder):
+    copy = str(working_folder / "data" / "analytics.duckdb")
     with duckdb.connect(copy, read_only=True) as connection, pytest.raises(duckdb.Error, match="read-only"):
         connection.execute("DELETE FROM store.statistics")

@@ -1,4 +1,4 @@
-"""``docs/schema.md`` says what the code says, and leaves nothing out."""
+"""``docs/schema.md`` matches the code and is complete."""
 
 import re
 
@@ -11,13 +11,13 @@ from warehouse.schema.definitions import sync_schema
 from warehouse.schema.mart_views import marts
 from warehouse.schema.migrations import migrate
 
-# Parquet, pandas and Polars have a type for each of these; a HUGEINT, as sums are, would become a float.
+# Parquet, pandas and Polars have a type for each of these; a HUGEINT, the type of sums, would become a float.
 EXPORTED_TYPES = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP WITH TIME ZONE", "JSON"}
 
 
 @pytest.fixture(scope="module")
 def columns():
-    """(schema, relation, column, type, comment) of everything that a reader may see in a fresh warehouse."""
+    """(schema, relation, column, type, comment) of every visible column of an empty warehouse."""
     with duckdb.connect() as connection:
         migrate(connection)
         tables = [dataset.table for dataset in DATASETS.values()]
@@ -28,11 +28,11 @@ def columns():
         ).fetchall()
 
 
-def test_the_page_is_what_the_code_gives_now():
+def test_page_is_up_to_date():
     assert FILE.read_text("utf-8") == schema_markdown(), "run make docs"
 
 
-def test_every_relation_and_every_column_is_on_the_page_with_its_meaning(columns):
+def test_page_has_every_relation_and_column_with_its_comment(columns):
     page = schema_markdown()
     for schema, relation, column, _, comment in columns:
         assert comment, f"{schema}.{relation}.{column} has no comment"
@@ -43,20 +43,20 @@ def test_every_relation_and_every_column_is_on_the_page_with_its_meaning(columns
         assert f"`{column}`" in section + shared, f"{schema}.{relation}.{column}"
 
 
-def test_what_is_exported_has_types_that_every_reader_knows(columns):
-    odd = {row[:4] for row in columns if row[0] in ("sms", "marts", "topups") and row[3] not in EXPORTED_TYPES}
-    assert not odd
+def test_exported_columns_have_types_that_every_reader_knows(columns):
+    unknown = {row[:4] for row in columns if row[0] in ("sms", "marts", "topups") and row[3] not in EXPORTED_TYPES}
+    assert not unknown
 
 
-def test_the_keys_on_the_page_identify_rows(synced):
+def test_documented_keys_identify_rows(synced):
     keys = {f"sms.{name}": dataset.key for name, dataset in DATASETS.items()}
     keys |= {f"marts.{name}": mart.key for name, mart in marts().items()}
-    stated = dict(re.findall(r"^### (\S+)\n(?:(?!###).*\n)*?One row per (.+)\.$", schema_markdown(), re.M))
+    documented = dict(re.findall(r"^### (\S+)\n(?:(?!###).*\n)*?One row per (.+)\.$", schema_markdown(), re.M))
     with duckdb.connect(str(synced), read_only=True) as connection:
-        for name, columns_of in stated.items():
-            key = re.findall(r"`([^`]+)`", columns_of)
+        for name, key_columns in documented.items():
+            key = re.findall(r"`([^`]+)`", key_columns)
             assert name not in keys or tuple(key) == keys[name]
-            listed = ", ".join(f'"{column}"' for column in key)
-            twice = f"SELECT {listed} FROM {name} GROUP BY ALL HAVING count(*) > 1"
-            assert connection.execute(twice).fetchall() == [], name
-    assert set(keys) <= set(stated)
+            key_list = ", ".join(f'"{column}"' for column in key)
+            repeated = f"SELECT {key_list} FROM {name} GROUP BY ALL HAVING count(*) > 1"
+            assert connection.execute(repeated).fetchall() == [], name
+    assert set(keys) <= set(documented)

@@ -11,11 +11,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "topups.md").read_text("utf-8")
 
 
 def first_cells(heading: str) -> list[str]:
-    """Quoted words in the first column of the tables under a heading."""
+    """Quoted names in the first column of the tables under a heading."""
     section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert section
     cells = re.findall(r"^\| (`.+?) \|", section[1], re.MULTILINE)
-    return [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
+    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
 
 
 def test_every_reason_is_documented_once():

@@ -1,4 +1,4 @@
-"""The README's own commands."""
+"""Every command of the README works."""
 
 import os
 import re
@@ -23,8 +23,8 @@ TARGETS = [line.removeprefix("make ") for line in LINES if line.startswith("make
 
 
 def test_every_readme_command_is_tested():
-    existing = len(COMMANDS) + len(TARGETS) + sum(line.startswith("export SMSONLINE_") for line in LINES)
-    assert existing == len(LINES)
+    tested = len(COMMANDS) + len(TARGETS) + sum(line.startswith("export SMSONLINE_") for line in LINES)
+    assert tested == len(LINES)
     assert len(COMMANDS) >= 4
 
 
@@ -33,7 +33,7 @@ def test_every_make_target_exists(target):
     subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_every_smsonline_command_works_in_the_order_of_the_text(tmp_path):
+def test_every_smsonline_command_works_in_order(tmp_path):
     sandbox = Sandbox()
     with serve(sandbox) as address:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
@@ -42,7 +42,7 @@ def test_every_smsonline_command_works_in_the_order_of_the_text(tmp_path):
         for command in COMMANDS:
             script = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
             arguments = [sys.executable, "-c", script, *shlex.split(command)]
-            completed = subprocess.run(
+            process = subprocess.run(
                 arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
             )
-            assert completed.returncode == 0, (command, completed.stderr)
+            assert process.returncode == 0, (command, process.stderr)
