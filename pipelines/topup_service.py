@@ -205,7 +205,7 @@ class TopUpService:
     def copy_ledger(self, *, published: bool = True) -> LedgerCopyResult:
         """Updates the copy of the ledger in the warehouse, with ``published`` in the analysts' file too.
 
-        Raises ``NoLedgerYet`` and ``WarehouseError`` too.
+        Raises ``LedgerNotFound`` and ``WarehouseError`` too.
         """
         from pipelines.ledger_copy import copy_ledger
 

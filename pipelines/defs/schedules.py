@@ -82,7 +82,7 @@ def request_sync(
 ) -> dg.RunRequest | dg.SkipReason:
     """A run of the datasets and of the ledger's copy, without what is queued or in progress.
 
-    None without an account in the settings.
+    A ``SkipReason`` without an account in the settings.
     """
     try:
         _ = load_settings().account  # raises when it is incomplete

@@ -59,23 +59,23 @@ class Warehouse:
 
     def responses(
         self,
-        parts: Mapping[str, Mapping[str, Any] | Sequence[Row]],
+        partitions: Mapping[str, Mapping[str, Any] | Sequence[Row]],
         at: float,
         *,
         account: str = "7",
         accept_shrink: bool = False,
-        changed_parts: Mapping[str, Mapping[str, Any]] | None = None,
+        changed_partitions: Mapping[str, Mapping[str, Any]] | None = None,
         rejected_keys: Sequence[Row] = (),
         **more: Any,
     ) -> LoadResult:
-        """Loads a fan-out's responses; ``changed_parts`` sets fields of single partitions, ``more`` of the batch."""
-        rows = [row | {"part": partition} for partition, given in parts.items() for row in _rows(given)]
+        """Loads a fan-out; ``changed_partitions`` sets fields of single partitions, ``more`` of the batch."""
+        rows = [row | {"part": partition} for partition, given in partitions.items() for row in _rows(given)]
         heads = []
-        for partition, given in parts.items():
+        for partition, given in partitions.items():
             head = Partition(
                 partition, uuid.uuid4().hex, minute(at), f"sha {partition} {at}", "c", fetched=len(_rows(given))
             )
-            heads.append(replace(head, **(changed_parts or {}).get(partition, {})))
+            heads.append(replace(head, **(changed_partitions or {}).get(partition, {})))
         batch = Batch(
             table=self.table,
             account_id=account,

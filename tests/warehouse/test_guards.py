@@ -87,7 +87,7 @@ def test_snapshot_without_valid_record_is_refused_with_reason(ten: Any) -> None:
     changed = {"": {"response_id": "r1", "fetched": 2, "rejected": 2, "keys_readable": False}}
     rejects = [RejectedRecord("r1", n, "{}", [f"reason {n}"]) for n in (0, 1)]
     drift = [SchemaDrift("code", "retyped", "'x'")]
-    outcome = ten.responses({"": {}}, 1, changed_parts=changed, rejects=rejects, drift=drift)
+    outcome = ten.responses({"": {}}, 1, changed_partitions=changed, rejects=rejects, drift=drift)
     assert refused(ten, outcome, before) == "things: every one of 2 records breaks the contract; the first: reason 0"
     assert ten.sql("SELECT row_index FROM ops.rejects ORDER BY 1") == [(0,), (1,)]
     assert ten.sql("SELECT field FROM ops.drift") == [("code",)]
@@ -95,7 +95,9 @@ def test_snapshot_without_valid_record_is_refused_with_reason(ten: Any) -> None:
 
 def test_first_response_that_breaks_the_contract_is_refused(warehouse: Any) -> None:
     changed = {"": {"response_id": "r1", "fetched": 1, "rejected": 1}}
-    outcome = warehouse.responses({"": {}}, 0, changed_parts=changed, rejects=[RejectedRecord("r1", 0, "{}", ["odd"])])
+    outcome = warehouse.responses(
+        {"": {}}, 0, changed_partitions=changed, rejects=[RejectedRecord("r1", 0, "{}", ["odd"])]
+    )
     assert outcome.status == "rejected"
     assert warehouse.watermarks() == {}
 

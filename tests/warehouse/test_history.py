@@ -131,9 +131,9 @@ def test_unchanged_loads_cost_no_row(warehouse: Any) -> None:
 
 def test_every_version_names_its_response(warehouse: Any) -> None:
     named = [{"": {"response_id": f"r{n}"}} for n in range(3)]
-    warehouse.responses({"": {"a": 1, "b": 1}}, 0, changed_parts=named[0])
-    warehouse.responses({"": {"a": 1, "b": 1}}, 1, changed_parts=named[1])
-    warehouse.responses({"": {"a": 1, "b": 2}}, 2, changed_parts=named[2])
+    warehouse.responses({"": {"a": 1, "b": 1}}, 0, changed_partitions=named[0])
+    warehouse.responses({"": {"a": 1, "b": 1}}, 1, changed_partitions=named[1])
+    warehouse.responses({"": {"a": 1, "b": 2}}, 2, changed_partitions=named[2])
     assert warehouse.sql("SELECT code, price_cents, response_id FROM sms.things_history ORDER BY ALL") == [
         ("a", 1, "r0"),
         ("b", 1, "r0"),

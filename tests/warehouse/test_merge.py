@@ -105,7 +105,7 @@ def test_identical_body_counts_as_before(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1, "b": 2}, 0)
     before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
     same = {"": {"unchanged": True, "fetched": 5, "rejected": 2, "duplicates": 1}}
-    outcome = warehouse.responses({"": {}}, 1, changed_parts=same)
+    outcome = warehouse.responses({"": {}}, 1, changed_partitions=same)
     assert counted(outcome) == {"fetched": 5, "unchanged": 2, "rejected": 2, "duplicates": 1}
     assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
     assert warehouse.sql("SELECT DISTINCT last_seen_at FROM sms.things") == [(warehouse.minute(1),)]
@@ -220,7 +220,7 @@ def test_rejects_and_drift_are_logged_with_the_load(warehouse: Any) -> None:
     partition = {"": {"response_id": "r1", "fetched": 2, "rejected": 1}}
     rejects = [RejectedRecord("r1", 1, '{"code":"é\'"}', ["price_cents: odd", "code: odd"])]
     drift = [SchemaDrift("novelty", "unknown", "'x'"), SchemaDrift("count", "missing", None)]
-    outcome = warehouse.responses({"": {"a": 1}}, 0, changed_parts=partition, rejects=rejects, drift=drift)
+    outcome = warehouse.responses({"": {"a": 1}}, 0, changed_partitions=partition, rejects=rejects, drift=drift)
     assert counted(outcome) == {"fetched": 2, "inserted": 1, "rejected": 1}
     assert warehouse.sql("SELECT response_id, dataset, row_index, record->>'code', reasons FROM ops.rejects") == [
         ("r1", "things", 1, "é'", ["price_cents: odd", "code: odd"])
@@ -236,12 +236,12 @@ def test_rejects_and_drift_are_logged_with_the_load(warehouse: Any) -> None:
 def test_identical_response_repeats_its_drift(warehouse: Any) -> None:
     warehouse.responses({"": {"a": 1}}, 0, drift=[SchemaDrift("novelty", "unknown", "'x'")])
     for at in (1, 2):
-        warehouse.responses({"": {}}, at, changed_parts={"": {"unchanged": True}})
+        warehouse.responses({"": {}}, at, changed_partitions={"": {"unchanged": True}})
         assert warehouse.sql("SELECT first_seen, last_seen FROM ops.drift") == [
             (warehouse.minute(0), warehouse.minute(at))
         ]
     warehouse.snapshot({"a": 2}, 3)
-    warehouse.responses({"": {}}, 4, changed_parts={"": {"unchanged": True}})
+    warehouse.responses({"": {}}, 4, changed_partitions={"": {"unchanged": True}})
     assert warehouse.sql("SELECT last_seen FROM ops.drift") == [(warehouse.minute(2),)]
 
 

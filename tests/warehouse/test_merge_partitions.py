@@ -93,7 +93,7 @@ def test_only_stale_partitions_are_skipped(stocked: Any) -> None:
 
 def test_unreadable_key_closes_nothing_in_its_partition(stocked: Any) -> None:
     broken = {"x": {"fetched": 2, "rejected": 1, "keys_readable": False}}
-    stocked.responses({"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken)
+    stocked.responses({"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_partitions=broken)
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
 
 
@@ -101,14 +101,14 @@ def test_the_row_of_a_rejected_record_stays_as_it_was(stocked: Any) -> None:
     broken = {"x": {"fetched": 2, "rejected": 1}}
     protected = [{"code": "b"}]
     stocked.responses(
-        {"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_parts=broken, rejected_keys=protected
+        {"x": {"a": 1}, "y": {"c": 3}}, 1, expected_partitions=BOTH, changed_partitions=broken, rejected_keys=protected
     )
     assert stocked.current() == {"a": 1, "b": 2, "c": 3}
 
 
 def test_one_unchanged_part_beside_a_changed_one(stocked: Any) -> None:
     same = {"y": {"unchanged": True, "fetched": 2}}
-    outcome = stocked.responses({"x": {"a": 1}, "y": {}}, 1, expected_partitions=BOTH, changed_parts=same)
+    outcome = stocked.responses({"x": {"a": 1}, "y": {}}, 1, expected_partitions=BOTH, changed_partitions=same)
     assert counted(outcome) == {"fetched": 3, "unchanged": 3, "closed": 1}
     assert stocked.current() == {"a": 1, "c": 3, "d": 4}
 

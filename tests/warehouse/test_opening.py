@@ -78,10 +78,10 @@ def test_readers_share_the_file_and_block_a_writer(warehouse_path: Path) -> None
     with open_warehouse(warehouse_path) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS i")
     with (
-        open_warehouse(warehouse_path, read_only=True) as one,
-        open_warehouse(warehouse_path, read_only=True) as another,
+        open_warehouse(warehouse_path, read_only=True) as first,
+        open_warehouse(warehouse_path, read_only=True) as second,
     ):
-        assert one.execute("FROM t").fetchall() == another.execute("FROM t").fetchall()
+        assert first.execute("FROM t").fetchall() == second.execute("FROM t").fetchall()
         with pytest.raises(WarehouseLocked), open_warehouse(warehouse_path, wait_seconds=0) as _:
             pass
         assert is_locked(warehouse_path)

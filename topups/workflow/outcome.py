@@ -118,7 +118,7 @@ def _verify_response(context: TopUpContext, payment: Payment, outcome: Accepted)
             return opened
     payment = context.ledger.payment(payment.payment_id) or payment
     if payment.state == State.SENDING:
-        payment = _transition(context, payment, State.UNKNOWN, problem or "the answer could not be verified yet")
+        payment = _transition(context, payment, State.UNKNOWN, problem or "the response could not be verified yet")
         context.checkpoint(Checkpoint.OUTCOME_RECORDED)
     return payment
 

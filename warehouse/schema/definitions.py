@@ -34,22 +34,31 @@ FROM duckdb_columns() WHERE database_name = current_database() AND schema_name =
 def sync_schema(connection: Connection, tables: Sequence[Table], *, with_comments: bool = False) -> None:
     """Makes the tables, views, macros and marts of ``tables``, unless these definitions made them before.
 
-    Comments are for readers: ``with_comments`` is for the analysts' copy. Raises ``NotAWarehouse`` when a column has a
-    new type that its values do not fit.
+    Comments are for readers: ``with_comments`` is for the analysts' copy, where they are added to definitions that came
+    with the file. Raises ``NotAWarehouse`` when a column has a new type that its values do not fit.
     """
-    definitions = f"{_source_fingerprint()} {with_comments} {list(tables)!r}"
-    fingerprint = hashlib.sha256(definitions.encode()).hexdigest()
-    if fetch_one(connection, "SELECT 1 FROM ops.schema_fingerprint WHERE fingerprint = ?", [fingerprint]):
-        return
+    fingerprint = hashlib.sha256(f"{_source_fingerprint()} {list(tables)!r}".encode()).hexdigest()
+    if not _is_applied(connection, fingerprint):
+        _create_all(connection, tables, fingerprint)
+    commented = f"{fingerprint} with comments"
+    if with_comments and not _is_applied(connection, commented):
+        with transaction(connection):
+            connection.execute(";\n".join(_comments(tables)))
+            connection.execute("INSERT INTO ops.schema_fingerprint VALUES (?)", [commented])
+
+
+def _is_applied(connection: Connection, fingerprint: str) -> bool:
+    return bool(fetch_one(connection, "SELECT 1 FROM ops.schema_fingerprint WHERE fingerprint = ?", [fingerprint]))
+
+
+def _create_all(connection: Connection, tables: Sequence[Table], fingerprint: str) -> None:
     from warehouse.schema.mart_views import mart_statements  # spares reading the marts when nothing has changed
 
     with optimizer_disabled(connection), transaction(connection):
         ensure_tables(connection, tables)
         statements = [statement for table in tables for statement in view_statements(table)]
-        statements += mart_statements(tables)
-        if with_comments:
-            statements += _comments(tables)
-        connection.execute(";\n".join([*statements, "DELETE FROM ops.schema_fingerprint"]))
+        statements += [*mart_statements(tables), "DELETE FROM ops.schema_fingerprint"]
+        connection.execute(";\n".join(statements))
         connection.execute("INSERT INTO ops.schema_fingerprint VALUES (?)", [fingerprint])
 
 

@@ -212,16 +212,16 @@ class Automation:
 def test_marts_follow_changes_of_the_data_only(account, tmp_path):
     path = tmp_path / "w.duckdb"
     shutil.copyfile(account.warehouse, path)
-    own = Account(account.sandbox, account.settings.base_url, account.settings.v2_base_url, path)
+    account_copy = Account(account.sandbox, account.settings.base_url, account.settings.v2_base_url, path)
     with dg.DagsterInstance.ephemeral() as instance:
-        automation = Automation(own, instance)
-        execute(own, instance, *map(asset_key, DATASETS))
+        automation = Automation(account_copy, instance)
+        execute(account_copy, instance, *map(asset_key, DATASETS))
         assert automation.requested() == set(marts())
         assert automation.requested() == set()
-        execute(own, instance, asset_key("countries"), asset_key("statistics"))  # the same responses again
+        execute(account_copy, instance, asset_key("countries"), asset_key("statistics"))  # the same responses again
         assert automation.requested() == set()
-        own.sandbox.advance(3600)
-        execute(own, instance, asset_key("statistics"))
+        account_copy.sandbox.advance(3600)
+        execute(account_copy, instance, asset_key("statistics"))
         of_statistics = {name for name in marts() if "rate" in name or name in ("best_value", "vendor_vs_observed")}
         assert automation.requested() == of_statistics | {"freshness"}
         assert automation.requested() == set()

@@ -36,7 +36,7 @@ def balance(seq: int, minutes: float, cents: int) -> Observation:
     return Observation(seq, "7", "balance", ago(minutes), True, cents, {})
 
 
-def facts(*payments: Payment, **changed: Any) -> TopUpHealth:
+def health_of(*payments: Payment, **changed: Any) -> TopUpHealth:
     balances = [balance(1, 60, 1000), balance(2, 1, 900)]
     health = TopUpHealth(NOW, POLICY, AccountSnapshot("7"), payments, balances, ago(1))
     return replace(health, **changed)
@@ -44,27 +44,27 @@ def facts(*payments: Payment, **changed: Any) -> TopUpHealth:
 
 def spent(*cents: int) -> TopUpHealth:
     made = [PaymentView(str(n), State.OPEN, PaymentException.NONE, c, ago(60), n == 0) for n, c in enumerate(cents)]
-    return facts(snapshot=AccountSnapshot("7", payments=tuple(made)))
+    return health_of(snapshot=AccountSnapshot("7", payments=tuple(made)))
 
 
 CASES = [
-    ("no_unknown_outcomes", facts(), True, False),
-    ("no_unknown_outcomes", facts(payment(State.UNKNOWN, 1)), False, False),
-    ("no_unknown_outcomes", facts(payment(State.UNKNOWN, 121)), False, True),
-    ("no_unknown_outcomes", facts(payment(State.NEEDS_HUMAN, 5)), False, True),
-    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 29)), True, False),
-    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 30)), False, False),
-    ("open_invoices_paid_in_time", facts(payment(State.UNDERPAID_WAITING, 54)), False, True),
-    ("open_invoices_paid_in_time", facts(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
-    ("open_invoices_paid_in_time", facts(payment(State.EXPIRED, 500)), True, False),
-    ("paid_is_credited", facts(payment(State.PAID, 59)), True, True),
-    ("paid_is_credited", facts(payment(State.PAID, 60)), False, True),
-    ("paid_is_credited", facts(payment(State.CREDITED, 600)), True, True),
-    ("balance_increases_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
-    ("balance_increases_explained", facts(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
+    ("no_unknown_outcomes", health_of(), True, False),
+    ("no_unknown_outcomes", health_of(payment(State.UNKNOWN, 1)), False, False),
+    ("no_unknown_outcomes", health_of(payment(State.UNKNOWN, 121)), False, True),
+    ("no_unknown_outcomes", health_of(payment(State.NEEDS_HUMAN, 5)), False, True),
+    ("open_invoices_paid_in_time", health_of(payment(State.OPEN, 29)), True, False),
+    ("open_invoices_paid_in_time", health_of(payment(State.OPEN, 30)), False, False),
+    ("open_invoices_paid_in_time", health_of(payment(State.UNDERPAID_WAITING, 54)), False, True),
+    ("open_invoices_paid_in_time", health_of(payment(State.OPEN, 30, ends_at=NOW + timedelta(hours=5))), True, False),
+    ("open_invoices_paid_in_time", health_of(payment(State.EXPIRED, 500)), True, False),
+    ("paid_is_credited", health_of(payment(State.PAID, 59)), True, True),
+    ("paid_is_credited", health_of(payment(State.PAID, 60)), False, True),
+    ("paid_is_credited", health_of(payment(State.CREDITED, 600)), True, True),
+    ("balance_increases_explained", health_of(balances=[balance(1, 9, 900), balance(2, 5, 999)]), True, False),
+    ("balance_increases_explained", health_of(balances=[balance(1, 9, 900), balance(2, 5, 5900)]), False, False),
     (
         "balance_increases_explained",
-        facts(payment(State.CREDITED, 60, credit=2), balances=[balance(1, 9, 900), balance(2, 5, 5900)]),
+        health_of(payment(State.CREDITED, 60, credit=2), balances=[balance(1, 9, 900), balance(2, 5, 5900)]),
         True,
         False,
     ),
@@ -72,11 +72,11 @@ CASES = [
     ("spend_below_caps", spent(5000, 3000), False, False),
     ("spend_below_caps", spent(9000), False, False),
     ("spend_below_caps", spent(10_000), False, True),
-    ("observations_fresh", facts(), True, True),
-    ("observations_fresh", facts(listed_at=ago(11)), False, True),
-    ("observations_fresh", facts(listed_at=None), False, True),
-    ("observations_fresh", facts(balances=[]), False, True),
-    ("observations_fresh", facts(balances=[], policy=replace(POLICY, mode="off")), True, True),
+    ("observations_fresh", health_of(), True, True),
+    ("observations_fresh", health_of(listed_at=ago(11)), False, True),
+    ("observations_fresh", health_of(listed_at=None), False, True),
+    ("observations_fresh", health_of(balances=[]), False, True),
+    ("observations_fresh", health_of(balances=[], policy=replace(POLICY, mode="off")), True, True),
 ]
 
 
@@ -94,7 +94,7 @@ def test_the_level_of_a_cap_is_reported(cents, level):
 
 
 def test_what_is_late_is_named_with_its_amount():
-    message = CHECKS["no_unknown_outcomes"](facts(payment(State.UNKNOWN, 3))).message
+    message = CHECKS["no_unknown_outcomes"](health_of(payment(State.UNKNOWN, 3))).message
     assert message == "p1 over 50.00 USD is UNKNOWN since 2026-03-04 11:57 UTC"
 
 
@@ -114,7 +114,7 @@ def evaluated(monkeypatch):
 
 
 def test_dagster_records_a_warning_an_error_and_measurements(evaluated):
-    checks = evaluated(facts(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"])
+    checks = evaluated(health_of(payment(State.UNKNOWN, 1), payment(State.PAID, 99)), ["event 3 was changed"])
     failed = {name: str(check.severity.value) for name, check in checks.items() if not check.passed}
     assert failed == {"no_unknown_outcomes": "WARN", "paid_is_credited": "ERROR", "ledger_history_intact": "ERROR"}
     assert checks["ledger_history_intact"].description == "event 3 was changed"

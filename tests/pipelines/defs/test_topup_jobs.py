@@ -33,8 +33,8 @@ def test_a_created_payment_shows_amount_link_and_qr_code(shop):
     assert metadata["amount"] == f"{payment.amount_cents / 100:.2f} USD"
     assert metadata["link"] == payment.url
     assert payment.url.startswith("https://pay.cryptomus.com/")
-    picture = base64.b64encode(qr_png(payment.url)).decode()
-    assert metadata["qr"] == f"![scan to pay](data:image/png;base64,{picture})"
+    code = base64.b64encode(qr_png(payment.url)).decode()
+    assert metadata["qr"] == f"![scan to pay](data:image/png;base64,{code})"
     assert len(metadata["qr"]) < 4000
 
 

@@ -41,12 +41,12 @@ def instance(records):
 def preview(instance):
     """What the button of that name in the UI does; gives the request, or the reason why there is none."""
 
-    def look():
+    def evaluate():
         context = dg.build_sensor_context(instance, repository_def=REPOSITORY)
         evaluation = low_balance.evaluate_tick(context)
         return evaluation.skip_message or evaluation.run_requests[0]
 
-    return look
+    return evaluate
 
 
 @pytest.fixture
