@@ -119,6 +119,7 @@ def _execute(
     context.checkpoint(Checkpoint.RESERVED)
     if isinstance(reserved, Refusal):
         return TopUpRunResult(context.account_id, reserved)
+    # The vendor's list a second time, inside the slot: a payment may have appeared since the decision.
     listing, problem, payments = fetch_payment_list(context)
     if listing:
         adopt_external_payments(context, listing, payments, report)
