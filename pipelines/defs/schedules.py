@@ -1,8 +1,9 @@
 """The schedule of the syncs: one schedule for all cadences, each from ``cadence_minutes`` of its dataset.
 
-The cadences are in ``assets/datasets/definitions.py`` (statistics: 15 minutes). A tick requests one run for all datasets that are due. A cadence is due when no run was requested since its latest tick,
-so that a tick that was missed is made up for. Datasets of a run that has not ended are not requested again. A tick
-neither calls the vendor nor opens the warehouse: it reads Dagster's own records only.
+The cadences are in ``assets/datasets/definitions.py`` (statistics: 15 minutes). A tick requests one run for all
+datasets that are due. A cadence is due when no run was requested since its latest tick, so that a tick that was
+missed is made up for. Datasets of a run that has not ended are not requested again. A tick neither calls the vendor
+nor opens the warehouse: it reads Dagster's own records only.
 """
 
 from collections.abc import Mapping, Sequence
