@@ -122,7 +122,7 @@ def _observations(now: datetime) -> Iterator[dict[str, object]]:
     for number in range(RUNS):
         at = now - timedelta(minutes=2 * (RUNS - number))
         for offset, kind in enumerate(("balance", "payments", "decision")):
-            observation = {"seq": 3 * number + offset + 1, "account_id": ACCOUNT, "kind": kind, "at": at, "facts": {}}
+            observation = {"seq": 3 * number + offset + 1, "account_id": ACCOUNT, "kind": kind, "at": at, "payload": {}}
             yield {**observation, "complete": True, "figure": 500}
 
 
