@@ -80,7 +80,7 @@ def apply_changes(connection: Connection, changes: LedgerChanges) -> bool:
         for table, rows in (("payments", changes.payments), ("events", changes.events)):
             _insert(connection, table, rows)
         connection.execute("DELETE FROM ops.ledger_offset")
-        connection.execute("INSERT INTO ops.ledger_offset VALUES (?, ?)", [*changes.to_offset])
+        connection.execute("INSERT INTO ops.ledger_offset (seq, hash) VALUES (?, ?)", [*changes.to_offset])
     return True
 
 

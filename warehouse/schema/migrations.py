@@ -18,10 +18,10 @@ EXPIRED_TABLES = """
 SELECT table_name FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = 'store' AND ends_with(table_name, '_closed')
 """
-# The view over the bodies of all days is created again with each new day; a new file has none.
-EMPTY_RESPONSES = (
-    "CREATE VIEW IF NOT EXISTS raw.responses AS SELECT * EXCLUDE (stores_body), NULL::BLOB AS body FROM raw.requests"
-)
+NEW_IDENTITY = """
+INSERT INTO ops.warehouse (warehouse_id, created_at)
+SELECT uuid(), now() WHERE NOT EXISTS (FROM ops.warehouse)
+"""
 
 
 def all_migrations() -> list[tuple[int, str]]:
@@ -61,7 +61,8 @@ def migrate(connection: Connection) -> None:
     missing = [(number, statements) for number, statements in all_migrations() if number > version]
     if not missing:
         return
-    from warehouse.schema.system_tables import RESPONSES, SYSTEM_TABLES, create_statements
+    from warehouse.raw.store import create_responses_view
+    from warehouse.schema.system_tables import SYSTEM_TABLES, create_statements
 
     with optimizer_disabled(connection), transaction(connection):
         for _, statements in missing:
@@ -70,6 +71,6 @@ def migrate(connection: Connection) -> None:
             expired = table.removesuffix("_closed") + "_expired"
             connection.execute(f'ALTER TABLE store."{table}" RENAME TO "{expired}"')
         comments = [statement for table in SYSTEM_TABLES.values() for statement in table.comment_statements()]
-        comments += RESPONSES.comment_statements("VIEW")
-        connection.execute(";\n".join([*create_statements(), EMPTY_RESPONSES, *comments]))
+        connection.execute(";\n".join([*create_statements(), NEW_IDENTITY, *comments]))
+        create_responses_view(connection)
         connection.executemany("INSERT INTO ops.migrations VALUES (?, now())", [[number] for number, _ in missing])

@@ -5,5 +5,7 @@ DELETE FROM ops.drift;
 INSERT INTO ops.drift BY NAME SELECT * FROM "$main".ops.drift;
 INSERT INTO ops.loads BY NAME
 SELECT * FROM "$main".ops.loads WHERE rowid >= (SELECT count(*) FROM ops.loads);
+DELETE FROM ops.warehouse;
+INSERT INTO ops.warehouse BY NAME SELECT * FROM "$main".ops.warehouse;
 DELETE FROM ops.publication;
 INSERT INTO ops.publication VALUES (now());
