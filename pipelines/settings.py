@@ -74,7 +74,8 @@ class Settings(BaseSettings):
     phone_hash_key: SecretStr = Field(
         SecretStr(""), description="Key of the hash of phone numbers; derived from the API key by default."
     )
-    raw_retention_days: int = Field(365, ge=1, description="Days after which `prune` deletes raw responses.")
+    raw_retention_days: int = Field(365, ge=1, le=365_000, description="Days until `prune` deletes raw responses.")
+    failed_response_retention_days: int = Field(14, ge=1, le=365_000, description="The same for responses that failed.")
     requests_per_second: int = Field(100, ge=1, description="Most requests in any second.")
     requests_per_minute: int = Field(1000, ge=1, description="Most requests in any minute.")
     parallel_requests: int = Field(8, ge=1, le=64, description="Most requests at the same time.")
