@@ -4,13 +4,10 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from smsonline.config import Credentials
+from smsonline.json_decoding import encode
 from smsonline.pii import add_phone_hashes, redact_pii
 from smsonline.response import VendorResponse
-
-ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class PiiPolicy:
 
         The same payload gives the same bytes and so the same hash.
         """
-        body = ENCODER.encode(self.redact(response.payload))
+        body = encode(self.redact(response.payload))
         return replace(response, body=body, sha256=hashlib.sha256(body).hexdigest())
 
 

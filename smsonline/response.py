@@ -26,7 +26,7 @@ from smsonline.errors import (
     error_for_create,
     error_for_read,
 )
-from smsonline.json_decoding import decode
+from smsonline.json_decoding import decode, decode_strictly
 from smsonline.request import HttpRequest
 
 MAX_MESSAGE_LENGTH = 200
@@ -125,7 +125,7 @@ def interpret_create(
         return error_for_create(status)(endpoint, _error_detail(http_response), status=status)
     response = _vendor_response(http_response, request, requested_at)
     try:
-        payload = response.payload
+        payload = decode_strictly(response.body)
     except ValueError:
         return UnknownOutcome(endpoint, _describe_body(http_response), status=status)
     outcome = envelope_status(payload)
