@@ -48,6 +48,8 @@ UNCERTAIN = {
     "empty": lambda handler: handler.respond(200),
     "garbage": lambda handler: handler.respond(200, b"\x00\xff garbage"),
     "html": lambda handler: handler.respond(200, b"<html>wait</html>"),
+    "403 page": lambda handler: handler.respond(403, b"<html>Checking your browser</html>"),
+    "401 page": lambda handler: handler.respond(401, b"<html>log in</html>"),
     "plain text": lambda handler: handler.respond(200, b'"https://pay.test"'),
     "ok and error": lambda handler: handler.respond(200, b'{"ok":true,"error":"x"}'),
     "ok is neither true nor false": lambda handler: handler.respond(200, b'{"ok":"maybe"}'),
