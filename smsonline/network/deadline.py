@@ -120,7 +120,7 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             result.set_result(list(dict.fromkeys(str(address[0]) for *_, address in found)))
-        except (OSError, UnicodeError) as error:
+        except Exception as error:  # raised where the result is awaited
             result.set_exception(httpcore.ConnectError(str(error)))
 
     Thread(target=resolve, name="resolve", daemon=True).start()
