@@ -112,7 +112,12 @@ def test_slow_tls_ends_at_the_deadline(wire, call):
 
 def test_slow_resolver_ends_at_the_deadline(monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if release.wait(5) else [])
+
+    def resolve(*_, **__):
+        release.wait(5)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     started = time.monotonic()
     with (
         Client(Credentials("7", "canary-secret", "http://vendor.test/v3"), config=CONFIG) as client,
