@@ -112,8 +112,9 @@ class NetworkTransport(httpx.BaseTransport):
     def _proxy_connections(self, variable: str, url: str) -> httpx.HTTPTransport:
         # The texts of these errors may contain the proxy's password.
         try:
-            if not urlsplit(url).hostname:
-                raise ConfigurationError(variable, "it has no host")
+            split = urlsplit(url)
+            if not split.hostname or split.port == 0:
+                raise ConfigurationError(variable, "it has no host or no port")
             is_https = url.lower().startswith("https:")
             return self._connections(httpx.Proxy(url, ssl_context=tls_context() if is_https else None))
         except ImportError:

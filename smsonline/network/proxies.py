@@ -38,16 +38,16 @@ def _exceptions() -> list[str]:
 
 
 def _matches(entry: str, url: str) -> bool:
+    if entry == "*":
+        return True
     target = urlsplit(url)
     host = target.hostname or ""
     scheme, _, name = entry.rpartition("://")
+    address, network = _address(host), _network(name)
     if not name or scheme not in ("", "all", target.scheme):
-        return entry == "*"
-    address = _address(host)
-    try:
-        return address is not None and address in ipaddress.ip_network(re.sub(r"[\[\]]", "", name), strict=False)
-    except ValueError:
-        pass
+        return False
+    if address and network:
+        return address in network
     try:
         split = urlsplit(f"//{name}")
         port, name = split.port, (split.hostname or "").removeprefix("*")
@@ -55,12 +55,21 @@ def _matches(entry: str, url: str) -> bool:
         return False
     if port not in (None, target.port or DEFAULT_PORTS[target.scheme]):
         return False
-    same_address = address is not None and address == _address(name)
-    return same_address or (bool(name) and (host == name or host.endswith("." + name.removeprefix("."))))
+    if address:
+        return address == _address(name)
+    return bool(name) and (host == name or host.endswith("." + name.removeprefix(".")))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """A network, or an address as the network of itself; IPv6 in brackets or without."""
+    try:
+        return ipaddress.ip_network(re.sub(r"^\[(.*)\](/\d+)?$", r"\1\2", text), strict=False)
     except ValueError:
         return None
