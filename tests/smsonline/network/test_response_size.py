@@ -24,7 +24,7 @@ def raw_deflate(data):
 def respond(head, parts=()):
     def script(connection, server):
         server.receive(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head + b"\r\n\r\n")
         for part in parts:
             connection.sendall(part)
 
@@ -49,11 +49,11 @@ BOMBS = {
     "zlib": compressed(b"deflate", zlib.compress(ZEROS)),
     "raw deflate": compressed(b"deflate", raw_deflate(ZEROS)),
     "chunked without end": respond(b"Transfer-Encoding: chunked", endless(b"8000\r\n" + b" " * 0x8000 + b"\r\n")),
-    "no length, no end": respond(b"Connection: close", endless(b"[" * 9999)),
+    "no length, no end": respond(b"X-Length: none", endless(b"[" * 9999)),
     "length": respond(b"Content-Length: 1000000000", endless(b" " * 9999)),
     "one byte": respond(b"Content-Length: %d" % (LIMIT + 1), [b"[" + b" " * (LIMIT - 1) + b"]"]),
     "empty gzip blocks": respond(
-        b"Content-Encoding: gzip\r\nConnection: close",
+        b"Content-Encoding: gzip",
         chain([gzip.compress(b"")[:10]], endless(b"\0\0\0\xff\xff" * 9999)),
     ),
 }
