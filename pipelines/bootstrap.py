@@ -57,6 +57,7 @@ def client_config(settings: Settings) -> ClientConfig:
     """Rate limits and concurrency of the client."""
     return ClientConfig(
         max_concurrency=settings.parallel_requests,
+        max_response_bytes=settings.max_response_mb * 1_000_000,
         requests_per_second=settings.requests_per_second,
         requests_per_minute=settings.requests_per_minute,
     )
