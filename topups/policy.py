@@ -108,6 +108,10 @@ ORDERED = (
     ("cap_week_cents", "cap_month_cents"),
 )
 _FIELDS = {field.name: field for field in dataclasses.fields(Policy)}
+# As settings name the entries of a policy.
+ENTRY_NAMES = tuple(
+    f"{name}_seconds" if isinstance(field.default, timedelta) else name for name, field in _FIELDS.items()
+)
 
 
 def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy:
