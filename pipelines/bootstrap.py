@@ -114,7 +114,7 @@ def configured_policy(settings: Settings) -> Policy:
 
     Raises ``SettingsError`` for an entry that the policy does not have or that does not fit.
     """
-    from topups.policy import ENTRY_NAMES, policy_from
+    from topups.policy import policy_from
 
     try:
         return policy_from(settings.topup.policy_entries)
@@ -122,8 +122,6 @@ def configured_policy(settings: Settings) -> Policy:
         name, _, problem = str(error).partition(":")
         prefix = f"{PREFIX}TOPUP_" if f"{PREFIX}TOPUP_{name.upper()}" in set_variables() else "topup."
         written = str.upper if prefix.isupper() else str
-        if "no such entry" in problem:
-            problem += f"; {suggest_name(name, ENTRY_NAMES)}"
         raise SettingsError(f"{prefix}{written(name)}:{problem}") from None
 
 

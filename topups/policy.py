@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from smsonline.endpoints import suggest_name
 from topups import payment_methods
 
 PREFIX = "SMSONLINE_TOPUP_"
@@ -123,7 +124,7 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
     for key, value in values.items():
         name = key.removesuffix("_seconds")
         if name not in _FIELDS:
-            raise ValueError(f"{key}: the top-up policy has no such entry")
+            raise ValueError(f"{key}: the top-up policy has no such entry; {suggest_name(key, ENTRY_NAMES)}")
         try:
             changes[name] = _converted(name, value)
         except (TypeError, ValueError, OverflowError):
