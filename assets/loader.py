@@ -8,7 +8,8 @@ from duckdb import DuckDBPyConnection
 
 from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult
-from assets.normalise import ParsedResponse, normalise, read_records
+from assets.normalise import ParsedResponse, ResponseSource, normalise, read_records
+from smsonline.errors import VendorError
 from smsonline.response import VendorResponse
 from warehouse.database.opening import Writer, open_warehouse
 from warehouse.failpoints import failpoint
@@ -33,11 +34,12 @@ class SnapshotLoader:
         Returns the result that ``ops.loads`` has; a response that breaks the contract is such a result too. Raises
         ``WarehouseError`` when the file cannot be written.
         """
+        errors = [failure.error for failure in fetched.failures]
         if fetched.failures and not fetched.responses:
-            return self.log_failure(load, _error_summary(fetched, fetched.failures))
+            return self.log_failure(load, _error_summary(fetched, fetched.failures), errors, fetched.sources)
         failpoint("after fetching")
         with open_warehouse(self.warehouse, writer=self.writer) as connection:
-            self._store(connection, fetched, load)
+            self._store(connection, load, fetched.sources, errors)
             failpoint("after landing")
             watermarks = load_log.read_watermarks(connection, load.dataset)
             try:
@@ -46,31 +48,41 @@ class SnapshotLoader:
                 return _log(connection, load, LoadResult("rejected", error=str(error)))
             return load_batch(connection, batch, load)
 
-    def log_failure(self, load: LoadContext, error: str) -> LoadResult:
-        """Logs a load that has no response."""
+    def log_failure(
+        self,
+        load: LoadContext,
+        error: str,
+        errors: Sequence[Exception] = (),
+        sources: Sequence[ResponseSource] = (),
+    ) -> LoadResult:
+        """Stores ``sources`` and the responses that ``errors`` are about, and logs a load that has nothing to merge."""
         with open_warehouse(self.warehouse, writer=self.writer) as connection:
-            return _log(connection, load, LoadResult("failed", error=error))
+            failed_ids = self._store(connection, load, sources, errors)
+            failpoint("after landing")
+            return _log(connection, load, LoadResult("failed", error=error, response_id=next(iter(failed_ids), None)))
 
-    def _store(self, connection: DuckDBPyConnection, fetched: FetchResult, load: LoadContext) -> None:
-        """Commits the responses; one that two datasets share is stored with the first."""
-        new = [
-            RawResponse(
-                run_id=load.run_id,
-                account_id=load.account_id,
-                endpoint=response.endpoint,
-                params=response.params,
-                requested_at=response.requested_at,
-                elapsed_ms=response.elapsed_ms,
-                http_status=response.status,
-                body_sha256=response.sha256,
-                body=response.body,
-                response_id=response.response_id,
-            )
-            for response in fetched.sources
-            if isinstance(response, VendorResponse) and response.response_id not in self._stored
-        ]
+    def _store(
+        self,
+        connection: DuckDBPyConnection,
+        load: LoadContext,
+        sources: Sequence[ResponseSource],
+        errors: Sequence[Exception],
+    ) -> list[str]:
+        """Commits the responses and those that ``errors`` have, whose ids it returns.
+
+        One that two datasets share is stored with the first. The requests that are not sent because the vendor is down
+        share one error.
+        """
+        failed = {
+            error.response.response_id: _raw_response(error.response, load, type(error).__name__)
+            for error in errors
+            if isinstance(error, VendorError) and error.response
+        }
+        usable = [_raw_response(source, load) for source in sources if isinstance(source, VendorResponse)]
+        new = [response for response in (*usable, *failed.values()) if response.response_id not in self._stored]
         store_responses(connection, new)
         self._stored |= {response.response_id for response in new}
+        return list(failed)
 
 
 def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -> Batch:
@@ -136,6 +148,24 @@ def _error_summary(fetched: FetchResult, failures: Sequence[FailedPartition]) ->
     requests = len(fetched.responses) + len(fetched.failures)
     first = str(failures[0].error)
     return first if requests == 1 else f"{len(failures)} of {requests} requests failed; the first: {first}"
+
+
+def _raw_response(response: VendorResponse, load: LoadContext, error: str | None = None) -> RawResponse:
+    return RawResponse(
+        run_id=load.run_id,
+        account_id=load.account_id,
+        endpoint=response.endpoint,
+        params=response.params,
+        requested_at=response.requested_at,
+        elapsed_ms=response.elapsed_ms,
+        http_status=response.status,
+        body_sha256=response.sha256,
+        body=response.body,
+        server_date=response.generated_at,
+        cache_age_seconds=response.cache_age_seconds,
+        error=error,
+        response_id=response.response_id,
+    )
 
 
 def _log(connection: DuckDBPyConnection, load: LoadContext, outcome: LoadResult) -> LoadResult:

@@ -139,7 +139,7 @@ class SyncPipeline:
             if isinstance(fetch.result, FetchResult):
                 outcome = loader.load(fetch.result, fetch.load)
             else:
-                outcome = loader.log_failure(fetch.load, _error_line(fetch.result))
+                outcome = loader.log_failure(fetch.load, _error_line(fetch.result), [fetch.result])
         except Exception as error:  # a defect of one dataset must not stop the others
             outcome = LoadResult("failed", error=_error_line(error))
         counts = outcome.counts

@@ -116,8 +116,12 @@ Watermarks = Mapping[str, Watermark]
 
 @dataclass(frozen=True)
 class LoadResult:
-    """The result of one dataset's load, as in ``ops.loads``."""
+    """The result of one dataset's load, as in ``ops.loads``.
+
+    ``response_id`` is the first response that ``error`` is about.
+    """
 
     status: LoadStatus
     counts: LoadCounts = field(default_factory=LoadCounts)
     error: str | None = None
+    response_id: str | None = field(default=None, compare=False)

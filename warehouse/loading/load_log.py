@@ -27,7 +27,7 @@ DRIFT = pa.schema(
 def log_load(connection: Connection, load: LoadContext, result: LoadResult) -> None:
     """Writes the load's row in ``ops.loads``."""
     row = asdict(load) | {"finished_at": datetime.now(UTC), "status": result.status, "error": result.error}
-    row |= asdict(result.counts)
+    row |= asdict(result.counts) | {"response_id": result.response_id}
     columns, values = ", ".join(row), ", ".join("?" for _ in row)
     connection.execute(f"INSERT INTO ops.loads ({columns}) VALUES ({values})", list(row.values()))
 

@@ -24,7 +24,7 @@ SELECT r.response_id, r.run_id, r.account_id, r.endpoint, r.params, r.requested_
        r.body_sha256, l.load_id, l.started_at, l.status,
        coalesce(l.accept_shrink, false) AS accept_shrink
 FROM raw.requests r JOIN ops.loads l ON l.run_id = r.run_id AND l.account_id = r.account_id AND l.dataset = ?
-WHERE list_contains(?, r.endpoint)
+WHERE list_contains(?, r.endpoint) AND r.error IS NULL
 ORDER BY l.finished_at, l.load_id, r.requested_at
 """
 
