@@ -14,7 +14,7 @@ from assets.fetch import FetchResult, PartitionResponse, list_partitions, partit
 from assets.loader import build_batch
 from assets.sync import SyncResult
 from smsonline.endpoints import Endpoints
-from smsonline.response import decode
+from smsonline.json_decoding import decode
 from warehouse.loading import load_log
 from warehouse.loading.batch import LoadContext, LoadCounts, LoadResult
 from warehouse.loading.merge import load_batch

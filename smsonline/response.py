@@ -1,4 +1,4 @@
-"""Vendor responses: decoding, success or error by status and envelope, and the typed errors of failed calls.
+"""Vendor responses: success or error by status and envelope, and the typed errors of failed calls.
 
 Success is HTTP 200 with a JSON array, or an object whose envelope reports no error: V3 reports it with ``ok``, V2 with
 ``error``.
@@ -12,13 +12,10 @@ import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from functools import cache, cached_property
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Literal
-
-import msgspec
 
 from smsonline.errors import (
     InvalidResponse,
@@ -32,12 +29,12 @@ from smsonline.errors import (
     error_for_create,
     error_for_read,
 )
+from smsonline.json_decoding import decode
 from smsonline.pii import MESSAGE_FIELDS, mask_private_text, redact_error
 from smsonline.request import HttpRequest
 
 MAX_MESSAGE_LENGTH = 200
 MAX_FAILED_BODY_BYTES = 64 * 1024
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -165,19 +162,6 @@ def interpret_create(
         return response
     error_type = RequestRejected if outcome == "error" else UnknownOutcome
     return error_type(endpoint, error_message(payload, contains_pii=request.contains_pii), status=status)
-
-
-def decode(body: bytes) -> Any:
-    """JSON with exact numbers: fractions as ``Decimal``, integers of any size as ``int``.
-
-    Raises ``ValueError`` for anything else, including JSON that is nested too deeply or has too large numbers.
-    """
-    # Equal fractions become one object: rates repeat, and each object costs memory and a conversion.
-    decoder = msgspec.json.Decoder(float_hook=cache(Decimal))
-    try:
-        return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
-    except (ArithmeticError, RecursionError) as error:
-        raise ValueError(f"JSON out of range: {type(error).__name__}") from error
 
 
 def envelope_status(payload: Any) -> Literal["success", "error", "ambiguous"]:

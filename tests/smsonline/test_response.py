@@ -2,7 +2,6 @@ import hashlib
 import json
 import pickle
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -16,11 +15,11 @@ from smsonline.errors import (
     ServerError,
     VendorError,
 )
+from smsonline.json_decoding import decode
 from smsonline.request import HttpRequest
 from smsonline.response import (
     HttpResponse,
     TransportFailure,
-    decode,
     envelope_status,
     error_message,
     interpret_create,
@@ -33,39 +32,6 @@ from smsonline.response import (
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 REQUEST = HttpRequest("balance", "GET", {}, "https://v3.test/v3/balance")
 PRIVATE = HttpRequest("order", "GET", {}, "https://v3.test/v3/order", contains_pii=True)
-
-
-def test_decoded_numbers_are_exact():
-    payload = decode(b"[0.1, 1.10, 9007199254740993, 123456789012345678901234567890, 1e2]")
-    assert payload == [Decimal("0.1"), Decimal("1.10"), 9007199254740993, 123456789012345678901234567890, Decimal(100)]
-    assert [type(number) for number in payload] == [Decimal, Decimal, int, int, Decimal]
-    assert str(payload[1]) == "1.10"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b" ",
-        b"{",
-        b'{"a":',
-        b"<html>",
-        b"nul",
-        b'"\xff"',
-        b"{} x",
-        b"NaN",
-        b"[" * 9999 + b"]" * 9999,
-        b"1e" + b"9" * 30,
-        b"1" * 9999,
-    ],
-)
-def test_invalid_json_is_value_error(body):
-    with pytest.raises(ValueError):
-        decode(body)
-
-
-def test_byte_order_mark_is_ignored():
-    assert decode(b"\xef\xbb\xbf[]") == []
 
 
 @pytest.mark.parametrize(
