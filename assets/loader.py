@@ -1,111 +1,156 @@
 """Loading of one dataset's responses: store them raw, build the batch, merge it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
 from assets.errors import ContractViolation
-from assets.fetch import FailedPartition, FetchResult
-from assets.normalise import ParsedResponse, ResponseSource, normalise, read_records
+from assets.fetch import FailedPartition, FetchResult, PartitionResponse
+from assets.normalise import NormalisedRecords, ParsedResponse, ResponseSource, normalise, read_records
+from assets.normalise.frame import ENCODER
+from assets.response_clock import MAX_CLOCK_SKEW, check_clock, is_clock_confirmed
+from smsonline.client import utc_now
 from smsonline.errors import VendorError
 from smsonline.response import VendorResponse
 from warehouse.database.opening import Writer, open_warehouse
 from warehouse.failpoints import failpoint
 from warehouse.loading import load_log
-from warehouse.loading.batch import Batch, LoadContext, LoadResult, Partition, Watermarks
-from warehouse.loading.merge import load_batch
+from warehouse.loading.batch import (
+    Batch,
+    LoadContext,
+    LoadCounts,
+    LoadResult,
+    Partition,
+    RejectedRecord,
+    Watermarks,
+)
+from warehouse.loading.merge import MAX_REJECTS_OF_REFUSED, load_batch
+from warehouse.loading.ordering import was_generated_before
+from warehouse.loading.source import Source, claim_source
 from warehouse.raw.store import RawResponse, store_responses
 from warehouse.sql import transaction
 
 
+@dataclass(frozen=True)
+class Clock:
+    """The clock that responses were stamped by: how far it may differ from the vendor's, and the present time.
+
+    ``now`` is ``None`` in a replay, where the past is loaded; ``is_confirmed`` says that the vendor's clock agrees.
+    """
+
+    max_skew: timedelta = MAX_CLOCK_SKEW
+    now: datetime | None = None
+    is_confirmed: bool = False
+
+
+REPLAY_CLOCK = Clock()
+
+
 @dataclass
 class SnapshotLoader:
-    """Loads the responses of one sync into one warehouse file, which is open only while a dataset is loaded."""
+    """Loads the responses of one sync into one warehouse file, which is open only while a dataset is loaded.
+
+    ``source`` says where the responses come from, ``now`` is the clock that they were stamped by; it may differ from
+    the vendor's by ``max_clock_skew``.
+    """
 
     warehouse: Path
     writer: Writer | None = None
+    source: Source = "vendor"
+    max_clock_skew: timedelta = MAX_CLOCK_SKEW
+    now: Callable[[], datetime] = utc_now
     _stored: set[str] = field(default_factory=set)
 
     def load(self, fetched: FetchResult, load: LoadContext) -> LoadResult:
         """Stores every response, then normalises and merges those that differ from their watermark.
 
         Returns the result that ``ops.loads`` has; a response that breaks the contract is such a result too. Raises
-        ``WarehouseError`` when the file cannot be written.
+        ``WarehouseError`` when the file cannot be written, or holds the data of another source.
         """
-        errors = [failure.error for failure in fetched.failures]
-        if fetched.failures and not fetched.responses:
-            return self.log_failure(load, _error_summary(fetched, fetched.failures), errors, fetched.sources)
+        failures, sources = fetched.failures, fetched.sources
+        if failures and not fetched.responses:
+            return self.log_failure(load, _error_summary(fetched, failures), failures, sources)
         failpoint("after fetching")
         with open_warehouse(self.warehouse, writer=self.writer) as connection:
-            self._store(connection, load, fetched.sources, errors)
+            claim_source(connection, self.source)
+            self._store(connection, load, sources, failures)
             failpoint("after landing")
             watermarks = load_log.read_watermarks(connection, load.dataset)
             try:
-                batch = build_batch(fetched, watermarks, load.account_id)
+                batch = build_batch(fetched, watermarks, load.account_id, self._clock(fetched))
             except ContractViolation as error:
-                return _log(connection, load, LoadResult("rejected", error=str(error)))
+                return _log_violation(connection, load, fetched, error)
             return load_batch(connection, batch, load)
 
     def log_failure(
         self,
         load: LoadContext,
         error: str,
-        errors: Sequence[Exception] = (),
+        failures: Sequence[FailedPartition] = (),
         sources: Sequence[ResponseSource] = (),
     ) -> LoadResult:
-        """Stores ``sources`` and the responses that ``errors`` are about, and logs a load that has nothing to merge."""
+        """Logs a load that has nothing to merge, after storing ``sources`` and the responses of ``failures``."""
+        response_id = next((failure.response_id for failure in failures if failure.response_id), None)
         with open_warehouse(self.warehouse, writer=self.writer) as connection:
-            failed_ids = self._store(connection, load, sources, errors)
+            self._store(connection, load, sources, failures)
             failpoint("after landing")
-            return _log(connection, load, LoadResult("failed", error=error, response_id=next(iter(failed_ids), None)))
+            return _log(connection, load, LoadResult("failed", error=error, response_id=response_id))
+
+    def _clock(self, fetched: FetchResult) -> Clock:
+        """The clock, whose present is the machine's where that is later and the vendor does not confirm this one."""
+        is_confirmed = is_clock_confirmed(fetched.sources, self.max_clock_skew)
+        return Clock(self.max_clock_skew, self.now() if is_confirmed else max(self.now(), utc_now()), is_confirmed)
 
     def _store(
         self,
         connection: DuckDBPyConnection,
         load: LoadContext,
         sources: Sequence[ResponseSource],
-        errors: Sequence[Exception],
-    ) -> list[str]:
-        """Commits the responses and those that ``errors`` have, whose ids it returns.
+        failures: Sequence[FailedPartition],
+    ) -> None:
+        """Commits the responses and the failed ones that errors of the vendor have, each once.
 
-        One that two datasets share is stored with the first. The requests that are not sent because the vendor is down
-        share one error.
+        Two datasets may share a response, and all requests that were not sent because the vendor is down one error.
         """
-        failed = {
-            error.response.response_id: _raw_response(error.response, load, type(error).__name__)
-            for error in errors
-            if isinstance(error, VendorError) and error.response
-        }
+        errors = [failure.error for failure in failures if isinstance(failure.error, VendorError)]
         usable = [_raw_response(source, load) for source in sources if isinstance(source, VendorResponse)]
-        new = [response for response in (*usable, *failed.values()) if response.response_id not in self._stored]
+        failed = [_raw_response(error.response, load, type(error).__name__) for error in errors if error.response]
+        by_id = {response.response_id: response for response in (*usable, *failed)}
+        new = [response for response_id, response in by_id.items() if response_id not in self._stored]
         store_responses(connection, new)
-        self._stored |= {response.response_id for response in new}
-        return list(failed)
+        self._stored |= by_id.keys()
 
 
-def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -> Batch:
+def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str, clock: Clock = REPLAY_CLOCK) -> Batch:
     """The rows of ``fetched``, without those of responses that are identical to their partition's watermark.
 
-    Raises ``ContractViolation`` when the numbers look wrong, or when no response can be read.
+    Raises ``ContractViolation``, with the number of records and examples of them, when no response can be used: it
+    cannot be read, its numbers look wrong, or the vendor's clock contradicts ours.
     """
     partitions = _partitions(fetched, watermarks)
     parsed: list[ParsedResponse] = []
     failures = [*fetched.failures]
     for response in fetched.responses:
-        if partitions[response.partition].unchanged:
-            continue
         try:
+            _check_clock(fetched, response, watermarks, clock)
+            if partitions[response.partition].unchanged:
+                continue
             records = read_records(response.source, fetched.dataset, fetched.records_path)
         except ContractViolation as error:
-            failures.append(FailedPartition(response.partition, error))
+            failures.append(FailedPartition(response.partition, error, response.source.response_id))
             del partitions[response.partition]
         else:
             parsed.append(ParsedResponse(response.partition, response.source.response_id, response.params, records))
+    refused = [failure.error for failure in failures if isinstance(failure.error, ContractViolation)]
+    refused_records, examples = sum(error.fetched for error in refused), [r for error in refused for r in error.rejects]
     if failures and not partitions:
-        raise ContractViolation(_error_summary(fetched, failures))
-    normalised = normalise(fetched.dataset, parsed, account_id)
+        raise ContractViolation(_error_summary(fetched, failures), refused_records, examples)
+    normalised = _normalise(fetched, parsed, partitions, account_id, refused_records)
     for read in parsed:
         partitions[read.partition] = replace(
             partitions[read.partition],
@@ -113,18 +158,62 @@ def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str) -
             rejected=normalised.reject_counts.get(read.partition, 0),
             keys_readable=read.partition not in normalised.unreadable_partitions,
         )
+    newest = max((w.server_date for w in watermarks.values() if w.server_date), default=None)
+    is_list_stale = any(
+        was_generated_before(parent.generated_at, parent.cache_age_seconds, newest)
+        for parent in fetched.parent_responses
+    )
     return Batch(
         table=fetched.dataset.table,
         account_id=account_id,
         partitions=list(partitions.values()),
         rows=normalised.rows,
         rejected_keys=normalised.rejected_keys,
-        expected_partitions=fetched.expected_partitions,
-        rejects=normalised.rejects,
+        expected_partitions=None if is_list_stale else fetched.expected_partitions,
+        rejects=[*normalised.rejects, *examples[:MAX_REJECTS_OF_REFUSED]],
         drift=normalised.drift,
         partial_reason=_error_summary(fetched, failures) if failures else None,
         snapshot_at=max((source.requested_at for source in fetched.sources), default=None),
+        refused_records=refused_records,
+        error_response_id=next((failure.response_id for failure in failures if failure.response_id), None),
+        now=clock.now,
+        is_clock_confirmed=clock.is_confirmed,
+        original=partial(_original, parsed, normalised),
     )
+
+
+def _check_clock(fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: Clock) -> None:
+    """Raises ``ClockSkewed``; not for a response older than what is loaded, which comes from a cache."""
+    source, last = response.source, watermarks.get(response.partition)
+    if last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date):
+        return
+    check_clock(fetched.dataset.name, source, clock.max_skew)
+
+
+def _normalise(
+    fetched: FetchResult,
+    parsed: Sequence[ParsedResponse],
+    partitions: Mapping[str, Partition],
+    account_id: str,
+    refused_records: int,
+) -> NormalisedRecords:
+    """Raises ``ContractViolation`` with the records of every response, those that need no reading among them."""
+    try:
+        return normalise(fetched.dataset, parsed, account_id)
+    except ContractViolation as error:
+        unread = sum(partition.fetched for partition in partitions.values() if partition.unchanged)
+        records = sum(len(response.records) for response in parsed)
+        error.fetched = max(error.fetched, records) + unread + refused_records
+        raise
+
+
+def _original(parsed: Sequence[ParsedResponse], normalised: NormalisedRecords, row: int) -> RejectedRecord:
+    """The record that became the ``row``-th row: rows are in the order of the records, without the rejected ones."""
+    rejected = {(reject.response_id, reject.row_index) for reject in normalised.rejects}
+    places = ((response, index) for response in parsed for index in range(len(response.records)))
+    accepted = (place for place in places if (place[0].response_id, place[1]) not in rejected)
+    response, index = next(islice(accepted, row, None))
+    return RejectedRecord(response.response_id, index, ENCODER.encode(response.records[index]).decode(), [])
 
 
 def _partitions(fetched: FetchResult, watermarks: Watermarks) -> dict[str, Partition]:
@@ -133,7 +222,15 @@ def _partitions(fetched: FetchResult, watermarks: Watermarks) -> dict[str, Parti
     partitions = {}
     for response in fetched.responses:
         name, source = response.partition, response.source
-        partition = Partition(name, source.response_id, source.requested_at, source.sha256, contract)
+        partition = Partition(
+            name,
+            source.response_id,
+            source.requested_at,
+            source.sha256,
+            contract,
+            server_date=source.generated_at,
+            cache_age_seconds=source.cache_age_seconds,
+        )
         last = watermarks.get(name)
         if last and (last.body_sha256, last.contract) == (source.sha256, contract):
             partition = replace(
@@ -166,6 +263,18 @@ def _raw_response(response: VendorResponse, load: LoadContext, error: str | None
         error=error,
         response_id=response.response_id,
     )
+
+
+def _log_violation(
+    connection: DuckDBPyConnection, load: LoadContext, fetched: FetchResult, error: ContractViolation
+) -> LoadResult:
+    response_id = next((response.source.response_id for response in fetched.responses), None)
+    counts = LoadCounts(fetched=error.fetched, rejected=error.fetched)
+    result = LoadResult("rejected", counts, str(error), response_id)
+    with transaction(connection):
+        load_log.log_load(connection, load, result)
+        load_log.log_rejects(connection, load, error.rejects[:MAX_REJECTS_OF_REFUSED])
+    return result
 
 
 def _log(connection: DuckDBPyConnection, load: LoadContext, outcome: LoadResult) -> LoadResult:

@@ -45,6 +45,7 @@ class Site:
     """A vendor that answers with given records, its clock, and a warehouse."""
 
     warehouse: Path
+    max_clock_skew: timedelta = timedelta(minutes=30)
 
     def sync(
         self,
@@ -70,6 +71,7 @@ class Site:
         transport = httpx.MockTransport(handle)
         with Client(ACCOUNT, config=UNLIMITED, now=lambda: requested_at, transport=transport) as client:
             pipeline = SyncPipeline(client, ACCOUNT.user_id, self.warehouse, pii_policy(ACCOUNT))
+            pipeline.max_clock_skew = self.max_clock_skew
             (result,) = pipeline.sync([dataset], run_id)
             return result.outcome
 
@@ -173,20 +175,72 @@ def test_each_load_of_one_run_is_replayed_with_its_own_responses(site: Site) -> 
 
 
 SHIFTS = {"400 days": timedelta(days=400), "two hours": timedelta(hours=2), "20 minutes": minutes(20)}
+SHIFTS |= {f"{name} behind": -shift for name, shift in SHIFTS.items()}
+OFFSETS = {"right": timedelta(), "two minutes off": minutes(2), "five hours off": timedelta(hours=-5)}
 
 
-@pytest.mark.parametrize("ahead", SHIFTS.values(), ids=SHIFTS)
-@pytest.mark.parametrize("behind", [False, True], ids=["ahead", "behind"])
-def test_wrongly_stamped_response_is_put_in_order(site: Site, ahead: timedelta, behind: bool) -> None:
+@pytest.mark.parametrize("shift", SHIFTS.values(), ids=SHIFTS)
+@pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)
+def test_response_stamped_by_a_wrong_clock_is_put_in_order(site: Site, shift: timedelta, offset: timedelta) -> None:
+    """``shift`` is this machine's clock off its usual time for one sync, ``offset`` the vendor's for all."""
+    site.max_clock_skew = timedelta(days=1000)
     for number, rate in enumerate((50, 60, 70)):
         at = NOON + minutes(number)
-        site.sync("statistics", rates(rate, 5), at, vendor_at=at)
-    before = site.history()
-    assert before == [(0, 1, 50), (1, 2, 60), (2, None, 70)]
-    shift = -ahead if behind else ahead
-    second = f"requested_at = TIMESTAMPTZ '{(NOON + minutes(1)).isoformat()}'"
-    site.rows(
-        f"UPDATE raw.requests SET requested_at = requested_at + INTERVAL '{int(shift.total_seconds())}' SECOND WHERE {second}"
-    )
+        site.sync("statistics", rates(rate, 5), at + shift * (number == 1), vendor_at=at + offset)
     site.replay("statistics")
-    assert site.history() == before
+    assert site.history() == [(0, 1, 50), (1, 2, 60), (2, None, 70)]
+
+
+@pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)
+def test_times_that_agree_with_the_order_stay(site: Site, offset: timedelta) -> None:
+    site.max_clock_skew = timedelta(days=1000)
+    for number, off in enumerate((offset, timedelta(), offset)):
+        at = NOON + timedelta(hours=10 * number)
+        site.sync("statistics", rates(50 + number, 5), at, vendor_at=at + off)
+    before = site.versions("statistics")
+    assert [start for start, _, _ in site.history()] == [0, 600, 1200]
+    site.replay("statistics")
+    assert site.versions("statistics") == before
+
+
+def test_late_response_of_a_second_sync_is_late_in_a_replay(site: Site) -> None:
+    for number, rate in ((0, 50), (3, 60), (2, 70), (4, 80)):
+        at = NOON + minutes(number)
+        site.sync("statistics", rates(rate, 5), at, vendor_at=at)
+    before = site.versions("statistics")
+    assert site.history() == [(0, 3, 50), (3, 4, 60), (4, None, 80)]
+    for since in (None, NOON + minutes(3.5)):
+        site.replay("statistics", since)
+        assert site.versions("statistics") == before
+
+
+def test_future_response_without_a_date_gives_way_in_a_replay(site: Site) -> None:
+    for number, rate, shift in ((0, 50, 0), (1, 60, 400), (2, 70, 0)):
+        site.sync("statistics", rates(rate, 5), NOON + minutes(number) + timedelta(days=shift))
+    site.replay("statistics", now=NOON + timedelta(days=1))
+    assert site.history() == [(0, 2, 50), (2, None, 70)]
+
+
+def test_response_refused_for_the_clock_is_not_replayed(site: Site) -> None:
+    site.sync("statistics", rates(50, 5), NOON, vendor_at=NOON)
+    at = NOON + minutes(1)
+    outcome = site.sync("statistics", rates(60, 5), at + timedelta(days=400), vendor_at=at)
+    assert outcome.status == "rejected"
+    site.sync("statistics", rates(70, 5), NOON + minutes(2), vendor_at=NOON + minutes(2))
+    before = site.versions("statistics")
+    assert site.history() == [(0, 2, 50), (2, None, 70)]
+    site.replay("statistics")
+    assert site.versions("statistics") == before
+    assert site.rows("SELECT error FROM raw.responses WHERE error IS NOT NULL") == [("ClockSkewed",)]
+
+
+@pytest.mark.parametrize("since", [None, 1.5, 2.5])
+def test_stale_cached_response_changes_nothing_in_a_replay(site: Site, since: float | None) -> None:
+    site.sync("statistics", rates(50, 5), NOON, vendor_at=NOON)
+    site.sync("statistics", rates(60, 5), NOON + minutes(1), vendor_at=NOON + minutes(1))
+    site.sync("statistics", rates(50, 5), NOON + minutes(2), vendor_at=NOON + minutes(2), age=115)
+    site.sync("statistics", rates(70, 5), NOON + minutes(3), vendor_at=NOON + minutes(3), age=90)
+    before = site.versions("statistics")
+    assert site.history() == [(0, 1, 50), (1, 3, 60), (3, None, 70)]
+    site.replay("statistics", since and NOON + minutes(since))
+    assert site.versions("statistics") == before
