@@ -13,7 +13,7 @@ from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.normalise import NormalisedRecords, ParsedResponse, ResponseSource, normalise, read_records
 from assets.normalise.frame import ENCODER
-from assets.response_clock import MAX_CLOCK_SKEW, check_clock, is_clock_confirmed
+from assets.response_clock import MAX_CLOCK_SKEW, ClockSkewed, check_clock, is_clock_confirmed
 from smsonline.client import utc_now
 from smsonline.errors import VendorError
 from smsonline.response import VendorResponse
@@ -32,12 +32,12 @@ from warehouse.loading.batch import (
 from warehouse.loading.merge import MAX_REJECTS_OF_REFUSED, load_batch
 from warehouse.loading.ordering import was_generated_before
 from warehouse.loading.source import Source, claim_source
-from warehouse.raw.store import RawResponse, store_responses
+from warehouse.raw.store import RawResponse, mark_failed, store_responses
 from warehouse.sql import transaction
 
 
 @dataclass(frozen=True)
-class Clock:
+class LoadClock:
     """The clock that responses were stamped by: how far it may differ from the vendor's, and the present time.
 
     ``now`` is ``None`` in a replay, where the past is loaded; ``is_confirmed`` says that the vendor's clock agrees.
@@ -48,7 +48,8 @@ class Clock:
     is_confirmed: bool = False
 
 
-REPLAY_CLOCK = Clock()
+# A replay repeats no response that was refused for the clock.
+REPLAY_CLOCK = LoadClock(max_skew=timedelta.max)
 
 
 @dataclass
@@ -80,9 +81,10 @@ class SnapshotLoader:
             claim_source(connection, self.source)
             self._store(connection, load, sources, failures)
             failpoint("after landing")
-            watermarks = load_log.read_watermarks(connection, load.dataset)
+            watermarks, clock = load_log.read_watermarks(connection, load.dataset), self._clock(fetched)
+            mark_failed(connection, _skewed_responses(fetched, watermarks, clock), ClockSkewed.__name__)
             try:
-                batch = build_batch(fetched, watermarks, load.account_id, self._clock(fetched))
+                batch = build_batch(fetched, watermarks, load.account_id, clock)
             except ContractViolation as error:
                 return _log_violation(connection, load, fetched, error)
             return load_batch(connection, batch, load)
@@ -101,10 +103,10 @@ class SnapshotLoader:
             failpoint("after landing")
             return _log(connection, load, LoadResult("failed", error=error, response_id=response_id))
 
-    def _clock(self, fetched: FetchResult) -> Clock:
+    def _clock(self, fetched: FetchResult) -> LoadClock:
         """The clock, whose present is the machine's where that is later and the vendor does not confirm this one."""
         is_confirmed = is_clock_confirmed(fetched.sources, self.max_clock_skew)
-        return Clock(self.max_clock_skew, self.now() if is_confirmed else max(self.now(), utc_now()), is_confirmed)
+        return LoadClock(self.max_clock_skew, self.now() if is_confirmed else max(self.now(), utc_now()), is_confirmed)
 
     def _store(
         self,
@@ -126,13 +128,52 @@ class SnapshotLoader:
         self._stored |= by_id.keys()
 
 
-def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str, clock: Clock = REPLAY_CLOCK) -> Batch:
+def build_batch(
+    fetched: FetchResult, watermarks: Watermarks, account_id: str, clock: LoadClock = REPLAY_CLOCK
+) -> Batch:
     """The rows of ``fetched``, without those of responses that are identical to their partition's watermark.
 
     Raises ``ContractViolation``, with the number of records and examples of them, when no response can be used: it
     cannot be read, its numbers look wrong, or the vendor's clock contradicts ours.
     """
     partitions = _partitions(fetched, watermarks)
+    parsed, failures = _read_responses(fetched, partitions, watermarks, clock)
+    violations = [failure.error for failure in failures if isinstance(failure.error, ContractViolation)]
+    refused_records = sum(error.fetched for error in violations)
+    examples = [reject for error in violations for reject in error.rejects][:MAX_REJECTS_OF_REFUSED]
+    if failures and not partitions:
+        raise ContractViolation(_error_summary(fetched, failures), refused_records, examples)
+    normalised = _normalise(fetched, parsed, partitions, account_id, refused_records)
+    for read in parsed:
+        partitions[read.partition] = replace(
+            partitions[read.partition],
+            fetched=len(read.records),
+            rejected=normalised.reject_counts.get(read.partition, 0),
+            keys_readable=read.partition not in normalised.unreadable_partitions,
+        )
+    return Batch(
+        table=fetched.dataset.table,
+        account_id=account_id,
+        partitions=list(partitions.values()),
+        rows=normalised.rows,
+        rejected_keys=normalised.rejected_keys,
+        expected_partitions=_expected_partitions(fetched, watermarks),
+        rejects=[*normalised.rejects, *examples],
+        drift=normalised.drift,
+        partial_reason=_error_summary(fetched, failures) if failures else None,
+        snapshot_at=max((source.requested_at for source in fetched.sources), default=None),
+        refused_records=refused_records,
+        error_response_id=next((failure.response_id for failure in failures if failure.response_id), None),
+        now=clock.now,
+        is_clock_confirmed=clock.is_confirmed,
+        original=partial(_original, parsed, normalised),
+    )
+
+
+def _read_responses(
+    fetched: FetchResult, partitions: dict[str, Partition], watermarks: Watermarks, clock: LoadClock
+) -> tuple[list[ParsedResponse], list[FailedPartition]]:
+    """The records of the responses that are to be read, and every failure, whose partition is removed."""
     parsed: list[ParsedResponse] = []
     failures = [*fetched.failures]
     for response in fetched.responses:
@@ -146,48 +187,35 @@ def build_batch(fetched: FetchResult, watermarks: Watermarks, account_id: str, c
             del partitions[response.partition]
         else:
             parsed.append(ParsedResponse(response.partition, response.source.response_id, response.params, records))
-    refused = [failure.error for failure in failures if isinstance(failure.error, ContractViolation)]
-    refused_records, examples = sum(error.fetched for error in refused), [r for error in refused for r in error.rejects]
-    if failures and not partitions:
-        raise ContractViolation(_error_summary(fetched, failures), refused_records, examples)
-    normalised = _normalise(fetched, parsed, partitions, account_id, refused_records)
-    for read in parsed:
-        partitions[read.partition] = replace(
-            partitions[read.partition],
-            fetched=len(read.records),
-            rejected=normalised.reject_counts.get(read.partition, 0),
-            keys_readable=read.partition not in normalised.unreadable_partitions,
-        )
-    newest = max((w.server_date for w in watermarks.values() if w.server_date), default=None)
-    is_list_stale = any(
-        was_generated_before(parent.generated_at, parent.cache_age_seconds, newest)
-        for parent in fetched.parent_responses
-    )
-    return Batch(
-        table=fetched.dataset.table,
-        account_id=account_id,
-        partitions=list(partitions.values()),
-        rows=normalised.rows,
-        rejected_keys=normalised.rejected_keys,
-        expected_partitions=None if is_list_stale else fetched.expected_partitions,
-        rejects=[*normalised.rejects, *examples[:MAX_REJECTS_OF_REFUSED]],
-        drift=normalised.drift,
-        partial_reason=_error_summary(fetched, failures) if failures else None,
-        snapshot_at=max((source.requested_at for source in fetched.sources), default=None),
-        refused_records=refused_records,
-        error_response_id=next((failure.response_id for failure in failures if failure.response_id), None),
-        now=clock.now,
-        is_clock_confirmed=clock.is_confirmed,
-        original=partial(_original, parsed, normalised),
-    )
+    return parsed, failures
 
 
-def _check_clock(fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: Clock) -> None:
+def _expected_partitions(fetched: FetchResult, watermarks: Watermarks) -> frozenset[str] | None:
+    """Unknown where the list of partitions was generated before something that is loaded: a cache sent it."""
+    newest = max((last.server_date for last in watermarks.values() if last.server_date), default=None)
+    for parent in fetched.parent_responses:
+        if was_generated_before(parent.generated_at, parent.cache_age_seconds, newest):
+            return None
+    return fetched.expected_partitions
+
+
+def _check_clock(fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: LoadClock) -> None:
     """Raises ``ClockSkewed``; not for a response older than what is loaded, which comes from a cache."""
     source, last = response.source, watermarks.get(response.partition)
     if last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date):
         return
     check_clock(fetched.dataset.name, source, clock.max_skew)
+
+
+def _skewed_responses(fetched: FetchResult, watermarks: Watermarks, clock: LoadClock) -> list[str]:
+    """The ids of the responses that are refused for the clock."""
+    skewed = []
+    for response in fetched.responses:
+        try:
+            _check_clock(fetched, response, watermarks, clock)
+        except ClockSkewed:
+            skewed.append(response.source.response_id)
+    return skewed
 
 
 def _normalise(
@@ -210,8 +238,8 @@ def _normalise(
 def _original(parsed: Sequence[ParsedResponse], normalised: NormalisedRecords, row: int) -> RejectedRecord:
     """The record that became the ``row``-th row: rows are in the order of the records, without the rejected ones."""
     rejected = {(reject.response_id, reject.row_index) for reject in normalised.rejects}
-    places = ((response, index) for response in parsed for index in range(len(response.records)))
-    accepted = (place for place in places if (place[0].response_id, place[1]) not in rejected)
+    records = ((response, index) for response in parsed for index in range(len(response.records)))
+    accepted = (record for record in records if (record[0].response_id, record[1]) not in rejected)
     response, index = next(islice(accepted, row, None))
     return RejectedRecord(response.response_id, index, ENCODER.encode(response.records[index]).decode(), [])
 

@@ -74,13 +74,14 @@ class Replay:
             return LoadResult("ok")
         before_oldest = min(response.requested_at for response in responses) - MICROSECOND
         start = max(since or before_oldest, before_oldest)
-        target.restore_as_of(dataset.table, start, _watermarks_at(start, dataset, responses))
+        replayed = [response.response_id for response in responses if response.requested_at > start]
+        target.restore_as_of(dataset.table, start, _watermarks_at(start, dataset, responses), replayed)
         total = LoadCounts()
         for _, group in groupby(stored, key=lambda response: response.load_id):
             load_responses = list(group)
             if any(r.requested_at > start for r in load_responses if r.endpoint == dataset.endpoint):
                 _add_counts(total, self._reload(target, dataset, parent, load_responses).counts)
-        target.swap_in(dataset.table, [response.response_id for response in responses if response.requested_at > start])
+        target.swap_in(dataset.table, replayed)
         return LoadResult("ok", total)
 
     def _reload(

@@ -104,9 +104,9 @@ def test_same_body_is_read_again_under_another_contract(path: Path) -> None:
 
 def test_same_body_is_read_again_at_another_path(path: Path) -> None:
     body = {"now": [ROW], "old": [ROW | {"successRate": 50}]}
-    for minute, place in enumerate(("old", "now")):
-        fetched = FetchResult(DATASETS["statistics"], f"body.{place}", [response(body, minute)])
-        SnapshotLoader(path).load(fetched, LoadContext("run", place, "statistics", "7", NOON))
+    for minute, member in enumerate(("old", "now")):
+        fetched = FetchResult(DATASETS["statistics"], f"body.{member}", [response(body, minute)])
+        SnapshotLoader(path).load(fetched, LoadContext("run", member, "statistics", "7", NOON))
     assert rows(path, "SELECT success_rate FROM sms.statistics") == [(0.87,)]
 
 

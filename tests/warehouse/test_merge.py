@@ -110,7 +110,7 @@ CONFLICTING = [
 def test_choice_among_conflicting_records_ignores_order(warehouse: Any, order: Any) -> None:
     warehouse.snapshot(CONFLICTING, 0)
     before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
-    outcome = warehouse.snapshot([CONFLICTING[place] for place in order], 1)
+    outcome = warehouse.snapshot([CONFLICTING[number] for number in order], 1)
     assert counted(outcome) == {"fetched": 6, "unchanged": 2, "duplicates": 1, "rejected": 3}
     assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
     assert warehouse.sql("SELECT code, price_cents, extra FROM sms.things ORDER BY 1") == [
@@ -131,8 +131,8 @@ def test_conflict_across_partitions_counts_in_the_losers(warehouse: Any) -> None
     outcome = warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 2}}, 0)
     assert counted(outcome) == {"fetched": 4, "inserted": 2, "rejected": 1, "duplicates": 1}
     assert warehouse.current() == {"a": 3, "b": 2}
-    marks = warehouse.watermarks()
-    assert (marks["x"].rejected, marks["x"].duplicates, marks["y"].rejected) == (1, 1, 0)
+    x, y = (warehouse.watermarks()[partition] for partition in "xy")
+    assert (x.rejected, x.duplicates, y.rejected) == (1, 1, 0)
 
 
 def test_identical_body_counts_as_before(warehouse: Any) -> None:

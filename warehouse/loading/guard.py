@@ -117,8 +117,8 @@ def _peak(watermarks: Watermarks, name: str) -> int:
 
 def _peak_rows(batch: Batch, watermarks: Watermarks) -> int:
     """The largest number of rows that the last loads can have had together."""
-    own = {partition.name for partition in batch.partitions}
-    scope = [w for name, w in watermarks.items() if name in own or not batch.table.per_account]
+    requested = {partition.name for partition in batch.partitions}
+    scope = [w for name, w in watermarks.items() if name in requested or not batch.table.per_account]
     return sum(watermark.peak_rows for watermark in scope)
 
 

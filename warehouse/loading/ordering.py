@@ -74,14 +74,14 @@ def order_partitions(batch: Batch, watermarks: Watermarks) -> Order:
     return Order(fresh, skipped_records, drift, is_ahead)
 
 
-def was_generated_before(server_date: datetime | None, cache_age_seconds: int, known: datetime | None) -> bool:
-    """Whether the vendor generated a response before ``known``; false where either time is unknown.
+def was_generated_before(server_date: datetime | None, cache_age_seconds: int, loaded: datetime | None) -> bool:
+    """Whether the vendor generated a response before ``loaded``; false where either time is unknown.
 
     Without an ``Age`` the two may come from two of the vendor's servers, whose clocks differ a little.
     """
-    if server_date is None or known is None:
+    if server_date is None or loaded is None:
         return False
-    return server_date < (known if cache_age_seconds else known - VENDOR_CLOCK_TOLERANCE)
+    return server_date < (loaded if cache_age_seconds else loaded - VENDOR_CLOCK_TOLERANCE)
 
 
 def correct_future_times(connection: Connection, batch: Batch, load_at: datetime) -> str:

@@ -72,14 +72,17 @@ class ReplayTarget:
         """A stored body. Raises ``KeyError`` when it was pruned."""
         return read_body(self.connection, body_sha256, schema=f'"{self._main}".raw')
 
-    def restore_as_of(self, table: Table, since: datetime, watermarks: Mapping[str, LoggedResponse]) -> None:
+    def restore_as_of(
+        self, table: Table, since: datetime, watermarks: Mapping[str, LoggedResponse], replayed: Sequence[str]
+    ) -> None:
         """Fills the rebuilt tables with the versions valid from ``since`` or earlier.
 
-        ``watermarks`` are the responses that each partition's rows were last seen in at that time.
+        ``watermarks`` are the responses that each partition's rows were last seen in at that time, ``replayed`` those
+        that are loaded again after it.
         """
         moment = f"TIMESTAMPTZ '{since.isoformat()}'"
         restore = render("loading/sql/restore_as_of", table=table.name, main=self._main, since=moment)
-        with transaction(self.connection):
+        with self._registered(replayed), transaction(self.connection):
             self.connection.execute(restore)
             for partition, response in watermarks.items():
                 times = [response.requested_at, response.server_date]
@@ -88,11 +91,16 @@ class ReplayTarget:
     def swap_in(self, table: Table, replayed: Sequence[str]) -> None:
         """Replaces the warehouse's tables with the rebuilt ones; ``replayed`` are the responses that went into them."""
         self.connection.execute(f'USE "{self._main}"')
-        self.connection.register("replayed", pa.table({"response_id": pa.array(replayed, pa.string())}))
-        with transaction(self.connection):
+        with self._registered(replayed), transaction(self.connection):
             self.connection.execute(render("loading/sql/swap_in", table=table.name))
-        self.connection.unregister("replayed")
         self.connection.execute("USE rebuilt")
+
+    @contextmanager
+    def _registered(self, replayed: Sequence[str]) -> Iterator[None]:
+        """Makes the ids of the replayed responses readable for SQL under the name ``replayed``."""
+        self.connection.register("replayed", pa.table({"response_id": pa.array(replayed, pa.string())}))
+        yield
+        self.connection.unregister("replayed")
 
 
 @contextmanager

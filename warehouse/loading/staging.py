@@ -63,7 +63,7 @@ def stage(
         rows, numbers = _rows_of(batch.rows, fresh)
         rows, losers = _deduplicate(connection, batch.table, rows)
         conflicts = [
-            _conflict(batch, int(numbers[row]), part, fresh) for row, part, is_conflict in losers if is_conflict
+            _conflict(batch, int(numbers[row]), name, fresh) for row, name, is_conflict in losers if is_conflict
         ]
         partitions = [_with_losers(partition, losers) for partition in fresh]
         connection.register("rejected_keys", batch.rejected_keys)
@@ -125,17 +125,17 @@ def _deduplicate(
 
 def _with_losers(partition: Partition, losers: Sequence[tuple[int, str, bool]]) -> Partition:
     """``partition`` with the counts of its duplicates: identical ones, and those in conflict, which are rejected."""
-    counts = Counter(is_conflict for _, part, is_conflict in losers if part == partition.name)
+    counts = Counter(is_conflict for _, name, is_conflict in losers if name == partition.name)
     if not counts:
         return partition
     return replace(partition, duplicates=counts[False], rejected=partition.rejected + counts[True])
 
 
-def _conflict(batch: Batch, row: int, part: str, partitions: Sequence[Partition]) -> RejectedRecord:
+def _conflict(batch: Batch, row: int, name: str, partitions: Sequence[Partition]) -> RejectedRecord:
     """The reject of a row by its number in the batch."""
     if batch.original:
         return replace(batch.original(row), reasons=[CONFLICT])
-    response_id = next(partition.response_id for partition in partitions if partition.name == part)
+    response_id = next(partition.response_id for partition in partitions if partition.name == name)
     record = msgspec.json.encode(batch.rows.slice(row, 1).to_pylist()[0]).decode()
     return RejectedRecord(response_id, row, record, [CONFLICT])
 
