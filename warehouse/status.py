@@ -81,26 +81,28 @@ def read_loads(connection: Connection, tables: Mapping[str, Table]) -> list[Row]
     moment = PUBLISHED if "ops.publication" in present else NOW
     text = render("status_datasets", moment=moment, per_account=per_account, volume=render("status_volume"))
     loads = rows(connection, text)
-    rejects: dict[tuple[str, str | None], Row] = {}
+    rejects: list[Row] = []
     if "ops.rejects" in present and any(load["rejected"] for load in loads):
-        logged = rows(connection, render("status_rejects", per_account=per_account))
-        rejects = {(row["dataset"], row["account_id"]): row for row in logged}
+        rejects = rows(connection, render("status_rejects", per_account=per_account))
     for load in loads:
         name, account = load["dataset"], load["account_id"]
         load |= {age: _known_age(load[age]) for age in AGES}
-        load["first_reject"] = _first_reject(load, rejects.get((name, account)) or rejects.get((name, None)))
+        load["first_reject"] = _first_reject(load, rejects) if load["rejected"] else None
         if f"sms.{name}" in present:
             of_account = f" WHERE account_id = {quote_literal(account)}" if account is not None else ""
             load["rows"] = scalar(connection, f'SELECT count(*) FROM sms."{name}"{of_account}')
     return loads
 
 
-def _first_reject(load: Row, newest: Row | None) -> str | None:
-    """The first reason among the rejected records, which an earlier load has logged where the response is the same."""
-    if newest is None or not load["rejected"]:
-        return None
-    is_of_load = load["last_status"] != "rejected" or newest["load_id"] == load["load_id"]
-    return str(newest["first_reject"]) if is_of_load else None
+def _first_reject(load: Row, rejects: list[Row]) -> str | None:
+    """The first reason among the rejected records: of a load that was refused as a whole its own."""
+    refused = load["load_id"] if load["last_status"] == "rejected" else None
+    for reject in rejects:
+        # A replay logs its rejects under no load, so without an account.
+        is_owner = reject["dataset"] == load["dataset"] and reject["owner"] in (load["account_id"], None)
+        if is_owner and (reject["load_id"] == refused if refused else not reject["is_refused"]):
+            return str(reject["first_reject"])
+    return None
 
 
 def _known_age(seconds: float | None) -> float | None:

@@ -124,8 +124,8 @@ def _content_stats(connection: Connection, relation: str, key: Sequence[str], ra
 
 def _first_reject(connection: Connection, dataset: Dataset, load: Mapping[str, Any]) -> str:
     refused = load["load_id"] if load["status"] == "rejected" else None
-    (row,) = _query(connection, "first_reject", dataset=dataset.name, refused_load=refused)
-    return row["reason"] or ""
+    reasons = _query(connection, "first_reject", dataset=dataset.name, refused_load=refused)
+    return reasons[0]["reason"] if reasons else ""
 
 
 def _newest_days(mart: Mart) -> str:

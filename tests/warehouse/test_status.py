@@ -165,6 +165,12 @@ def test_the_first_reject_is_of_the_current_records(
     assert (load["rejected"], load["fetched"], load["first_reject"]) == (1, 20, reason)
 
 
+def test_the_first_reject_is_of_no_refused_load_before(warehouse_path: Path) -> None:
+    loads = [("popular", status, 9, None) for status in ("ok", "rejected", "ok")]
+    fill(warehouse_path, *loads, rows=f"{REJECT.format('l0', 4, 'accepted')}; {REJECT.format('l1', 4, 'refused')}")
+    assert newest(warehouse_path)["first_reject"] == "accepted"
+
+
 def test_a_load_without_records_keeps_the_rejects_in_sight(warehouse_path: Path) -> None:
     rows = f"UPDATE ops.loads SET fetched = 0, rejected = 0 WHERE status = 'failed'; {REJECT.format('l0', 4, 'first')}"
     fill(warehouse_path, ("popular", "ok", 9, None), ("popular", "failed", 3, "timed out"), rows=rows)
