@@ -74,9 +74,7 @@ class Settings(BaseSettings):
     phone_hash_key: SecretStr = Field(
         SecretStr(""), description="Key of the hash of phone numbers; derived from the API key by default."
     )
-    raw_retention_days: int = Field(
-        365, ge=1, le=36_500, description="Days after which `prune` deletes raw responses."
-    )
+    raw_retention_days: int = Field(365, ge=1, le=36_500, description="Days after which `prune` deletes raw responses.")
     failed_response_retention_days: int = Field(
         14, ge=1, le=36_500, description="Days after which `prune` deletes responses that could not be used."
     )
@@ -114,11 +112,11 @@ class Settings(BaseSettings):
     @classmethod
     def _is_not_the_copy(cls, path: Path) -> Path:
         """The analysts' copy is beside the warehouse: under one name each would be filled from the other."""
-        from warehouse.database.opening import published_path
+        from warehouse.database.opening import is_copy_name
 
         if not path.name:
             raise PydanticCustomError("unnamed", "it must name a file")
-        if published_path(path) == path:
+        if is_copy_name(path):
             raise PydanticCustomError("taken", "{name} is what the analysts' copy is called", {"name": path.name})
         return path
 
