@@ -71,26 +71,26 @@ def test_restored_pair_of_both_is_filled_up(stored_file: StoredFile) -> None:
 
 
 @pytest.mark.parametrize("newer", [True, False])
-def test_copy_put_back_from_elsewhere_is_made_anew(stored_file: StoredFile, newer: bool, tmp_path: Path) -> None:
-    copy, elsewhere = published_path(stored_file.path), tmp_path / "elsewhere"
+def test_copy_put_back_from_a_backup_is_rebuilt(stored_file: StoredFile, newer: bool, tmp_path: Path) -> None:
+    copy, stored_copy = published_path(stored_file.path), tmp_path / "stored"
     backup, older = files_of(stored_file.path), copy.read_bytes()
     stored_file.load(WHOLE, {"a": 3})
     publish(stored_file.path, TABLES)
-    elsewhere.write_bytes(copy.read_bytes() if newer else older)
+    stored_copy.write_bytes(copy.read_bytes() if newer else older)
     if newer:
         put_back(backup)
-    shutil.copy(elsewhere, copy)
+    shutil.copy(stored_copy, copy)
     assert publish(stored_file.path, TABLES)
     assert_copy_equals(stored_file)
     assert not list(copy.parent.glob("*damaged*"))
 
 
-def test_copy_of_another_warehouse_is_made_anew(stored_file: StoredFile, tmp_path: Path) -> None:
-    other = StoredFile(tmp_path / "other" / "warehouse.duckdb")
-    other.load(WHOLE, {"z": 1})
-    other.load(CUT, {"z": 1})
-    publish(other.path, TABLES)
-    shutil.copy(published_path(other.path), published_path(stored_file.path))
+def test_copy_of_another_warehouse_is_rebuilt(stored_file: StoredFile, tmp_path: Path) -> None:
+    second = StoredFile(tmp_path / "other" / "warehouse.duckdb")
+    second.load(WHOLE, {"z": 1})
+    second.load(CUT, {"z": 1})
+    publish(second.path, TABLES)
+    shutil.copy(published_path(second.path), published_path(stored_file.path))
     assert publish(stored_file.path, TABLES)
     assert_copy_equals(stored_file)
 
@@ -140,7 +140,7 @@ NAMES = ["block", "blocks", "folder", "changed", "another database", "emptied", 
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=NAMES)
-def test_damaged_copy_is_set_aside_and_made_anew(
+def test_damaged_copy_is_set_aside_and_rebuilt(
     stored_file: StoredFile, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     copy = published_path(stored_file.path)
@@ -208,7 +208,7 @@ def test_warehouses_in_one_folder_touch_no_others_copy(tmp_path: Path) -> None:
         assert same == (file is not files[0])
 
 
-def test_copy_that_an_earlier_release_made_elsewhere_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_copy_by_an_earlier_release_of_another_name_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     earlier = tmp_path / "analytics.duckdb"
     earlier.write_bytes(b"of an earlier release")
     file = StoredFile(tmp_path / "a.duckdb")
@@ -268,20 +268,20 @@ def test_relative_and_absolute_paths_are_one_warehouse(
 
 def test_leftovers_go_with_the_next_lock_but_not_of_a_living_process(stored_file: StoredFile) -> None:
     folder, ended = stored_file.path.parent, 2**22 + 1  # above any process id of Linux
-    gone = [f"analytics.duckdb.{ended}.new", f"analytics.duckdb.{ended}.new.wal", "analytics.duckdb.new"]
-    gone += ["analytics.duckdb.new.wal", "warehouse.duckdb.rebuild", "warehouse.duckdb.rebuild.wal"]
+    removed = [f"analytics.duckdb.{ended}.new", f"analytics.duckdb.{ended}.new.wal", "analytics.duckdb.new"]
+    removed += ["analytics.duckdb.new.wal", "warehouse.duckdb.rebuild", "warehouse.duckdb.rebuild.wal"]
     stay = [f"analytics.duckdb.{os.getppid()}.new", f"a.analytics.duckdb.{ended}.new", "analytics.duckdb.note.new"]
-    for name in [*gone, *stay]:
+    for name in [*removed, *stay]:
         (folder / name).write_bytes(b"left")
     with open_warehouse(stored_file.path, read_only=True):
-        assert all((folder / name).exists() for name in gone)
+        assert all((folder / name).exists() for name in removed)
     with open_warehouse(stored_file.path, writer=Writer()):
         pass
-    assert {name for name in [*gone, *stay] if (folder / name).exists()} == set(stay)
+    assert {name for name in [*removed, *stay] if (folder / name).exists()} == set(stay)
 
 
 @pytest.mark.parametrize("damage", [zero_every_block, replace_by_folder, *DAMAGES[5:]], ids=["blocks", *NAMES[5:], "f"])
-def test_reader_of_a_damaged_copy_is_told_to_sync(stored_file: StoredFile, damage: Callable[[Path], None]) -> None:
+def test_reader_of_a_damaged_copy_learns_to_sync(stored_file: StoredFile, damage: Callable[[Path], None]) -> None:
     copy = published_path(stored_file.path)
     damage(copy)
     with pytest.raises(CopyDamaged, match="is damaged: run smsonline sync") as error, open_copy(copy) as connection:

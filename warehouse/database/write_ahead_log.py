@@ -2,8 +2,8 @@
 
 DuckDB replays whatever log it finds beside a file. An older file beside a newer log, as a partial restore leaves them,
 then opens without an error and holds a mixture of both. So each checkpoint gives the file a new ``checkpoint_id``, and
-the log says in ``log_base`` which one it continues. A log of a process that was killed may not say so yet; it is
-accepted, and the next write session adds it.
+the log begins with the ``log_base`` that it continues. Either that is replayed, and the two differ; or it does not fit
+the file, and DuckDB drops the log from there on, as it does with the torn end of one: the file then counts alone.
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ Connection = duckdb.DuckDBPyConnection
 
 # About twenty loads that changed nothing: their rows in the load log stay in the write-ahead log.
 MAX_WAL_BYTES = 16_384
+RECORD_BASE = "UPDATE ops.warehouse SET log_base = checkpoint_id"
 
 
 def log_path(path: Path) -> Path:
@@ -56,14 +57,17 @@ def finish_log(connection: Connection, path: Path, database: str, *, is_new: boo
     if log.stat().st_size > MAX_WAL_BYTES or (is_new and log_base is not None):
         write_checkpoint(connection)
     elif log_base is None and checkpoint_id is not None:
-        connection.execute("UPDATE ops.warehouse SET log_base = checkpoint_id")
+        connection.execute(RECORD_BASE)
 
 
 def write_checkpoint(connection: Connection) -> None:
-    """Writes the log into the file of the database in use."""
-    if _has_identity(connection):
-        connection.execute("UPDATE ops.warehouse SET checkpoint_id = uuid(), log_base = NULL")
+    """Writes the log into the file of the database in use, and begins the next log."""
+    if not _has_identity(connection):
+        connection.execute("CHECKPOINT")
+        return
+    connection.execute("UPDATE ops.warehouse SET checkpoint_id = uuid(), log_base = NULL")
     connection.execute("CHECKPOINT")
+    connection.execute(RECORD_BASE)
 
 
 def _checkpoint(connection: Connection) -> tuple[str | None, str | None]:
