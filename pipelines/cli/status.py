@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from assets.datasets import Dataset
 from pipelines.bootstrap import configured_datasets, configured_policy
-from pipelines.cli.console import FAILED, exit_on_error, print_json, print_stderr, print_table
+from pipelines.cli.console import FAILED, exit_on_error, load_command_settings, print_json, print_stderr, print_table
 from pipelines.cli.topup.forecast_text import NOT_KNOWN_YET, reorder_text, runway_text
 from pipelines.runway_forecast import Forecaster
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
 from topups.forecast.runway import Forecast
 from topups.money import usd
 from warehouse.status import read_status
@@ -28,7 +28,7 @@ Account = tuple[Row, Forecast | None]
 def run_status(*, as_json: bool) -> None:
     """Prints the state of every dataset; exits 1 when one is stale or was never loaded."""
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         datasets = configured_datasets(settings)
         loads, figures = read_status(settings.warehouse, datasets) if settings.warehouse.exists() else ({}, [])
         accounts = _with_forecasts(figures, settings) if figures else []
