@@ -10,7 +10,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from assets.errors import ContractViolation
-from assets.fetch import FailedPartition, FetchResult, PartitionResponse
+from assets.fetch import FailedPartition, FetchResult
 from assets.normalise import NormalisedRecords, ParsedResponse, normalise, read_records
 from assets.normalise.frame import ENCODER
 from assets.response_clock import MAX_CLOCK_SKEW, check_clock, is_clock_confirmed
@@ -167,14 +167,18 @@ def _read_responses(
     failures = [*fetched.failures]
     for response in fetched.responses:
         try:
-            _check_clock(fetched, response, watermarks, clock)
-            if partitions[response.partition].unchanged:
-                continue
-            records = read_records(response.source, fetched.dataset, fetched.records_path)
+            partition, source = partitions[response.partition], response.source
+            records = [] if partition.unchanged else read_records(source, fetched.dataset, fetched.records_path)
+            last = watermarks.get(response.partition)
+            # One older than what is loaded comes from a cache.
+            if not (last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date)):
+                check_clock(fetched.dataset.name, source, partition.fetched or len(records), clock.max_skew)
         except ContractViolation as error:
             failures.append(FailedPartition(response.partition, error, response.source.response_id))
             del partitions[response.partition]
         else:
+            if partition.unchanged:
+                continue
             parsed.append(ParsedResponse(response.partition, response.source.response_id, response.params, records))
     return parsed, failures
 
@@ -186,14 +190,6 @@ def _expected_partitions(fetched: FetchResult, watermarks: Watermarks) -> frozen
         if was_generated_before(parent.generated_at, parent.cache_age_seconds, newest):
             return None
     return fetched.expected_partitions
-
-
-def _check_clock(fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: LoadClock) -> None:
-    """Raises ``ClockSkewed``; not for a response older than what is loaded, which comes from a cache."""
-    source, last = response.source, watermarks.get(response.partition)
-    if last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date):
-        return
-    check_clock(fetched.dataset.name, source, clock.max_skew)
 
 
 def _normalise(
