@@ -178,14 +178,15 @@ def _read_responses(
     failures = [*fetched.failures]
     for response in fetched.responses:
         try:
-            _check_clock(fetched, response, watermarks, clock)
-            if partitions[response.partition].unchanged:
-                continue
-            records = read_records(response.source, fetched.dataset, fetched.records_path)
+            partition, source = partitions[response.partition], response.source
+            records = [] if partition.unchanged else read_records(source, fetched.dataset, fetched.records_path)
+            _check_clock(fetched, response, watermarks, clock, partition.fetched or len(records))
         except ContractViolation as error:
             failures.append(FailedPartition(response.partition, error, response.source.response_id))
             del partitions[response.partition]
         else:
+            if partition.unchanged:
+                continue
             parsed.append(ParsedResponse(response.partition, response.source.response_id, response.params, records))
     return parsed, failures
 
@@ -199,12 +200,14 @@ def _expected_partitions(fetched: FetchResult, watermarks: Watermarks) -> frozen
     return fetched.expected_partitions
 
 
-def _check_clock(fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: LoadClock) -> None:
+def _check_clock(
+    fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: LoadClock, records: int = 0
+) -> None:
     """Raises ``ClockSkewed``; not for a response older than what is loaded, which comes from a cache."""
     source, last = response.source, watermarks.get(response.partition)
     if last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date):
         return
-    check_clock(fetched.dataset.name, source, clock.max_skew)
+    check_clock(fetched.dataset.name, source, records, clock.max_skew)
 
 
 def _skewed_responses(fetched: FetchResult, watermarks: Watermarks, clock: LoadClock) -> list[str]:
