@@ -266,12 +266,12 @@ def test_wrong_clock_heals_and_is_published(
     pipeline: SyncPipeline, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline.max_clock_skew = timedelta(days=1000)
-    ahead = datetime.fromtimestamp(sandbox.state.clock.instant(), UTC) + timedelta(days=400)
-    with clock_at(pipeline, ahead):
+    future = datetime.fromtimestamp(sandbox.state.clock.instant(), UTC) + timedelta(days=400)
+    with clock_at(pipeline, future):
         sync(pipeline)
         pipeline.publish()
     pipeline.max_clock_skew = timedelta(minutes=30)
-    with clock_at(pipeline, ahead):
+    with clock_at(pipeline, future):
         refused = sync(pipeline)
     assert {result.outcome.status for result in refused.values()} == {"rejected"}
     assert "400 days ahead" in (refused["countries"].outcome.error or "")
