@@ -276,6 +276,10 @@ def test_wrong_clock_heals_and_is_published(
     assert {result.outcome.status for result in refused.values()} == {"rejected"}
     assert "400 days ahead" in (refused["countries"].outcome.error or "")
     sandbox.advance(3600)
+    log_in_the_future = "UPDATE ops.loads SET finished_at = now() + INTERVAL 400 DAY"
+    for file in (pipeline.warehouse, published_path(pipeline.warehouse)):
+        with open_warehouse(file) as connection:
+            connection.execute(log_in_the_future)
     results = sync(pipeline)
     assert {result.outcome.status for result in results.values()} == {"ok"}
     assert "stamped in the future by a wrong clock" in caplog.text
@@ -284,6 +288,7 @@ def test_wrong_clock_heals_and_is_published(
     assert pipeline.publish()
     for file in (pipeline.warehouse, published_path(pipeline.warehouse)):
         with open_warehouse(file, read_only=True) as connection:
+            assert connection.execute("SELECT count(*) FROM ops.loads WHERE finished_at > now()").fetchall() == [(0,)]
             for name in ALL:
                 late = f"SELECT count(*) FROM sms.{name}_history WHERE greatest(valid_from, valid_to, last_seen_at) > ?"
                 assert connection.execute(late, [now]).fetchall() == [(0,)], name
