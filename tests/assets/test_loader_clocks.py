@@ -64,7 +64,7 @@ def stored(path: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("off", "words"),
+    ("off", "difference"),
     [
         (400 * DAY, "400 days ahead of"),
         (-400 * DAY, "400 days behind"),
@@ -73,14 +73,16 @@ def stored(path: Path) -> list[tuple[Any, ...]]:
     ],
 )
 @pytest.mark.parametrize("is_first", [True, False])
-def test_clock_far_from_the_vendors_loads_nothing(path: Path, off: timedelta, words: str, is_first: bool) -> None:
+def test_clock_far_from_the_vendors_loads_nothing(path: Path, off: timedelta, difference: str, is_first: bool) -> None:
     if not is_first:
         load(path, response(16, NOON, NOON))
     before = stored(path)
     at = NOON + timedelta(minutes=5)
     outcome = load(path, response(17, at + off, at))
     assert outcome.status == "rejected"
-    assert f"services: this machine's clock is {words} the vendor's, so nothing was loaded" in (outcome.error or "")
+    assert f"services: this machine's clock is {difference} the vendor's, so nothing was loaded" in (
+        outcome.error or ""
+    )
     assert "SMSONLINE_MAX_CLOCK_SKEW_MINUTES" in (outcome.error or "")
     assert "\n" not in (outcome.error or "")
     assert (outcome.counts.fetched, outcome.counts.rejected) == (1, 1)

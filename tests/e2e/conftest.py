@@ -23,6 +23,10 @@ from smsonline.sandbox import Sandbox, serve
 RUN = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
 
 
+# The tests advance the sandbox's clock, and the processes have this machine's.
+AHEAD_MINUTES = 30 * 24 * 60
+
+
 @dataclass
 class Site:
     """A working folder, the sandbox it syncs from, and the settings of its processes."""
@@ -59,6 +63,7 @@ class Site:
             api_key=SecretStr(self.environment["SMSONLINE_API_KEY"]),
             base_url=self.environment["SMSONLINE_BASE_URL"],
             warehouse=self.warehouse,
+            max_clock_skew_minutes=AHEAD_MINUTES,
         )
         with open_pipeline(settings) as path:
             assert {result.outcome.status for result in path.sync(datasets or list(DATASETS))} == {"ok"}
@@ -110,5 +115,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with serve(sandbox) as address:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
         environment |= {"SMSONLINE_USER_ID": sandbox.user_id, "SMSONLINE_API_KEY": sandbox.api_key}
+        environment |= {"SMSONLINE_MAX_CLOCK_SKEW_MINUTES": str(AHEAD_MINUTES)}
         environment |= {"SMSONLINE_BASE_URL": address.base_url, "SMSONLINE_V2_BASE_URL": address.v2_base_url}
         yield Site(tmp_path_factory.mktemp("site"), sandbox, environment)

@@ -85,6 +85,14 @@ def test_future_partition_that_failed_keeps_its_rows(warehouse: Any) -> None:
     ]
 
 
+def test_version_that_the_correction_empties_is_deleted(warehouse: Any) -> None:
+    """Another sync loaded after this one's request, and a wrong clock closed that version before this one loads."""
+    warehouse.snapshot({"a": 1}, 5)
+    warehouse.snapshot({"a": 2}, DAYS_AHEAD)
+    warehouse.snapshot({"a": 2}, 4.9, **right(warehouse, 4.9, now=warehouse.minute(5.1)))
+    assert [row[1:4] for row in history(warehouse)] == [(2, warehouse.minute(4.9), None)]
+
+
 def test_load_log_and_drift_leave_the_future(warehouse: Any) -> None:
     warehouse.snapshot({"a": 1}, DAYS_AHEAD)
     warehouse.sql("UPDATE ops.loads SET started_at = now() + INTERVAL 400 DAY, finished_at = now() + INTERVAL 400 DAY")
@@ -114,7 +122,8 @@ def test_two_syncs_at_once_correct_nothing(warehouse: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "minutes_older", "is_stale"), [(86_400, 1440, True), (1, 1 / 60, True), (0, 2, True), (0, 0.9, False)]
+    ("age", "minutes_older", "is_stale"),
+    [(86_400, 1440, True), (1, 1 / 60, True), (5, 0, False), (0, 2, True), (0, 1, False)],
 )
 def test_response_older_than_what_is_loaded_is_stale(
     warehouse: Any, age: int, minutes_older: float, is_stale: bool

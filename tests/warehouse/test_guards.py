@@ -145,7 +145,7 @@ def countries(price: int = 1, **counts: int) -> dict[str, dict[str, int]]:
     [(0, "x: the response is empty, 20 rows exist"), (9, "x: 11 of 20 rows are missing from the response")],
 )
 def test_implausible_partition_alone_is_held_back(fan_out: Any, count: int, reason: str) -> None:
-    mark = fan_out.watermarks()["x"]
+    watermark = fan_out.watermarks()["x"]
     outcome = fan_out.responses(countries(2, x=count), 1, expected_partitions=COUNTRIES)
     assert outcome.status == "failed"
     assert outcome.error == (
@@ -159,7 +159,7 @@ def test_implausible_partition_alone_is_held_back(fan_out: Any, count: int, reas
         ("y", 2, 20),
         ("z", 2, 20),
     ]
-    assert fan_out.watermarks()["x"] == mark
+    assert fan_out.watermarks()["x"] == watermark
     assert fan_out.sql("SELECT response_id IS NOT NULL FROM ops.loads WHERE status = 'failed'") == [(True,)]
     assert fan_out.responses(countries(3), 2, expected_partitions=COUNTRIES).status == "ok"
 
