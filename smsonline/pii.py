@@ -34,6 +34,7 @@ QUOTATION_MARKS = re.compile(
 TERM, DIGIT, MASKED_TERMS = re.compile(r"\S+"), re.compile(r"\d"), re.compile(r"\*{3}(?:\s+\*{3})+")
 # Order ids have 8 digits so far, phone numbers with their country code 10 to 15.
 PHONE_DIGITS = range(10, 16)
+MAX_PLACES = 30
 
 
 def mask_phone(number: str) -> str:
@@ -128,7 +129,9 @@ def _redact_values(value: Any) -> Any:
 def _redact_phone(value: Any, hash_key: bytes) -> dict[str, Any]:
     if value is None or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return {PHONE: _redact_scalar(value), PHONE_HASH: None}
-    number = f"{value:f}".removesuffix(".0") if isinstance(value, Decimal) else str(value)
+    # A number of more than 30 places is no phone number, and may be too long to be written out.
+    written_out = isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_PLACES
+    number = f"{value:f}".removesuffix(".0") if written_out else str(value)
     return {PHONE: mask_phone(number), PHONE_HASH: hash_phone(number, hash_key) if _digits(number) else None}
 
 

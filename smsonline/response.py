@@ -29,7 +29,7 @@ from smsonline.errors import (
     error_for_create,
     error_for_read,
 )
-from smsonline.json_decoding import decode
+from smsonline.json_decoding import decode, decode_strictly
 from smsonline.pii import MESSAGE_FIELDS, mask_private_text, redact_error
 from smsonline.request import HttpRequest
 
@@ -158,7 +158,7 @@ def interpret_create(
         return error_for_create(status)(endpoint, _error_detail(http_response, request), status=status)
     response = _vendor_response(http_response, request, requested_at)
     try:
-        payload = response.payload
+        payload = decode_strictly(response.body)
     except ValueError:
         return UnknownOutcome(endpoint, _describe_body(http_response), status=status)
     outcome = envelope_status(payload)

@@ -190,7 +190,7 @@ def test_malformed_ledger_url_is_a_wrong_setting(shop, command, monkeypatch):
     monkeypatch.setenv("SMSONLINE_LEDGER", shop.api_key)
     result = command("topup", "list", "--json")
     assert (result.code, shop.api_key in result.out + result.err) == (2, False)
-    assert result.document["error"].startswith("SMSONLINE_LEDGER ")
+    assert result.document["error"].startswith("SMSONLINE_LEDGER: ")
 
 
 def test_run_imports_neither_pandas_nor_dagster(shop, imported):
