@@ -14,7 +14,7 @@ from typing import Any
 
 import httpcore
 
-# One operation writes at most this much: a slow receiver may take long for each part, but not for all of them.
+# One operation writes at most this much: a slow receiver may take long for each block, but not for all of them.
 WRITE_BYTES = 64 * 1024
 HTTP_PREFIX = b"HTTP/"
 
@@ -92,8 +92,8 @@ class DeadlineStream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Sends all of ``buffer``."""
         for start in range(0, len(buffer), WRITE_BYTES):
-            part = buffer[start : start + WRITE_BYTES]
-            self._stream.write(part, self._backend.limit(timeout, httpcore.WriteTimeout))
+            block = buffer[start : start + WRITE_BYTES]
+            self._stream.write(block, self._backend.limit(timeout, httpcore.WriteTimeout))
 
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -118,8 +118,8 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
 
     def resolve() -> None:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            result.set_result(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+            results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            result.set_result(list(dict.fromkeys(str(address[0]) for *_, address in results)))
         except Exception as error:  # raised where the result is awaited
             result.set_exception(httpcore.ConnectError(str(error)))
 

@@ -18,7 +18,7 @@ def decompress(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
     Raises ``BrokenCompression`` for damaged or incomplete data, and for an encoding that was not asked for.
     """
-    names = [name for name in (part.strip().lower() for part in encoding.split(",")) if name not in ("", "identity")]
+    names = [name for name in (name.strip().lower() for name in encoding.split(",")) if name not in ("", "identity")]
     if not names:
         return chunks
     if names not in (["gzip"], ["x-gzip"], ["deflate"]):

@@ -16,13 +16,13 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 def configured_proxies() -> dict[str, tuple[str, str]]:
     """The variable and the proxy's URL for each of ``http`` and ``https`` that has one; of ``ALL_PROXY`` for both."""
     proxies = getproxies()
-    found = {}
+    configured = {}
     for scheme in DEFAULT_PORTS:
         kind = scheme if proxies.get(scheme) else "all"
         if url := proxies.get(kind):
             names = [name for name, value in os.environ.items() if (name.lower(), value) == (f"{kind}_proxy", url)]
-            found[scheme] = ([*names, "the system's proxy"][0], url if "://" in url else f"http://{url}")
-    return {} if "*" in _exceptions() else found
+            configured[scheme] = ([*names, "the system's proxy"][0], url if "://" in url else f"http://{url}")
+    return {} if "*" in _exceptions() else configured
 
 
 def bypasses_proxy(url: str) -> bool:

@@ -28,9 +28,9 @@ class WireServer:
         while not self.finished.is_set():
             with contextlib.suppress(OSError):
                 connection, _ = listener.accept()
-                threading.Thread(target=self._answer, args=(connection,)).start()
+                threading.Thread(target=self._run_script, args=(connection,)).start()
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _run_script(self, connection: socket.socket) -> None:
         connection.settimeout(5)
         with connection, contextlib.suppress(OSError):
             self.script(connection, self)

@@ -25,13 +25,13 @@ CONFIG = ClientConfig(max_attempts=1, read_timeout_seconds=0.3, total_timeout_se
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
-def answer(*parts, reset=False, wait=False):
+def respond(*chunks, reset=False, wait=False):
     """Receives the request, sends these bytes, and closes the connection, with a reset or after a while."""
 
     def script(connection, server):
         server.receive(connection)
-        for part in parts:
-            connection.sendall(part)
+        for chunk in chunks:
+            connection.sendall(chunk)
         if wait:
             server.finished.wait(5)
         if reset:
@@ -41,31 +41,31 @@ def answer(*parts, reset=False, wait=False):
 
 
 BROKEN_OFF = {
-    "at once": answer(),
-    "reset at once": answer(reset=True),
-    "in the status line": answer(b"HTT"),
-    "in the headers": answer(HEAD + b"Content-Le"),
-    "in the body": answer(HEAD + b"Content-Length: 99\r\n\r\n[1,"),
-    "reset in the body": answer(HEAD + b"Content-Length: 99\r\n\r\n[1,", reset=True),
-    "in a chunk": answer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n[1,"),
-    "before the last chunk": answer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n"),
-    "after an informational response": answer(b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "at once": respond(),
+    "reset at once": respond(reset=True),
+    "in the status line": respond(b"HTT"),
+    "in the headers": respond(HEAD + b"Content-Le"),
+    "in the body": respond(HEAD + b"Content-Length: 99\r\n\r\n[1,"),
+    "reset in the body": respond(HEAD + b"Content-Length: 99\r\n\r\n[1,", reset=True),
+    "in a chunk": respond(HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\n[1,"),
+    "before the last chunk": respond(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n"),
+    "after an informational response": respond(b"HTTP/1.1 103 Early Hints\r\n\r\n"),
 }
 NOT_HTTP = {
-    "text": answer(b"Your Uber code is 428113\r\n"),
-    "text without an end of line": answer(b"428113"),
-    "text without an end": answer(b"428113", wait=True),
-    "text, then a reset": answer(b"428113\r\n", reset=True),
-    "mail server": answer(b"220 mail.test ESMTP\r\n", wait=True),
-    "TLS": answer(b"\x15\x03\x01\x00\x02\x02\x46"),
-    "zeros": answer(b"\0" * 99),
-    "status is no number": answer(b"HTTP/1.1 abc\r\n\r\n"),
-    "status of five digits": answer(b"HTTP/1.1 20000 OK\r\n\r\n[]"),
-    "header without a name": answer(HEAD + b": 428113\r\n\r\n[]"),
-    "length is no number": answer(HEAD + b"Content-Length: Uber\r\n\r\n[]"),
-    "two lengths": answer(HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n[]"),
-    "chunk without a size": answer(HEAD + b"Transfer-Encoding: chunked\r\n\r\nUber\r\n[]\r\n0\r\n\r\n"),
-    "headers without an end": answer(HEAD + b"X-Uber: 428113\r\n" * 9999),
+    "text": respond(b"Your Uber code is 428113\r\n"),
+    "text without an end of line": respond(b"428113"),
+    "text without an end": respond(b"428113", wait=True),
+    "text, then a reset": respond(b"428113\r\n", reset=True),
+    "mail server": respond(b"220 mail.test ESMTP\r\n", wait=True),
+    "TLS": respond(b"\x15\x03\x01\x00\x02\x02\x46"),
+    "zeros": respond(b"\0" * 99),
+    "status is no number": respond(b"HTTP/1.1 abc\r\n\r\n"),
+    "status of five digits": respond(b"HTTP/1.1 20000 OK\r\n\r\n[]"),
+    "header without a name": respond(HEAD + b": 428113\r\n\r\n[]"),
+    "length is no number": respond(HEAD + b"Content-Length: Uber\r\n\r\n[]"),
+    "two lengths": respond(HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n[]"),
+    "chunk without a size": respond(HEAD + b"Transfer-Encoding: chunked\r\n\r\nUber\r\n[]\r\n0\r\n\r\n"),
+    "headers without an end": respond(HEAD + b"X-Uber: 428113\r\n" * 9999),
 }
 
 
@@ -123,7 +123,7 @@ def refuse_tls(connection, server):
     [(refuse_tls, NotHttp), (lambda connection, server: connection.recv(9999), ConnectionLost)],
     ids=["no TLS", "closed"],
 )
-def test_failed_handshake_is_told_apart(wire, script, kind):
+def test_failed_handshake_has_its_own_error(wire, script, kind):
     wire.script = script
     with Client(wire.credentials("https"), config=CONFIG) as client:
         with pytest.raises(kind):
@@ -142,7 +142,7 @@ def test_failed_handshake_is_told_apart(wire, script, kind):
     ],
 )
 def test_response_without_a_body_keeps_its_error(wire, head, kind):
-    wire.script = answer(head + b"\r\n\r\n")
+    wire.script = respond(head + b"\r\n\r\n")
     with Client(wire.credentials(), config=CONFIG) as client, pytest.raises(kind):
         client.get("balance")
 
@@ -156,7 +156,7 @@ def test_damaged_response_is_never_taken_for_an_unreachable_vendor(wire, seed):
     damaged = bytearray(RESPONSE[: chance.choice([len(RESPONSE), chance.randrange(1, len(RESPONSE))])])
     for _ in range(chance.randrange(4)):
         damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-    wire.script = answer(bytes(damaged), reset=chance.random() < 0.2)
+    wire.script = respond(bytes(damaged), reset=chance.random() < 0.2)
     with Client(wire.credentials(), config=CONFIG) as client:
         try:
             client.get("balance")

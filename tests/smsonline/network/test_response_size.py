@@ -21,12 +21,12 @@ def raw_deflate(data):
     return compressor.compress(data) + compressor.flush()
 
 
-def respond(head, parts=()):
+def respond(head, chunks=()):
     def script(connection, server):
         server.receive(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + head + b"\r\n\r\n")
-        for part in parts:
-            connection.sendall(part)
+        for chunk in chunks:
+            connection.sendall(chunk)
 
     return script
 
@@ -35,9 +35,9 @@ def compressed(encoding, body):
     return respond(b"Content-Encoding: %s\r\nContent-Length: %d" % (encoding, len(body)), [body])
 
 
-def endless(part):
+def endless(chunk):
     while True:
-        yield part
+        yield chunk
 
 
 ZEROS = bytes(200 * LIMIT)
@@ -147,8 +147,8 @@ def test_bytes_after_the_length_are_ignored(wire):
 @pytest.mark.parametrize("padding", [b"", b"\0", b"\0" * 9])
 def test_gzip_in_parts_with_padding_is_unpacked(split, padding):
     body = gzip.compress(b"first ") + gzip.compress(b"second") + padding
-    parts = [body[start : start + split] for start in range(0, len(body), split)]
-    assert b"".join(decompress(iter(parts), "GZIP")) == b"first second"
+    chunks = [body[start : start + split] for start in range(0, len(body), split)]
+    assert b"".join(decompress(iter(chunks), "GZIP")) == b"first second"
 
 
 def test_unpacking_stays_within_one_step():
