@@ -47,6 +47,8 @@ def export_parquet(analytics: Path, folder: Path) -> ExportResult:
     Raises ``NotAWarehouse`` when there is nothing to export yet, ``WarehouseUnwritable`` for a folder with other files
     in it and when there is no room, ``WarehouseError`` for a table that cannot be read; the old export then stays.
     """
+    if not analytics.exists():
+        raise NotAWarehouse(f"{analytics} does not exist yet: run smsonline sync first")
     old = folder.resolve()
     require_own_folder(old)
     with open_copy(analytics) as connection:
