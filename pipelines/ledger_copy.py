@@ -101,7 +101,7 @@ def changes_since(ledger: Ledger, offset: LedgerOffset) -> LedgerChanges | None:
     with ledger.read_transaction() as connection:
         row = connection.execute(LAST_EVENT).one_or_none()
         ledger_id = connection.execute(select(identity.c.ledger_id)).scalar_one()
-        newest = LedgerOffset(*(row or (0, "")), ledger_id)
+        newest = LedgerOffset(row.seq, row.hash, ledger_id) if row else LedgerOffset(ledger_id=ledger_id)
         if newest == offset or (newest.seq == offset.seq == 0 and not offset.ledger_id):
             return None
         is_same_id = offset.ledger_id in ("", ledger_id)

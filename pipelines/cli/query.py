@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,9 @@ from pipelines.cli.console import (
     print_table,
 )
 from pipelines.settings import SettingsError, expand_home
+from warehouse.database.error_translation import is_damage
 from warehouse.database.opening import open_warehouse, published_path
+from warehouse.database.reading import open_copy
 from warehouse.errors import NotAWarehouse
 from warehouse.schema.migrations import require_known_version
 from warehouse.sql import fetch_one, quote_literal
@@ -94,7 +96,7 @@ def run_query(sql: str, format: Format | None, out: Path | None, *, as_json: boo
         format = _output_format(format, out, as_json=as_json)
         is_table, result = format == "table" and out is None, Path(folder, "rows")
         settings = load_command_settings()
-        with open_warehouse(_source(settings.warehouse, sql), read_only=True) as connection:
+        with _open_source(settings.warehouse, sql) as connection:
             is_synced = _check_tables(connection, settings.warehouse)
             # Its own file alone, and the folder for the result.
             connection.execute(f"SET allowed_directories = [{quote_literal(folder)}]")
@@ -108,6 +110,8 @@ def run_query(sql: str, format: Format | None, out: Path | None, *, as_json: boo
                     else:
                         count = _write(connection, statement, format, result)
             except duckdb.Error as error:
+                if is_damage(error):
+                    raise
                 exit_with_error(explain_error(connection, sql, error), FAILED, as_json=as_json)
         if not is_table:
             _deliver(result, out, format)
@@ -172,10 +176,12 @@ def _check_target(out: Path) -> None:
             raise SettingsError(f"{out} is a database: name another file with --out")
 
 
-def _source(warehouse: Path, sql: str) -> Path:
+def _open_source(warehouse: Path, sql: str) -> AbstractContextManager[Connection]:
     """The analysts' copy, which no sync ever locks; the warehouse for schemas that only it has."""
     copy = published_path(warehouse)
-    return warehouse if WAREHOUSE_ONLY.search(sql) or not copy.exists() else copy
+    if WAREHOUSE_ONLY.search(sql) or not copy.exists():
+        return open_warehouse(warehouse, read_only=True)
+    return open_copy(copy)
 
 
 def _check_tables(connection: Connection, warehouse: Path) -> bool:

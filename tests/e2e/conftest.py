@@ -107,8 +107,9 @@ class Site:
             assert query(twice) == [(0,)], name
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@contextmanager
+def serve_site(home: Path) -> Iterator[Site]:
+    """A site in ``home``."""
     # It stands still: its market moves every quarter of an hour, and never between a sync and the look at the truth.
     began = datetime.now(UTC)
     sandbox = Sandbox(now=lambda: began)
@@ -117,4 +118,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         environment |= {"SMSONLINE_USER_ID": sandbox.user_id, "SMSONLINE_API_KEY": sandbox.api_key}
         environment |= {"SMSONLINE_MAX_CLOCK_SKEW_MINUTES": str(AHEAD_MINUTES)}
         environment |= {"SMSONLINE_BASE_URL": address.base_url, "SMSONLINE_V2_BASE_URL": address.v2_base_url}
-        yield Site(tmp_path_factory.mktemp("site"), sandbox, environment)
+        yield Site(home, sandbox, environment)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with serve_site(tmp_path_factory.mktemp("site")) as served:
+        yield served

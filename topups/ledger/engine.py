@@ -91,12 +91,11 @@ def _sqlite(url: str, database: str | None, busy_seconds: float) -> Engine:
     arguments: dict[str, Any] = {"connect_args": {"timeout": busy_seconds, "check_same_thread": False}}
     if database in (None, "", ":memory:"):
         arguments["poolclass"] = StaticPool
-    else:
+    elif "memory" not in url:
         path = _database_path(database)
-        if not database.startswith("file:"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # it exists; or SQLite will say what is wrong
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
         _restrict_to_owner(path)
     engine = create_engine(url, **arguments)
     event.listen(engine, "connect", _configure_sqlite)

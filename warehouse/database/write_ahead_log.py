@@ -62,7 +62,7 @@ def finish_log(connection: Connection, path: Path, database: str, *, is_new: boo
 
 def write_checkpoint(connection: Connection) -> None:
     """Writes the log into the file of the database in use, and begins the next log."""
-    if not _has_identity(connection):
+    if not has_identity(connection):
         connection.execute("CHECKPOINT")
         return
     connection.execute("UPDATE ops.warehouse SET checkpoint_id = uuid(), log_base = NULL")
@@ -72,13 +72,13 @@ def write_checkpoint(connection: Connection) -> None:
 
 def _checkpoint(connection: Connection) -> tuple[str | None, str | None]:
     """The file's checkpoint and the one its log continues."""
-    if not _has_identity(connection):
+    if not has_identity(connection):
         return None, None
     checkpoint_id, log_base = fetch_one(connection, "SELECT checkpoint_id, log_base FROM ops.warehouse") or (None, None)
     return checkpoint_id, log_base
 
 
-def _has_identity(connection: Connection) -> bool:
+def has_identity(connection: Connection) -> bool:
     """Whether the file is a warehouse of schema 4 or later: any other has no such column."""
     try:
         connection.execute("SELECT log_base FROM ops.warehouse LIMIT 0")
