@@ -157,8 +157,10 @@ def test_no_output_contains_a_secret(shop, command, home, set_topup):
         result = command("topup", *arguments)
         assert result.code == 0
         assert shop.api_key not in result.out + result.err
-    for path in home.rglob("*"):
-        assert not path.is_file() or shop.api_key.encode() not in path.read_bytes(), path
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert "ledger.db" in [path.name for path in files]
+    for path in files:
+        assert shop.api_key.encode() not in path.read_bytes(), path
 
 
 @IMGHDR
