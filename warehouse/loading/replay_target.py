@@ -1,7 +1,7 @@
 """The target of a replay: a database beside the warehouse, whose tables replace the warehouse's in one transaction."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,9 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from warehouse.database.opening import open_warehouse
+from warehouse.database.leftovers import rebuild_path
+from warehouse.database.opening import open_warehouse, real_path
+from warehouse.database.write_ahead_log import log_path
 from warehouse.raw.store import read_body
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
@@ -106,18 +108,19 @@ class ReplayTarget:
 @contextmanager
 def open_replay_target(path: Path, tables: Sequence[Table]) -> Iterator[ReplayTarget]:
     """Opens the warehouse for a replay; other writers wait. The database beside it is always removed at the end."""
-    rebuilt = path.with_name(f"{path.name}.rebuild")
-    rebuilt.unlink(missing_ok=True)
-    try:
-        with open_warehouse(path) as connection:
-            migrate(connection)
-            sync_schema(connection, tables)
-            main = current_database(connection)
-            connection.execute(f"ATTACH {quote_literal(str(rebuilt))} AS rebuilt")
+    with open_warehouse(path) as connection:
+        rebuilt = rebuild_path(real_path(path))
+        migrate(connection)
+        sync_schema(connection, tables)
+        main = current_database(connection)
+        connection.execute(f"ATTACH {quote_literal(str(rebuilt))} AS rebuilt")
+        try:
             connection.execute("USE rebuilt")
             migrate(connection)
             sync_schema(connection, tables)
             yield ReplayTarget(connection, main)
-    finally:
-        for leftover in (rebuilt, rebuilt.with_name(f"{rebuilt.name}.wal")):
-            leftover.unlink(missing_ok=True)
+        finally:  # while the lock is held: afterwards another replay may have one of that name
+            with suppress(duckdb.Error):
+                connection.execute(f'USE "{main}"; DETACH rebuilt')
+            for leftover in (rebuilt, log_path(rebuilt)):
+                leftover.unlink(missing_ok=True)
