@@ -48,15 +48,16 @@ def clock_skew(response: TimedResponse) -> timedelta | None:
     return min((begin - date if date < begin else min(end - date, timedelta()) for date in dates), key=abs)
 
 
-def check_clock(dataset: str, response: TimedResponse, max_skew: timedelta) -> None:
-    """Raises ``ClockSkewed`` when the clocks differ by more than ``max_skew``."""
+def check_clock(dataset: str, response: TimedResponse, records: int, max_skew: timedelta) -> None:
+    """Raises ``ClockSkewed`` for a response of ``records`` records when the clocks differ by more than ``max_skew``."""
     skew = clock_skew(response)
     if skew is None or abs(skew) <= max_skew:
         return
     side = "ahead of" if skew > timedelta() else "behind"
     raise ClockSkewed(
         f"{dataset}: this machine's clock is {describe_span(abs(skew))} {side} the vendor's, so nothing was loaded; "
-        "set it right, or raise SMSONLINE_MAX_CLOCK_SKEW_MINUTES if the vendor's is wrong"
+        "set it right, or raise SMSONLINE_MAX_CLOCK_SKEW_MINUTES if the vendor's is wrong",
+        fetched=records,
     )
 
 
@@ -69,7 +70,7 @@ def is_clock_confirmed(responses: Sequence[TimedResponse], max_skew: timedelta) 
 def describe_span(span: timedelta) -> str:
     """A span in its largest unit, such as ``400 days``."""
     for unit, name in UNITS:
-        count = span // unit
-        if count:
+        if span >= unit:
+            count = round(span / unit)
             return f"{count} {name}{'s' if count > 1 else ''}"
     return f"{span.seconds} seconds"

@@ -8,12 +8,14 @@ import pytest
 
 from assets.datasets import DATASETS
 from assets.datasets.overrides import with_overrides
+from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.loader import SnapshotLoader
+from assets.normalise import read_records
 from smsonline.errors import TimedOut
 from smsonline.response import VendorResponse
 from warehouse.database.opening import open_warehouse
-from warehouse.loading.batch import LoadContext, LoadResult
+from warehouse.loading.batch import LoadContext, LoadResult, RejectedRecord
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 
@@ -142,3 +144,49 @@ def test_response_of_two_datasets_is_stored_once(path: Path) -> None:
         (9000, 0.7),
     ]
     assert rows(path, "SELECT account_id, balance_cents, total_charges_cents FROM sms.balances") == [("7", 500, 500)]
+
+
+def offers(country: str, records: Any) -> PartitionResponse:
+    return response(records, 0, f"{country}/any", country=country, carrier="any")
+
+
+def test_refused_load_of_several_partitions_counts_all(path: Path) -> None:
+    first = load(path, offers("12", [OFFER]), offers("16", [OFFER, OFFER | {"sShort": "tg"}]), dataset="services")
+    assert first.status == "ok"
+    spoiled = [{"service": "Discord", "price": 16}, {"service": "Telegram", "price": 9}]
+    outcome = load(path, offers("12", [OFFER]), offers("16", spoiled), offers("17", spoiled), dataset="services")
+    assert (outcome.status, outcome.counts.fetched, outcome.counts.rejected) == ("rejected", 5, 5)
+    assert rows(path, "SELECT fetched, rejected, response_id IS NOT NULL FROM ops.loads WHERE status = 'rejected'") == [
+        (5, 5, True)
+    ]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_refused_response_counts_and_leaves_examples(
+    path: Path, monkeypatch: pytest.MonkeyPatch, is_alone: bool
+) -> None:
+    refused = offers("16", [OFFER, OFFER | {"sShort": "tg"}])
+    example = RejectedRecord(refused.source.response_id, 1, "{}", ["too few"])
+
+    def read(source: Any, *more: Any) -> list[Any]:
+        if source is refused.source:
+            raise ContractViolation("services: too few", 2, [example])
+        return read_records(source, *more)
+
+    monkeypatch.setattr("assets.loader.read_records", read)
+    outcome = load(path, *([] if is_alone else [offers("12", [OFFER])]), refused, dataset="services")
+    assert outcome.status == ("rejected" if is_alone else "failed")
+    assert (outcome.counts.rejected, outcome.counts.fetched - outcome.counts.inserted) == (2, 2)
+    assert outcome.response_id == refused.source.response_id
+    assert rows(path, "SELECT response_id, reasons FROM ops.rejects") == [(example.response_id, ["too few"])]
+
+
+def test_conflicting_record_is_stored_as_received(path: Path) -> None:
+    wrong = ROW | {"sShort": "tg", "total": "x"}
+    fetched = response([wrong, ROW | {"total": 8}, ROW, ROW])
+    counts = load(path, fetched).counts
+    assert (counts.fetched, counts.inserted, counts.duplicates, counts.rejected) == (4, 1, 1, 2)
+    rejects = rows(path, "SELECT response_id, row_index, record::VARCHAR, reasons FROM ops.rejects ORDER BY row_index")
+    assert [(row[0], row[1]) for row in rejects] == [(fetched.source.response_id, 0), (fetched.source.response_id, 1)]
+    assert (json.loads(rejects[1][2]), rejects[1][3]) == (ROW | {"total": 8}, ["conflicting duplicate"])
+    assert rows(path, "SELECT attempts FROM sms.statistics") == [(9,)]

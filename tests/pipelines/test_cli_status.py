@@ -70,7 +70,7 @@ def test_without_a_warehouse_the_next_step_is_named(home, command):
 
 def test_rejects_drift_and_last_error_are_shown(vendor, command):
     command("sync", "popular")
-    vendor.advance(3600)
+    vendor.advance(1500)
     vendor.faults.add("popular", "extra_field", times=1)
     command("sync", "popular")
     vendor.faults.add("popular", "not_ok")

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import duckdb
 import pytest
 
 from warehouse.errors import LoadMismatch
 from warehouse.loading.batch import RejectedRecord, SchemaDrift
 from warehouse.schema.tables import Column, Table
+from warehouse.sql import render_all
 
 
 def counted(outcome: Any) -> dict[str, int]:
@@ -193,6 +195,59 @@ def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeyp
     assert warehouse.stored() == before
     assert warehouse.sql("SELECT count(*) FROM ops.loads") == loads
     assert warehouse.snapshot({"a": 1, "b": 2}, 1).status == "ok"
+
+
+CHANGED = {"a": 1, "b": 5, "c": 3}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE store.things SET price_cents = price_cents + 1 WHERE code = 'a'",
+        "UPDATE store.things SET code = 'x' WHERE code = 'c'",
+        "UPDATE store.things SET price_cents = CASE code WHEN 'a' THEN 3 ELSE 1 END WHERE code IN ('a', 'c')",
+        "UPDATE store.things SET extra = '{}' WHERE code = 'a'",
+        "UPDATE store.things SET price_cents = NULL WHERE code = 'c'",
+    ],
+)
+@pytest.mark.parametrize("is_whole_table", [True, False])
+def test_value_that_did_not_come_rolls_back(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch, damage: str, is_whole_table: bool
+) -> None:
+    both = {"": CHANGED | {"b": 2}} | ({} if is_whole_table else {"y": {"other": 1}})
+    warehouse.responses(both, 0)
+    before = warehouse.stored()
+    monkeypatch.setattr(
+        "warehouse.loading.merge.failpoint", lambda point: point == "while loading" and warehouse.sql(damage)
+    )
+    with pytest.raises(LoadMismatch, match="the stored values are not those that came"):
+        warehouse.snapshot(CHANGED, 1)
+    monkeypatch.undo()
+    assert warehouse.stored() == before
+    assert warehouse.snapshot(CHANGED, 1).counts.changed == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("changes", 'i."price_cents" IS DISTINCT FROM s."price_cents"', "false"),
+        ("insert_new_versions", '"price_cents"', '"price_cents" + 1 AS price_cents'),
+        ("insert_new_keys", 'i."price_cents"', '-i."price_cents" AS price_cents'),
+    ],
+)
+def test_wrong_sql_of_the_merge_is_noticed(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch, file: str, right: str, wrong: str
+) -> None:
+    warehouse.snapshot({"a": 1, "b": 2}, 0)
+
+    def damaged(folder: str, **placeholders: str) -> dict[str, str]:
+        files = render_all(folder, **placeholders)
+        assert right in files[file]
+        return files | {file: files[file].replace(right, wrong)}
+
+    monkeypatch.setattr("warehouse.loading.staging.render_all", damaged)
+    with pytest.raises((LoadMismatch, duckdb.Error)):
+        warehouse.snapshot({"a": 1, "b": 5, "c": 7}, 1)
 
 
 @pytest.mark.parametrize(

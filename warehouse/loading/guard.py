@@ -33,12 +33,12 @@ class Diff:
     missing: int
 
 
-def check_snapshot(batch: Batch, partitions: Sequence[Partition], diff: Diff, watermarks: Watermarks) -> None:
+def check_snapshot(batch: Batch, partitions: Sequence[Partition], diff: Diff) -> None:
     """Raises ``SnapshotRefused`` for a snapshot that is not plausible as a whole.
 
-    Not plausible are no record although rows exist, more than half of the rows missing, and less than half as many rows
-    as lately. A list cut by a limit closes nothing, so only its emptiness is suspicious; in a ranking a row that is
-    replaced by another is not missing. The rows of a table with accounts are those of the batch's account.
+    Not plausible are no record although rows exist, and more than half of the rows missing. A list cut by a limit
+    closes nothing, so only its emptiness is suspicious; in a ranking a row that is replaced by another is not missing.
+    The rows of a table with accounts are those of the batch's account.
     """
     table = batch.table
     if not diff.in_scope:
@@ -56,8 +56,13 @@ def check_snapshot(batch: Batch, partitions: Sequence[Partition], diff: Diff, wa
             f"{table.name}: {missing} of {diff.in_scope} rows are missing from the response; "
             f"the table stays as it was. {advice(batch)}"
         )
+
+
+def check_recent_size(batch: Batch, diff: Diff, watermarks: Watermarks) -> None:
+    """Raises ``SnapshotRefused`` when the table would be less than half as large as after the last loads."""
+    table = batch.table
     remaining, peak = diff.in_scope + diff.new - diff.missing, _peak_rows(batch, watermarks)
-    if remaining < peak * MAX_SHRINK:
+    if diff.in_scope and table.full_snapshot and remaining < peak * MAX_SHRINK:
         raise SnapshotRefused(
             f"{table.name}: {remaining} rows would remain of {peak} that the last loads had; "
             f"the table stays as it was. {advice(batch)}"

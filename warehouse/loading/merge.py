@@ -14,7 +14,7 @@ import duckdb
 from warehouse.errors import LoadMismatch, SnapshotRefused
 from warehouse.failpoints import failpoint
 from warehouse.loading.batch import Batch, LoadContext, LoadCounts, LoadResult, Partition, Watermarks
-from warehouse.loading.guard import Diff, advice, check_snapshot, implausible_partitions
+from warehouse.loading.guard import Diff, advice, check_recent_size, check_snapshot, implausible_partitions
 from warehouse.loading.load_log import log_drift, log_load, log_rejects, read_watermarks
 from warehouse.loading.ordering import correct_future_times, order_partitions
 from warehouse.loading.staging import Staged, stage
@@ -145,10 +145,12 @@ def _guard(
         )
     if load.accept_shrink:
         return {}
-    check_snapshot(batch, partitions, diff, watermarks)
+    check_snapshot(batch, partitions, diff)
     held_back = implausible_partitions(connection, batch, partitions, diff, watermarks)
     if held_back and len(held_back) == len(partitions):
         raise SnapshotRefused(_held_back_line(batch, held_back))
+    if not held_back:
+        check_recent_size(batch, diff, watermarks)
     return held_back
 
 
