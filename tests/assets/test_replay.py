@@ -67,12 +67,12 @@ class Site:
         bodies = records if isinstance(records, Mapping) else {"": records}
 
         def handle(request: httpx.Request) -> httpx.Response:
-            found = next((body for end, body in bodies.items() if request.url.path.endswith(end)), None)
-            if found is None:
+            content = next((body for end, body in bodies.items() if request.url.path.endswith(end)), None)
+            if content is None:
                 return httpx.Response(404)
             date = {"Date": format_datetime(vendor_at, usegmt=True)} if vendor_at else {}
             aged = {"Age": str(age)} if age else {}
-            return httpx.Response(200, json={"ok": True, "body": found}, headers=date | aged)
+            return httpx.Response(200, json={"ok": True, "body": content}, headers=date | aged)
 
         transport = httpx.MockTransport(handle)
         clock = chain([requested_at], repeat(loaded_at or requested_at))

@@ -64,8 +64,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bytes
             sandbox.faults.clear()
         for status, body in QUOTED:
             with serve_always(status, body) as base_url:
-                elsewhere = environment | {"SMSONLINE_BASE_URL": base_url}
-                reported = Command(("sync", "inventory", "--json"), home, elsewhere, loud=True).run()
+                quoting = environment | {"SMSONLINE_BASE_URL": base_url}
+                reported = Command(("sync", "inventory", "--json"), home, quoting, loud=True).run()
             printed += (reported.stdout + reported.stderr).encode()
         for command in (["status"], ["query", "FROM ops.loads", "--format", "csv"], ["prune", "--json"]):
             completed = subprocess.run(
