@@ -161,6 +161,16 @@ def test_partly_read_parent_list_closes_no_partition_in_a_replay(site: Site) -> 
         assert site.versions("services") == before, since
 
 
+def test_replay_since_a_halving_refuses_the_next_one_again(site: Site) -> None:
+    for number, services in enumerate((8, 4)):
+        assert site.sync("statistics", rates(*[50] * services), NOON + minutes(number)).status == "ok"
+    assert site.sync("statistics", rates(50, 50), NOON + minutes(2)).status == "rejected"
+    before = site.versions("statistics")
+    for since in (None, 0.5, 1.5):
+        site.replay("statistics", since)
+        assert site.versions("statistics") == before, since
+
+
 def test_partition_that_is_gone_is_closed_in_a_replay(site: Site) -> None:
     usa, uk = "/12/any", "/16/any"
     site.sync("services", {"countries": COUNTRIES, usa: offers(10), uk: offers(20)}, NOON)
