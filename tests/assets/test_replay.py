@@ -162,6 +162,14 @@ def test_partly_read_parent_list_closes_no_partition_in_a_replay(site: Site) -> 
         assert site.versions("services") == before, since
 
 
+def test_replay_since_a_refusal_is_seen_before_it(site: Site) -> None:
+    site.sync("statistics", rates(50, 5, 6, 7), NOON)
+    assert site.sync("statistics", rates(50), NOON + minutes(1)).status == "rejected"
+    site.rows("UPDATE ops.loads SET response_id = NULL")  # as loads of earlier versions
+    site.replay("statistics", 1.5)
+    assert site.rows("SELECT seen_at FROM ops.watermarks") == [(NOON,)]
+
+
 def test_replay_since_a_halving_refuses_the_next_one_again(site: Site) -> None:
     for number, services in enumerate((8, 4)):
         assert site.sync("statistics", rates(*[50] * services), NOON + minutes(number)).status == "ok"
