@@ -13,7 +13,7 @@ from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.normalise import NormalisedRecords, ParsedResponse, ResponseSource, normalise, read_records
 from assets.normalise.frame import ENCODER
-from assets.response_clock import MAX_CLOCK_SKEW, ClockSkewed, check_clock, is_clock_confirmed
+from assets.response_clock import MAX_CLOCK_SKEW, ClockSkewed, check_clock, clock_skew, is_clock_confirmed
 from smsonline.client import utc_now
 from smsonline.errors import VendorError
 from smsonline.response import VendorResponse
@@ -180,7 +180,8 @@ def _read_responses(
         try:
             partition, source = partitions[response.partition], response.source
             records = [] if partition.unchanged else read_records(source, fetched.dataset, fetched.records_path)
-            _check_clock(fetched, response, watermarks, clock, partition.fetched or len(records))
+            if not _is_stale(response, watermarks):
+                check_clock(fetched.dataset.name, source, partition.fetched or len(records), clock.max_skew)
         except ContractViolation as error:
             failures.append(FailedPartition(response.partition, error, response.source.response_id))
             del partitions[response.partition]
@@ -200,25 +201,16 @@ def _expected_partitions(fetched: FetchResult, watermarks: Watermarks) -> frozen
     return fetched.expected_partitions
 
 
-def _check_clock(
-    fetched: FetchResult, response: PartitionResponse, watermarks: Watermarks, clock: LoadClock, records: int = 0
-) -> None:
-    """Raises ``ClockSkewed``; not for a response older than what is loaded, which comes from a cache."""
+def _is_stale(response: PartitionResponse, watermarks: Watermarks) -> bool:
+    """Whether a cache sent something older than what is loaded."""
     source, last = response.source, watermarks.get(response.partition)
-    if last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date):
-        return
-    check_clock(fetched.dataset.name, source, records, clock.max_skew)
+    return bool(last and was_generated_before(source.generated_at, source.cache_age_seconds, last.server_date))
 
 
 def _skewed_responses(fetched: FetchResult, watermarks: Watermarks, clock: LoadClock) -> list[str]:
     """The ids of the responses that are refused for the clock."""
-    skewed = []
-    for response in fetched.responses:
-        try:
-            _check_clock(fetched, response, watermarks, clock)
-        except ClockSkewed:
-            skewed.append(response.source.response_id)
-    return skewed
+    fresh = [response.source for response in fetched.responses if not _is_stale(response, watermarks)]
+    return [source.response_id for source in fresh if abs(clock_skew(source) or timedelta()) > clock.max_skew]
 
 
 def _normalise(

@@ -75,7 +75,7 @@ class Replay:
         before_oldest = min(response.requested_at for response in responses) - MICROSECOND
         start = max(since or before_oldest, before_oldest)
         replayed = [response.response_id for response in responses if response.requested_at > start]
-        target.restore_as_of(dataset.table, start, _watermarks_at(start, dataset, responses), replayed)
+        target.restore_as_of(dataset.table, start, _accepted_until(start, dataset, responses), replayed)
         total = LoadCounts()
         for _, group in groupby(stored, key=lambda response: response.load_id):
             load_responses = list(group)
@@ -132,21 +132,23 @@ def _partition_of(dataset: Dataset, response: LoggedResponse) -> str:
     return partition_name(dataset, response.params, response.account_id)
 
 
-def _watermarks_at(moment: datetime, dataset: Dataset, stored: Sequence[LoggedResponse]) -> dict[str, LoggedResponse]:
-    """The response that each partition's rows were last seen in at ``moment``.
+def _accepted_until(
+    moment: datetime, dataset: Dataset, stored: Sequence[LoggedResponse]
+) -> dict[str, list[LoggedResponse]]:
+    """The accepted responses of each partition until ``moment``, oldest first; its rows were last seen in the last one.
 
     A refused response is none: that of a rejected load, the one that a failed load's error is about, or one that a
     newer one had overtaken.
     """
-    newest: dict[str, LoggedResponse] = {}
+    accepted: dict[str, list[LoggedResponse]] = {}
     for response in stored:
         is_refused = response.status == "rejected" or response.response_id == response.error_response_id
         if is_refused or response.requested_at > moment:
             continue
-        partition = _partition_of(dataset, response)
-        if partition not in newest or _supersedes(response, newest[partition]):
-            newest[partition] = response
-    return newest
+        earlier = accepted.setdefault(_partition_of(dataset, response), [])
+        if not earlier or _supersedes(response, earlier[-1]):
+            earlier.append(response)
+    return accepted
 
 
 def _supersedes(response: LoggedResponse, last: LoggedResponse) -> bool:

@@ -18,9 +18,9 @@ TOLERANCE = timedelta(seconds=60)
 def correct_times(responses: Sequence[LoggedResponse], now: datetime) -> list[LoggedResponse]:
     """``responses``, in the order in which they were logged, with the time at which each was requested.
 
-    Nothing changes without a contradiction. Otherwise each response that was stamped by another clock than most agree
-    with is moved by the difference; one later than ``now``, with no time of the vendor's, to the first that was logged
-    after it.
+    Nothing changes without a contradiction. Otherwise each response whose clock differed from the vendor's more than
+    the best one did is moved by the difference; one later than ``now``, with no time of the vendor's, is moved to the
+    first that was logged after it.
     """
     if not _contradict(responses, now):
         return list(responses)
@@ -56,8 +56,7 @@ def _move(response: LoggedResponse, off: timedelta) -> LoggedResponse:
 def _before_later_ones(newest_first: Iterable[LoggedResponse], now: datetime) -> Iterable[LoggedResponse]:
     earliest: datetime | None = None
     for response in newest_first:
-        if response.requested_at > now and earliest:
-            yield replace(response, requested_at=earliest)
-        else:
-            earliest = min(response.requested_at, earliest or response.requested_at)
-            yield response
+        if response.requested_at <= now:
+            earliest = min(response.requested_at, earliest or now)
+        is_unknown = response.requested_at > now and response.server_date is None
+        yield replace(response, requested_at=earliest) if is_unknown and earliest else response

@@ -19,7 +19,7 @@ from warehouse.database.opening import open_warehouse
 from warehouse.loading.batch import LoadResult
 
 # kind of fault: http_status and error of the stored response, and a part of its body
-KEPT = {
+STORED = {
     "http_500": (500, "ServerError", b'"ok"'),
     "http_503": (503, "ServerError", b'"ok"'),
     "http_429": (429, "RateLimited", b'"ok"'),
@@ -65,9 +65,9 @@ def versions(pipeline: SyncPipeline, name: str) -> list[tuple[Any, ...]]:
     return rows(pipeline, f"SELECT * FROM sms.{name}_history ORDER BY ALL")
 
 
-@pytest.mark.parametrize("kind", KEPT)
-def test_failed_response_is_kept_as_it_came(pipeline: SyncPipeline, sandbox: Sandbox, kind: str) -> None:
-    status, error, body = KEPT[kind]
+@pytest.mark.parametrize("kind", STORED)
+def test_failed_response_is_stored_as_it_came(pipeline: SyncPipeline, sandbox: Sandbox, kind: str) -> None:
+    status, error, body = STORED[kind]
     sandbox.faults.add("statistics", kind)
     assert sync(pipeline, "statistics")["statistics"].status == "failed"
     (stored,) = failed(pipeline)  # of several attempts the last one
@@ -87,19 +87,19 @@ def test_response_that_never_came_whole_is_not_stored(pipeline: SyncPipeline, sa
 
 
 @pytest.mark.parametrize("kind", ["http_404", "http_401", "not_ok", "redirect"])
-def test_each_failed_response_of_a_fan_out_is_kept(pipeline: SyncPipeline, sandbox: Sandbox, kind: str) -> None:
+def test_each_failed_response_of_a_fan_out_is_stored(pipeline: SyncPipeline, sandbox: Sandbox, kind: str) -> None:
     sandbox.faults.add("services", kind, times=5)
     assert sync(pipeline, "services")["services"].status == "failed"
     stored = failed(pipeline)
     assert len(stored) == len({row["params"] for row in stored}) == 5
-    assert {(row["http_status"], row["error"]) for row in stored} == {KEPT[kind][:2]}
+    assert {(row["http_status"], row["error"]) for row in stored} == {STORED[kind][:2]}
     usable = rows(pipeline, "SELECT count(*) FROM raw.responses WHERE error IS NULL AND endpoint = 'services'")
     assert usable == [(22,)]
     ((logged,),) = rows(pipeline, "SELECT response_id FROM ops.loads")
     assert logged in {row["response_id"] for row in stored}
 
 
-def test_parent_list_that_breaks_the_contract_is_kept(pipeline: SyncPipeline, sandbox: Sandbox) -> None:
+def test_parent_list_that_breaks_the_contract_is_stored(pipeline: SyncPipeline, sandbox: Sandbox) -> None:
     sandbox.faults.add("countries", "missing_field=cShort")
     assert sync(pipeline, "services")["services"].status == "failed"
     ((response_id, endpoint, error),) = rows(pipeline, "SELECT response_id, endpoint, error FROM raw.responses")
@@ -145,12 +145,12 @@ def test_failed_responses_change_no_table_and_no_watermark(pipeline: SyncPipelin
     sync(pipeline, *names)
     before = [versions(pipeline, name) for name in names]
     watermarks = rows(pipeline, "SELECT * FROM ops.watermarks ORDER BY ALL")
-    for kind in KEPT:
+    for kind in STORED:
         sandbox.advance(3600)
         sandbox.faults.add("statistics", kind)
         sync(pipeline, "statistics")
         sandbox.faults.clear()
-    assert len(failed(pipeline)) == len(KEPT)
+    assert len(failed(pipeline)) == len(STORED)
     assert [versions(pipeline, name) for name in names] == before
     assert rows(pipeline, "SELECT * FROM ops.watermarks ORDER BY ALL") == watermarks
     list(Replay(pipeline.warehouse, DATASETS, ENDPOINTS).run(names))

@@ -67,12 +67,12 @@ class Site:
         bodies = records if isinstance(records, Mapping) else {"": records}
 
         def handle(request: httpx.Request) -> httpx.Response:
-            found = next((body for end, body in bodies.items() if request.url.path.endswith(end)), None)
-            if found is None:
+            content = next((body for end, body in bodies.items() if request.url.path.endswith(end)), None)
+            if content is None:
                 return httpx.Response(404)
             date = {"Date": format_datetime(vendor_at, usegmt=True)} if vendor_at else {}
             aged = {"Age": str(age)} if age else {}
-            return httpx.Response(200, json={"ok": True, "body": found}, headers=date | aged)
+            return httpx.Response(200, json={"ok": True, "body": content}, headers=date | aged)
 
         transport = httpx.MockTransport(handle)
         clock = chain([requested_at], repeat(loaded_at or requested_at))
@@ -127,6 +127,7 @@ def test_refused_response_is_no_watermark_in_a_replay(site: Site) -> None:
     site.sync("statistics", rates(50, 5, 6, 7), NOON + minutes(1))
     assert site.sync("statistics", rates(50), NOON + minutes(2)).status == "rejected"
     site.sync("statistics", rates(60, 5, 6, 7), NOON + minutes(3))
+    site.rows("UPDATE ops.loads SET response_id = NULL")  # as loads of earlier versions
     before = site.versions("statistics")
     for since in (None, 1.5, 2.5):
         site.replay("statistics", since)
@@ -159,6 +160,24 @@ def test_partly_read_parent_list_closes_no_partition_in_a_replay(site: Site) -> 
     for since in (None, 0.5):
         site.replay("services", since)
         assert site.versions("services") == before, since
+
+
+def test_replay_since_a_refusal_is_seen_before_it(site: Site) -> None:
+    site.sync("statistics", rates(50, 5, 6, 7), NOON)
+    assert site.sync("statistics", rates(50), NOON + minutes(1)).status == "rejected"
+    site.rows("UPDATE ops.loads SET response_id = NULL")  # as loads of earlier versions
+    site.replay("statistics", 1.5)
+    assert site.rows("SELECT seen_at FROM ops.watermarks") == [(NOON,)]
+
+
+def test_replay_since_a_halving_refuses_the_next_one_again(site: Site) -> None:
+    for number, services in enumerate((8, 4)):
+        assert site.sync("statistics", rates(*[50] * services), NOON + minutes(number)).status == "ok"
+    assert site.sync("statistics", rates(50, 50), NOON + minutes(2)).status == "rejected"
+    before = site.versions("statistics")
+    for since in (None, 0.5, 1.5):
+        site.replay("statistics", since)
+        assert site.versions("statistics") == before, since
 
 
 def test_partition_that_is_gone_is_closed_in_a_replay(site: Site) -> None:

@@ -59,6 +59,7 @@ class Site:
     def sync(self, *datasets: str) -> None:
         """A clean sync, in this process."""
         settings = Settings(
+            max_clock_skew_minutes=int(self.environment["SMSONLINE_MAX_CLOCK_SKEW_MINUTES"]),
             user_id=self.environment["SMSONLINE_USER_ID"],
             api_key=SecretStr(self.environment["SMSONLINE_API_KEY"]),
             base_url=self.environment["SMSONLINE_BASE_URL"],

@@ -13,19 +13,24 @@ import pyarrow as pa
 from warehouse.database.leftovers import rebuild_path
 from warehouse.database.opening import open_warehouse, real_path
 from warehouse.database.write_ahead_log import log_path
+from warehouse.loading.guard import RECENT_RESPONSES
 from warehouse.raw.store import read_body
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 from warehouse.schema.tables import Table
-from warehouse.sql import current_database, quote_literal, render, rows, transaction
+from warehouse.sql import current_database, quote_literal, render, rows, scalar, transaction
 
 Connection = duckdb.DuckDBPyConnection
 
 # Without a hash and a contract, so that the next response of the partition is always normalised.
 INSERT_WATERMARK = """
-INSERT INTO ops.watermarks
-    (dataset, part, response_id, seen_at, server_date, fetched, rejected, duplicates, body_sha256, contract)
-VALUES (?, ?, ?, ?, ?, 0, 0, 0, '', '')
+INSERT INTO ops.watermarks (dataset, part, response_id, seen_at, server_date, recent_rows,
+    fetched, rejected, duplicates, body_sha256, contract)
+VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, '', '')
+"""
+COUNT_ROWS_AT = """
+SELECT count(*) FROM (FROM store."{table}" UNION ALL BY NAME FROM store."{table}_expired")
+WHERE part = ? AND valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)
 """
 
 
@@ -75,20 +80,24 @@ class ReplayTarget:
         return read_body(self.connection, body_sha256, schema=f'"{self._main}".raw')
 
     def restore_as_of(
-        self, table: Table, since: datetime, watermarks: Mapping[str, LoggedResponse], replayed: Sequence[str]
+        self, table: Table, since: datetime, accepted: Mapping[str, Sequence[LoggedResponse]], replayed: Sequence[str]
     ) -> None:
         """Fills the rebuilt tables with the versions valid from ``since`` or earlier.
 
-        ``watermarks`` are the responses that each partition's rows were last seen in at that time, ``replayed`` those
-        that are loaded again after it.
+        ``accepted`` are the responses of each partition until that time, oldest first: its rows were last seen in the
+        last one. ``replayed`` are those that are loaded again after it.
         """
         moment = f"TIMESTAMPTZ '{since.isoformat()}'"
         restore = render("loading/sql/restore_as_of", table=table.name, main=self._main, since=moment)
         with self._registered(replayed), transaction(self.connection):
             self.connection.execute(restore)
-            for partition, response in watermarks.items():
-                times = [response.requested_at, response.server_date]
-                self.connection.execute(INSERT_WATERMARK, [table.name, partition, response.response_id, *times])
+            count_rows_at = COUNT_ROWS_AT.format(table=table.name)
+            for partition, responses in accepted.items():
+                recent = [response.requested_at for response in responses[: -RECENT_RESPONSES - 1 : -1]]
+                recent_rows = [scalar(self.connection, count_rows_at, [partition, at, at]) for at in recent]
+                last = responses[-1]
+                watermark = [last.response_id, last.requested_at, last.server_date, recent_rows]
+                self.connection.execute(INSERT_WATERMARK, [table.name, partition, *watermark])
 
     def swap_in(self, table: Table, replayed: Sequence[str]) -> None:
         """Replaces the warehouse's tables with the rebuilt ones; ``replayed`` are the responses that went into them."""

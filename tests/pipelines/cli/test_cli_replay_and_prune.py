@@ -136,8 +136,8 @@ def test_prune_counts_its_retention_in_days(home, command, warehouse, monkeypatc
     assert (document["responses"], document["failed_responses"], document["rejects"]) == (2, 1, 0)
     assert now - datetime.fromisoformat(document["before"]) == pytest.approx(timedelta(days=days), abs=HOUR)
     with duckdb.connect(str(warehouse)) as connection:
-        kept = connection.execute("SELECT response_id FROM raw.responses ORDER BY ALL").fetchall()
-    assert kept == [("failed young",), ("usable young",)]
+        remaining = connection.execute("SELECT response_id FROM raw.responses ORDER BY ALL").fetchall()
+    assert remaining == [("failed young",), ("usable young",)]
 
 
 def test_prune_says_what_it_deletes_in_one_line(vendor, command, home):
