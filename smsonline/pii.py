@@ -31,9 +31,10 @@ MASK = "***"
 QUOTATION_MARKS = re.compile(
     r"""["`\u201c-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\uff02]|(?<!\w)['\u2018-\u201b]|['\u2018-\u201b](?!\w)"""
 )
-WORD, DIGIT, MASKED_WORDS = re.compile(r"\S+"), re.compile(r"\d"), re.compile(r"\*{3}(?:\s+\*{3})+")
+TERM, DIGIT, MASKED_TERMS = re.compile(r"\S+"), re.compile(r"\d"), re.compile(r"\*{3}(?:\s+\*{3})+")
 # Order ids have 8 digits so far, phone numbers with their country code 10 to 15.
 PHONE_DIGITS = range(10, 16)
+MAX_PLACES = 30
 
 
 def mask_phone(number: str) -> str:
@@ -98,13 +99,13 @@ def mask_private_text(text: str) -> str:
     when the marks are not in pairs.
     """
     text = html.unescape(text)
-    marks = [match.end() for match in QUOTATION_MARKS.finditer(text)]
-    if marks:
-        rest = "" if len(marks) % 2 else text[marks[-1] :]
-        text = f"{text[: marks[0] - 1]}{MASK}{rest}"
+    positions = [match.end() for match in QUOTATION_MARKS.finditer(text)]
+    if positions:
+        rest = "" if len(positions) % 2 else text[positions[-1] :]
+        text = f"{text[: positions[0] - 1]}{MASK}{rest}"
     # Word by word: one pattern for a word with a digit takes quadratic time where there is none.
-    text = WORD.sub(lambda word: MASK if DIGIT.search(word[0]) else word[0], text)
-    return MASKED_WORDS.sub(MASK, text)
+    text = TERM.sub(lambda term: MASK if DIGIT.search(term[0]) else term[0], text)
+    return MASKED_TERMS.sub(MASK, text)
 
 
 def redact_error(payload: Any) -> Any:
@@ -128,7 +129,9 @@ def _redact_values(value: Any) -> Any:
 def _redact_phone(value: Any, hash_key: bytes) -> dict[str, Any]:
     if value is None or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return {PHONE: _redact_scalar(value), PHONE_HASH: None}
-    number = f"{value:f}".removesuffix(".0") if isinstance(value, Decimal) else str(value)
+    # A number of more than 30 places is no phone number, and may be too long to be written out.
+    written_out = isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_PLACES
+    number = f"{value:f}".removesuffix(".0") if written_out else str(value)
     return {PHONE: mask_phone(number), PHONE_HASH: hash_phone(number, hash_key) if _digits(number) else None}
 
 

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from assets.datasets import Dataset
 from pipelines.bootstrap import configured_datasets, configured_policy
-from pipelines.cli.console import FAILED, exit_on_error, print_folded, print_json, print_stderr, print_table
+from pipelines.cli.console import (
+    FAILED,
+    exit_on_error,
+    load_command_settings,
+    print_folded,
+    print_json,
+    print_stderr,
+    print_table,
+)
 from pipelines.cli.topup.forecast_text import NOT_KNOWN_YET, reorder_text, runway_text
 from pipelines.runway_forecast import Forecaster
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
 from topups.forecast.runway import Forecast
 from topups.money import usd
 from warehouse.database.opening import published_path
@@ -39,7 +47,7 @@ DAY_SECONDS = 86400
 def run_status(*, as_json: bool) -> None:
     """Prints the state of every dataset; exits 1 when one is stale or was never loaded."""
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         datasets = configured_datasets(settings)
         status = WarehouseStatus([], [])
         if settings.warehouse.exists() or published_path(settings.warehouse).exists():

@@ -18,11 +18,12 @@ from pipelines.cli.console import (
     MISCONFIGURED,
     configure_log_file,
     exit_on_error,
+    load_command_settings,
     print_folded,
     print_json,
     print_table,
 )
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
 from smsonline.errors import ConfigurationError, VendorError
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError
@@ -36,7 +37,7 @@ COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "
 def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> None:
     """Syncs the named datasets, or all; exits 1 or 2 when anything failed."""
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         selected = select_datasets(names, configured_datasets(settings))
         run_id = uuid.uuid4().hex
         with open_pipeline(settings, accept_shrink=accept_shrink) as pipeline:

@@ -170,7 +170,7 @@ def test_ledger_file_is_the_path_that_sqlalchemy_uses(home, ledger, file):
 
 @pytest.mark.parametrize(
     "ledger",
-    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:data/ledger.db?uri=true", "postgresql://me@host/it", "no url"],
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:data/ledger.db?uri=true", "postgresql://me@host/it"],
 )
 def test_ledger_file_is_none_for_other_databases(home, ledger):
     assert Settings(ledger=ledger).ledger_file is None
