@@ -18,7 +18,7 @@ from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 from warehouse.sql import Row, render
-from warehouse.status import WarehouseStatus, open_readable, read_status
+from warehouse.status import WarehouseStatus, read_status
 
 TABLES = {name: dataset.table for name, dataset in DATASETS.items()}
 STORED = sorted(Path(__file__).with_name("files").glob("schema-*.duckdb.zst"))
@@ -214,7 +214,7 @@ def test_the_copy_alone_is_read(warehouse_path: Path, tmp_path: Path) -> None:
     given = read_status(published_path(warehouse_path), TABLES)
     warehouse_path.unlink()
     status = read_status(warehouse_path, TABLES)
-    assert status.notice.endswith("does not exist yet: these are the figures of its copy analytics.duckdb")
+    assert status.notice.endswith("is missing: these are the figures of its copy analytics.duckdb")
     for read in (given, status):
         assert [load["dataset"] for load in read.loads] == ["popular"]
 
@@ -223,8 +223,8 @@ def test_a_broken_warehouse_is_not_hidden_by_its_copy(warehouse_path: Path) -> N
     fill(warehouse_path)
     publish(warehouse_path, list(TABLES.values()))
     warehouse_path.write_bytes(b"no database" * 2000)
-    with pytest.raises(NotAWarehouse, match="is not a DuckDB file"), open_readable(warehouse_path):
-        pass
+    with pytest.raises(NotAWarehouse, match="is not a DuckDB file"):
+        read_status(warehouse_path, TABLES)
 
 
 def test_ages_in_a_copy_count_to_its_publication(warehouse_path: Path) -> None:
