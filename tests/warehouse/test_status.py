@@ -101,6 +101,15 @@ def test_the_error_of_an_older_load_is_not_shown(warehouse_path: Path) -> None:
     assert {load[name] for name in names} == {None}
 
 
+def test_an_older_response_makes_no_load_in_the_future_fresh(warehouse_path: Path) -> None:
+    rows = """
+    UPDATE ops.loads SET started_at = finished_at;
+    INSERT INTO ops.watermarks (dataset, part, seen_at) VALUES ('popular', '', now() - INTERVAL 5 MINUTE)
+    """
+    fill(warehouse_path, ("popular", "ok", -9999, None), rows=rows)
+    assert newest(warehouse_path)["age_seconds"] is None
+
+
 @pytest.mark.parametrize("minutes", [-1, -400 * 24 * 60])
 def test_a_load_in_the_future_has_no_age(warehouse_path: Path, minutes: float) -> None:
     fill(warehouse_path, ("popular", "ok", minutes, None), ("popular", "failed", minutes, "no"))
