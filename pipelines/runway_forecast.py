@@ -55,7 +55,7 @@ class AccountHistory:
 def load_account_history(warehouse: Path, account_id: str, at: datetime) -> AccountHistory:
     """The history of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
     try:
-        with open_readable(warehouse, wait_seconds=WAIT_SECONDS) as (connection, source):
+        with open_readable(warehouse, wait_seconds=WAIT_SECONDS) as (connection, source, _):
             if source != warehouse and not has_identity(connection):
                 return AccountHistory(problem=f"{source} was made by an earlier release: run smsonline sync")
             return _load(connection, account_id, at)

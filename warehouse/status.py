@@ -4,22 +4,20 @@ Values are part of the SQL text: to bind one, DuckDB imports pandas.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from warehouse.database.opening import LOCK_WAIT_SECONDS, open_warehouse, published_path
-from warehouse.errors import NotAWarehouse, WarehouseLocked
+from warehouse.database.opening import published_path
+from warehouse.database.reading import Readable, open_copy, open_readable
 from warehouse.schema.migrations import require_known_version
 from warehouse.schema.tables import Table
 from warehouse.sql import Row, quote_literal, render, rows, scalar
 
 Connection = duckdb.DuckDBPyConnection
 
-# A load holds the lock for a part of a second.
-WAIT_SECONDS = 0.5
 # A clock may be set back so far without being wrong. As in the macro marts.age_seconds.
 MAX_NEGATIVE_AGE_SECONDS = 5
 AGES = ("age_seconds", "last_error_age_seconds", "cached_response_age_seconds")
@@ -55,7 +53,8 @@ def read_status(warehouse: Path, tables: Mapping[str, Table]) -> WarehouseStatus
 
     Raises ``WarehouseError`` when the file cannot be read.
     """
-    with open_readable(warehouse) as (connection, notice):
+    with _open_any(warehouse) as (connection, source, why):
+        notice = f"{why}: these are the figures of its copy {source.name}" if why else ""
         loads = read_loads(connection, tables)
         try:
             return WarehouseStatus(loads, rows(connection, render("status_accounts")), notice)
@@ -111,20 +110,12 @@ def _known_age(seconds: float | None) -> float | None:
 
 
 @contextmanager
-def open_readable(warehouse: Path) -> Iterator[tuple[Connection, str]]:
-    """The warehouse, or its copy while another program has it open or it is missing, then with the reason in one line.
-
-    Without a copy the warehouse is waited for. Raises as ``open_warehouse``.
-    """
+def _open_any(warehouse: Path) -> Iterator[Readable]:
+    """The warehouse; its copy while another program has it open, or when it is missing."""
     copy = published_path(warehouse)
-    with ExitStack() as stack:
-        try:
-            wait_seconds = WAIT_SECONDS if copy.exists() else LOCK_WAIT_SECONDS
-            opened = open_warehouse(warehouse, read_only=True, wait_seconds=wait_seconds)
-            connection, problem = stack.enter_context(opened), ""
-        except (WarehouseLocked, NotAWarehouse) as error:
-            if not copy.exists() or (isinstance(error, NotAWarehouse) and warehouse.exists()):
-                raise
-            connection, problem = stack.enter_context(open_warehouse(copy, read_only=True)), str(error)
-        # Without the advice: there is nothing to wait for.
-        yield connection, problem and f"{problem.partition(': ')[0]}: these are the figures of its copy {copy.name}"
+    if warehouse.exists() or not copy.exists():
+        with open_readable(warehouse) as readable:
+            yield readable
+    else:
+        with open_copy(copy) as connection:
+            yield Readable(connection, copy, f"{warehouse} is missing")

@@ -131,7 +131,10 @@ def notes(results: Sequence[SyncResult], warehouse: Path, datasets: Mapping[str,
             command = response_command(load) or FAILED_LOADS
             failed.setdefault(command, []).append(result.dataset)
     for command, names in failed.items():
-        yield "all loads that failed" if command == FAILED_LOADS else f"{', '.join(names)}: the response", command
+        yield (
+            "see all loads that failed" if command == FAILED_LOADS else f"{', '.join(names)}: see the response",
+            command,
+        )
 
 
 def _with_progress(results: Iterator[SyncResult], total: int, *, quiet: bool) -> Iterator[SyncResult]:

@@ -64,7 +64,6 @@ class Site:
             api_key=SecretStr(self.environment["SMSONLINE_API_KEY"]),
             base_url=self.environment["SMSONLINE_BASE_URL"],
             warehouse=self.warehouse,
-            max_clock_skew_minutes=AHEAD_MINUTES,
         )
         with open_pipeline(settings) as path:
             assert {result.outcome.status for result in path.sync(datasets or list(DATASETS))} == {"ok"}

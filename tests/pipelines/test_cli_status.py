@@ -70,7 +70,7 @@ def test_without_a_warehouse_the_next_step_is_named(home, command):
 
 def test_rejects_drift_and_last_error_are_shown(vendor, command):
     command("sync", "popular")
-    vendor.advance(1500)
+    vendor.advance(600)
     vendor.faults.add("popular", "extra_field", times=1)
     command("sync", "popular")
     vendor.faults.add("popular", "not_ok")
@@ -179,11 +179,11 @@ def test_a_cached_response_is_shown(filled, command, home):
 def test_several_accounts_have_rows_of_their_own(filled, vendor, command, home):
     failed = "'failed' AS status, 'inventory: no answer' AS error, 'other' AS account_id, now() AS finished_at"
     change(home, f"INSERT INTO ops.loads SELECT * REPLACE ({failed}) FROM ops.loads WHERE dataset = 'inventory'")
-    document = command("status", "--json").document
-    rows = [
-        (row["account_id"], row["rows"], row["stale"]) for row in document["datasets"] if row["dataset"] == "inventory"
+    rows = [row for row in command("status", "--json").document["datasets"] if row["dataset"] == "inventory"]
+    assert [(row["account_id"], row["rows"] > 0, row["stale"]) for row in rows] == [
+        ("other", False, True),
+        (vendor.user_id, True, False),
     ]
-    assert rows == [("other", 0, True), (vendor.user_id, 100, False)]
     out = command("status").out
     assert "datasets of account other" in out and f"datasets of account {vendor.user_id}" in out
     assert "inventory (account other): failed 0 s ago: no answer" in out.replace("1 s ago", "0 s ago")

@@ -66,7 +66,7 @@ def test_headline_names_the_reason_of_a_failed_load(make):
     actual = tile(data)
     assert (actual.value, actual.tone) == ("10 of 10", "bad")
     assert actual.note == "2 loads failed, the first: popular failed less than a minute ago: no answer"
-    assert line(data, "services")["Last status"].small == "3 min ago: is empty"
+    assert line(data, "services")["Last load"].small == "3 min ago: is empty"
 
 
 def test_headline_names_one_failed_load_by_itself(make):
@@ -74,9 +74,11 @@ def test_headline_names_one_failed_load_by_itself(make):
     assert tile(data).note == "popular failed 3 min ago: timed out"
 
 
-def test_long_reasons_are_shown_to_their_end(make):
+def test_long_reasons_are_cut_in_the_headline_only(make):
     reason = f"{'several rows are missing ' * 9}and more"
-    assert tile(make(("popular", "failed", 3, 0, reason))).note.endswith("and more")
+    data = make(("popular", "failed", 3, 0, reason))
+    assert line(data, "popular")["Last load"].small == f"3 min ago: {reason}"
+    assert tile(data).note.endswith(" rows …") and len(tile(data).note) <= 140
 
 
 def test_rejects_are_in_headline_and_table_without_values(make):

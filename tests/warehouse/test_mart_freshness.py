@@ -80,6 +80,13 @@ def test_a_load_in_the_future_has_no_age_and_is_stale(store: Store, minutes: flo
     assert row["last_ok_at"] > now()
 
 
+def test_an_older_response_makes_no_load_in_the_future_fresh(store: Store) -> None:
+    load(store, "statistics", -9999, started_at=now() + timedelta(days=5))
+    store.seen("statistics", now() - timedelta(minutes=5))
+    row = freshness(store, "statistics")
+    assert (row["age_seconds"], row["stale"]) == (None, True)
+
+
 def test_a_clock_set_back_by_seconds_gives_no_negative_age(store: Store) -> None:
     load(store, "statistics", -2 / 60)
     row = freshness(store, "statistics")

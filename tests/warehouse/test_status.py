@@ -18,7 +18,7 @@ from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 from warehouse.sql import Row, render
-from warehouse.status import WarehouseStatus, open_readable, read_status
+from warehouse.status import WarehouseStatus, read_status
 
 TABLES = {name: dataset.table for name, dataset in DATASETS.items()}
 STORED = sorted(Path(__file__).with_name("files").glob("schema-*.duckdb.zst"))
@@ -99,6 +99,15 @@ def test_the_error_of_an_older_load_is_not_shown(warehouse_path: Path) -> None:
     names = ("last_error", "last_error_at", "last_error_age_seconds", "last_error_response_id")
     assert load["last_status"] == "ok"
     assert {load[name] for name in names} == {None}
+
+
+def test_an_older_response_makes_no_load_in_the_future_fresh(warehouse_path: Path) -> None:
+    rows = """
+    UPDATE ops.loads SET started_at = finished_at;
+    INSERT INTO ops.watermarks (dataset, part, seen_at) VALUES ('popular', '', now() - INTERVAL 5 MINUTE)
+    """
+    fill(warehouse_path, ("popular", "ok", -9999, None), rows=rows)
+    assert newest(warehouse_path)["age_seconds"] is None
 
 
 @pytest.mark.parametrize("minutes", [-1, -400 * 24 * 60])
@@ -214,7 +223,7 @@ def test_the_copy_alone_is_read(warehouse_path: Path, tmp_path: Path) -> None:
     given = read_status(published_path(warehouse_path), TABLES)
     warehouse_path.unlink()
     status = read_status(warehouse_path, TABLES)
-    assert status.notice.endswith("does not exist yet: these are the figures of its copy analytics.duckdb")
+    assert status.notice.endswith("is missing: these are the figures of its copy analytics.duckdb")
     for read in (given, status):
         assert [load["dataset"] for load in read.loads] == ["popular"]
 
@@ -223,8 +232,8 @@ def test_a_broken_warehouse_is_not_hidden_by_its_copy(warehouse_path: Path) -> N
     fill(warehouse_path)
     publish(warehouse_path, list(TABLES.values()))
     warehouse_path.write_bytes(b"no database" * 2000)
-    with pytest.raises(NotAWarehouse, match="is not a DuckDB file"), open_readable(warehouse_path):
-        pass
+    with pytest.raises(NotAWarehouse, match="is not a DuckDB file"):
+        read_status(warehouse_path, TABLES)
 
 
 def test_ages_in_a_copy_count_to_its_publication(warehouse_path: Path) -> None:

@@ -13,10 +13,11 @@ from warehouse.errors import NotAWarehouse, WarehouseLocked, WarehouseUnwritable
 
 
 class Readable(NamedTuple):
-    """A connection that reads ``source``: the warehouse or its copy."""
+    """A connection that reads ``source``: the warehouse, or its copy and ``why`` in one line."""
 
     connection: duckdb.DuckDBPyConnection
     source: Path
+    why: str = ""
 
 
 @contextmanager
@@ -48,10 +49,11 @@ def open_readable(warehouse: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -
     with ExitStack() as stack:
         try:
             wait = 0.0 if copy.exists() else wait_seconds
-            source = warehouse
+            source, why = warehouse, ""
             connection = stack.enter_context(open_warehouse(warehouse, read_only=True, wait_seconds=wait))
-        except WarehouseLocked:
+        except WarehouseLocked as error:
             if not copy.exists():
                 raise
+            why = str(error).partition(": wait")[0]
             source, connection = copy, stack.enter_context(open_copy(copy))
-        yield Readable(connection, source)
+        yield Readable(connection, source, why)

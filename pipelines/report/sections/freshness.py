@@ -28,13 +28,13 @@ def _age(row: Mapping[str, Any]) -> str:
 COLUMNS: Columns = {
     "Dataset": lambda row: str(row["dataset"]),
     "State": lambda row: Cell("stale", tone="bad") if row["stale"] else Cell("fresh", tone="good"),
+    "Last load": lambda row: Cell(row["last_status"] or NOT_AVAILABLE, small=row["error"]),
     "Age": _age,
     "Due every": lambda row: duration(row["cadence_seconds"]),
-    "Last loaded (UTC)": lambda row: timestamp(row["last_ok_at"]),
+    "Last good load (UTC)": lambda row: timestamp(row["last_ok_at"]),
     "Rows": lambda row: count(row["rows"]),
     "Rejected": lambda row: Cell(count(row["rejected"]), small=row["reason"] if row["rejected"] else ""),
     "Account": lambda row: row["account_id"] or NOT_AVAILABLE,
-    "Last status": lambda row: Cell(row["last_status"] or NOT_AVAILABLE, small=row["error"]),
 }
 
 
@@ -55,7 +55,7 @@ def freshness(data: ReportData) -> Section:
         return empty_section(SECTION, data, "freshness", "countries", "No load has been recorded yet.")
     reasons = {row["dataset"]: row["reason"] for row in data.rows("rejects")}
     rows = [{**row, "reason": reasons.get(row["dataset"]) or "", "error": failure_text(data, row)} for row in rows]
-    table = make_table("Every dataset, the most overdue first", COLUMNS, rows, ["State", "Account", "Last status"])
+    table = make_table("Every dataset, the most overdue first", COLUMNS, rows, ["State", "Last load", "Account"])
     total, stale = plural(rows[0]["datasets"], "dataset"), rows[0]["overdue"]
     shown = f"Shown: {len(rows)} of {total}. " if len(rows) < rows[0]["datasets"] else ""
     overdue = f"{stale} of {total} are stale; run smsonline sync. " if stale else ""

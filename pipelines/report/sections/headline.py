@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from textwrap import shorten
 
 from pipelines.report.data import ReportData
 from pipelines.report.formatting import combination_label, count, dollars, join_labels, percent, plural, unit_price
@@ -12,6 +13,7 @@ from pipelines.report.sections.freshness import failure_text
 LOW_RUNWAY_HOURS = 24
 # Two even rows on a wide screen.
 MAX_TILES = 8
+MAX_NOTE_LENGTH = 140
 
 
 def headline_tiles(data: ReportData) -> list[Tile]:
@@ -77,7 +79,8 @@ def _failures(data: ReportData) -> str:
         return ""
     number = failed["failed"]
     first = "" if number == 1 else f"{number:,} loads failed, the first: "
-    return f"{first}{failed['dataset']} {failed['last_status']} {failure_text(data, failed)}"
+    text = f"{first}{failed['dataset']} {failed['last_status']} {failure_text(data, failed)}"
+    return shorten(text, MAX_NOTE_LENGTH, placeholder=" …")  # the table of datasets has all of it
 
 
 def _rejects(data: ReportData) -> str:

@@ -110,8 +110,8 @@ def test_a_stored_response_of_a_failed_load_is_named(vendor, home):
         SyncResult(name, "7", LoadResult("failed", error="no"), 0.1) for name in ("popular", "countries", "balances")
     ]
     assert list(notes(failed, path, DATASETS)) == [
-        ("popular, countries: the response", """smsonline query "FROM raw.responses WHERE response_id = 'abc'\""""),
-        ("all loads that failed", """smsonline query "FROM ops.loads WHERE status <> 'ok'\""""),
+        ("popular, countries: see the response", """smsonline query "FROM raw.responses WHERE response_id = 'abc'\""""),
+        ("see all loads that failed", """smsonline query "FROM ops.loads WHERE status <> 'ok'\""""),
     ]
 
 
