@@ -12,7 +12,7 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -73,6 +73,7 @@ def client_config(settings: Settings) -> ClientConfig:
     """Rate limits and concurrency of the client."""
     return ClientConfig(
         max_concurrency=settings.parallel_requests,
+        max_response_bytes=settings.max_response_mb * 1_000_000,
         requests_per_second=settings.requests_per_second,
         requests_per_minute=settings.requests_per_minute,
     )
@@ -105,6 +106,7 @@ def open_pipeline(
         pipeline = SyncPipeline(
             client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink
         )
+        pipeline.max_clock_skew = timedelta(minutes=settings.max_clock_skew_minutes)
         with closing(pipeline):
             yield pipeline
 

@@ -129,12 +129,12 @@ class Settings(BaseSettings):
     @classmethod
     def _is_not_the_copy(cls, path: Path) -> Path:
         """The analysts' copy is beside the warehouse: under one name each would be filled from the other."""
-        from warehouse.database.opening import published_path
+        from warehouse.database.opening import is_copy_name
 
         path = _home_expanded(path)
         if not path.name:
             raise PydanticCustomError("unnamed", "it must name a file")
-        if published_path(path) == path:
+        if is_copy_name(path):
             raise PydanticCustomError("taken", "{name} is what the analysts' copy is called", {"name": path.name})
         return path
 

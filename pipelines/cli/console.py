@@ -5,12 +5,14 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, NoReturn
+from textwrap import TextWrapper
+from typing import Any, NoReturn, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -50,7 +52,7 @@ def print_table(
     if len(rows) > MAX_RICH_ROWS:
         _print_aligned(title, columns, rows, [column in right for column in columns])
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=sys.stdout.isatty())  # eight columns fit into 80 characters
     for column in columns:
         table.add_column(_plain(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -59,6 +61,14 @@ def print_table(
     console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, markup=False, highlight=False)
     console.print(title, style="bold")  # a title of the table itself would be folded to its width
     console.print(table)
+
+
+def print_folded(text: str, command: str = "", *, stream: TextIO | None = None) -> None:
+    """A text on stdout or ``stream``, on a terminal folded between words; ``command`` follows on a line of its own."""
+    stream = stream or sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else UNFOLDED_WIDTH**2
+    fold = TextWrapper(width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
+    stream.write("".join(f"{line}\n" for line in (fold(_plain(text)), command and f"  {command}") if line))
 
 
 def _print_aligned(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[bool]) -> None:

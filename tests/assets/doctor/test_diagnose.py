@@ -12,7 +12,7 @@ from assets.datasets import DATASETS, Dataset
 from assets.doctor.diagnose import DiagnosisInput, diagnose
 from assets.doctor.endpoint_contracts import UNSYNCED_ENDPOINTS
 from assets.normalise import ParsedResponse, extract_records, normalise
-from smsonline.response import decode
+from smsonline.json_decoding import decode
 
 
 def test_response_as_declared_has_no_findings() -> None:

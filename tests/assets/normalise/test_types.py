@@ -12,7 +12,7 @@ from assets.datasets import Field
 from assets.datasets.spec import SQL_TYPES, Kind
 from assets.normalise import types
 from assets.normalise.types import TypedColumn, quote
-from smsonline.response import decode
+from smsonline.json_decoding import decode
 
 EXACT = 9007199254740993  # the first whole number that a float cannot hold
 
