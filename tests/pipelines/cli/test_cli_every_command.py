@@ -105,16 +105,16 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
             "SMSONLINE_BASE_URL": address.base_url,
             "SMSONLINE_V2_BASE_URL": address.v2_base_url,
         }
-        place = Workplace(folder, inherited | settings | {"PYTHONIOENCODING": "utf-8"})
-        smsonline(place, "sync")
-        yield place
+        location = Workplace(folder, inherited | settings | {"PYTHONIOENCODING": "utf-8"})
+        smsonline(location, "sync")
+        yield location
 
 
-def smsonline(place: Workplace, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def smsonline(location: Workplace, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     script = "from pipelines.cli.app import main; main()"
     command = [sys.executable, "-c", script, *arguments]
     captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.run(command, cwd=place.folder, env=place.environment, text=True, check=False, **captured)
+    return subprocess.run(command, cwd=location.folder, env=location.environment, text=True, check=False, **captured)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
