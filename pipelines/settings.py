@@ -198,10 +198,10 @@ def load_settings() -> Settings:
 
 def settings_warnings() -> list[str]:
     """What is no error but most likely a mistake: variables that mean nothing, secrets that others can read."""
-    known = {PREFIX + name.upper() for name in _names_in_file()} | {CONFIG_VARIABLE} | TEST_VARIABLES
+    names = {PREFIX + name.upper() for name in _names_in_file()} | {CONFIG_VARIABLE} | TEST_VARIABLES
     tables = tuple(f"{PREFIX}{name.upper()}_" for name in ("topup", "endpoints", "datasets"))
-    unknown = [name for name in sorted(set_variables()) if name not in known and not name.startswith(tables)]
-    lines = [f"{name} is no setting; {suggest_name(name, sorted(known - TEST_VARIABLES), PREFIX)}" for name in unknown]
+    unknown = [name for name in sorted(set_variables()) if name not in names and not name.startswith(tables)]
+    lines = [f"{name} is no setting; {suggest_name(name, sorted(names - TEST_VARIABLES), PREFIX)}" for name in unknown]
     values = _nested(read_config_file())
     topup = values.get("topup") or {}
     named = {"api_key": values.get("api_key"), "phone_hash_key": values.get("phone_hash_key")}

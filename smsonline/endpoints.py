@@ -157,10 +157,14 @@ ENDPOINTS: Endpoints = {endpoint.name: endpoint for endpoint in V3 + V2}
 
 def suggest_name(name: str, names: Iterable[str], prefix: str = "") -> str:
     """The end of a line about an unknown name: the nearest of ``names``, compared without ``prefix``, or all if few."""
-    known = {candidate.removeprefix(prefix).lower(): candidate for candidate in names}
-    if near := get_close_matches(name.removeprefix(prefix).lower(), known, 1, cutoff=0.5):
-        return f"did you mean {known[near[0]]}?"
-    return f"there are {', '.join(known.values())}" if len(known) <= MAX_LISTED_NAMES else "the README lists them"
+    by_lower_case = {candidate.removeprefix(prefix).lower(): candidate for candidate in names}
+    if near := get_close_matches(name.removeprefix(prefix).lower(), by_lower_case, 1, cutoff=0.5):
+        return f"did you mean {by_lower_case[near[0]]}?"
+    return (
+        f"there are {', '.join(by_lower_case.values())}"
+        if len(by_lower_case) <= MAX_LISTED_NAMES
+        else "the README lists them"
+    )
 
 
 def with_overrides(overrides: Mapping[str, Mapping[str, Any]], endpoints: Endpoints = ENDPOINTS) -> Endpoints:
