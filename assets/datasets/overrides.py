@@ -13,9 +13,9 @@ Overrides = Mapping[str, Mapping[str, Any]]
 def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dict[str, Dataset]:
     """The definitions with ``{dataset: {setting: value}}`` applied.
 
-    Settings: ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes``
-    (whole number) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``). Raises ``ValueError`` that names the
-    entry.
+    Settings: ``records`` (text), ``levels`` and ``envelope_members`` (lists of names), ``params`` (table of text),
+    ``cadence_minutes`` (whole number) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``). Raises
+    ``ValueError`` that names the entry.
     """
     result = dict(datasets)
     for name, settings in overrides.items():
@@ -35,6 +35,8 @@ def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
             return {"records_path": value}
         case "levels", [*names] if all(isinstance(name, str) for name in names):
             return {"nesting_keys": tuple(names)}
+        case "envelope_members", [*names] if all(isinstance(name, str) for name in names):
+            return {"envelope_members": (*dataset.envelope_members, *names)}
         case "params", dict() if all(isinstance(param, str) for param in value.values()):
             return {"params": dict(dataset.params) | value}
         case "cadence_minutes", int() if value > 0 and not isinstance(value, bool):
@@ -43,7 +45,7 @@ def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
             return {"fields": _fields(dataset, value)}
     raise ValueError(
         f"[datasets.{dataset.name}] {setting}: "
-        "records, levels, params, cadence_minutes and fields can be set, each with its type"
+        "records, levels, envelope_members, params, cadence_minutes and fields can be set, each with its type"
     )
 
 

@@ -75,15 +75,15 @@ def test_literal_that_is_no_number_is_named(literal):
 
 
 def test_number_of_millions_of_digits_is_exact():
-    one, many = decode(b"[1, " + b"9" * 5_000_000 + b"]")
-    assert one == 1
+    small, many = decode(b"[1, " + b"9" * 5_000_000 + b"]")
+    assert small == 1
     assert isinstance(many, Decimal)
     assert many.adjusted() == 4_999_999
 
 
 def test_exponent_that_nothing_holds_becomes_a_text():
-    one, large, too_large = decode(b"[1, 1e999999999, 1e9999999999999999999999]")
-    assert (one, large) == (1, Decimal("1e999999999"))
+    small, large, too_large = decode(b"[1, 1e999999999, 1e9999999999999999999999]")
+    assert (small, large) == (1, Decimal("1e999999999"))
     assert too_large.startswith("\udfff unreadable: ")
 
 
