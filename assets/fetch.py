@@ -5,16 +5,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote
 
 from assets.datasets import Dataset
 from assets.normalise import ParsedResponse, ResponseSource, normalise, read_records
 from assets.pii_policy import PiiPolicy
+from assets.response_clock import TimedResponse
 from smsonline.client import Client
 from smsonline.endpoints import Endpoints
 from smsonline.errors import InvalidResponse
 from smsonline.request import ReadRequest
 from smsonline.response import VendorResponse
+
+
+class StampedSource(ResponseSource, TimedResponse, Protocol):
+    """A response that can be loaded and whose times are known."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +29,16 @@ class PartitionResponse:
 
     partition: str
     params: Mapping[str, str]
-    source: ResponseSource
+    source: StampedSource
 
 
 @dataclass(frozen=True)
 class FailedPartition:
-    """A partition without a usable response, and why."""
+    """A partition without a usable response, and why; ``response_id`` is that of a response that cannot be used."""
 
     partition: str
     error: Exception
+    response_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,10 @@ class FetchResult:
     responses: Sequence[PartitionResponse]
     failures: Sequence[FailedPartition] = ()
     expected_partitions: frozenset[str] | None = None
-    parent_responses: Sequence[ResponseSource] = ()
+    parent_responses: Sequence[StampedSource] = ()
 
     @property
-    def sources(self) -> list[ResponseSource]:
+    def sources(self) -> list[StampedSource]:
         """Every response, those of the parent dataset first."""
         return [*self.parent_responses, *(response.source for response in self.responses)]
 

@@ -1,13 +1,18 @@
 """What is stored of a response that carries phone numbers and messages."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from smsonline.config import Credentials
-from smsonline.json_decoding import encode
 from smsonline.pii import add_phone_hashes, redact_pii
 from smsonline.response import VendorResponse
+
+ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,13 @@ class PiiPolicy:
     def redact_response(self, response: VendorResponse) -> VendorResponse:
         """The response with the body to store. Raises ``ValueError`` when it cannot be decoded.
 
-        The same payload gives the same bytes and so the same hash.
+        The same payload gives the same bytes and so the same hash. What only some records cannot have, such as half of
+        a surrogate pair, stays as it is: the contract rejects those records.
         """
-        body = encode(self.redact(response.payload))
+        try:
+            body = _encode(self.redact(response.payload))
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
         return replace(response, body=body, sha256=hashlib.sha256(body).hexdigest())
 
 
@@ -39,3 +48,21 @@ def pii_policy(account: Credentials, *, hash_key: str = "", keep_messages: bool 
     """
     secret = hash_key or f"{account.user_id}:{account.api_key}"
     return PiiPolicy(hashlib.sha256(b"smsonline phone hash\0" + secret.encode()).digest(), keep_messages)
+
+
+def _encode(payload: Any) -> bytes:
+    try:
+        return ENCODER.encode(payload)
+    except ValueError:
+        return ENCODER.encode(_encodable(payload))
+
+
+def _encodable(value: Any) -> Any:
+    """A copy of ``value`` that can be encoded: surrogates escaped, integers of thousands of digits as decimals."""
+    if isinstance(value, dict):
+        return {name.encode("utf-8", "backslashreplace").decode(): _encodable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, str):
+        return msgspec.Raw(json.dumps(value).encode())
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value

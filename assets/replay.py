@@ -31,6 +31,9 @@ class StoredSource:
     requested_at: datetime
     sha256: str
     target: ReplayTarget
+    elapsed_ms: int = 0
+    generated_at: datetime | None = None
+    cache_age_seconds: int = 0
 
     @property
     def payload(self) -> Any:
@@ -97,7 +100,15 @@ class Replay:
         """The stored responses of one load as fetching returned them."""
         responses, parents = [], []
         for response in stored:
-            source = StoredSource(response.response_id, response.requested_at, response.body_sha256, target)
+            source = StoredSource(
+                response.response_id,
+                response.requested_at,
+                response.body_sha256,
+                target,
+                response.elapsed_ms,
+                response.server_date,
+                response.cache_age_seconds,
+            )
             if response.endpoint == dataset.endpoint:
                 responses.append(PartitionResponse(_partition_of(dataset, response), response.params, source))
             if parent and response.endpoint == parent.endpoint:

@@ -12,7 +12,7 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -91,6 +91,7 @@ def open_pipeline(
         pipeline = SyncPipeline(
             client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink
         )
+        pipeline.max_clock_skew = timedelta(minutes=settings.max_clock_skew_minutes)
         with closing(pipeline):
             yield pipeline
 

@@ -74,7 +74,19 @@ class Settings(BaseSettings):
     phone_hash_key: SecretStr = Field(
         SecretStr(""), description="Key of the hash of phone numbers; derived from the API key by default."
     )
-    raw_retention_days: int = Field(365, ge=1, description="Days after which `prune` deletes raw responses.")
+    raw_retention_days: int = Field(
+        365, ge=1, le=36_500, description="Days after which `prune` deletes raw responses."
+    )
+    failed_response_retention_days: int = Field(
+        14, ge=1, le=36_500, description="Days after which `prune` deletes responses that could not be used."
+    )
+    max_clock_skew_minutes: int = Field(
+        30, ge=1, le=525_600, description="Difference from the vendor's clock above which a load is refused, minutes."
+    )
+    max_response_mb: int = Field(256, ge=1, le=100_000, description="Largest response, unpacked, megabytes.")
+    query_timeout_seconds: int = Field(
+        300, ge=0, le=604_800, description="Seconds after which `query` ends a statement; 0: never."
+    )
     requests_per_second: int = Field(100, ge=1, description="Most requests in any second.")
     requests_per_minute: int = Field(1000, ge=1, description="Most requests in any minute.")
     parallel_requests: int = Field(8, ge=1, le=64, description="Most requests at the same time.")

@@ -7,9 +7,14 @@ NotSent              creating call: nothing reached the vendor
 UnknownOutcome       creating call: money may have moved, never repeat it blindly
 """
 
+from __future__ import annotations
+
 import math
 from http import HTTPStatus
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from smsonline.response import FailedResponse
 
 
 class VendorError(Exception):
@@ -17,8 +22,8 @@ class VendorError(Exception):
 
     ``str()`` is one line for the user: the endpoint (or setting), ``summary``, reason, and ``hint``, the remedy. It
     contains no secret as long as ``detail`` contains none; the client masks it. ``status`` is the HTTP status of the
-    response, if there was one. ``retryable`` tells whether repeating the same read may help; creating calls are never
-    repeated, whatever its value.
+    response, if there was one, and ``response`` what came, if it was a read and complete. ``retryable`` tells whether
+    repeating the same read may help; creating calls are never repeated, whatever its value.
     """
 
     retryable: ClassVar[bool] = False
@@ -30,6 +35,7 @@ class VendorError(Exception):
         self.endpoint = endpoint
         self.detail = detail
         self.status = status
+        self.response: FailedResponse | None = None
 
     def __str__(self) -> str:
         reason = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))

@@ -24,7 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smsonline.endpoints import ENDPOINTS, Endpoint
 from smsonline.sandbox.api.actions import ACTIONS, RequestContext, VendorRefusal
-from smsonline.sandbox.faults import ActiveFaults, Fault, corrupt
+from smsonline.sandbox.corruptions import corrupt
+from smsonline.sandbox.faults import ActiveFaults, Fault
 from smsonline.sandbox.http.responses import JSON, envelope, error, fault_response, ok, truncate
 from smsonline.sandbox.simulation.ground_truth import ground_truth
 from smsonline.sandbox.simulation.reference_data import Scale

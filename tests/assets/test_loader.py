@@ -1,4 +1,3 @@
-import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from assets.datasets import DATASETS
+from assets.datasets.overrides import with_overrides
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.loader import SnapshotLoader
 from smsonline.errors import TimedOut
@@ -91,15 +91,23 @@ def test_same_body_is_unchanged_with_its_rejects_and_duplicates(path: Path) -> N
 
 
 def test_same_body_is_read_again_under_another_contract(path: Path) -> None:
-    body = [ROW | {"total": n} for n in (1, 2)]
-    load(path, response(body))
-    statistics = DATASETS["statistics"]
-    counted_otherwise = dataclasses.replace(statistics, ignored_fields=("novelty",))
-    assert counted_otherwise.contract_hash != statistics.contract_hash
-    fetched = FetchResult(counted_otherwise, "body", [response(body, 1)])
-    outcome = SnapshotLoader(path).load(fetched, LoadContext("run", "load", "statistics", "7", NOON))
-    assert outcome.counts.duplicates == 1
-    assert len(rows(path, "SELECT DISTINCT contract FROM ops.watermarks")) == 1
+    body = [OFFER]
+    load(path, response(body, country="12", carrier="any"), dataset="services")
+    in_dollars = with_overrides(DATASETS, {"services": {"fields": {"price_cents": {"unit": "usd"}}}})["services"]
+    again = response(body, 1, country="12", carrier="any")
+    outcome = SnapshotLoader(path).load(
+        FetchResult(in_dollars, "body", [again]), LoadContext("run", "load", "services", "7", NOON)
+    )
+    assert (outcome.counts.changed, outcome.counts.unchanged) == (1, 0)
+    assert rows(path, "SELECT price_cents FROM sms.services") == [(1600,)]
+
+
+def test_same_body_is_read_again_at_another_path(path: Path) -> None:
+    body = {"now": [ROW], "old": [ROW | {"successRate": 50}]}
+    for minute, member in enumerate(("old", "now")):
+        fetched = FetchResult(DATASETS["statistics"], f"body.{member}", [response(body, minute)])
+        SnapshotLoader(path).load(fetched, LoadContext("run", member, "statistics", "7", NOON))
+    assert rows(path, "SELECT success_rate FROM sms.statistics") == [(0.87,)]
 
 
 def test_failure_of_every_partition_loads_nothing(path: Path) -> None:

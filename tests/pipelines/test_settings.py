@@ -64,3 +64,22 @@ def test_wrong_variables_are_named(home, monkeypatch, name, value, problem):
     with pytest.raises(SettingsError) as error:
         configured_policy(load_settings())
     assert str(error.value).startswith(f"SMSONLINE_TOPUP_{name}: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "wrong"),
+    [
+        ("max_clock_skew_minutes", 30, "0"),
+        ("raw_retention_days", 365, "999999999"),
+        ("failed_response_retention_days", 14, "0"),
+        ("max_response_mb", 256, "0"),
+        ("query_timeout_seconds", 300, "-1"),
+    ],
+)
+def test_limits_have_defaults_and_bounds(home, monkeypatch, name, default, wrong):
+    assert getattr(load_settings(), name) == default
+    monkeypatch.setenv(f"SMSONLINE_{name.upper()}", "7")
+    assert getattr(load_settings(), name) == 7
+    monkeypatch.setenv(f"SMSONLINE_{name.upper()}", wrong)
+    with pytest.raises(SettingsError, match=f"^SMSONLINE_{name.upper()}: Input should be (less|greater) than or equal"):
+        load_settings()

@@ -87,18 +87,52 @@ def test_vanished_row_is_closed_and_returns_as_new_version(warehouse: Any) -> No
     assert history == [(t(0), t(1), t(0), t(0)), (t(2), None, t(0), t(2))]
 
 
-def test_last_duplicate_wins_and_the_others_are_counted(warehouse: Any) -> None:
-    rows = [{"code": "a", "price_cents": n} for n in (1, 2, 3)] + [{"code": "b"}]
+def test_identical_duplicates_are_counted(warehouse: Any) -> None:
+    rows = [{"code": "a", "price_cents": 3}] * 3 + [{"code": "b"}]
     assert counted(warehouse.snapshot(rows, 0)) == {"fetched": 4, "inserted": 2, "duplicates": 2}
     assert warehouse.current() == {"a": 3, "b": None}
     assert counted(warehouse.snapshot(rows, 1)) == {"fetched": 4, "unchanged": 2, "duplicates": 2}
     assert warehouse.watermarks()[""].duplicates == 2
+    assert warehouse.sql("SELECT * FROM ops.rejects") == []
 
 
-def test_duplicates_across_partitions_are_counted_once(warehouse: Any) -> None:
-    outcome = warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"a": 3}}, 0)
-    assert counted(outcome) == {"fetched": 3, "inserted": 2, "duplicates": 1}
+CONFLICTING = [
+    {"code": "a", "price_cents": 1, "extra": None},
+    {"code": "b", "price_cents": 5, "extra": None},
+    {"code": "a", "price_cents": 2, "extra": '{"n":1}'},
+    {"code": "a", "price_cents": 2, "extra": None},
+    {"code": "a", "price_cents": None, "extra": '{"n":9}'},
+    {"code": "a", "price_cents": 2, "extra": '{"n":1}'},
+]
+
+
+@pytest.mark.parametrize("order", [range(6), range(5, -1, -1), (3, 1, 5, 0, 4, 2)])
+def test_choice_among_conflicting_records_ignores_order(warehouse: Any, order: Any) -> None:
+    warehouse.snapshot(CONFLICTING, 0)
+    before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
+    outcome = warehouse.snapshot([CONFLICTING[number] for number in order], 1)
+    assert counted(outcome) == {"fetched": 6, "unchanged": 2, "duplicates": 1, "rejected": 3}
+    assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
+    assert warehouse.sql("SELECT code, price_cents, extra FROM sms.things ORDER BY 1") == [
+        ("a", 2, '{"n":1}'),
+        ("b", 5, None),
+    ]
+
+
+def test_loser_of_a_conflict_is_a_reject(warehouse: Any) -> None:
+    warehouse.responses({"": CONFLICTING[:3]}, 0, changed_partitions={"": {"response_id": "r1"}})
+    assert warehouse.sql("SELECT response_id, row_index, record->>'price_cents', reasons FROM ops.rejects") == [
+        ("r1", 0, "1", ["conflicting duplicate"])
+    ]
+    assert (warehouse.watermarks()[""].rejected, warehouse.watermarks()[""].duplicates) == (1, 0)
+
+
+def test_conflict_across_partitions_counts_in_the_losers(warehouse: Any) -> None:
+    outcome = warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 2}}, 0)
+    assert counted(outcome) == {"fetched": 4, "inserted": 2, "rejected": 1, "duplicates": 1}
     assert warehouse.current() == {"a": 3, "b": 2}
+    x, y = (warehouse.watermarks()[partition] for partition in "xy")
+    assert (x.rejected, x.duplicates, y.rejected) == (1, 1, 0)
 
 
 def test_identical_body_counts_as_before(warehouse: Any) -> None:
@@ -123,7 +157,7 @@ def test_watermark_in_the_future_is_a_wrong_clock(warehouse: Any) -> None:
     century = 60 * 24 * 365 * 100
     warehouse.snapshot({"a": 2}, century)
     before = warehouse.stored()
-    outcome = warehouse.snapshot({"a": 1}, 4)
+    outcome = warehouse.snapshot({"a": 1}, 4, now=warehouse.minute(4))
     assert outcome.status == "rejected"
     assert "clock" in outcome.error
     assert warehouse.stored() == before

@@ -21,7 +21,8 @@ Connection = duckdb.DuckDBPyConnection
 
 LOGGED_RESPONSES = """
 SELECT r.response_id, r.run_id, r.account_id, r.endpoint, r.params, r.requested_at,
-       r.body_sha256, l.load_id, l.started_at, l.status,
+       r.body_sha256, r.elapsed_ms, r.server_date, coalesce(r.cache_age_seconds, 0) AS cache_age_seconds,
+       l.load_id, l.started_at, l.status,
        coalesce(l.accept_shrink, false) AS accept_shrink
 FROM raw.requests r JOIN ops.loads l ON l.run_id = r.run_id AND l.account_id = r.account_id AND l.dataset = ?
 WHERE list_contains(?, r.endpoint)
@@ -46,6 +47,9 @@ class LoggedResponse:
     params: Mapping[str, str]
     requested_at: datetime
     body_sha256: str
+    elapsed_ms: int
+    server_date: datetime | None
+    cache_age_seconds: int
     load_id: str
     started_at: datetime
     status: str

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from smsonline.sandbox import KINDS, Sandbox, parse_fault
-from smsonline.sandbox.faults import COMMIT_THEN, CORRUPTIONS
+from smsonline.sandbox.corruptions import CORRUPTIONS
+from smsonline.sandbox.faults import COMMIT_THEN
 
 CallEndpoint = Callable[..., httpx.Response]
 Rows = list[dict[str, Any]]
