@@ -82,7 +82,7 @@ class SnapshotLoader:
             try:
                 batch = build_batch(fetched, watermarks, load.account_id, self._clock(fetched))
             except ContractViolation as error:
-                return _log_violation(connection, load, fetched, error)
+                return log_violation(connection, load, fetched, error)
             return load_batch(connection, batch, load)
 
     def _clock(self, fetched: FetchResult) -> LoadClock:
@@ -253,9 +253,10 @@ def _error_summary(fetched: FetchResult, failures: Sequence[FailedPartition]) ->
     return first if requests == 1 else f"{len(failures)} of {requests} requests failed; the first: {first}"
 
 
-def _log_violation(
+def log_violation(
     connection: DuckDBPyConnection, load: LoadContext, fetched: FetchResult, error: ContractViolation
 ) -> LoadResult:
+    """Logs a load whose responses were refused, with their number of records and examples."""
     response_id = next((response.source.response_id for response in fetched.responses), None)
     counts = LoadCounts(fetched=error.fetched, rejected=error.fetched)
     result = LoadResult("rejected", counts, str(error), response_id)

@@ -191,7 +191,8 @@ DISCOUNT_TIERS = Dataset(
     description="Discount tiers by what was topped up so far.",
     records_path="body.discountRates",
     array_columns=("threshold", "multiplier", "label"),
-    envelope_members=(*BALANCES.ignored_fields, *(name for field in BALANCES.fields for name in field.aliases)),
+    # The account around the tiers. Its numbers are no paging.
+    envelope_members=(*BALANCES.ignored_fields, *(field.aliases[0] for field in BALANCES.fields), "total", "count"),
 )
 COUPONS = Dataset(
     "coupons",

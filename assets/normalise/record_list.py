@@ -52,7 +52,7 @@ def as_list(value: Any, dataset: Dataset, levels: tuple[str, ...]) -> list[Any] 
     """
     if isinstance(value, list):
         return value
-    if not isinstance(value, dict) or not all(map(_is_position, value)):
+    if not is_keyed_by_position(value):
         return None
     records = [inner for inner in value.values() if is_record(inner, dataset)]
     names_code = not levels or any(not _own_names(dataset, levels[0]).isdisjoint(record) for record in records)
@@ -69,17 +69,22 @@ def list_in_object(value: Members, dataset: Dataset) -> RecordList | None:
         inner, members = value[wrapper], {name: value[name] for name in value if name != wrapper}
         elements = as_list(inner, dataset, dataset.nesting_keys) if inner else []
         records = RecordList(elements) if elements is not None else list_in_object(inner, dataset)
-        return records and RecordList(records, members | records.members, *records.counts)
+        return None if records is None else RecordList(records, members | records.members, *records.counts)
     return _nested_records(value, dataset) if dataset.nesting_keys else None
 
 
 def is_record(value: Any, dataset: Dataset) -> bool:
     """Whether ``value`` is an object with a declared field, or an array where records are arrays."""
-    if isinstance(value, list):
-        return bool(dataset.array_columns)
+    if dataset.array_columns and (isinstance(value, list) or (value and is_keyed_by_position(value))):
+        return True
     return isinstance(value, dict) and any(
         name in dataset.known_fields and not isinstance(inner, dict) for name, inner in value.items()
     )
+
+
+def is_keyed_by_position(value: Any) -> bool:
+    """Whether ``value`` is an object that may be a list in PHP's spelling."""
+    return isinstance(value, dict) and all(map(_is_position, value))
 
 
 def _is_position(name: str) -> bool:
@@ -94,18 +99,18 @@ def _own_names(dataset: Dataset, level: str) -> set[str]:
 def _wrapper(value: Members, dataset: Dataset) -> str | None:
     """The only member that can hold the records, if the others cannot be codes beside it."""
     containers = [name for name, inner in value.items() if isinstance(inner, dict | list)]
-    codes = [name for name in containers if not _is_beside(name, value[name], containers, dataset)]
-    codes += [name for name, inner in value.items() if inner is None and name.lower() in WRAPPERS]  # an empty list
-    if len(codes) == 1 and codes[0].lower() in WRAPPERS:
-        return codes[0]
-    if len(dataset.nesting_keys) > 1:  # lists are the innermost level of a nest
-        return None
+    # Where records are nested by more than one code, the innermost level may be a list.
     lists = [
         name
-        for name, inner in value.items()
-        if isinstance(inner, list) and not _is_position(name) and any(is_record(item, dataset) for item in inner)
+        for name in containers
+        if name.lower() in WRAPPERS or (len(dataset.nesting_keys) < 2 and not _is_position(name))
+        if isinstance(value[name], list) and any(is_record(item, dataset) for item in value[name])
     ]
-    return lists[0] if len(lists) == 1 else None
+    if len(lists) == 1:
+        return lists[0]
+    codes = [name for name in containers if not _is_beside(name, value[name], containers, dataset)]
+    codes += [name for name, inner in value.items() if inner is None and name.lower() in WRAPPERS]  # an empty list
+    return codes[0] if len(codes) == 1 and codes[0].lower() in WRAPPERS else None
 
 
 def _nested_records(value: Members, dataset: Dataset) -> RecordList | None:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from assets.datasets import Dataset
 from assets.errors import MAX_EXAMPLES, IncompleteResponse, RecordsNotFound
 from assets.normalise.paging import incomplete_member
-from assets.normalise.record_list import RecordList, as_list, list_in_object
+from assets.normalise.record_list import RecordList, as_list, is_keyed_by_position, list_in_object
 from assets.normalise.storable_json import rejected_records
 
 # Members of every envelope: success, error and its text.
@@ -135,7 +135,7 @@ def _zip_array(record: Any, names: tuple[str, ...]) -> Any:
     """A record that is an array as an object; elements without a name are ``element_3`` and so on."""
     if isinstance(record, list):
         record = {str(position): element for position, element in enumerate(record)}
-    if not isinstance(record, dict) or not all(name.isascii() and name.isdecimal() for name in record):
+    if not is_keyed_by_position(record):
         return record
     named = dict(enumerate(names))
     return {named.get(int(position), f"element_{position}"): element for position, element in record.items()}
@@ -144,7 +144,7 @@ def _zip_array(record: Any, names: tuple[str, ...]) -> Any:
 def _explode(record: Any, list_field: str, element_field: str) -> list[Any]:
     """One record per element of the list: ``{"carriers": ["any"]}`` becomes ``{"carrier": "any"}``."""
     elements = record.get(list_field) if isinstance(record, dict) else None
-    if isinstance(elements, dict) and all(name.isascii() and name.isdecimal() for name in elements):
+    if is_keyed_by_position(elements):
         elements = list(elements.values())
     if not isinstance(elements, list):
         return [record]
