@@ -11,10 +11,11 @@ from duckdb import DuckDBPyConnection
 
 from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
-from assets.normalise import NormalisedRecords, ParsedResponse, normalise, read_records
+from assets.normalise import NormalisedRecords, ParsedResponse, ResponseSource, normalise, read_records
 from assets.normalise.storable_json import storable_json
-from assets.response_clock import MAX_CLOCK_SKEW, check_clock, is_clock_confirmed
+from assets.response_clock import MAX_CLOCK_SKEW, ClockSkewed, check_clock, is_clock_confirmed
 from smsonline.client import utc_now
+from smsonline.errors import VendorError
 from smsonline.response import VendorResponse
 from warehouse.database.opening import Writer, open_warehouse
 from warehouse.failpoints import failpoint
@@ -31,7 +32,7 @@ from warehouse.loading.batch import (
 from warehouse.loading.merge import MAX_REJECTS_OF_REFUSED, load_batch
 from warehouse.loading.ordering import was_generated_before
 from warehouse.loading.source import Source, claim_source
-from warehouse.raw.store import RawResponse, store_responses
+from warehouse.raw.store import RawResponse, mark_failed, store_responses
 from warehouse.sql import transaction
 
 
@@ -47,7 +48,8 @@ class LoadClock:
     is_confirmed: bool = False
 
 
-REPLAY_CLOCK = LoadClock()
+# A replay repeats no response that was refused for the clock.
+REPLAY_CLOCK = LoadClock(max_skew=timedelta.max)
 
 
 @dataclass
@@ -71,50 +73,59 @@ class SnapshotLoader:
         Returns the result that ``ops.loads`` has; a response that breaks the contract is such a result too. Raises
         ``WarehouseError`` when the file cannot be written, or holds the data of another source.
         """
-        if fetched.failures and not fetched.responses:
-            return self.log_failure(load, _error_summary(fetched, fetched.failures))
+        failures, sources = fetched.failures, fetched.sources
+        if failures and not fetched.responses:
+            return self.log_failure(load, _error_summary(fetched, failures), failures, sources)
         failpoint("after fetching")
         with open_warehouse(self.warehouse, writer=self.writer) as connection:
             claim_source(connection, self.source)
-            self._store(connection, fetched, load)
+            self._store(connection, load, sources, failures)
             failpoint("after landing")
-            watermarks = load_log.read_watermarks(connection, load.dataset)
+            watermarks, clock = load_log.read_watermarks(connection, load.dataset), self._clock(fetched)
+            mark_failed(connection, _skewed_responses(fetched, watermarks, clock), ClockSkewed.__name__)
             try:
-                batch = build_batch(fetched, watermarks, load.account_id, self._clock(fetched))
+                batch = build_batch(fetched, watermarks, load.account_id, clock)
             except ContractViolation as error:
                 return log_violation(connection, load, fetched, error)
             return load_batch(connection, batch, load)
+
+    def log_failure(
+        self,
+        load: LoadContext,
+        error: str,
+        failures: Sequence[FailedPartition] = (),
+        sources: Sequence[ResponseSource] = (),
+    ) -> LoadResult:
+        """Logs a load that has nothing to merge, after storing ``sources`` and the responses of ``failures``."""
+        response_id = next((failure.response_id for failure in failures if failure.response_id), None)
+        with open_warehouse(self.warehouse, writer=self.writer) as connection:
+            self._store(connection, load, sources, failures)
+            failpoint("after landing")
+            return _log(connection, load, LoadResult("failed", error=error, response_id=response_id))
 
     def _clock(self, fetched: FetchResult) -> LoadClock:
         """The clock, whose present is the machine's where that is later and the vendor does not confirm this one."""
         is_confirmed = is_clock_confirmed(fetched.sources, self.max_clock_skew)
         return LoadClock(self.max_clock_skew, self.now() if is_confirmed else max(self.now(), utc_now()), is_confirmed)
 
-    def log_failure(self, load: LoadContext, error: str) -> LoadResult:
-        """Logs a load that has no response."""
-        with open_warehouse(self.warehouse, writer=self.writer) as connection:
-            return _log(connection, load, LoadResult("failed", error=error))
+    def _store(
+        self,
+        connection: DuckDBPyConnection,
+        load: LoadContext,
+        sources: Sequence[ResponseSource],
+        failures: Sequence[FailedPartition],
+    ) -> None:
+        """Commits the responses and the failed ones that errors of the vendor have, each once.
 
-    def _store(self, connection: DuckDBPyConnection, fetched: FetchResult, load: LoadContext) -> None:
-        """Commits the responses; one that two datasets share is stored with the first."""
-        new = [
-            RawResponse(
-                run_id=load.run_id,
-                account_id=load.account_id,
-                endpoint=response.endpoint,
-                params=response.params,
-                requested_at=response.requested_at,
-                elapsed_ms=response.elapsed_ms,
-                http_status=response.status,
-                body_sha256=response.sha256,
-                body=response.body,
-                response_id=response.response_id,
-            )
-            for response in fetched.sources
-            if isinstance(response, VendorResponse) and response.response_id not in self._stored
-        ]
+        Two datasets may share a response, and all requests that were not sent because the vendor is down one error.
+        """
+        errors = [failure.error for failure in failures if isinstance(failure.error, VendorError)]
+        usable = [_raw_response(source, load) for source in sources if isinstance(source, VendorResponse)]
+        failed = [_raw_response(error.response, load, type(error).__name__) for error in errors if error.response]
+        by_id = {response.response_id: response for response in (*usable, *failed)}
+        new = [response for response_id, response in by_id.items() if response_id not in self._stored]
         store_responses(connection, new)
-        self._stored |= {response.response_id for response in new}
+        self._stored |= by_id.keys()
 
 
 def build_batch(
@@ -196,6 +207,17 @@ def _check_clock(fetched: FetchResult, response: PartitionResponse, watermarks: 
     check_clock(fetched.dataset.name, source, clock.max_skew)
 
 
+def _skewed_responses(fetched: FetchResult, watermarks: Watermarks, clock: LoadClock) -> list[str]:
+    """The ids of the responses that are refused for the clock."""
+    skewed = []
+    for response in fetched.responses:
+        try:
+            _check_clock(fetched, response, watermarks, clock)
+        except ClockSkewed:
+            skewed.append(response.source.response_id)
+    return skewed
+
+
 def _normalise(
     fetched: FetchResult,
     parsed: Sequence[ParsedResponse],
@@ -251,6 +273,24 @@ def _error_summary(fetched: FetchResult, failures: Sequence[FailedPartition]) ->
     requests = len(fetched.responses) + len(fetched.failures)
     first = str(failures[0].error)
     return first if requests == 1 else f"{len(failures)} of {requests} requests failed; the first: {first}"
+
+
+def _raw_response(response: VendorResponse, load: LoadContext, error: str | None = None) -> RawResponse:
+    return RawResponse(
+        run_id=load.run_id,
+        account_id=load.account_id,
+        endpoint=response.endpoint,
+        params=response.params,
+        requested_at=response.requested_at,
+        elapsed_ms=response.elapsed_ms,
+        http_status=response.status,
+        body_sha256=response.sha256,
+        body=response.body,
+        server_date=response.generated_at,
+        cache_age_seconds=response.cache_age_seconds,
+        error=error,
+        response_id=response.response_id,
+    )
 
 
 def log_violation(

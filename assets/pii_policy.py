@@ -1,18 +1,13 @@
 """What is stored of a response that carries phone numbers and messages."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from smsonline.config import Credentials
+from smsonline.json_decoding import encode
 from smsonline.pii import add_phone_hashes, redact_pii
 from smsonline.response import VendorResponse
-
-ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class PiiPolicy:
         a surrogate pair, stays as it is: the contract rejects those records.
         """
         try:
-            body = _encode(self.redact(response.payload))
+            body = encode(self.redact(response.payload))
         except RecursionError:
             raise ValueError("the JSON is nested too deeply") from None
         return replace(response, body=body, sha256=hashlib.sha256(body).hexdigest())
@@ -48,21 +43,3 @@ def pii_policy(account: Credentials, *, hash_key: str = "", keep_messages: bool 
     """
     secret = hash_key or f"{account.user_id}:{account.api_key}"
     return PiiPolicy(hashlib.sha256(b"smsonline phone hash\0" + secret.encode()).digest(), keep_messages)
-
-
-def _encode(payload: Any) -> bytes:
-    try:
-        return ENCODER.encode(payload)
-    except ValueError:
-        return ENCODER.encode(_encodable(payload))
-
-
-def _encodable(value: Any) -> Any:
-    """A copy of ``value`` that can be encoded: surrogates escaped, integers of thousands of digits as decimals."""
-    if isinstance(value, dict):
-        return {name.encode("utf-8", "backslashreplace").decode(): _encodable(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    if isinstance(value, str):
-        return msgspec.Raw(json.dumps(value).encode())
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from assets.datasets import DATASETS, Dataset
 from assets.errors import ContractViolation
-from assets.fetch import Fetcher, FetchResult
+from assets.fetch import Fetcher, FetchResult, failed_partition
 from assets.loader import SnapshotLoader
 from assets.pii_policy import PiiPolicy
 from assets.response_clock import MAX_CLOCK_SKEW
@@ -146,7 +146,9 @@ class SyncPipeline:
             if isinstance(fetch.result, FetchResult):
                 outcome = loader.load(fetch.result, fetch.load)
             else:
-                outcome = loader.log_failure(fetch.load, _error_line(fetch.result))
+                outcome = loader.log_failure(
+                    fetch.load, _error_line(fetch.result), [failed_partition("", fetch.result)]
+                )
         except Exception as error:  # a defect of one dataset must not stop the others
             outcome = LoadResult("failed", error=_error_line(error))
         counts = outcome.counts

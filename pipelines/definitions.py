@@ -7,15 +7,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.bootstrap import configured_datasets, configured_endpoints
-from pipelines.settings import load_settings
+from pipelines.bootstrap import load_checked_settings
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Loads ``pipelines/defs``."""
     # First, so that a wrong setting is one line: an error within the folder comes with the tree of its modules.
-    settings = load_settings()
-    configured_datasets(settings)
-    configured_endpoints(settings)
+    load_checked_settings()
     return dg.load_from_defs_folder(path_within_project=Path(__file__).parent)

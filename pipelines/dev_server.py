@@ -14,8 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipelines.bootstrap import configured_datasets, open_pipeline
-from pipelines.cli.console import MISCONFIGURED, exit_on_error, exit_with_error, print_stderr
-from pipelines.settings import load_settings
+from pipelines.cli.console import MISCONFIGURED, exit_on_error, exit_with_error, load_command_settings, print_stderr
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +61,7 @@ def check_settings() -> None:
     from pipelines.defs.schedules import sync_schedule
 
     with exit_on_error():
-        settings = load_settings()
+        settings = load_command_settings()
         sync_schedule(configured_datasets(settings))
         with open_pipeline(settings):
             pass

@@ -3,6 +3,7 @@
 ConfigurationError   correct a setting, then run again
 TransientError       the same GET may succeed later (the client has already retried it)
 RequestRejected      the vendor rejected the call; repeating it changes nothing
+ResponseTooLarge     raise max_response_mb if so much is right; repeating the call changes nothing
 NotSent              creating call: nothing reached the vendor
 UnknownOutcome       creating call: money may have moved, never repeat it blindly
 """
@@ -72,10 +73,31 @@ class TransientError(VendorError):
 
 
 class ConnectionFailed(TransientError):
-    """No connection, or it was lost before the response was complete."""
+    """No connection to the vendor or to the proxy, or the proxy's refusal to connect."""
 
     summary = "the vendor cannot be reached"
     hint = "check the network and SMSONLINE_BASE_URL, or try again later"
+
+
+class UntrustedCertificate(ConnectionFailed):
+    """The server's certificate cannot be verified."""
+
+    summary = "the server's certificate is not trusted"
+    hint = "if a proxy inspects the traffic, set SSL_CERT_FILE to its certificates; check this machine's clock"
+
+
+class ConnectionLost(TransientError):
+    """The connection ended before the response was complete."""
+
+    summary = "the connection broke off"
+    hint = "try again later; if it stays, check the network and the proxy, if there is one"
+
+
+class NotHttp(TransientError):
+    """What came is no HTTP response, or no TLS where the URL says https."""
+
+    summary = "what answered does not speak HTTP"
+    hint = "check http or https, host and port in SMSONLINE_BASE_URL, and the proxy, if there is one"
 
 
 class TimedOut(TransientError):
@@ -105,10 +127,17 @@ class ServerError(TransientError):
 
 
 class InvalidResponse(TransientError):
-    """HTML, truncated JSON, an empty body, or a success status other than 200."""
+    """HTML, truncated JSON, an empty body, a success status other than 200, or a refusal by another than the vendor."""
 
     summary = "the response is not the expected JSON"
     hint = "try again later; if it stays, compare SMSONLINE_BASE_URL with the vendor's documentation"
+
+
+class ResponseTooLarge(VendorError):
+    """The body has more than ``ClientConfig.max_response_bytes``, unpacked; the rest was not read."""
+
+    summary = "the response is too large"
+    hint = "raise max_response_mb if the vendor really has so much, otherwise check SMSONLINE_BASE_URL"
 
 
 class RequestRejected(VendorError):

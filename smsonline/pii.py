@@ -31,7 +31,7 @@ MASK = "***"
 QUOTATION_MARKS = re.compile(
     r"""["`\u201c-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\uff02]|(?<!\w)['\u2018-\u201b]|['\u2018-\u201b](?!\w)"""
 )
-WORD, DIGIT, MASKED_WORDS = re.compile(r"\S+"), re.compile(r"\d"), re.compile(r"\*{3}(?:\s+\*{3})+")
+TERM, DIGIT, MASKED_TERMS = re.compile(r"\S+"), re.compile(r"\d"), re.compile(r"\*{3}(?:\s+\*{3})+")
 # Order ids have 8 digits so far, phone numbers with their country code 10 to 15.
 PHONE_DIGITS = range(10, 16)
 MAX_PLACES = 30
@@ -99,13 +99,13 @@ def mask_private_text(text: str) -> str:
     when the marks are not in pairs.
     """
     text = html.unescape(text)
-    marks = [match.end() for match in QUOTATION_MARKS.finditer(text)]
-    if marks:
-        rest = "" if len(marks) % 2 else text[marks[-1] :]
-        text = f"{text[: marks[0] - 1]}{MASK}{rest}"
+    positions = [match.end() for match in QUOTATION_MARKS.finditer(text)]
+    if positions:
+        rest = "" if len(positions) % 2 else text[positions[-1] :]
+        text = f"{text[: positions[0] - 1]}{MASK}{rest}"
     # Word by word: one pattern for a word with a digit takes quadratic time where there is none.
-    text = WORD.sub(lambda word: MASK if DIGIT.search(word[0]) else word[0], text)
-    return MASKED_WORDS.sub(MASK, text)
+    text = TERM.sub(lambda term: MASK if DIGIT.search(term[0]) else term[0], text)
+    return MASKED_TERMS.sub(MASK, text)
 
 
 def redact_error(payload: Any) -> Any:

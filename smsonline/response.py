@@ -18,11 +18,11 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from smsonline.errors import (
+    AuthenticationFailed,
     InvalidResponse,
     NotSent,
     RateLimited,
     RequestRejected,
-    TransientError,
     UnexpectedRedirect,
     UnknownOutcome,
     VendorError,
@@ -52,7 +52,7 @@ class HttpResponse:
 class TransportFailure:
     """No complete response. ``sent``: the request may have reached the vendor. ``detail`` contains no secret."""
 
-    error: type[TransientError]
+    error: type[VendorError]
     sent: bool
     detail: str
 
@@ -124,6 +124,8 @@ def _interpret_complete_read(
     status = http_response.status
     if status != HTTPStatus.OK:
         error_type, detail = error_for_read(status), _error_detail(http_response, request)
+        if error_type in (AuthenticationFailed, RequestRejected) and _is_foreign(http_response.body):
+            return InvalidResponse(endpoint, _describe_body(http_response), status=status)
         if error_type is not RateLimited:
             return error_type(endpoint, detail, status=status)
         seconds = retry_after_seconds(http_response.headers, requested_at)
@@ -152,6 +154,8 @@ def interpret_create(
     if isinstance(http_response, TransportFailure):
         return (UnknownOutcome if http_response.sent else NotSent)(endpoint, http_response.detail)
     status = http_response.status
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and _is_foreign(http_response.body):
+        return UnknownOutcome(endpoint, _describe_body(http_response), status=status)
     if status != HTTPStatus.OK:
         return error_for_create(status)(endpoint, _error_detail(http_response, request), status=status)
     response = _vendor_response(http_response, request, requested_at)
@@ -267,11 +271,21 @@ def _error_detail(http_response: HttpResponse, request: HttpRequest) -> str:
         return ""
 
 
+def _is_foreign(body: bytes) -> bool:
+    """Whether a refusal came from another than the vendor, such as a proxy: the vendor's own is a JSON object."""
+    try:
+        return bool(body.strip()) and not isinstance(decode(body), Mapping)
+    except ValueError:
+        return True
+
+
 def _describe_body(http_response: HttpResponse) -> str:
     """A body that is not JSON, in a few words and without quoting it."""
     body = http_response.body.lstrip()
-    if not body:
+    if not http_response.body:
         return "the body is empty"
+    if not body:
+        return f"{len(http_response.body)} bytes of white space"
     if "html" in http_response.headers.get("content-type", "") or body.startswith(b"<"):
-        return "it is a web page"
+        return "a web page came instead"
     return f"{len(http_response.body)} bytes that are no complete JSON document"

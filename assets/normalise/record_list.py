@@ -1,7 +1,7 @@
 """The records of one response, in each of the shapes that JSON gives a list: PHP's objects, nests by code, wrappers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from assets.datasets import Dataset
 from assets.normalise.paging import PAGING_WORDS, plain_name
@@ -82,7 +82,7 @@ def is_record(value: Any, dataset: Dataset) -> bool:
     )
 
 
-def is_keyed_by_position(value: Any) -> bool:
+def is_keyed_by_position(value: Any) -> TypeGuard[dict[str, Any]]:
     """Whether ``value`` is an object that may be a list in PHP's spelling."""
     return isinstance(value, dict) and all(map(_is_position, value))
 

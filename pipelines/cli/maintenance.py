@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from pipelines.bootstrap import configured_datasets, configured_endpoints, select_datasets
-from pipelines.cli.console import configure_log_file, exit_on_error, print_json
-from pipelines.settings import Settings, load_settings
+from pipelines.cli.console import configure_log_file, exit_on_error, load_command_settings, print_json
+from pipelines.settings import Settings
 from warehouse.errors import NotAWarehouse
 
 
@@ -18,7 +18,7 @@ def run_replay(names: Sequence[str], since: datetime | None, *, as_json: bool) -
     from warehouse.publishing.publish import publish
 
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         datasets = configured_datasets(settings)
         selected = select_datasets(names, datasets)
         _require_warehouse(settings)
@@ -37,7 +37,7 @@ def run_prune(*, dry_run: bool, as_json: bool) -> None:
     from warehouse.raw.retention import prune
 
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         _require_warehouse(settings)
         now = datetime.now(UTC)
         before = now - timedelta(days=settings.raw_retention_days)

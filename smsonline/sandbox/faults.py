@@ -7,15 +7,15 @@ from typing import Literal, NamedTuple
 from smsonline.endpoints import ENDPOINTS
 from smsonline.sandbox.corruptions import CORRUPTIONS
 
-Stage = Literal["delay", "replace", "corrupt", "truncate"]
+Stage = Literal["delay", "replace", "corrupt", "truncate", "headers"]
 ANY_ENDPOINT = "*"
 
 
 class FaultKind(NamedTuple):
     """A kind of fault.
 
-    Stages: ``delay`` waits, ``replace`` sends another response, ``corrupt`` changes the records of a good response,
-    ``truncate`` shortens its body.
+    Stages: ``delay`` waits, ``replace`` sends another response, ``corrupt`` changes a good response, ``truncate``
+    shortens its body, ``headers`` changes its headers.
     """
 
     stage: Stage
@@ -39,6 +39,18 @@ REPLACEMENTS = {
     "html": "an HTML page with status 200",
     "empty_body": "200 without a body",
     "not_ok": "200 with ok false (V2: error true) and an error message",
+    "private_error": "as not_ok, and the message quotes a phone number, a code and a text",
+    "html_403": "403 with the HTML page of a proxy",
+    "html_503": "503 with the HTML page of a proxy",
+    "drip_headers": "the headers come a byte a second and never end",
+    "endless_1xx": "informational responses (103) for ever",
+    "endless_body": "a body that never ends",
+    "gzip_bomb": "a small body that unpacks to =MEGABYTES (default 300)",
+    "not_http": "a line of another protocol",
+}
+HEADERS = {
+    "stale_edge": "from a cache, =SECONDS old (default 86400): Age, and a Date as old",
+    "skewed_date": "the vendor's clock is =SECONDS behind (default 34560000, 400 days)",
 }
 TRUNCATIONS = {
     "drop_midway": "the connection closes in the middle of the body",
@@ -59,8 +71,17 @@ KINDS: dict[str, FaultKind] = {
     **{name: FaultKind("replace", text) for name, text in (REPLACEMENTS | COMMIT_THEN).items()},
     **{name: FaultKind("truncate", text) for name, text in TRUNCATIONS.items()},
     **{name: FaultKind("corrupt", text) for name, text in CORRUPTIONS.items()},
+    **{name: FaultKind("headers", text) for name, text in HEADERS.items()},
 }
-DEFAULT_SECONDS = {"latency": 0.05, "http_429": 1.0}
+# Seconds, or megabytes for gzip_bomb.
+DEFAULT_AMOUNTS = {
+    "latency": 0.05,
+    "http_429": 1.0,
+    "stale_edge": 86_400.0,
+    "skewed_date": 34_560_000.0,
+    "gzip_bomb": 300.0,
+}
+MAX_AMOUNT = 100_000_000
 
 
 @dataclass
@@ -90,9 +111,9 @@ class Fault:
         return f"http_{base}" if base.isdigit() else base
 
     @property
-    def seconds(self) -> float:
-        """The delay of a kind that has one."""
-        return float(self.value) if self.value else DEFAULT_SECONDS[self.kind]
+    def amount(self) -> float:
+        """The seconds (or megabytes) of a kind that has them."""
+        return float(self.value) if self.value else DEFAULT_AMOUNTS[self.kind]
 
     def consume(self) -> bool:
         """Counts one matching request and returns whether the fault is due on it."""
@@ -143,13 +164,14 @@ def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 
         raise ValueError(f"unknown fault {name!r}; choose one of: {', '.join(KINDS)}")
     if (times is not None and times < 1) or after < 0:
         raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
-    if value and name in DEFAULT_SECONDS:
+    if value and name in DEFAULT_AMOUNTS:
         try:
-            valid = 0 <= float(value) < 3600
+            lowest = -MAX_AMOUNT if name == "skewed_date" else 0
+            valid = lowest <= float(value) <= MAX_AMOUNT
         except ValueError:
             valid = False
         if not valid:
-            raise ValueError(f"fault {kind}: the value is a number of seconds")
+            raise ValueError(f"fault {kind}: the value is a number")
     elif value and name != "missing_field":
         raise ValueError(f"fault {name} takes no value")
     return Fault(endpoint, name, value, times, after)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -28,8 +29,8 @@ def response(body: bytes, payload: Any = None) -> VendorResponse:
     [
         {"service": HALF_PAIR},
         {"service": "\x00"},
-        {"orderId": 10**5000},
-        {"purchasePrice": -(10**4400)},
+        {"orderId": Decimal(10**5000)},
+        {"purchasePrice": Decimal(-(10**4400))},
     ],
     ids=["half of a surrogate pair", "NUL", "thousands of digits", "negative"],
 )
@@ -48,7 +49,7 @@ def test_odd_value_is_stored_as_it_came(odd: dict[str, Any], keep_messages: bool
 
 def test_name_with_half_a_surrogate_pair_is_stored() -> None:
     stored = PiiPolicy(b"key").redact_response(response(b"", [ORDER | {HALF_PAIR: 1}]))
-    assert json.loads(stored.body)[0]["Foo \\ud83d"] == "[redacted]"
+    assert json.loads(stored.body)[0][HALF_PAIR] == "[redacted]"
 
 
 @pytest.mark.parametrize("depth", [600, 100_000])

@@ -106,9 +106,9 @@ def test_malformed_date_is_none(text):
     ("body", "content_type", "detail"),
     [
         (b"", "", "the body is empty"),
-        (b" \n", "", "the body is empty"),
-        (b"<!doctype html><p>428113", "", "it is a web page"),
-        (b"busy", "text/html; charset=utf-8", "it is a web page"),
+        (b" \n", "", "2 bytes of white space"),
+        (b"<!doctype html><p>428113", "", "a web page came instead"),
+        (b"busy", "text/html; charset=utf-8", "a web page came instead"),
         (b'{"code":"428113"', "application/json", "16 bytes that are no complete JSON document"),
     ],
 )

@@ -104,6 +104,13 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
         failpoint("while landing")
 
 
+def mark_failed(connection: Connection, response_ids: Sequence[str], error: str) -> None:
+    """Marks stored responses as not usable for the reason ``error``."""
+    if response_ids:
+        update = "UPDATE raw.requests SET error = ? WHERE list_contains(?, response_id)"
+        connection.execute(update, [error, list(response_ids)])
+
+
 def read_body(connection: Connection, body_sha256: str, schema: str = "raw") -> bytes:
     """The body with this hash, unpacked. Raises ``KeyError`` when it is not stored."""
     row = fetch_one(

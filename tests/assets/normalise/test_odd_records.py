@@ -53,7 +53,7 @@ def test_bad_value_rejects_its_record_only(value: str, problem: str, name: str) 
     assert result.rows["service_code"].to_pylist() == ["s0", "s2"]
     (reject,) = result.rejects
     assert reject.row_index == 1
-    assert any(part in reject.reasons[0] for part in problem.split("|"))
+    assert any(expected in reject.reasons[0] for expected in problem.split("|"))
     assert_storable(result)
 
 

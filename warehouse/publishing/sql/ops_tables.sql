@@ -6,6 +6,9 @@ INSERT INTO ops.drift BY NAME SELECT * FROM "$main".ops.drift;
 INSERT INTO ops.loads BY NAME
 SELECT * FROM "$main".ops.loads WHERE rowid >= (SELECT count(*) FROM ops.loads);
 DELETE FROM ops.warehouse;
-INSERT INTO ops.warehouse BY NAME SELECT * FROM "$main".ops.warehouse;
+INSERT INTO ops.warehouse BY NAME
+SELECT warehouse_id, created_at, source, '$token' AS publication_token FROM "$main".ops.warehouse;
+DELETE FROM ops.ledger_offset;
+INSERT INTO ops.ledger_offset BY NAME SELECT * FROM "$main".ops.ledger_offset;
 DELETE FROM ops.publication;
 INSERT INTO ops.publication VALUES (now());
