@@ -23,6 +23,7 @@ MAX_DEPTH = 450
 MAX_INTEGER_DIGITS = 4300
 # Brackets outside of texts; possessive, because a text may be as long as the body.
 STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+ENCODER = msgspec.json.Encoder(decimal_format="number")
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
 
 
@@ -54,6 +55,14 @@ def decode_strictly(body: bytes) -> Any:
         return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
     except (ArithmeticError, RecursionError) as error:
         raise ValueError(f"JSON out of range: {type(error).__name__}") from error
+
+
+def encode(value: Any) -> bytes:
+    """A decoded value as JSON that ``decode`` reads as the same value, bad characters included."""
+    try:
+        return ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return "".join(_fragments(value)).encode()
 
 
 def _decode_tolerantly(body: bytes) -> Any:
@@ -106,3 +115,13 @@ def _without_deep_values(text: str) -> str:
     if pieces and not rest.replace(json.dumps(TOO_DEEP), "").strip("[]{}, \t\r\n"):  # there is nothing else
         raise ValueError("JSON out of range: nested too deeply")
     return rest
+
+
+def _fragments(value: Any) -> list[str]:
+    """The JSON of ``value`` in ASCII: an escape can name a lone surrogate, UTF-8 cannot."""
+    if isinstance(value, dict):
+        members = [f"{json.dumps(name)}:{''.join(_fragments(inner))}" for name, inner in value.items()]
+        return ["{", ",".join(members), "}"]
+    if isinstance(value, list):
+        return ["[", ",".join("".join(_fragments(item)) for item in value), "]"]
+    return [str(value) if isinstance(value, Decimal) else json.dumps(value)]
