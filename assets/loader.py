@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.normalise import NormalisedRecords, ParsedResponse, ResponseSource, normalise, read_records
-from assets.normalise.frame import ENCODER
+from assets.normalise.storable_json import storable_json
 from assets.response_clock import MAX_CLOCK_SKEW, ClockSkewed, check_clock, clock_skew, is_clock_confirmed
 from smsonline.client import utc_now
 from smsonline.errors import VendorError
@@ -86,7 +86,7 @@ class SnapshotLoader:
             try:
                 batch = build_batch(fetched, watermarks, load.account_id, clock)
             except ContractViolation as error:
-                return _log_violation(connection, load, fetched, error)
+                return log_violation(connection, load, fetched, error)
             return load_batch(connection, batch, load)
 
     def log_failure(
@@ -236,7 +236,7 @@ def _original(parsed: Sequence[ParsedResponse], normalised: NormalisedRecords, r
     records = ((response, index) for response in parsed for index in range(len(response.records)))
     accepted = (record for record in records if (record[0].response_id, record[1]) not in rejected)
     response, index = next(islice(accepted, row, None))
-    return RejectedRecord(response.response_id, index, ENCODER.encode(response.records[index]).decode(), [])
+    return RejectedRecord(response.response_id, index, storable_json(response.records[index]), [])
 
 
 def _partitions(fetched: FetchResult, watermarks: Watermarks) -> dict[str, Partition]:
@@ -288,9 +288,10 @@ def _raw_response(response: VendorResponse, load: LoadContext, error: str | None
     )
 
 
-def _log_violation(
+def log_violation(
     connection: DuckDBPyConnection, load: LoadContext, fetched: FetchResult, error: ContractViolation
 ) -> LoadResult:
+    """Logs a load whose responses were refused, with their number of records and examples."""
     response_id = next((response.source.response_id for response in fetched.responses), None)
     counts = LoadCounts(fetched=error.fetched, rejected=error.fetched)
     result = LoadResult("rejected", counts, str(error), response_id)

@@ -11,7 +11,7 @@ from typing import Any
 from assets.datasets import Dataset
 from assets.errors import ContractViolation
 from assets.fetch import FetchResult, PartitionResponse, list_partitions, partition_name, records_path
-from assets.loader import build_batch
+from assets.loader import build_batch, log_violation
 from assets.replay_times import correct_times
 from assets.sync import SyncResult
 from smsonline.client import utc_now
@@ -97,7 +97,7 @@ class Replay:
         try:
             batch = build_batch(fetched, watermarks, first.account_id)
         except ContractViolation as error:
-            return LoadResult("rejected", error=str(error))
+            return log_violation(target.connection, load, fetched, error)
         return load_batch(target.connection, batch, load)
 
     def _fetch_stored(

@@ -27,11 +27,15 @@ ENCODER = msgspec.json.Encoder(decimal_format="number")
 NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
 
 
+class NotFiniteNumber(ValueError):
+    """The body contains ``NaN`` or ``Infinity``, which other programs write into JSON."""
+
+
 def decode(body: bytes) -> Any:
     """JSON with exact numbers: fractions as ``Decimal``, integers of any size as ``int``.
 
-    An object or a list may hold unreadable values (see above). Raises ``ValueError`` for anything that is not JSON; the
-    message names ``NaN`` and ``Infinity``, which other programs write into JSON.
+    An object or a list may hold unreadable values (see above). Raises ``ValueError`` for anything that is not JSON,
+    among them ``NotFiniteNumber``.
     """
     try:
         return decode_strictly(body)
@@ -90,7 +94,7 @@ def _parse_fraction(text: str) -> Decimal | str:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"it contains {name}, which JSON does not allow")
+    raise NotFiniteNumber(f"it contains {name}, which JSON does not allow")
 
 
 def _without_deep_values(text: str) -> str:

@@ -29,7 +29,7 @@ from smsonline.errors import (
     error_for_create,
     error_for_read,
 )
-from smsonline.json_decoding import decode, decode_strictly
+from smsonline.json_decoding import NotFiniteNumber, decode, decode_strictly
 from smsonline.pii import MESSAGE_FIELDS, mask_private_text, redact_error
 from smsonline.request import HttpRequest
 
@@ -135,6 +135,8 @@ def _interpret_complete_read(
         return response
     try:
         payload = response.payload
+    except NotFiniteNumber as error:
+        return InvalidResponse(endpoint, str(error), status=status)
     except ValueError:
         return InvalidResponse(endpoint, _describe_body(http_response), status=status)
     if envelope_status(payload) == "success":

@@ -10,7 +10,7 @@ from smsonline.endpoints import suggest_name
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
-SETTINGS = ("records", "levels", "params", "cadence_minutes", "fields")
+SETTINGS = ("records", "levels", "envelope_members", "params", "cadence_minutes", "fields")
 # What cron spaces evenly: divisors of an hour, whole hours that divide a day, and a week.
 CADENCES_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440, 10080)
 
@@ -18,9 +18,9 @@ CADENCES_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360
 def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dict[str, Dataset]:
     """The definitions with ``{dataset: {setting: value}}`` applied.
 
-    Settings: ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes``
-    (one of ``CADENCES_MINUTES``) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``). Raises ``ValueError``
-    that names the entry.
+    Settings: ``records`` (text), ``levels`` and ``envelope_members`` (lists of names), ``params`` (table of text),
+    ``cadence_minutes`` (one of ``CADENCES_MINUTES``) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``).
+    Raises ``ValueError`` that names the entry.
     """
     result = dict(datasets)
     for name, settings in overrides.items():
@@ -40,6 +40,8 @@ def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
             return {"records_path": value}
         case "levels", [*names] if all(isinstance(name, str) for name in names):
             return {"nesting_keys": tuple(names)}
+        case "envelope_members", [*names] if all(isinstance(name, str) for name in names):
+            return {"envelope_members": (*dataset.envelope_members, *names)}
         case "params", dict() if all(isinstance(param, str) for param in value.values()):
             return {"params": dict(dataset.params) | value}
         case "cadence_minutes", int() if not isinstance(value, bool):
@@ -53,7 +55,7 @@ def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
         raise ValueError(f"[datasets.{dataset.name}] {setting}: no such setting; {suggest_name(setting, SETTINGS)}")
     raise ValueError(
         f"[datasets.{dataset.name}] {setting}: "
-        "records, levels, params, cadence_minutes and fields can be set, each with its type"
+        "records, levels, envelope_members, params, cadence_minutes and fields can be set, each with its type"
     )
 
 

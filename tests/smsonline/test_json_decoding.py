@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsonline.json_decoding import MAX_DEPTH, TOO_DEEP, decode, decode_strictly, encode
+from smsonline.json_decoding import MAX_DEPTH, TOO_DEEP, decode, decode_strictly
 
 
 def test_decoded_numbers_are_exact():
@@ -75,15 +75,15 @@ def test_literal_that_is_no_number_is_named(literal):
 
 
 def test_number_of_millions_of_digits_is_exact():
-    one, many = decode(b"[1, " + b"9" * 5_000_000 + b"]")
-    assert one == 1
+    small, many = decode(b"[1, " + b"9" * 5_000_000 + b"]")
+    assert small == 1
     assert isinstance(many, Decimal)
     assert many.adjusted() == 4_999_999
 
 
 def test_exponent_that_nothing_holds_becomes_a_text():
-    one, large, too_large = decode(b"[1, 1e999999999, 1e9999999999999999999999]")
-    assert (one, large) == (1, Decimal("1e999999999"))
+    small, large, too_large = decode(b"[1, 1e999999999, 1e9999999999999999999999]")
+    assert (small, large) == (1, Decimal("1e999999999"))
     assert too_large.startswith("\udfff unreadable: ")
 
 
@@ -110,5 +110,5 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON, max_size=4))
-def test_encoded_value_is_decoded_as_the_same(value):
-    assert decode(encode(value)) == value == decode(json.dumps(value).encode())
+def test_any_json_of_python_is_decoded_as_the_same(value):
+    assert decode(json.dumps(value).encode()) == value

@@ -233,3 +233,10 @@ def test_redacted_private_body_keeps_its_structure():
 def test_masking_a_long_word_takes_linear_time():
     error = interpret_read(HttpResponse(500, {}, b"x" * 10_000_000, "", 1), PRIVATE, NOW)
     assert len(error.response.body) == 65_536
+
+
+def test_response_with_nan_is_called_so():
+    body = b'{"ok": true, "body": [{"total": 1}, {"total": NaN}]}'
+    error = interpret_read(HttpResponse(200, {}, body, "hash", 1), REQUEST, NOW)
+    assert isinstance(error, InvalidResponse)
+    assert "it contains NaN, which JSON does not allow" in str(error)
