@@ -42,11 +42,11 @@ class PartialResponse(Response):
 
 
 class DrippingHeaders(Response):
-    """Sends the status line and then a header byte a second, until the client gives up."""
+    """Sends the status line and then a header byte every tenth of a second, until the client gives up."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - writes by itself
         """Serves the response."""
-        await _repeat(scope, receive, b"HTTP/1.1 200 OK\r\nx-slow: ", b"a", pause_seconds=1)
+        await _repeat(scope, receive, b"HTTP/1.1 200 OK\r\nx-slow: ", b"a", pause_seconds=0.1)
 
 
 class EndlessInformation(Response):
