@@ -59,6 +59,6 @@ def test_fault_stores_nothing_private(private_vendor, caplog, kind):
             (result,) = pipeline.sync(["inventory"])
         finally:
             sandbox.faults.clear()
-    places = [stored_texts(pipeline.warehouse), caplog.text, str(result.as_dict())]
-    places += [file.read_bytes().decode("latin-1") for file in pipeline.warehouse.parent.iterdir()]
-    assert not [text for text in private for place in places if text in place]
+    outputs = [stored_texts(pipeline.warehouse), caplog.text, str(result.as_dict())]
+    outputs += [file.read_bytes().decode("latin-1") for file in pipeline.warehouse.parent.iterdir()]
+    assert not [text for text in private for output in outputs if text in output]

@@ -86,9 +86,9 @@ class GzipBomb(Response):
     def __init__(self, megabytes: float) -> None:
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
         blanks = b" " * MEGABYTE
-        parts = [packer.compress(b'{"ok":true,"body":[')]
-        parts += [packer.compress(blanks) for _ in range(int(megabytes))]
-        body = b"".join([*parts, packer.compress(b"]}"), packer.flush()])
+        chunks = [packer.compress(b'{"ok":true,"body":[')]
+        chunks += [packer.compress(blanks) for _ in range(int(megabytes))]
+        body = b"".join([*chunks, packer.compress(b"]}"), packer.flush()])
         super().__init__(body, headers={"content-encoding": "gzip"}, media_type=JSON)
 
 

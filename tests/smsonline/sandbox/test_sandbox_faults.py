@@ -192,8 +192,8 @@ def test_endless_body_goes_on(served: tuple[Sandbox, SandboxAddress], client: ht
     sandbox.faults.add("balance", "endless_body", times=1)
     url = f"{served[1].base_url}/customers/{sandbox.user_id}/balance"
     with client.stream("GET", url, params={"apiKey": sandbox.api_key}) as response:
-        parts = response.iter_bytes()
-        assert sum(len(next(parts)) for _ in range(40)) > 100_000
+        chunks = response.iter_bytes()
+        assert sum(len(next(chunks)) for _ in range(40)) > 100_000
 
 
 def test_gzip_bomb_unpacks_to_megabytes(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
