@@ -9,11 +9,13 @@ import dagster as dg
 
 from pipelines.bootstrap import configured_datasets, configured_endpoints
 from pipelines.settings import load_settings
+from pipelines.up.home_locks import mark_home_in_use
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Loads ``pipelines/defs``."""
+    mark_home_in_use()  # the runs of this process are alive
     # First, so that a wrong setting is one line: an error within the folder comes with the tree of its modules.
     settings = load_settings()
     configured_datasets(settings)
