@@ -5,16 +5,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import quote
 
 from assets.datasets import Dataset
+from assets.errors import ContractViolation
 from assets.normalise import ParsedResponse, ResponseSource, normalise, read_records
 from assets.pii_policy import PiiPolicy
+from assets.response_clock import TimedResponse
 from smsonline.client import Client
 from smsonline.endpoints import Endpoints
-from smsonline.errors import InvalidResponse
+from smsonline.errors import InvalidResponse, VendorError
 from smsonline.request import ReadRequest
 from smsonline.response import VendorResponse
+
+
+class StampedSource(ResponseSource, TimedResponse, Protocol):
+    """A response that can be loaded and whose times are known."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +30,16 @@ class PartitionResponse:
 
     partition: str
     params: Mapping[str, str]
-    source: ResponseSource
+    source: StampedSource
 
 
 @dataclass(frozen=True)
 class FailedPartition:
-    """A partition without a usable response, and why."""
+    """A partition without a usable response, and why; ``response_id`` is that of a response that cannot be used."""
 
     partition: str
     error: Exception
+    response_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +55,18 @@ class FetchResult:
     responses: Sequence[PartitionResponse]
     failures: Sequence[FailedPartition] = ()
     expected_partitions: frozenset[str] | None = None
-    parent_responses: Sequence[ResponseSource] = ()
+    parent_responses: Sequence[StampedSource] = ()
 
     @property
-    def sources(self) -> list[ResponseSource]:
+    def sources(self) -> list[StampedSource]:
         """Every response, those of the parent dataset first."""
         return [*self.parent_responses, *(response.source for response in self.responses)]
+
+
+def failed_partition(name: str, error: Exception) -> FailedPartition:
+    """The partition ``name``, whose request ended with ``error``; its response is that of the error, if any."""
+    response = error.response if isinstance(error, VendorError) else None
+    return FailedPartition(name, error, response.response_id if response else None)
 
 
 def partition_name(dataset: Dataset, params: Mapping[str, str], account_id: str) -> str:
@@ -113,8 +127,8 @@ class Fetcher:
     def fetch(self, dataset: Dataset) -> FetchResult:
         """All responses of ``dataset``; of a fan-out also the partitions that failed.
 
-        Raises ``VendorError`` when the only request, or the parent's, fails, and ``ContractViolation`` when the
-        parent's response cannot be read.
+        The only failure is the parent's response where that cannot be read. Raises ``VendorError`` when the only
+        request, or the parent's, fails.
         """
         path = records_path(dataset, self._endpoints)
         if dataset.fan_out:
@@ -125,7 +139,10 @@ class Fetcher:
 
     def _fan_out(self, dataset: Dataset, path: str, parent: Dataset) -> FetchResult:
         source = self._fetch_one(parent.endpoint, parent.params)
-        partitions, expected = list_partitions(dataset, parent, source, self._endpoints, self._account_id)
+        try:
+            partitions, expected = list_partitions(dataset, parent, source, self._endpoints, self._account_id)
+        except ContractViolation as error:  # a result, so that the response is stored
+            return FetchResult(dataset, path, [], [FailedPartition("", error, source.response_id)], None, [source])
         names = {_cache_key(params): name for name, params in partitions.items()}
         calls = [ReadRequest(dataset.endpoint, params) for params in partitions.values()]
         responses, failures = [], []
@@ -134,7 +151,7 @@ class Fetcher:
             if isinstance(result, VendorResponse):
                 responses.append(PartitionResponse(name, call.params, self._redacted(result)))
             else:
-                failures.append(FailedPartition(name, result))
+                failures.append(failed_partition(name, result))
         responses.sort(key=lambda response: response.partition)
         return FetchResult(dataset, path, responses, failures, expected, [source])
 

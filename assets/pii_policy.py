@@ -4,13 +4,10 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from smsonline.config import Credentials
+from smsonline.json_decoding import encode
 from smsonline.pii import add_phone_hashes, redact_pii
 from smsonline.response import VendorResponse
-
-ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True)
@@ -28,9 +25,13 @@ class PiiPolicy:
     def redact_response(self, response: VendorResponse) -> VendorResponse:
         """The response with the body to store. Raises ``ValueError`` when it cannot be decoded.
 
-        The same payload gives the same bytes and so the same hash.
+        The same payload gives the same bytes and so the same hash. What only some records cannot have, such as half of
+        a surrogate pair, stays as it is: the contract rejects those records.
         """
-        body = ENCODER.encode(self.redact(response.payload))
+        try:
+            body = encode(self.redact(response.payload))
+        except RecursionError:
+            raise ValueError("the JSON is nested too deeply") from None
         return replace(response, body=body, sha256=hashlib.sha256(body).hexdigest())
 
 

@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from assets.datasets import DATASETS, Dataset
 from assets.errors import ContractViolation
-from assets.fetch import Fetcher, FetchResult
+from assets.fetch import Fetcher, FetchResult, failed_partition
 from assets.loader import SnapshotLoader
 from assets.pii_policy import PiiPolicy
+from assets.response_clock import MAX_CLOCK_SKEW
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import VendorError
@@ -25,6 +28,7 @@ from warehouse.database.opening import Writer, open_warehouse
 from warehouse.errors import WarehouseError
 from warehouse.loading import load_log
 from warehouse.loading.batch import LoadContext, LoadResult
+from warehouse.loading.source import Source
 from warehouse.publishing.publish import is_published, publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
@@ -68,7 +72,8 @@ class CompletedFetch:
 class SyncPipeline:
     """Everything a sync needs, for one account and one warehouse file.
 
-    ``needs_publish`` says that the analysts' copy may lack something.
+    ``needs_publish`` says that the analysts' copy may lack something, ``max_clock_skew`` how far this machine's clock
+    may differ from the vendor's.
     """
 
     client: Client
@@ -79,6 +84,7 @@ class SyncPipeline:
     endpoints: Endpoints = field(default_factory=lambda: ENDPOINTS)
     accept_shrink: bool = False
     needs_publish: bool = True
+    max_clock_skew: timedelta = MAX_CLOCK_SKEW
     _writer: Writer = field(default_factory=Writer)
 
     def sync(self, names: Sequence[str], run_id: str = "") -> Iterator[SyncResult]:
@@ -89,7 +95,8 @@ class SyncPipeline:
         run_id = run_id or uuid.uuid4().hex
         known_hashes = self._prepare_warehouse(names)
         fetcher = Fetcher(self.client, self.endpoints, self.datasets, self.account_id, self.pii_policy, known_hashes)
-        loader = SnapshotLoader(self.warehouse, self._writer)
+        source = source_of(self.client.base_url)
+        loader = SnapshotLoader(self.warehouse, self._writer, source, self.max_clock_skew, self.client.now)
         pool = ThreadPoolExecutor(MAX_PARALLEL_DATASETS, "dataset")
         try:
             for future in as_completed([pool.submit(self._fetch, fetcher, name, run_id) for name in names]):
@@ -139,13 +146,26 @@ class SyncPipeline:
             if isinstance(fetch.result, FetchResult):
                 outcome = loader.load(fetch.result, fetch.load)
             else:
-                outcome = loader.log_failure(fetch.load, _error_line(fetch.result))
+                outcome = loader.log_failure(
+                    fetch.load, _error_line(fetch.result), [failed_partition("", fetch.result)]
+                )
         except Exception as error:  # a defect of one dataset must not stop the others
             outcome = LoadResult("failed", error=_error_line(error))
         counts = outcome.counts
-        self.needs_publish = self.needs_publish or counts.inserted + counts.changed + counts.closed > 0
+        is_changed = counts.inserted + counts.changed + counts.closed > 0 or outcome.warning is not None
+        self.needs_publish = self.needs_publish or is_changed
         seconds = fetch.seconds + time.perf_counter() - start
         return SyncResult(fetch.load.dataset, self.account_id, outcome, seconds, failure)
+
+
+def source_of(base_url: str) -> Source:
+    """The kind of server at ``base_url``: local for one on this machine."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        is_local = ip_address(host).is_loopback
+    except ValueError:
+        is_local = host == "localhost" or host.endswith(".localhost")
+    return "local" if is_local else "vendor"
 
 
 def _error_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from assets.datasets import DATASETS
 from assets.normalise import ParsedResponse, extract_records, normalise
 from bench.vendor_rows import STATISTICS_ROWS, bodies
-from smsonline.response import decode
+from smsonline.json_decoding import decode
 
 REPEATS = 7
 

@@ -12,14 +12,14 @@ import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
-from difflib import get_close_matches
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from pipelines.settings import PREFIX, Settings, SettingsError
+from pipelines.settings import PREFIX, Settings, SettingsError, load_settings
+from pipelines.settings_sources import set_variables
 from smsonline.config import ClientConfig
-from smsonline.endpoints import Endpoints, with_overrides
+from smsonline.endpoints import Endpoints, suggest_name, with_overrides
 
 if TYPE_CHECKING:
     from assets.datasets import Dataset
@@ -33,6 +33,22 @@ if TYPE_CHECKING:
 
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
+
+
+def load_checked_settings() -> Settings:
+    """The settings in force, with every table in them checked, so that every command refuses the same.
+
+    Raises ``SettingsError``: one line that names what is wrong and where.
+    """
+    settings = load_settings()
+    if settings.endpoints:
+        configured_endpoints(settings)
+    if settings.datasets:
+        configured_datasets(settings)
+    configured_policy(settings)
+    if settings.topup.units:
+        configured_units(settings)
+    return settings
 
 
 def configured_endpoints(settings: Settings) -> Endpoints:
@@ -57,6 +73,7 @@ def client_config(settings: Settings) -> ClientConfig:
     """Rate limits and concurrency of the client."""
     return ClientConfig(
         max_concurrency=settings.parallel_requests,
+        max_response_bytes=settings.max_response_mb * 1_000_000,
         requests_per_second=settings.requests_per_second,
         requests_per_minute=settings.requests_per_minute,
     )
@@ -66,9 +83,7 @@ def select_datasets(names: Sequence[str], datasets: Mapping[str, Dataset]) -> li
     """The named datasets without repetition, or all. Raises ``SettingsError`` that suggests the nearest name."""
     for name in names:
         if name not in datasets:
-            near = get_close_matches(name, datasets, 1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(datasets)}"
-            raise SettingsError(f"unknown dataset '{name}': {hint}")
+            raise SettingsError(f"unknown dataset '{name}': {suggest_name(name, datasets)}")
     return list(dict.fromkeys(names)) or list(datasets)
 
 
@@ -91,6 +106,7 @@ def open_pipeline(
         pipeline = SyncPipeline(
             client, account.user_id, settings.warehouse, privacy, datasets, endpoints, accept_shrink
         )
+        pipeline.max_clock_skew = timedelta(minutes=settings.max_clock_skew_minutes)
         with closing(pipeline):
             yield pipeline
 
@@ -106,15 +122,18 @@ def configured_policy(settings: Settings) -> Policy:
         return policy_from(settings.topup.policy_entries)
     except ValueError as error:
         name, _, problem = str(error).partition(":")
-        variable = f"{PREFIX}TOPUP_{name.upper()}"
-        raise SettingsError(f"{variable if variable in os.environ else f'topup.{name}'}:{problem}") from None
+        prefix = f"{PREFIX}TOPUP_" if f"{PREFIX}TOPUP_{name.upper()}" in set_variables() else "topup."
+        written = str.upper if prefix.isupper() else str
+        raise SettingsError(f"{prefix}{written(name)}:{problem}") from None
 
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
-    """Where the kill switch is read: the live environment first, then the value of the settings file."""
+    """Where the kill switch is read: the live environment first, unless empty, then the value of the settings file."""
     from topups.policy import KILL_VARIABLE
 
-    return ChainMap[str, str](os.environ, {KILL_VARIABLE: str(settings.topup.kill)})
+    in_file = {KILL_VARIABLE: str(settings.topup.kill)}
+    is_empty = not os.environ.get(KILL_VARIABLE, "unset").strip()
+    return in_file if is_empty else ChainMap[str, str](os.environ, in_file)
 
 
 def configured_units(settings: Settings) -> Units:
@@ -123,7 +142,7 @@ def configured_units(settings: Settings) -> Units:
 
     for name, value in settings.topup.units.items():
         if name not in Units.__dataclass_fields__:
-            raise SettingsError(f"topup_units.{name}: there are {', '.join(Units.__dataclass_fields__)}")
+            raise SettingsError(f"topup_units.{name}: {suggest_name(name, Units.__dataclass_fields__)}")
         if name == "zone":
             try:
                 ZoneInfo(value)
@@ -150,18 +169,10 @@ def configured_notifier(settings: Settings) -> Notifier | None:
 
 
 def open_configured_ledger(settings: Settings) -> Ledger:
-    """The ledger, checked for damage; the caller closes it. Raises ``LedgerUnavailable`` or ``SettingsError``."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
+    """The ledger, checked for damage; the caller closes it. Raises ``LedgerUnavailable``."""
     from topups.ledger import open_ledger
 
-    url = settings.ledger.get_secret_value()
-    try:
-        make_url(url)
-    except ArgumentError:
-        raise SettingsError(f"{PREFIX}LEDGER is no database URL such as sqlite:///data/ledger.db") from None
-    return open_ledger(url, check=True)
+    return open_ledger(settings.ledger.get_secret_value(), check=True)
 
 
 @contextmanager

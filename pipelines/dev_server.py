@@ -13,8 +13,15 @@ from types import FrameType
 from typing import NoReturn
 
 from pipelines.bootstrap import configured_datasets, open_pipeline
-from pipelines.cli.console import FAILED, MISCONFIGURED, exit_on_error, exit_with_error, print_stderr
-from pipelines.settings import Settings, load_settings
+from pipelines.cli.console import (
+    FAILED,
+    MISCONFIGURED,
+    exit_on_error,
+    exit_with_error,
+    load_command_settings,
+    print_stderr,
+)
+from pipelines.settings import Settings
 from pipelines.up.home import PROCESSES_SECONDS, open_home
 from pipelines.up.home_health import find_problem, set_aside_leftovers
 from pipelines.up.home_locks import HomeInUse
@@ -78,7 +85,7 @@ def check_settings() -> Settings:
     from pipelines.defs.schedules import sync_schedule
 
     with exit_on_error():
-        settings = load_settings()
+        settings = load_command_settings()
         sync_schedule(configured_datasets(settings))
         with open_pipeline(settings):
             pass

@@ -10,7 +10,6 @@ from typing import Literal
 
 import duckdb
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from assets.doctor import EnvironmentCheck
 from pipelines.bootstrap import configured_notifier, configured_policy, configured_units, open_configured_ledger
@@ -60,17 +59,13 @@ def _check_warehouse(path: Path) -> EnvironmentCheck:
 def _check_ledger(settings: Settings) -> EnvironmentCheck:
     """The check of the ledger. It is breaking only where top-ups are on, and never creates the ledger."""
     severity: Literal["note", "breaking"] = "note" if settings.topup.mode == "off" else "breaking"
-    try:
-        url = make_url(settings.ledger.get_secret_value())
-    except ArgumentError:
-        text = "SMSONLINE_LEDGER is no database URL such as sqlite:///data/ledger.db"
-        return EnvironmentCheck("ledger", severity, text)
     if (file := settings.ledger_file) and not file.exists():
         return _check_creatable("ledger", file, "the first top-up command creates it", severity)
     try:
         open_configured_ledger(settings).close()
     except (LedgerUnavailable, SettingsError) as error:
         return EnvironmentCheck("ledger", severity, str(error))
+    url = make_url(settings.ledger.get_secret_value())
     return EnvironmentCheck("ledger", "ok", f"{url.render_as_string(hide_password=True)} can be opened")
 
 

@@ -3,6 +3,7 @@
 Reads and writes the difference to the last copy only; without a difference the warehouse is not opened for writing.
 """
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from topups.ledger import Ledger
-from topups.ledger.schema import events, observations, payments
+from topups.ledger.schema import events, identity, observations, payments
 from warehouse.database.opening import open_warehouse
 from warehouse.ledger_replica import (
     TABLES,
@@ -27,6 +28,8 @@ from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate, require_known_version
 from warehouse.schema.tables import Table
+
+log = logging.getLogger("smsonline.ledger")
 
 P, E = payments.c, events.c
 # Without links, addresses and create responses: everybody who may read the warehouse can read the copy.
@@ -92,15 +95,21 @@ def copy_changes(ledger: Ledger, warehouse: Path, tables: Sequence[Table]) -> Le
 def changes_since(ledger: Ledger, offset: LedgerOffset) -> LedgerChanges | None:
     """The changes of the ledger after ``offset``; None when there are none.
 
-    Where the ledger's event of that number has another hash, it is another ledger (restored from a backup, or new):
-    the changes then are its whole content, to replace the copy.
+    The changes are the whole content, to replace the copy, where the copy is of another ledger, or where the ledger's
+    event of that number has another hash: then it was restored from a backup.
     """
     with ledger.read_transaction() as connection:
         row = connection.execute(LAST_EVENT).one_or_none()
-        newest = LedgerOffset(*row) if row else LedgerOffset()
-        if newest == offset:
+        ledger_id = connection.execute(select(identity.c.ledger_id)).scalar_one()
+        newest = LedgerOffset(row.seq, row.hash, ledger_id) if row else LedgerOffset(ledger_id=ledger_id)
+        if newest == offset or (newest.seq == offset.seq == 0 and not offset.ledger_id):
             return None
-        same_ledger = connection.execute(select(E.hash).where(E.seq == offset.seq)).scalar() == offset.hash
+        is_same_id = offset.ledger_id in ("", ledger_id)
+        known_hash = connection.execute(select(E.hash).where(E.seq == offset.seq)).scalar()
+        same_ledger = is_same_id and known_hash == offset.hash
+        if offset.seq and not same_ledger:
+            cause = "another state of the ledger" if is_same_id else f"ledger {offset.ledger_id}"
+            log.warning("the copy of the payments was of %s: replaced by that of ledger %s", cause, ledger_id)
         changed = PAYMENTS.where(P.payment_id.in_(select(E.payment_id).where(E.seq > offset.seq)))
         return LedgerChanges(
             offset,

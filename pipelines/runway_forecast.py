@@ -28,8 +28,9 @@ from topups.forecast.runway import (
 )
 from topups.payment_states import State
 from topups.policy import Policy
-from warehouse.database.opening import open_warehouse, published_path
-from warehouse.errors import WarehouseError, WarehouseLocked
+from warehouse.database.reading import open_readable
+from warehouse.database.write_ahead_log import has_identity
+from warehouse.errors import WarehouseError
 from warehouse.sql import quote_literal, render
 
 if TYPE_CHECKING:
@@ -53,35 +54,30 @@ class AccountHistory:
 
 def load_account_history(warehouse: Path, account_id: str, at: datetime) -> AccountHistory:
     """The history of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
-    source, copy = warehouse, published_path(warehouse)
     try:
-        try:
-            return _load(warehouse, account_id, at)
-        except WarehouseLocked:
-            if not copy.exists():
-                raise
-            source = copy
-            return _load(copy, account_id, at)
+        with open_readable(warehouse, wait_seconds=WAIT_SECONDS) as (connection, source, _):
+            if source != warehouse and not has_identity(connection):
+                return AccountHistory(problem=f"{source} was made by an earlier release: run smsonline sync")
+            return _load(connection, account_id, at)
     except WarehouseError as error:
         return AccountHistory(problem=str(error))
     except duckdb.CatalogException:
-        return AccountHistory(problem=f"{source} holds no balances, orders or payments yet: run smsonline sync")
+        return AccountHistory(problem=f"{warehouse} holds no balances, orders or payments yet: run smsonline sync")
     except duckdb.Error as error:
-        return AccountHistory(problem=f"{source} could not be read: {str(error).splitlines()[0]}")
+        return AccountHistory(problem=f"{warehouse} could not be read: {str(error).splitlines()[0]}")
 
 
-def _load(source: Path, account_id: str, at: datetime) -> AccountHistory:
+def _load(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) -> AccountHistory:
     # Values are written into the text: to bind a parameter DuckDB imports pandas, which takes half a second.
     account, known_at = quote_literal(account_id), f"to_timestamp({at.timestamp()!r})"
-    with open_warehouse(source, read_only=True, wait_seconds=WAIT_SECONDS) as connection:
-        balances = connection.execute(render("account_balance", account=account, known_at=known_at)).fetchall()
-        if not balances:
-            return AccountHistory(problem=f"no balance of account {account_id} is known yet: run smsonline sync")
-        ((cents, charged, label, seen),) = balances
-        seen_until = "NULL::TIMESTAMPTZ" if seen is None else f"to_timestamp({seen!r})"
-        hours = str(HISTORY_DAYS * HOURS_PER_DAY)
-        history = render("account_history", account=account, known_at=known_at, seen_until=seen_until, hours=hours)
-        (((as_of, burn), known_hours, tiers, coupons),) = connection.execute(history).fetchall()
+    balances = connection.execute(render("account_balance", account=account, known_at=known_at)).fetchall()
+    if not balances:
+        return AccountHistory(problem=f"no balance of account {account_id} is known yet: run smsonline sync")
+    ((cents, charged, label, seen),) = balances
+    seen_until = "NULL::TIMESTAMPTZ" if seen is None else f"to_timestamp({seen!r})"
+    hours = str(HISTORY_DAYS * HOURS_PER_DAY)
+    history = render("account_history", account=account, known_at=known_at, seen_until=seen_until, hours=hours)
+    (((as_of, burn), known_hours, tiers, coupons),) = connection.execute(history).fetchall()
     rows = known_hours or []
     rates = {age: spent / share for age, share, spent, *_ in rows if share >= MIN_KNOWN_SHARE}
     sums = [round(sum(row[column] for row in rows)) for column in (3, 4, 5)]

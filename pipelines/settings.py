@@ -3,24 +3,38 @@
 Every problem is one line that names the setting, and no line ever shows a secret's value.
 """
 
-import os
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as UnreadableVariable
 
+from pipelines.settings_sources import (
+    CONFIG_VARIABLE,
+    PREFIX,
+    SettingsError,
+    config_file,
+    expand_home,
+    permission_warning,
+    read_config_file,
+    set_variables,
+)
 from smsonline.config import V2_BASE_URL, V3_BASE_URL, Credentials
+from smsonline.endpoints import suggest_name
 
-PREFIX = "SMSONLINE_"
-CONFIG_VARIABLE = "SMSONLINE_CONFIG"
-DEFAULT_CONFIG = Path("smsonline.toml")
+__all__ = ["PREFIX", "Settings", "SettingsError", "config_file", "expand_home", "load_settings", "settings_warnings"]
 
-
-class SettingsError(Exception):
-    """A setting is missing or malformed; ``str()`` is one line that names it."""
+LEDGER_FORMS = "sqlite:///data/ledger.db or postgresql+psycopg://user@host/name"
+# For tests only: ends the process at a named point.
+TEST_VARIABLES = {"SMSONLINE_CRASH_AT"}
 
 
 class TopUpSettings(BaseModel):
@@ -74,7 +88,17 @@ class Settings(BaseSettings):
     phone_hash_key: SecretStr = Field(
         SecretStr(""), description="Key of the hash of phone numbers; derived from the API key by default."
     )
-    raw_retention_days: int = Field(365, ge=1, description="Days after which `prune` deletes raw responses.")
+    raw_retention_days: int = Field(365, ge=1, le=36_500, description="Days after which `prune` deletes raw responses.")
+    failed_response_retention_days: int = Field(
+        14, ge=1, le=36_500, description="Days after which `prune` deletes responses that could not be used."
+    )
+    max_clock_skew_minutes: int = Field(
+        30, ge=1, le=525_600, description="Difference from the vendor's clock above which a load is refused, minutes."
+    )
+    max_response_mb: int = Field(256, ge=1, le=100_000, description="Largest response, unpacked, megabytes.")
+    query_timeout_seconds: int = Field(
+        300, ge=0, le=604_800, description="Seconds after which `query` ends a statement; 0: never."
+    )
     requests_per_second: int = Field(100, ge=1, description="Most requests in any second.")
     requests_per_minute: int = Field(1000, ge=1, description="Most requests in any minute.")
     parallel_requests: int = Field(8, ge=1, le=64, description="Most requests at the same time.")
@@ -95,20 +119,47 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments before environment before file."""
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _nested(_from_file()))
+        """Arguments before environment before file; an empty variable counts as not set."""
+        if isinstance(env_settings, EnvSettingsSource):
+            given = env_settings.env_vars
+            env_settings.env_vars = {name: value for name, value in given.items() if value and value.strip()}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _nested(read_config_file()))
 
     @field_validator("warehouse")
     @classmethod
     def _is_not_the_copy(cls, path: Path) -> Path:
         """The analysts' copy is beside the warehouse: under one name each would be filled from the other."""
-        from warehouse.database.opening import published_path
+        from warehouse.database.opening import is_copy_name
 
+        path = _home_expanded(path)
         if not path.name:
             raise PydanticCustomError("unnamed", "it must name a file")
-        if published_path(path) == path:
+        if is_copy_name(path):
             raise PydanticCustomError("taken", "{name} is what the analysts' copy is called", {"name": path.name})
         return path
+
+    @field_validator("ledger")
+    @classmethod
+    def _is_database_url(cls, secret: SecretStr) -> SecretStr:
+        """A URL of a database that can hold the ledger, with the home folder in the place of ``~``."""
+        url = secret.get_secret_value().strip()
+        scheme, _, location = url.partition("://")
+        if scheme in ("sqlite", "sqlite+pysqlite") and (not location or location.startswith("/")):
+            expanded = _home_expanded(Path(location[1:])) if location.startswith("/~") else location[1:]
+            return SecretStr(f"{scheme}://{location and '/'}{expanded}")
+        if scheme.partition("+")[0] == "postgresql" and _is_sqlalchemy_url(url):
+            return SecretStr(url)
+        hint = f"it must be a database URL such as {LEDGER_FORMS}"
+        if scheme == "sqlite":
+            hint = "three slashes precede a relative path, four an absolute one: sqlite:///data/ledger.db"
+        raise PydanticCustomError("ledger", "{hint}", {"hint": hint})
+
+    @field_validator("base_url", "v2_base_url")
+    @classmethod
+    def _is_web_address(cls, url: str) -> str:
+        if not url.lower().startswith(("http://", "https://")):
+            raise PydanticCustomError("url", "it must begin with https:// or http://")
+        return url
 
     @property
     def account(self) -> Credentials:
@@ -135,42 +186,76 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise SettingsError(f"{_origin([str(step) for step in first['loc']])}: {first['msg']}") from None
+        location = [str(step) for step in first["loc"]]
+        problem = first["msg"]
+        if first["type"] == "extra_forbidden":
+            problem = f"there is no such setting; {suggest_name(location[0], _names_in_file())}"
+        raise SettingsError(f"{_origin(location)}: {problem}") from None
+    except UnreadableVariable as error:  # a table in a variable is written as JSON
+        name = str(error).split('"')[1]
+        raise SettingsError(f"{PREFIX}{name.upper()}: a table is expected here, written as JSON") from None
 
 
-def config_file() -> Path:
-    """The settings file in force: ``$SMSONLINE_CONFIG``, or ``smsonline.toml`` in the working folder."""
-    return Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+def settings_warnings() -> list[str]:
+    """What is no error but most likely a mistake: variables that mean nothing, secrets that others can read."""
+    names = {PREFIX + name.upper() for name in _names_in_file()} | {CONFIG_VARIABLE} | TEST_VARIABLES
+    tables = tuple(f"{PREFIX}{name.upper()}_" for name in ("topup", "endpoints", "datasets"))
+    unknown = [name for name in sorted(set_variables()) if name not in names and not name.startswith(tables)]
+    lines = [f"{name} is no setting; {suggest_name(name, sorted(names - TEST_VARIABLES), PREFIX)}" for name in unknown]
+    values = _nested(read_config_file())
+    topup = values.get("topup") or {}
+    named = {"api_key": values.get("api_key"), "phone_hash_key": values.get("phone_hash_key")}
+    named |= {"topup.notify": topup.get("notify"), "ledger": "@" in str(values.get("ledger"))}
+    return [*lines, *filter(None, [permission_warning([name for name, value in named.items() if value])])]
+
+
+def _home_expanded(path: Path) -> Path:
+    """The path without ``~``; also refuses what no database can be called."""
+    try:
+        expanded = expand_home(path)
+        str(expanded).encode()
+    except SettingsError as error:
+        raise PydanticCustomError("home", "{line}", {"line": str(error)}) from None
+    except UnicodeEncodeError:
+        raise PydanticCustomError("name", "the name is not UTF-8 text") from None
+    return expanded
+
+
+def _is_sqlalchemy_url(url: str) -> bool:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(url).get_dialect()
+    except (ArgumentError, ValueError):
+        return False
+    return True
+
+
+def _names_in_file() -> list[str]:
+    """Every name that can stand at the top of the file."""
+    from topups.policy import ENTRY_NAMES
+
+    entries = dict.fromkeys((*TopUpSettings.model_fields, *ENTRY_NAMES))
+    return [*Settings.model_fields, *(f"topup_{name}" for name in entries)]
 
 
 def _origin(location: list[str]) -> str:
     """A setting as the user wrote it: its environment variable, or its name in the file."""
     flat = "_".join(location[:2])
     for variable in (PREFIX + flat.upper(), PREFIX + location[0].upper()):
-        if variable in os.environ:
+        if variable in set_variables():
             return variable
-    return f"{flat if flat in _from_file() else '.'.join(location)} in {config_file()}"
-
-
-def _from_file() -> dict[str, Any]:
-    path = config_file()
-    if not path.exists():
-        if os.environ.get(CONFIG_VARIABLE):
-            raise SettingsError(f"{CONFIG_VARIABLE} names {path}, which does not exist")
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
+    return f"{flat if flat in read_config_file() else '.'.join(location)} in {config_file()}"
 
 
 def _nested(values: dict[str, Any]) -> dict[str, Any]:
     """Moves ``topup_<name>`` into the table ``topup``. Raises ``SettingsError`` for a name that is in both."""
+    names = {name for name in values.keys() & set(_names_in_file()) if name.startswith("topup_")}
     table = values.get("topup", {})
-    flat = {name: values[f"topup_{name}"] for name in TopUpSettings.model_fields if f"topup_{name}" in values}
-    if not flat or not isinstance(table, dict):
+    if not names or not isinstance(table, dict):
         return values
+    flat = {name.removeprefix("topup_"): values[name] for name in sorted(names)}
     for name in flat.keys() & table:
         raise SettingsError(f"topup.{name}: topup_{name} is set too; keep one, or set {PREFIX}TOPUP_{name.upper()}")
-    unmoved = {name: value for name, value in values.items() if name.removeprefix("topup_") not in flat}
-    return {**unmoved, "topup": table | flat}
+    return {name: value for name, value in values.items() if name not in names} | {"topup": table | flat}

@@ -29,7 +29,16 @@ from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.preview import preview_from_ledger
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
-from topups.ledger import Event, Ledger, LedgerNotFound, LedgerUnavailable, Payment, open_ledger_readonly
+from topups.ledger import (
+    Event,
+    Ledger,
+    LedgerNotFound,
+    LedgerOutdated,
+    LedgerUnavailable,
+    Payment,
+    open_ledger,
+    open_ledger_readonly,
+)
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications.delivery import Notifier, deliver_outbox
 from topups.policy import Policy, kill_switch_on
@@ -210,7 +219,13 @@ class TopUpService:
         from pipelines.ledger_copy import copy_ledger
 
         tables = [dataset.table for dataset in configured_datasets(self.settings).values()]
-        with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
+        url = self.settings.ledger.get_secret_value()
+        try:
+            ledger = open_ledger_readonly(url)
+        except LedgerOutdated:
+            open_ledger(url).close()
+            ledger = open_ledger_readonly(url)
+        with ledger:
             return copy_ledger(ledger, self.settings.warehouse, tables, published=published)
 
     def load_health(self) -> TopUpHealth | None:

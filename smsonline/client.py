@@ -62,6 +62,16 @@ class Client:
         )
         self._transport = HttpTransport(config, credentials.api_key, transport)
 
+    @property
+    def base_url(self) -> str:
+        """Base URL of V3 of the API."""
+        return self._credentials.base_url
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock that requests are stamped by."""
+        return self._now
+
     def __enter__(self) -> Self:
         return self
 

@@ -20,14 +20,16 @@ class Credentials:
 class ClientConfig:
     """Timeouts, retries and rate limits of one account's client. The vendor documents no rates; these are assumed.
 
-    ``read_timeout_seconds`` limits the silence between two packets. ``total_timeout_seconds`` limits one attempt up to
-    its last byte (checked per packet). A ``Retry-After`` above ``retry_after_max_seconds`` is not waited for.
+    ``read_timeout_seconds`` limits the silence between two packets. ``total_timeout_seconds`` limits one attempt from
+    resolving the host to the last byte. ``max_response_bytes`` limits a body, as it came and unpacked. A
+    ``Retry-After`` above ``retry_after_max_seconds`` is not waited for.
     """
 
     max_attempts: int = 4
     connect_timeout_seconds: float = 5
     read_timeout_seconds: float = 30
     total_timeout_seconds: float = 120
+    max_response_bytes: int = 256_000_000
     backoff_initial_seconds: float = 0.5
     backoff_max_seconds: float = 20
     retry_after_max_seconds: float = 60

@@ -5,13 +5,16 @@ No other module contains a vendor path.
 
 import dataclasses
 import string
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Any, Literal
 
 DOCS = "https://pkpd2wflur.apidog.io/"
 ASSUMED = "assumed: no readable page"
+MAX_LISTED_NAMES = 30
+OVERRIDABLE = ("path", "records")
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,18 @@ Endpoints = Mapping[str, Endpoint]
 ENDPOINTS: Endpoints = {endpoint.name: endpoint for endpoint in V3 + V2}
 
 
+def suggest_name(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """The end of a line about an unknown name: the nearest of ``names``, compared without ``prefix``, or all if few."""
+    by_lower_case = {candidate.removeprefix(prefix).lower(): candidate for candidate in names}
+    if near := get_close_matches(name.removeprefix(prefix).lower(), by_lower_case, 1, cutoff=0.5):
+        return f"did you mean {by_lower_case[near[0]]}?"
+    return (
+        f"there are {', '.join(by_lower_case.values())}"
+        if len(by_lower_case) <= MAX_LISTED_NAMES
+        else "the README lists them"
+    )
+
+
 def with_overrides(overrides: Mapping[str, Mapping[str, Any]], endpoints: Endpoints = ENDPOINTS) -> Endpoints:
     """The endpoints with ``{name: {"path" | "records": value}}`` of smsonline.toml applied.
 
@@ -161,9 +176,11 @@ def with_overrides(overrides: Mapping[str, Mapping[str, Any]], endpoints: Endpoi
     overridden = dict(endpoints)
     for name, properties in overrides.items():
         if name not in endpoints:
-            raise ValueError(f"[endpoints.{name}]: no such endpoint")
+            raise ValueError(f"[endpoints.{name}]: no such endpoint; {suggest_name(name, endpoints)}")
         for key, value in properties.items():
-            if key not in ("path", "records") or not isinstance(value, str):
+            if key not in OVERRIDABLE:
+                raise ValueError(f"[endpoints.{name}] {key}: no such setting; {suggest_name(key, OVERRIDABLE)}")
+            if not isinstance(value, str):
                 raise ValueError(f"[endpoints.{name}] {key}: only path and records, as text, can be overridden")
         endpoint = endpoints[name]
         path, records_path = properties.get("path", endpoint.path), properties.get("records", endpoint.records_path)

@@ -3,13 +3,19 @@
 ConfigurationError   correct a setting, then run again
 TransientError       the same GET may succeed later (the client has already retried it)
 RequestRejected      the vendor rejected the call; repeating it changes nothing
+ResponseTooLarge     raise max_response_mb if so much is right; repeating the call changes nothing
 NotSent              creating call: nothing reached the vendor
 UnknownOutcome       creating call: money may have moved, never repeat it blindly
 """
 
+from __future__ import annotations
+
 import math
 from http import HTTPStatus
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from smsonline.response import FailedResponse
 
 
 class VendorError(Exception):
@@ -17,8 +23,8 @@ class VendorError(Exception):
 
     ``str()`` is one line for the user: the endpoint (or setting), ``summary``, reason, and ``hint``, the remedy. It
     contains no secret as long as ``detail`` contains none; the client masks it. ``status`` is the HTTP status of the
-    response, if there was one. ``retryable`` tells whether repeating the same read may help; creating calls are never
-    repeated, whatever its value.
+    response, if there was one, and ``response`` what came, if it was a read and complete. ``retryable`` tells whether
+    repeating the same read may help; creating calls are never repeated, whatever its value.
     """
 
     retryable: ClassVar[bool] = False
@@ -30,6 +36,7 @@ class VendorError(Exception):
         self.endpoint = endpoint
         self.detail = detail
         self.status = status
+        self.response: FailedResponse | None = None
 
     def __str__(self) -> str:
         reason = ", ".join(filter(None, (f"HTTP {self.status}" if self.status else "", self.detail)))
@@ -66,10 +73,31 @@ class TransientError(VendorError):
 
 
 class ConnectionFailed(TransientError):
-    """No connection, or it was lost before the response was complete."""
+    """No connection to the vendor or to the proxy, or the proxy's refusal to connect."""
 
     summary = "the vendor cannot be reached"
     hint = "check the network and SMSONLINE_BASE_URL, or try again later"
+
+
+class UntrustedCertificate(ConnectionFailed):
+    """The server's certificate cannot be verified."""
+
+    summary = "the server's certificate is not trusted"
+    hint = "if a proxy inspects the traffic, set SSL_CERT_FILE to its certificates; check this machine's clock"
+
+
+class ConnectionLost(TransientError):
+    """The connection ended before the response was complete."""
+
+    summary = "the connection broke off"
+    hint = "try again later; if it stays, check the network and the proxy, if there is one"
+
+
+class NotHttp(TransientError):
+    """What came is no HTTP response, or no TLS where the URL says https."""
+
+    summary = "what answered does not speak HTTP"
+    hint = "check http or https, host and port in SMSONLINE_BASE_URL, and the proxy, if there is one"
 
 
 class TimedOut(TransientError):
@@ -99,10 +127,17 @@ class ServerError(TransientError):
 
 
 class InvalidResponse(TransientError):
-    """HTML, truncated JSON, an empty body, or a success status other than 200."""
+    """HTML, truncated JSON, an empty body, a success status other than 200, or a refusal by another than the vendor."""
 
     summary = "the response is not the expected JSON"
     hint = "try again later; if it stays, compare SMSONLINE_BASE_URL with the vendor's documentation"
+
+
+class ResponseTooLarge(VendorError):
+    """The body has more than ``ClientConfig.max_response_bytes``, unpacked; the rest was not read."""
+
+    summary = "the response is too large"
+    hint = "raise max_response_mb if the vendor really has so much, otherwise check SMSONLINE_BASE_URL"
 
 
 class RequestRejected(VendorError):

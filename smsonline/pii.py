@@ -6,6 +6,8 @@ treated like a message.
 
 import hashlib
 import hmac
+import html
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,8 +24,17 @@ SAFE_FIELDS = ENVELOPE_FIELDS | frozenset(
 )
 # An object with one of these is an order; any other is an envelope or a level of nesting.
 ORDER_FIELDS = frozenset({PHONE, MESSAGES, "orderId", "sShort", "cShort", "purchasePrice", "expiredAtUTC"})
+# Envelope fields with the vendor's reason for an error, the first one that has a text.
+MESSAGE_FIELDS = ("errorMessage", "message", "error", "body")
+MASK = "***"
+# An apostrophe inside a word is no quotation mark.
+QUOTATION_MARKS = re.compile(
+    r"""["`\u201c-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\uff02]|(?<!\w)['\u2018-\u201b]|['\u2018-\u201b](?!\w)"""
+)
+TERM, DIGIT, MASKED_TERMS = re.compile(r"\S+"), re.compile(r"\d"), re.compile(r"\*{3}(?:\s+\*{3})+")
 # Order ids have 8 digits so far, phone numbers with their country code 10 to 15.
 PHONE_DIGITS = range(10, 16)
+MAX_PLACES = 30
 
 
 def mask_phone(number: str) -> str:
@@ -81,10 +92,46 @@ def add_phone_hashes(payload: Any, *, hash_key: bytes) -> Any:
     return copy
 
 
+def mask_private_text(text: str) -> str:
+    """An error text or page without what may be a number, a code or a message.
+
+    Each word with a digit is masked, and everything from the first quotation mark to the last; to the end of the text
+    when the marks are not in pairs.
+    """
+    text = html.unescape(text)
+    positions = [match.end() for match in QUOTATION_MARKS.finditer(text)]
+    if positions:
+        rest = "" if len(positions) % 2 else text[positions[-1] :]
+        text = f"{text[: positions[0] - 1]}{MASK}{rest}"
+    # Word by word: one pattern for a word with a digit takes quadratic time where there is none.
+    text = TERM.sub(lambda term: MASK if DIGIT.search(term[0]) else term[0], text)
+    return MASKED_TERMS.sub(MASK, text)
+
+
+def redact_error(payload: Any) -> Any:
+    """A copy of a decoded response that reports an error: its structure, and its reason with private text masked."""
+    if isinstance(payload, Mapping):
+        return {mask_private_text(str(name)): _redact_error_field(name, value) for name, value in payload.items()}
+    return _redact_values(payload)
+
+
+def _redact_error_field(name: str, value: Any) -> Any:
+    is_reason = name in MESSAGE_FIELDS and isinstance(value, str)
+    return mask_private_text(value) if is_reason else _redact_values(value)
+
+
+def _redact_values(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {mask_private_text(str(name)): _redact_values(item) for name, item in value.items()}
+    return [_redact_values(item) for item in value] if isinstance(value, list) else _redact_scalar(value)
+
+
 def _redact_phone(value: Any, hash_key: bytes) -> dict[str, Any]:
     if value is None or isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return {PHONE: _redact_scalar(value), PHONE_HASH: None}
-    number = f"{value:f}".removesuffix(".0") if isinstance(value, Decimal) else str(value)
+    # A number of more than 30 places is no phone number, and may be too long to be written out.
+    written_out = isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_PLACES
+    number = f"{value:f}".removesuffix(".0") if written_out else str(value)
     return {PHONE: mask_phone(number), PHONE_HASH: hash_phone(number, hash_key) if _digits(number) else None}
 
 

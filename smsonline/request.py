@@ -21,13 +21,17 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """The request as sent. ``params`` are the call's own, as text; ``url`` and ``json`` contain the API key."""
+    """The request as sent. ``params`` are the call's own, as text; ``url`` and ``json`` contain the API key.
+
+    ``contains_pii``: the response may carry phone numbers and messages, whatever its status.
+    """
 
     endpoint: str
     method: str
     params: Mapping[str, str]
     url: str = field(repr=False)
     json: Mapping[str, ParamValue] | None = field(default=None, repr=False)
+    contains_pii: bool = False
 
 
 def build_request(endpoint: Endpoint, credentials: Credentials, params: Mapping[str, ParamValue]) -> HttpRequest:
@@ -58,9 +62,10 @@ def build_request(endpoint: Endpoint, credentials: Credentials, params: Mapping[
     fields = {field_: name for field_, name in (*endpoint.query_fields, *endpoint.body_fields) if name in values}
     if endpoint.key_location == "body":
         json = {field_: values[name] for field_, name in fields.items()} | key
-        return HttpRequest(endpoint.name, endpoint.method, sent, url, json)
+        return HttpRequest(endpoint.name, endpoint.method, sent, url, json, endpoint.contains_pii)
     query = urlencode({field_: texts[name] for field_, name in fields.items()} | key, quote_via=quote, safe="")
-    return HttpRequest(endpoint.name, endpoint.method, sent, f"{url}{'&' if '?' in url else '?'}{query}")
+    url = f"{url}{'&' if '?' in url else '?'}{query}"
+    return HttpRequest(endpoint.name, endpoint.method, sent, url, contains_pii=endpoint.contains_pii)
 
 
 def validate_credentials(credentials: Credentials) -> None:

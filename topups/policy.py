@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from smsonline.endpoints import suggest_name
 from topups import payment_methods
 
 PREFIX = "SMSONLINE_TOPUP_"
@@ -108,6 +109,10 @@ ORDERED = (
     ("cap_week_cents", "cap_month_cents"),
 )
 _FIELDS = {field.name: field for field in dataclasses.fields(Policy)}
+# As settings name the entries of a policy.
+ENTRY_NAMES = tuple(
+    f"{name}_seconds" if isinstance(field.default, timedelta) else name for name, field in _FIELDS.items()
+)
 
 
 def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy:
@@ -119,7 +124,7 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
     for key, value in values.items():
         name = key.removesuffix("_seconds")
         if name not in _FIELDS:
-            raise ValueError(f"{key}: the top-up policy has no such entry")
+            raise ValueError(f"{key}: the top-up policy has no such entry; {suggest_name(key, ENTRY_NAMES)}")
         try:
             changes[name] = _converted(name, value)
         except (TypeError, ValueError, OverflowError):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -234,7 +234,7 @@ def parse_cents(value: Any, unit: str) -> int:
     try:
         cents = Decimal(value) * (100 if unit == "dollars" else 1)
         whole = cents.to_integral_value()
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError(f"{value!r:.40} is no amount") from None
     if not cents.is_finite() or cents != whole or abs(whole) > MAX_PLAUSIBLE_CENTS:
         raise ValueError(f"{value!r:.40} is no sensible amount in {unit}")

@@ -6,6 +6,8 @@
     +-- NotAWarehouse           the file is no DuckDB file, or belongs to a newer version: point the setting elsewhere
     +-- WarehouseLocked         another process writes: wait for it, or end it
     +-- WarehouseUnwritable     disk full, read-only file or folder: make room or change permissions
+    +-- MixedRestore            file and write-ahead log are from different times: restore both, or one
+    +-- CopyDamaged             the analysts' copy cannot be read: sync, which makes it anew
     +-- SnapshotRefused         a guard or the contract refused the response: accept it, or fix the dataset
     +-- LoadMismatch            counts and table disagree: a defect; nothing was committed
 """
@@ -25,6 +27,14 @@ class WarehouseLocked(WarehouseError):
 
 class WarehouseUnwritable(WarehouseError):
     """The file system refused the write; the old state is intact."""
+
+
+class MixedRestore(WarehouseError):
+    """The write-ahead log beside the file continues another state than the file's; neither was changed."""
+
+
+class CopyDamaged(WarehouseError):
+    """The analysts' copy cannot be read; the warehouse is not concerned."""
 
 
 class SnapshotRefused(WarehouseError):

@@ -12,6 +12,7 @@ POINTS = (
     "before committing a load",
     "after committing a load",
     "before publishing",
+    "while publishing",
     "after publishing",
 )
 

@@ -1,7 +1,8 @@
 """``topups.payments`` and ``topups.events``: a replica of the payment ledger.
 
 Every change of a payment has its event, and the hash of an event covers all events before it. The number and hash of
-the last event are therefore the offset of the replica, and show whether it still belongs to that ledger.
+the last event are therefore the offset of the replica; with the ledger's identity they show whether it still belongs to
+that ledger.
 """
 
 import json
@@ -21,6 +22,7 @@ Connection = duckdb.DuckDBPyConnection
 Row = Mapping[str, Any]
 
 FIRST_SCHEMA = 2
+SCHEMA_WITH_LEDGER_ID = 4
 # One long JSON text takes DuckDB much longer than many of this many rows (measured: 80,000 rows in 0.3 s, not 6 s).
 ROWS_AT_ONCE = 1000
 PREVIEW_ROWS = 5
@@ -33,10 +35,14 @@ TABLES: Mapping[str, tuple[Column, ...]] = {"payments": PAYMENTS.columns, "event
 
 
 class LedgerOffset(NamedTuple):
-    """The last event in the replica; number 0 where there is none."""
+    """The last event in the replica, number 0 where there is none, and its ledger.
+
+    ``ledger_id`` is empty where the replica was made before ledgers had one.
+    """
 
     seq: int = 0
     hash: str = ""
+    ledger_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ def read_offset(connection: Connection) -> LedgerOffset:
     if version < FIRST_SCHEMA:
         return LedgerOffset()
     table = "ops.mirrored" if version == FIRST_SCHEMA else "ops.ledger_offset"  # its name before it is migrated
-    row = fetch_one(connection, f"SELECT seq, hash FROM {table}")
+    ledger_id = "coalesce(ledger_id, '')" if version >= SCHEMA_WITH_LEDGER_ID else "''"
+    row = fetch_one(connection, f"SELECT seq, hash, {ledger_id} FROM {table}")
     return LedgerOffset(*row) if row else LedgerOffset()
 
 
@@ -80,7 +87,8 @@ def apply_changes(connection: Connection, changes: LedgerChanges) -> bool:
         for table, rows in (("payments", changes.payments), ("events", changes.events)):
             _insert(connection, table, rows)
         connection.execute("DELETE FROM ops.ledger_offset")
-        connection.execute("INSERT INTO ops.ledger_offset (seq, hash) VALUES (?, ?)", [*changes.to_offset])
+        offset = [changes.to_offset.seq, changes.to_offset.hash, changes.to_offset.ledger_id or None]
+        connection.execute("INSERT INTO ops.ledger_offset (seq, hash, ledger_id) VALUES (?, ?, ?)", offset)
     return True
 
 

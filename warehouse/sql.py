@@ -1,6 +1,6 @@
 """Small helpers to run SQL: files as templates, quoting, transactions, and results as rows or one value."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
@@ -42,9 +42,9 @@ def scalar(connection: DuckDBPyConnection, query: str, parameters: Sequence[Any]
     return connection.execute(query, list(parameters)).fetchall()[0][0]
 
 
-def rows(connection: DuckDBPyConnection, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
+def rows(connection: DuckDBPyConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
     """The rows of a query as dictionaries by column name."""
-    cursor = connection.execute(query, list(parameters))
+    cursor = connection.execute(query, dict(parameters) if isinstance(parameters, Mapping) else list(parameters))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

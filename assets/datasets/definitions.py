@@ -21,8 +21,8 @@ STOCK = Field("stock", ("count",), "integer", comment="Numbers available.")
 
 
 def count_of(items: Any) -> int | None:
-    """The number of messages in a list, ``None`` for anything else."""
-    return len(items) if isinstance(items, list) else None
+    """The number of messages in a list, which PHP sends as ``{}`` when it is empty; ``None`` for anything else."""
+    return len(items) if isinstance(items, list) or items == {} else None
 
 
 def first_received(items: Any) -> Any:
@@ -191,6 +191,8 @@ DISCOUNT_TIERS = Dataset(
     description="Discount tiers by what was topped up so far.",
     records_path="body.discountRates",
     array_columns=("threshold", "multiplier", "label"),
+    # The account around the tiers. Its numbers are no paging.
+    envelope_members=(*BALANCES.ignored_fields, *(field.aliases[0] for field in BALANCES.fields), "total", "count"),
 )
 COUPONS = Dataset(
     "coupons",
@@ -209,6 +211,7 @@ COUPONS = Dataset(
     description="Coupons the account holds.",
     nesting_keys=("code",),
     ignored_fields=("userId",),
+    envelope_members=("totalReceived",),
 )
 FAVOURITES = Dataset(
     "favourites",

@@ -6,21 +6,26 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from assets.datasets.spec import UNITS, Dataset, Field
+from smsonline.endpoints import suggest_name
 
 Overrides = Mapping[str, Mapping[str, Any]]
+
+SETTINGS = ("records", "levels", "envelope_members", "params", "cadence_minutes", "fields")
+# What cron spaces evenly: divisors of an hour, whole hours that divide a day, and a week.
+CADENCES_MINUTES = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440, 10080)
 
 
 def with_overrides(datasets: Mapping[str, Dataset], overrides: Overrides) -> dict[str, Dataset]:
     """The definitions with ``{dataset: {setting: value}}`` applied.
 
-    Settings: ``records`` (text), ``levels`` (list of field names), ``params`` (table of text), ``cadence_minutes``
-    (whole number) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``). Raises ``ValueError`` that names the
-    entry.
+    Settings: ``records`` (text), ``levels`` and ``envelope_members`` (lists of names), ``params`` (table of text),
+    ``cadence_minutes`` (one of ``CADENCES_MINUTES``) and ``fields`` (``{column: {"names": [...], "unit": "..."}}``).
+    Raises ``ValueError`` that names the entry.
     """
     result = dict(datasets)
     for name, settings in overrides.items():
         if name not in datasets:
-            raise ValueError(f"[datasets.{name}]: no such dataset")
+            raise ValueError(f"[datasets.{name}]: no such dataset; {suggest_name(name, datasets)}")
         if not isinstance(settings, Mapping):
             raise ValueError(f"[datasets.{name}]: a table is expected here")
         for setting, value in settings.items():
@@ -35,22 +40,30 @@ def _attribute(dataset: Dataset, setting: str, value: Any) -> dict[str, Any]:
             return {"records_path": value}
         case "levels", [*names] if all(isinstance(name, str) for name in names):
             return {"nesting_keys": tuple(names)}
+        case "envelope_members", [*names] if all(isinstance(name, str) for name in names):
+            return {"envelope_members": (*dataset.envelope_members, *names)}
         case "params", dict() if all(isinstance(param, str) for param in value.values()):
             return {"params": dict(dataset.params) | value}
-        case "cadence_minutes", int() if value > 0 and not isinstance(value, bool):
+        case "cadence_minutes", int() if not isinstance(value, bool):
+            if value not in CADENCES_MINUTES:
+                allowed = ", ".join(map(str, CADENCES_MINUTES))
+                raise ValueError(f"[datasets.{dataset.name}] cadence_minutes = {value}: it can be {allowed}")
             return {"cadence_minutes": value}
         case "fields", dict():
             return {"fields": _fields(dataset, value)}
+    if setting not in SETTINGS:
+        raise ValueError(f"[datasets.{dataset.name}] {setting}: no such setting; {suggest_name(setting, SETTINGS)}")
     raise ValueError(
         f"[datasets.{dataset.name}] {setting}: "
-        "records, levels, params, cadence_minutes and fields can be set, each with its type"
+        "records, levels, envelope_members, params, cadence_minutes and fields can be set, each with its type"
     )
 
 
 def _fields(dataset: Dataset, overrides: Overrides) -> tuple[Field, ...]:
-    unknown = overrides.keys() - {field.column for field in dataset.fields}
-    if unknown:
-        raise ValueError(f"[datasets.{dataset.name}.fields.{min(unknown)}]: no such column")
+    columns = [field.column for field in dataset.fields]
+    if unknown := overrides.keys() - set(columns):
+        entry = f"[datasets.{dataset.name}.fields.{min(unknown)}]"
+        raise ValueError(f"{entry}: no such column; {suggest_name(min(unknown), columns)}")
     return tuple(_field(dataset, field, overrides.get(field.column, {})) for field in dataset.fields)
 
 

@@ -31,7 +31,7 @@ UNITS: Mapping[str, tuple[str, ...]] = MappingProxyType({"cents": ("cents", "usd
 MISSED_CADENCES_UNTIL_STALE = 2
 
 # Part of every contract hash: raise it when the same record would be normalised to other values.
-NORMALISATION_VERSION = 1
+NORMALISATION_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Dataset:
         explode: One record per element of a list: the name of the list, and the field that an element becomes.
         array_columns: Names of the elements of records that are arrays.
         ignored_fields: Known fields that no column needs.
+        envelope_members: Known members beside the records. They are no paging, whatever their names.
         is_object: Whether the response is a single record.
         full_snapshot, high_churn: As in ``warehouse.tables.Table``.
     """
@@ -103,6 +104,7 @@ class Dataset:
     explode: tuple[str, str] | None = None
     array_columns: tuple[str, ...] = ()
     ignored_fields: tuple[str, ...] = ()
+    envelope_members: tuple[str, ...] = ()
     is_object: bool = False
     full_snapshot: bool = True
     high_churn: bool = False
@@ -111,6 +113,12 @@ class Dataset:
     def per_account(self) -> bool:
         """Whether the rows belong to one account."""
         return "account_id" in self.key
+
+    @cached_property
+    def known_fields(self) -> frozenset[str]:
+        """The vendor's names of all fields of a record."""
+        exploded = self.explode[:1] if self.explode else ()
+        return frozenset({name for field in self.fields for name in field.aliases}.union(self.ignored_fields, exploded))
 
     @cached_property
     def table(self) -> Table:

@@ -14,7 +14,7 @@ from assets.doctor.findings import Diagnosis, Finding, SuggestedOverride
 from assets.doctor.record_search import Candidate, locate_records, records_at
 from assets.doctor.value_findings import Rows, type_counts, unit_findings
 from assets.errors import ContractViolation
-from assets.normalise import ParsedResponse, normalise
+from assets.normalise import ParsedResponse, incompleteness, normalise
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ def diagnose(dataset: Dataset, response: DiagnosisInput) -> Diagnosis:
     if located is None:
         return Diagnosis(dataset.name, findings=findings, loads=False)
     override = SuggestedOverride(None if located.path == response.path else located.path)
+    if problem := incompleteness(located.objects, dataset):
+        incomplete = Finding("incomplete", "breaking", problem)
+        return Diagnosis(dataset.name, len(located.objects), findings=[*findings, incomplete], loads=False)
     if not located.objects:
         empty = Finding("empty", "note", "the response holds no records: nothing could be compared")
         return Diagnosis(dataset.name, findings=[*findings, empty], override=override)

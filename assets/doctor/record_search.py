@@ -11,7 +11,7 @@ from assets.doctor.anonymise import display_name, is_plain_name
 from assets.doctor.field_names import MIN_SIMILARITY, name_similarity
 from assets.doctor.findings import Finding
 from assets.errors import RecordsNotFound
-from assets.normalise import extract_records
+from assets.normalise import RecordList, extract_records
 
 MAX_DEPTH = 4
 MAX_PATHS = 200
@@ -28,7 +28,7 @@ class Candidate:
     """The objects at a dotted path, and the share of the declared fields that they hold, from 0 to 1."""
 
     path: str
-    objects: list[Any]
+    objects: RecordList
     score: float
 
 

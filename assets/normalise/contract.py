@@ -1,10 +1,12 @@
 """Checks of a whole response against the dataset's definition: units that cannot be right, and schema drift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assets.datasets import Dataset, Field
 from assets.errors import UnitMismatch
+from assets.normalise.record_list import RecordList
+from assets.normalise.storable_json import storable_text
 from assets.normalise.types import TypedColumn, quote
 from warehouse.loading.batch import SchemaDrift
 
@@ -47,7 +49,8 @@ def schema_drift(
     dataset: Dataset, objects: Sequence[Mapping[str, Any]], present: set[str], columns: Mapping[str, TypedColumn]
 ) -> list[SchemaDrift]:
     """Unknown, missing and retyped fields, each with one example."""
-    drift = [SchemaDrift(name, "unknown", _example(objects, name)) for name in unknown_fields(dataset, present)]
+    unknown = unknown_fields(dataset, present)
+    drift = [SchemaDrift(storable_text(name), "unknown", _example(objects, name)) for name in unknown]
     retyped: set[str] = set()
     for field in dataset.fields:
         names = [name for name in field.aliases if name in present]
@@ -56,9 +59,17 @@ def schema_drift(
             drift.append(SchemaDrift(field.aliases[0], "missing", None))
         if names and column.retyped and names[0] not in retyped:
             retyped.add(names[0])  # two columns may read one field
-            rejected = [objects[row] for row in column.reasons.index[:1]]
-            drift.append(SchemaDrift(names[0], "retyped", _example([*rejected, *objects], names[0])))
+            unusual = [objects[row] for row in (*column.emptied[:1], *column.reasons.index[:1])]
+            drift.append(SchemaDrift(names[0], "retyped", _example([*unusual, *objects], names[0])))
     return drift
+
+
+def envelope_drift(record_lists: Iterable[Sequence[Any]]) -> list[SchemaDrift]:
+    """The unknown members beside the records of some responses, each with one example."""
+    members: dict[str, Any] = {}
+    for records in record_lists:
+        members = (records.members if isinstance(records, RecordList) else {}) | members
+    return [SchemaDrift(storable_text(f"envelope.{name}"), "unknown", quote(members[name])) for name in sorted(members)]
 
 
 def _example(objects: Sequence[Mapping[str, Any]], name: str) -> str:

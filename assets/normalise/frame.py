@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from typing import Any
 
-import msgspec
 import pandas as pd
 import pyarrow as pa
 
 from assets.datasets import Dataset, Field
-from assets.errors import MissingField
-from assets.normalise.contract import check_units, schema_drift, unknown_fields
-from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing
+from assets.errors import MAX_EXAMPLES, ContractViolation, MissingField
+from assets.normalise.contract import check_units, envelope_drift, schema_drift, unknown_fields
+from assets.normalise.storable_json import ENCODER, find_problem, rejected_records, storable_json
+from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing, quote
 from warehouse.loading.batch import RejectedRecord, SchemaDrift
 
 TEXT = DTYPES["text"]
-ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,19 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     """The typed rows of ``responses``, and every record and field that did not fit.
 
     Raises ``MissingField`` when a required field is in no record, ``UnitMismatch`` when the numbers look counted in
-    another unit than the declared one.
+    another unit than the declared one; both with the number of records and examples.
     """
+    try:
+        return _normalise(dataset, responses, account_id)
+    except ContractViolation as violation:
+        violation.fetched = sum(len(response.records) for response in responses)
+        reason = str(violation).partition(";")[0]
+        every = (rejected_records(response.response_id, response.records, reason) for response in responses)
+        violation.rejects = list(islice(chain.from_iterable(every), MAX_EXAMPLES))
+        raise
+
+
+def _normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id: str) -> NormalisedRecords:
     records = list(chain.from_iterable(response.records for response in responses))
     not_objects = [row for row, record in enumerate(records) if type(record) is not dict]
     objects = [record if type(record) is dict else {} for record in records] if not_objects else records
@@ -68,13 +78,16 @@ def normalise(dataset: Dataset, responses: Sequence[ParsedResponse], account_id:
     columns = convert_columns(dataset.fields, raw)
     check_units(dataset, columns)
     unknown = unknown_fields(dataset, present)
-    drift = schema_drift(dataset, objects, present, columns)
+    drift = [
+        *envelope_drift([response.records for response in responses]),
+        *schema_drift(dataset, objects, present, columns),
+    ]
 
     account = {"account_id": pd.Series(account_id, table.index, dtype=TEXT)} if "account_id" in dataset.key else {}
     frame = pd.DataFrame(account | {name: column.values for name, column in columns.items()}, index=table.index)
-    frame["extra"] = _extra(objects, unknown)
+    frame["extra"], unstorable = _extra(objects, unknown)
     frame["part"] = _per_record([response.partition for response in responses], responses)
-    reasons = _reasons_by_row(dataset, columns, not_objects)
+    reasons = _reasons_by_row(dataset, columns, not_objects, unstorable)
     return _split_rejected(dataset, frame, reasons, responses, records, drift)
 
 
@@ -105,15 +118,32 @@ def _per_record(texts: Sequence[str], responses: Sequence[ParsedResponse]) -> pd
     return pd.Series(texts, dtype=TEXT).repeat(sizes).reset_index(drop=True)
 
 
-def _extra(objects: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> pd.Series[Any]:
-    """The unknown fields of each record as JSON, null for a record that has none."""
+def _extra(objects: Sequence[Mapping[str, Any]], unknown: Sequence[str]) -> tuple[pd.Series[Any], dict[int, str]]:
+    """The unknown fields of each record as JSON, null for a record that has none; and by row why they cannot be stored.
+
+    All of a record's names and values are stored as one text, so one that cannot be stored spoils the record.
+    """
     if not unknown:
-        return pd.Series(None, index=range(len(objects)), dtype=TEXT)
-    fields = ({name: record[name] for name in unknown if name in record} for record in objects)
-    return pd.Series([ENCODER.encode(extra).decode() if extra else None for extra in fields], dtype=TEXT)
+        return pd.Series(None, index=range(len(objects)), dtype=TEXT), {}
+    texts: list[str | None] = []
+    unstorable: dict[int, str] = {}
+    for row, record in enumerate(objects):
+        extra = {name: record[name] for name in unknown if name in record}
+        problem = find_problem(extra) if extra else None
+        if problem:
+            unstorable[row] = f"{_problem_field(extra)}: {problem}"
+        texts.append(ENCODER.encode(extra).decode() if extra and not problem else None)
+    return pd.Series(texts, dtype=TEXT), unstorable
 
 
-def _reasons_by_row(dataset: Dataset, columns: Mapping[str, TypedColumn], not_objects: list[int]) -> pd.Series[Any]:
+def _problem_field(extra: Mapping[str, Any]) -> str:
+    """The first field that cannot be stored, as it can be shown."""
+    return quote(next(name for name, value in extra.items() if find_problem({name: value})))
+
+
+def _reasons_by_row(
+    dataset: Dataset, columns: Mapping[str, TypedColumn], not_objects: list[int], unstorable: Mapping[int, str]
+) -> pd.Series[Any]:
     """The reasons of each rejected record as a list, by row."""
     reasons = [pd.Series("not an object", not_objects, dtype=object)]
     required = {*dataset.key, *(field.column for field in dataset.fields if field.presence == "required")}
@@ -122,6 +152,7 @@ def _reasons_by_row(dataset: Dataset, columns: Mapping[str, TypedColumn], not_ob
         if name in required:
             missing = column.values.index[is_missing(column.values)].difference([*column.reasons.index, *not_objects])
             reasons.append(pd.Series(f"{name}: missing", missing, dtype=object))
+    reasons.append(pd.Series(unstorable, dtype=object))
     every = [series for series in reasons if len(series)]
     return pd.concat(every).groupby(level=0).agg(list) if every else pd.Series(dtype=object)
 
@@ -157,7 +188,7 @@ def _rejects(
     ids = _per_record([response.response_id for response in responses], responses)
     first_rows = pd.Series(list(accumulate(sizes, initial=0))[:-1]).repeat(sizes).reset_index(drop=True)
     return [
-        RejectedRecord(ids[row], int(row - first_rows[row]), ENCODER.encode(records[row]).decode(), row_reasons)
+        RejectedRecord(ids[row], int(row - first_rows[row]), storable_json(records[row]), row_reasons)
         for row, row_reasons in zip(reasons.index.tolist(), reasons, strict=True)
     ]
 

@@ -10,7 +10,7 @@ import dataclasses
 import decimal
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,6 +23,7 @@ from pandas.api.types import infer_dtype
 
 from assets.datasets import Field
 from assets.datasets.spec import Kind
+from assets.normalise.storable_json import text_problem
 from assets.normalise.timestamps import parse_timestamps
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
@@ -59,12 +60,14 @@ FLAGS = {"true": True, "false": False, "1": True, "0": False}
 class TypedColumn:
     """``values`` of the declared type, null where a value did not fit, and ``reasons`` by row for exactly those.
 
-    ``retyped`` tells that a value had another JSON type than documented, whether it could be read or not.
+    ``retyped`` tells that a value had another JSON type than documented, whether it could be read or not, or that a
+    text such as ``""`` or ``"0000-00-00"`` stood for no value. ``emptied`` are the rows of such texts: they are null.
     """
 
     values: pd.Series[Any]
     reasons: pd.Series[Any] = dataclasses.field(default_factory=lambda: pd.Series(dtype=object))
     retyped: bool = False
+    emptied: Sequence[int] = ()
 
 
 def convert(values: pd.Series[Any], declared: Field) -> TypedColumn:
@@ -79,7 +82,9 @@ def convert(values: pd.Series[Any], declared: Field) -> TypedColumn:
         reasons = {row: f"{declared.column}: an instant expected, got {quote(values[row])}" for row in invalid}
     else:
         typed, reasons = _convert_each(values, declared)
-    return TypedColumn(typed, pd.Series(reasons, dtype=object), retyped)
+    without_value = typed.index[typed.isna() & values.notna()]
+    emptied = without_value.difference(list(reasons)).tolist()
+    return TypedColumn(typed, pd.Series(reasons, dtype=object), retyped or bool(emptied), emptied)
 
 
 def convert_columns(fields: Iterable[Field], raw: Mapping[str, pd.Series[Any]]) -> dict[str, TypedColumn]:
@@ -106,10 +111,18 @@ def _convert_whole(values: pd.Series[Any], declared: Field) -> pd.Series[Any] | 
         is_integer = declared.kind in ("integer", "cents") and declared.unit != "usd"
         # Arrow refuses every other JSON type in a column of texts or flags, but reads 16.0 and true as integers.
         if declared.kind in ("text", "flag") or (is_integer and infer_dtype(values) in ("integer", "empty")):
-            return arrow_series(pa.array(values, ARROW_TYPES[declared.kind]))
+            array = pa.array(values, ARROW_TYPES[declared.kind])
+            return None if declared.kind == "text" and _has_nul(array) else arrow_series(array)
     except (OverflowError, UnicodeEncodeError, pa.ArrowException):
         pass  # one value does not fit
     return None
+
+
+def _has_nul(texts: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether a text has a NUL character. Searching the bytes of all texts is ten times faster than ``pc``."""
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    buffers = (chunk.buffers()[2] for chunk in chunks)
+    return any(data is not None and b"\0" in data.to_pybytes() for data in buffers)
 
 
 def _parse_decimals(numbers: list[Any], declared: Field) -> pd.Series[Any] | None:
@@ -132,11 +145,13 @@ def _parse_decimals(numbers: list[Any], declared: Field) -> pd.Series[Any] | Non
 
 def _convert_each(values: pd.Series[Any], declared: Field) -> tuple[pd.Series[Any], dict[int, str]]:
     parse = PARSERS[declared.kind]
+    may_be_blank = declared.kind != "text" and declared.presence != "required"  # others send "" for no number
     parsed: list[Any] = []
     reasons: dict[int, str] = {}
     for row, value in enumerate(values.tolist()):
         try:
-            parsed.append(None if type(value) in NULL_TYPES else parse(value, declared.unit))
+            is_null = type(value) in NULL_TYPES or (may_be_blank and type(value) is str and not value.strip())
+            parsed.append(None if is_null else parse(value, declared.unit))
         except ValueError as error:
             parsed.append(None)
             reasons[row] = f"{declared.column}: {error}"
@@ -148,10 +163,8 @@ def _parse_text(value: Any, _: str) -> str:
         return str(value)
     if type(value) is not str:
         raise ValueError(f"text expected, got {quote(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("not valid Unicode") from None
+    if problem := text_problem(value):
+        raise ValueError(problem)
     return value
 
 

@@ -25,6 +25,8 @@ class CheckResult:
 def last_load_ok(_: Dataset, stats: TableStats) -> CheckResult:
     """The newest load succeeded."""
     status = stats.last_load.get("status", "never loaded")
+    if status == "ok" and stats.last_load.get("in_future"):
+        return CheckResult(False, "the newest load is in the future (clock)", measurements={"status": status})
     message = stats.last_load.get("error") or str(status)
     return CheckResult(status == "ok", message, measurements={"status": status})
 
@@ -72,23 +74,36 @@ def counts_reconcile(dataset: Dataset, stats: TableStats) -> CheckResult:
     return CheckResult(fetched == accounted and table_agrees, message, measurements=measurements)
 
 
-def rejects_below_limit(_: Dataset, stats: TableStats) -> CheckResult:
+def rejects_below_limit(dataset: Dataset, stats: TableStats) -> CheckResult:
     """At most 5 % of the last load's records broke the contract; more than 50 % is an error."""
     rejected, fetched = stats.last_load.get("rejected", 0), stats.last_load.get("fetched", 0)
     share = rejected / fetched if fetched else 0.0
-    return CheckResult(
-        share <= MAX_REJECTED_WARN,
-        f"{rejected} of {fetched} records rejected ({share:.1%}), limit {MAX_REJECTED_WARN:.0%}",
-        is_error=share > MAX_REJECTED_ERROR,
-        measurements={"rejected": rejected, "fetched": fetched, "share": round(share, 4), "limit": MAX_REJECTED_WARN},
-    )
+    message = f"{rejected} of {fetched} records rejected ({share:.1%}), limit {MAX_REJECTED_WARN:.0%}"
+    measurements = {"rejected": rejected, "fetched": fetched, "share": round(share, 4), "limit": MAX_REJECTED_WARN}
+    if rejected and stats.first_reject:
+        message += f"; the first: {stats.first_reject}"
+        query = f"FROM ops.rejects WHERE dataset = '{dataset.name}'"
+        measurements |= {"first_reason": stats.first_reject, "query": query}
+    return CheckResult(share <= MAX_REJECTED_WARN, message, share > MAX_REJECTED_ERROR, measurements)
+
+
+def volume_as_usual(_: Dataset, stats: TableStats) -> CheckResult:
+    """The number of records in the newest good load is as in the 20 loads before it."""
+    if not stats.volume:
+        return CheckResult(True, "fewer than 5 loads to compare with", False, {"loads": 0})
+    low, high, loads = (stats.volume[name] for name in ("usual_low", "usual_high", "loads"))
+    message = f"{stats.volume['records']:,} records; usual are {low:,} to {high:,}, by the {loads} loads before"
+    return CheckResult(stats.volume["as_usual"], message, False, stats.volume)
 
 
 def no_schema_drift(_: Dataset, stats: TableStats) -> CheckResult:
-    """The vendor's fields are those of the dataset definition."""
-    fields = ", ".join(f"{name} ({kind})" for name, kind in stats.drift)
-    message = f"differs from the definition: {fields}" if fields else "as defined"
-    return CheckResult(not stats.drift, message, False, {"fields": fields or "none", "limit": 0})
+    """The vendor's fields are those of the dataset definition, and its responses no old ones from a cache."""
+    fields = ", ".join(f"{name} ({kind})" for name, kind in stats.drift if kind != "stale")
+    is_cached = any(kind == "stale" for _, kind in stats.drift)
+    cached = "a cache repeated responses older than the data, which changed nothing" if is_cached else ""
+    message = "; ".join(filter(None, (fields and f"differs from the definition: {fields}", cached)))
+    measurements = {"fields": fields or "none", "cached": is_cached, "limit": 0}
+    return CheckResult(not stats.drift, message or "as defined", False, measurements)
 
 
 DatasetCheck = Callable[[Dataset, TableStats], CheckResult]
@@ -96,7 +111,7 @@ MartCheck = Callable[[Mart, TableStats], CheckResult]
 MART_CHECKS: tuple[MartCheck, ...] = (not_empty, unique_key, rates_in_range)
 DATASET_CHECKS: tuple[DatasetCheck, ...] = (
     *(last_load_ok, not_empty, unique_key, rates_in_range),
-    *(counts_reconcile, rejects_below_limit, no_schema_drift),
+    *(counts_reconcile, rejects_below_limit, volume_as_usual, no_schema_drift),
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assets.datasets import Dataset
 from warehouse.schema.mart_views import Mart
 from warehouse.schema.tables import column_list
+from warehouse.sql import render
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
@@ -22,6 +23,7 @@ PRIVATE_MART_COLUMNS = {"account_id", "payment_id", "vendor_payment_id", "last_e
 FRACTION_UNITS = ("fraction 0..1", "probability 0..1")
 # A mart with one row per day is checked for its newest days only: the others were checked when they were new.
 DAYS_CHECKED = 7
+OF_ACCOUNT = "WHERE dataset = $dataset AND account_id IS NOT DISTINCT FROM $account_id"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,10 @@ class TableStats:
     ``duplicate_keys`` counts key values that occur more than once, ``rates_out_of_range`` rows per rate column that are
     outside 0..1. ``empty_sources`` are the datasets that a mart reads and that hold no row. The rest is of datasets
     only: ``expected_rows`` and ``expected_rejects`` count records of the newest accepted responses, ``bytes`` is their
-    size at rest, ``last_load`` the newest row of ``ops.loads`` (empty before the first load), ``drift`` the pairs
-    (field, kind) of the last day, or of two cadences where that is longer.
+    size at rest, ``last_load`` the newest row of ``ops.loads`` (empty before the first load), ``first_reject`` why the
+    first of its rejected records was (without values of the record), ``volume`` its number of records against earlier
+    loads (empty before the sixth), ``drift`` the pairs (field, kind) of the last day, or of two cadences where that is
+    longer.
     """
 
     rows: int = 0
@@ -43,6 +47,8 @@ class TableStats:
     expected_rejects: int = 0
     bytes: int = 0
     last_load: Mapping[str, Any] = field(default_factory=dict)
+    first_reject: str = ""
+    volume: Mapping[str, Any] = field(default_factory=dict)
     drift: Sequence[tuple[str, str]] = ()
 
 
@@ -50,11 +56,15 @@ def collect_dataset_stats(connection: Connection, dataset: Dataset) -> TableStat
     """Statistics of ``sms.<dataset>``. Raises ``duckdb.Error`` when the file has no such table yet."""
     drift_seconds = max(DAY_SECONDS, 2 * 60 * dataset.cadence_minutes)
     drift = _query(connection, "recent_drift", dataset=dataset.name, seconds=drift_seconds)
-    last_loads = _query(connection, "last_load", dataset=dataset.name)
+    last_load = next(iter(_query(connection, "last_load", dataset=dataset.name)), {})
+    loads = {"dataset": dataset.name, "account_id": last_load.get("account_id")}
+    volume = connection.execute(f"SELECT volume FROM ({render('status_volume')}) {OF_ACCOUNT}", loads).fetchone()
     (load_stats,) = _query(connection, "load_stats", dataset=dataset.name)
     return TableStats(
         **_content_stats(connection, f'sms."{dataset.name}"', dataset.key, rate_columns(dataset)),
-        last_load=last_loads[0] if last_loads else {},
+        last_load=last_load,
+        first_reject=_first_reject(connection, dataset, last_load) if last_load.get("rejected") else "",
+        volume=volume[0] if volume else {},
         drift=[(row["field"], row["kind"]) for row in drift],
         **load_stats,
     )
@@ -110,6 +120,12 @@ def _content_stats(connection: Connection, relation: str, key: Sequence[str], ra
         "duplicate_keys": _scalar(connection, f"SELECT count(*) FROM ({duplicates})"),
         "rates_out_of_range": {column: _scalar(connection, sql) for column, sql in outside.items()},
     }
+
+
+def _first_reject(connection: Connection, dataset: Dataset, load: Mapping[str, Any]) -> str:
+    refused = load["load_id"] if load["status"] == "rejected" else None
+    reasons = _query(connection, "first_reject", dataset=dataset.name, refused_load=refused)
+    return reasons[0]["reason"] if reasons else ""
 
 
 def _newest_days(mart: Mart) -> str:

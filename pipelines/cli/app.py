@@ -1,5 +1,6 @@
 """Every command and its options. A command imports its implementation when it runs, so that ``--help`` starts fast."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -71,13 +72,21 @@ def status(json: Json = False) -> None:
 @app.command(context_settings={"ignore_unknown_options": True})
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT statement; sms.*, marts.*, topups.*, ops.*, raw.*.")],
-    format: Annotated[Literal["table", "csv", "json", "parquet"], typer.Option(help="Output format.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Output file (default: stdout).")] = None,
+    format: Annotated[
+        Literal["table", "csv", "tsv", "json", "ndjson", "parquet"] | None,
+        typer.Option(help="Output format (default: as the ending of --out says, otherwise table).", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Output file, in UTF-8 (default: stdout).")] = None,
+    json: Json = False,
 ) -> None:
-    """Runs a read-only SQL query on the warehouse. Exits 1 on an SQL error."""
+    """Runs a read-only SQL query on the warehouse. Exits 1 on an SQL error, or after SMSONLINE_QUERY_TIMEOUT_SECONDS.
+
+    Values are written as they are: a spreadsheet takes a name such as =HYPERLINK(...) for a formula, so import a CSV
+    file as text.
+    """
     from pipelines.cli.query import run_query
 
-    run_query(sql, format, out)
+    run_query(sql, format, out, as_json=json)
 
 
 @app.command()
@@ -97,11 +106,12 @@ def report(
         Path | None,
         typer.Option(metavar="F.html", help="Output file (default: report.html beside the warehouse)."),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Writes one HTML page: best value, changes in success rates, balance and runway, data freshness."""
     from pipelines.cli.report import run_report
 
-    run_report(out, datetime.now(UTC))
+    run_report(out, datetime.now(UTC), as_json=json)
 
 
 @app.command()
@@ -141,11 +151,40 @@ def doctor(
 
 
 def main() -> None:
-    """Runs the command given on the command line."""
-    from pipelines.cli.console import FAILED, discard_stdout, exit_with_error, os_error_line
+    """Runs the command given on the command line.
 
+    A reader that closes the pipe early, such as ``head``, ends it quietly with 0.
+    """
+    from pipelines.cli.console import (
+        FAILED,
+        INTERRUPTED,
+        discard_stdout,
+        exit_with_error,
+        os_error_line,
+        prepare_streams,
+        print_json,
+        print_stderr,
+    )
+
+    prepare_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where an error can still be reported
+    except SystemExit as stop:
+        cause = stop.__context__
+        if isinstance(cause, BrokenPipeError):  # Typer and rich exit with 1
+            discard_stdout()
+            sys.exit(0)
+        if stop.code == INTERRUPTED and not isinstance(cause, KeyboardInterrupt):  # outside of exit_on_error
+            print_stderr("error: interrupted")
+        if "--json" in sys.argv and (usage_error := getattr(cause, "format_message", None)):
+            print_json({"error": usage_error()})
+        raise
+    except BrokenPipeError:
+        discard_stdout()
+        sys.exit(0)
     except OSError as error:  # most likely a full disk behind stdout
         discard_stdout()
         exit_with_error(os_error_line(error), FAILED)

@@ -1,21 +1,26 @@
 """Output of the commands: results on stdout, messages on stderr, one line per error, fixed exit codes."""
 
+import io
 import json
 import logging
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, NoReturn
+from textwrap import TextWrapper
+from typing import Any, NoReturn, TextIO
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.settings import SettingsError
+from pipelines.bootstrap import load_checked_settings
+from pipelines.settings import Settings, SettingsError, settings_warnings
 from smsonline.errors import ConfigurationError, VendorError
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseUnwritable
 
@@ -24,6 +29,7 @@ UNFOLDED_WIDTH = 1000
 MAX_RICH_ROWS = 1000
 FAILED = 1
 MISCONFIGURED = 2
+INTERRUPTED = 130
 
 # Names come from the vendor: an escape sequence in one must not control the terminal.
 CONTROL_CHARACTERS = {
@@ -46,7 +52,7 @@ def print_table(
     if len(rows) > MAX_RICH_ROWS:
         _print_aligned(title, columns, rows, [column in right for column in columns])
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=sys.stdout.isatty())  # eight columns fit into 80 characters
     for column in columns:
         table.add_column(_plain(column), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -57,12 +63,21 @@ def print_table(
     console.print(table)
 
 
+def print_folded(text: str, command: str = "", *, stream: TextIO | None = None) -> None:
+    """A text on stdout or ``stream``, on a terminal folded between words; ``command`` follows on a line of its own."""
+    stream = stream or sys.stdout
+    width = shutil.get_terminal_size().columns if stream.isatty() else UNFOLDED_WIDTH**2
+    fold = TextWrapper(width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
+    stream.write("".join(f"{line}\n" for line in (fold(_plain(text)), command and f"  {command}") if line))
+
+
 def _print_aligned(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequence[bool]) -> None:
     """The same table without folding, one line per row."""
     cells = [["" if cell is None else " ".join(_plain(cell).split("\n")) for cell in row] for row in (columns, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     lines = ("".join(map(_padded, row, widths, right)).rstrip() for row in cells)
-    sys.stdout.write(f"{title}\n\n{next(lines)}\n {'─' * (sum(widths) + 3 * len(widths) - 1)}\n")
+    rule = "─" if "utf" in (sys.stdout.encoding or "").lower() else "-"
+    sys.stdout.write(f"{title}\n\n{next(lines)}\n {rule * (sum(widths) + 3 * len(widths) - 1)}\n")
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
@@ -76,8 +91,16 @@ def _plain(cell: object) -> str:
 
 
 def print_stderr(line: str) -> None:
-    """One line on stderr."""
-    print(line, file=sys.stderr)  # noqa: T201
+    """One line on stderr. Where nobody can read it, it is lost; the exit code stays what it is."""
+    try:
+        print(_plain(line), file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        _discard(2)
+
+
+def print_warning(line: str) -> None:
+    """One warning on stderr."""
+    print_stderr(f"warning: {' '.join(line.split())}")
 
 
 def exit_with_error(line: str, code: int, *, as_json: bool = False) -> NoReturn:
@@ -108,9 +131,67 @@ def os_error_line(error: OSError) -> str:
     return f"{error.filename or 'the output'} cannot be used: {error.strerror}"
 
 
+def load_command_settings() -> Settings:
+    """The settings of a command, after a warning for what is most likely a mistake. Raises ``SettingsError``."""
+    settings = load_checked_settings()
+    for line in settings_warnings():
+        print_warning(line)
+    return settings
+
+
+def prepare_streams() -> None:
+    """Makes the standard streams usable: a name that stdout's encoding lacks is printed with replaced characters.
+
+    Exits with 1 when stdout is closed.
+    """
+    # A file that is opened later must not get the number of a closed stream: C libraries write to 1 and 2.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stderr is None:  # print() would take stdout instead
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        exit_with_error("the output cannot be used: stdout is closed; redirect it to a file or /dev/null", FAILED)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def discard_stdout() -> None:
     """Discards further output, including what is buffered until the program ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard(1)
+
+
+def _discard(descriptor: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+class _WarningLines(logging.Handler):
+    """Prints each different warning once; figures such as the number of an attempt make it no other one.
+
+    What is worse than a warning is reported by the command itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._printed: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        kind = re.sub(r"\d+", "#", line)
+        if record.levelno == logging.WARNING and kind not in self._printed:
+            self._printed.add(kind)
+            print_warning(line)
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    logger, handler = logging.getLogger("smsonline"), _WarningLines()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager
@@ -125,7 +206,8 @@ def exit_on_error(
     ``failures`` are further expected errors with code 1.
     """
     try:
-        yield
+        with _warnings_on_stderr():
+            yield
     except WRONG_SETTING as error:
         exit_with_error(str(error), MISCONFIGURED, as_json=as_json)
     except (VendorError, WarehouseError) as error:
@@ -137,7 +219,7 @@ def exit_on_error(
             raise
         exit_with_error(os_error_line(error), MISCONFIGURED, as_json=as_json)
     except KeyboardInterrupt:
-        exit_with_error(interrupted, 130, as_json=as_json)
+        exit_with_error(interrupted, INTERRUPTED, as_json=as_json)
 
 
 def exit_on_topup_error(*, as_json: bool) -> AbstractContextManager[None]:

@@ -6,9 +6,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from pipelines.bootstrap import configured_datasets, open_pipeline
+from pipelines.bootstrap import configured_datasets, open_configured_ledger, open_pipeline
 from pipelines.cli.console import configure_log_file, exit_on_error, print_stderr, print_table
 from pipelines.cli.sync import exit_code, print_results, problems
+from pipelines.report.build import build_report
+from pipelines.report.data import load_report_data
+from pipelines.report.render_html import render_html
+from pipelines.report.write import default_page_path, write_page
 from pipelines.settings import Settings
 from smsonline.sandbox import Sandbox, SandboxAddress, serve
 from topups.decision.evaluate import decide
@@ -17,7 +21,9 @@ from topups.gateway import Balance
 from topups.policy import Policy
 from warehouse.database.opening import open_warehouse
 
-WAREHOUSE = Path("data/demo.duckdb")
+FOLDER = Path("data/demo")
+# What an earlier demo left: the world starts again, and so does everything that belongs to it.
+OWN_FILES = ("warehouse.duckdb*", "analytics.duckdb*", "ledger.db*", "report.html")
 # Long enough for changes of prices, stock, rates and orders.
 TIME_BETWEEN_SYNCS = timedelta(hours=3)
 # Above the balance of the sandbox's account, so that the plan contains a payment.
@@ -52,7 +58,8 @@ def run_demo() -> None:
     with exit_on_error(), serve(vendor) as address:
         settings = _settings(address, vendor)
         configure_log_file(settings.warehouse)
-        settings.warehouse.unlink(missing_ok=True)
+        _remove_earlier_demo()
+        open_configured_ledger(settings).close()
         print_stderr(f"local mock of the vendor's API on {address.url}")
         _sync(settings, timedelta(), "first sync: everything is new")
         vendor.advance(TIME_BETWEEN_SYNCS.total_seconds())
@@ -62,7 +69,18 @@ def run_demo() -> None:
             f"second sync, {TIME_BETWEEN_SYNCS.seconds // 3600} hours later: only changes are stored",
         )
         _print_summary(settings.warehouse)
-    print_stderr(f'next: SMSONLINE_WAREHOUSE={WAREHOUSE} {sys.argv[0]} query "FROM marts.success_rates"')
+        page = default_page_path(settings.warehouse)
+        data = load_report_data(settings.warehouse, datetime.now(UTC) + TIME_BETWEEN_SYNCS)
+        write_page(render_html(build_report(data)), page, make_folder=True)
+    print_stderr(f"report: {page}")
+    print_stderr(f'next: SMSONLINE_WAREHOUSE={settings.warehouse} {sys.argv[0]} query "FROM marts.success_rates"')
+
+
+def _remove_earlier_demo() -> None:
+    for pattern in OWN_FILES:
+        for file in FOLDER.glob(pattern):
+            if file.is_file():
+                file.unlink()
 
 
 def _settings(address: SandboxAddress, vendor: Sandbox) -> Settings:
@@ -72,7 +90,8 @@ def _settings(address: SandboxAddress, vendor: Sandbox) -> Settings:
         api_key=SecretStr(vendor.api_key),
         base_url=address.base_url,
         v2_base_url=address.v2_base_url,
-        warehouse=WAREHOUSE,
+        warehouse=FOLDER / "warehouse.duckdb",
+        ledger=SecretStr(f"sqlite:///{FOLDER / 'ledger.db'}"),
     )
 
 

@@ -12,9 +12,16 @@ import msgspec
 from assets.doctor import DoctorReport, EndpointProber, ProbeResult, known_values, probe_targets, suggest_settings
 from assets.pii_policy import pii_policy
 from pipelines.bootstrap import client_config, configured_datasets, configured_endpoints
-from pipelines.cli.console import configure_log_file, exit_on_error, print_json, print_stderr, print_table
+from pipelines.cli.console import (
+    configure_log_file,
+    exit_on_error,
+    load_command_settings,
+    print_json,
+    print_stderr,
+    print_table,
+)
 from pipelines.environment import check_environment
-from pipelines.settings import Settings, SettingsError, config_file, load_settings
+from pipelines.settings import Settings, SettingsError, config_file, expand_home
 from smsonline.client import Client
 from smsonline.config import Credentials
 from smsonline.secret_masking import SecretMasker
@@ -30,8 +37,9 @@ ENCODER = msgspec.json.Encoder(decimal_format="number")
 def run_doctor(folder: Path | None, *, as_json: bool) -> None:
     """Prints the doctor's report and saves samples in ``folder``; exits with the report's code."""
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         if folder:
+            folder = expand_home(folder)
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -4,8 +4,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.cli.console import exit_on_error, print_json, print_table
-from pipelines.settings import load_settings
+from pipelines.cli.console import exit_on_error, load_command_settings, print_json, print_table
+from pipelines.settings import expand_home
 from warehouse.database.opening import published_path
 from warehouse.export.manifest import MANIFEST_NAME
 from warehouse.export.parquet_export import export_parquet
@@ -17,7 +17,8 @@ def run_export(folder: Path, *, as_json: bool) -> None:
     """Exports the analysts' copy into ``folder`` and prints what the folder contains."""
     began = time.perf_counter()
     with exit_on_error(as_json=as_json):
-        exported = export_parquet(published_path(load_settings().warehouse), folder)
+        folder = expand_home(folder)
+        exported = export_parquet(published_path(load_command_settings().warehouse), folder)
     tables = []
     for name, table in exported.manifest["tables"].items():
         sizes = [file["bytes"] for file in table["files"]]

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from pipelines.bootstrap import configured_datasets, configured_endpoints, select_datasets
-from pipelines.cli.console import configure_log_file, exit_on_error, print_json
-from pipelines.settings import Settings, load_settings
+from pipelines.cli.console import configure_log_file, exit_on_error, load_command_settings, print_json
+from pipelines.settings import Settings
 from warehouse.errors import NotAWarehouse
 
 
@@ -18,7 +18,7 @@ def run_replay(names: Sequence[str], since: datetime | None, *, as_json: bool) -
     from warehouse.publishing.publish import publish
 
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         datasets = configured_datasets(settings)
         selected = select_datasets(names, datasets)
         _require_warehouse(settings)
@@ -33,20 +33,28 @@ def run_replay(names: Sequence[str], since: datetime | None, *, as_json: bool) -
 
 
 def run_prune(*, dry_run: bool, as_json: bool) -> None:
-    """Deletes raw responses older than the retention, or shows what would be deleted."""
+    """Deletes raw responses older than their retention, or shows what would be deleted."""
     from warehouse.raw.retention import prune
 
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         _require_warehouse(settings)
-        before = datetime.now(UTC) - timedelta(days=settings.raw_retention_days)
-        pruned = prune(settings.warehouse, before, dry_run=dry_run)
+        now = datetime.now(UTC)
+        before = now - timedelta(days=settings.raw_retention_days)
+        failed_before = now - timedelta(days=settings.failed_response_retention_days)
+        pruned = prune(settings.warehouse, before, failed_before, dry_run=dry_run)
     if as_json:
-        print_json(asdict(pruned) | {"before": before.isoformat(), "dry_run": dry_run})
+        dates = {"before": before.isoformat(), "failed_before": failed_before.isoformat()}
+        print_json(asdict(pruned) | dates | {"dry_run": dry_run})
         return
     verb = "would delete" if dry_run else "deleted"
-    responses = f"{pruned.responses:,} raw responses older than {before:%Y-%m-%d}"
-    sys.stdout.write(f"{verb} {responses}, {pruned.body_bytes:,} bytes of bodies\n")
+    usable, failed = pruned.responses - pruned.failed_responses, pruned.failed_responses
+    usable_text = f"{usable:,} raw responses older than {before:%Y-%m-%d}"
+    failed_text = f"{failed:,} failed ones older than {failed_before:%Y-%m-%d}"
+    sys.stdout.write(
+        f"{verb} {usable_text} and {failed_text}, {pruned.rejects:,} rejected records, "
+        f"{pruned.body_bytes:,} bytes of bodies\n"
+    )
 
 
 def _require_warehouse(settings: Settings) -> None:

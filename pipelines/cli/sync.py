@@ -1,12 +1,16 @@
 """``smsonline sync``."""
 
+import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+import duckdb
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from assets.datasets import Dataset
 from assets.sync import SyncPipeline, SyncResult
 from pipelines.bootstrap import configured_datasets, open_pipeline, select_datasets
 from pipelines.cli.console import (
@@ -14,21 +18,26 @@ from pipelines.cli.console import (
     MISCONFIGURED,
     configure_log_file,
     exit_on_error,
+    load_command_settings,
+    print_folded,
     print_json,
-    print_stderr,
     print_table,
 )
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
 from smsonline.errors import ConfigurationError, VendorError
+from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError
+from warehouse.status import read_loads
 
+TABLE_WIDTH = 110
+FAILED_LOADS = """smsonline query "FROM ops.loads WHERE status <> 'ok'" """.strip()
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
 
 
 def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> None:
     """Syncs the named datasets, or all; exits 1 or 2 when anything failed."""
     with exit_on_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         selected = select_datasets(names, configured_datasets(settings))
         run_id = uuid.uuid4().hex
         with open_pipeline(settings, accept_shrink=accept_shrink) as pipeline:
@@ -46,7 +55,9 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
     else:
         print_results(results)
     for line in dict.fromkeys([*problems(results), *uncopied, *unpublished]):
-        print_stderr(f"error: {line}")
+        print_folded(f"error: {line}", stream=sys.stderr)
+    for text, command in notes(results, settings.warehouse, configured_datasets(settings)):
+        print_folded(f"note: {text}", command, stream=sys.stderr)
     if code := exit_code(results) or (FAILED if unpublished else 0):
         sys.exit(code)
 
@@ -69,17 +80,16 @@ def _copy_ledger(settings: Settings, pipeline: SyncPipeline) -> list[str]:
 
 
 def print_results(results: Sequence[SyncResult], title: str = "sync") -> None:
-    """One row per dataset with the counts of its records."""
-    rows = [
-        [
-            result.dataset,
-            result.outcome.status,
-            *(f"{getattr(result.outcome.counts, name):,}" for name in COUNTS),
-            f"{result.seconds:.2f}",
-        ]
-        for result in results
-    ]
-    print_table(title, ["dataset", "status", *COUNTS, "seconds"], rows, right=(*COUNTS, "seconds"))
+    """One row per dataset with the counts of its records; in a narrow terminal only with those that are not 0."""
+    is_narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < TABLE_WIDTH
+    columns = ("fetched", "records") if is_narrow else COUNTS
+    rows = []
+    for result in results:
+        counts = {name: f"{getattr(result.outcome.counts, name):,}" for name in COUNTS}
+        records = ", ".join(f"{count} {name}" for name, count in counts.items() if count != "0" and name != "fetched")
+        cells = [counts["fetched"], records] if is_narrow else counts.values()
+        rows.append([result.dataset, result.outcome.status, *cells, f"{result.seconds:.2f}"])
+    print_table(title, ["dataset", "status", *columns, "seconds"], rows, right=(*COUNTS, "seconds"))
 
 
 def problems(results: Sequence[SyncResult]) -> Iterator[str]:
@@ -98,6 +108,33 @@ def exit_code(results: Sequence[SyncResult]) -> int:
     if all(result.outcome.status == "ok" for result in results):
         return 0
     return MISCONFIGURED if all(isinstance(r.failure, ConfigurationError) for r in results) else FAILED
+
+
+def notes(results: Sequence[SyncResult], warehouse: Path, datasets: Mapping[str, Dataset]) -> Iterator[tuple[str, str]]:
+    """What to look at next, with the command that shows it: of rejected records and of loads that failed."""
+    if all(result.outcome.status == "ok" and not result.outcome.counts.rejected for result in results):
+        return  # the usual sync reads nothing more
+    from pipelines.cli.status import has_rejects, rejects_command, rejects_text, response_command
+
+    tables = {result.dataset: datasets[result.dataset].table for result in results}
+    try:
+        with open_warehouse(warehouse, read_only=True, wait_seconds=1) as connection:
+            loads = {(load["dataset"], load["account_id"]): load for load in read_loads(connection, tables)}
+    except (WarehouseError, duckdb.Error):  # the errors say what is wrong with the file
+        return
+    failed: dict[str, list[str]] = {}
+    for result in results:
+        load = loads.get((result.dataset, result.account_id if tables[result.dataset].per_account else None))
+        if load and result.outcome.counts.rejected and has_rejects(load):
+            yield f"{result.dataset}: {rejects_text(load)}", rejects_command(result.dataset)
+        if load and result.outcome.status != "ok":
+            command = response_command(load) or FAILED_LOADS
+            failed.setdefault(command, []).append(result.dataset)
+    for command, names in failed.items():
+        yield (
+            "see all loads that failed" if command == FAILED_LOADS else f"{', '.join(names)}: see the response",
+            command,
+        )
 
 
 def _with_progress(results: Iterator[SyncResult], total: int, *, quiet: bool) -> Iterator[SyncResult]:

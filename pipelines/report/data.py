@@ -15,6 +15,8 @@ from warehouse.schema.migrations import require_known_version
 
 Row = Mapping[str, Any]
 MAX_NAME_LENGTH = 120
+# Sentences may be longer than names.
+MAX_LENGTHS = {"last_error": 400, "reason": 400}
 # Noncharacters and the controls of text direction.
 UNWANTED = frozenset("\ufffe\uffff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -82,12 +84,15 @@ def _freeze_now(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
 def _query_rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[Row]:
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, map(_clean, row), strict=True)) for row in cursor.fetchall()]
+    return [
+        {name: _clean(value, MAX_LENGTHS.get(name, MAX_NAME_LENGTH)) for name, value in zip(names, row, strict=True)}
+        for row in cursor.fetchall()
+    ]
 
 
-def _clean(value: Any) -> Any:
-    """Vendor names without the characters that XML forbids and those that change the text direction."""
+def _clean(value: Any, max_length: int) -> Any:
+    """Vendor texts without the characters that XML forbids and those that change the text direction."""
     if not isinstance(value, str):
         return value
     text = "".join(" " if c in UNWANTED or unicodedata.category(c) in {"Cc", "Cs"} else c for c in value)
-    return " ".join(text.split())[:MAX_NAME_LENGTH]
+    return " ".join(text.split())[:max_length]

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from warehouse.status import MAX_NEGATIVE_AGE_SECONDS
+
 NOT_AVAILABLE = "\N{EN DASH}"
+IN_FUTURE = "in the future (clock)"
 MINUS = "\N{MINUS SIGN}"
 CENTS_PER_DOLLAR = 100
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -88,8 +91,10 @@ def timestamp(at: datetime | None) -> str:
 
 
 def age(at: datetime, now: datetime) -> str:
-    """``7 min old``; timestamps after ``now`` count as ``now``."""
+    """``7 min old``; a time after ``now`` is no age, but for the seconds that a clock may be set back."""
     seconds = (now - at).total_seconds()
+    if seconds < -MAX_NEGATIVE_AGE_SECONDS:
+        return IN_FUTURE
     return "less than a minute old" if seconds < MINUTE else f"{duration(seconds)} old"
 
 

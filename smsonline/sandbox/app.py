@@ -24,7 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smsonline.endpoints import ENDPOINTS, Endpoint
 from smsonline.sandbox.api.actions import ACTIONS, RequestContext, VendorRefusal
-from smsonline.sandbox.faults import ActiveFaults, Fault, corrupt
+from smsonline.sandbox.corruptions import corrupt, special_values
+from smsonline.sandbox.faults import ActiveFaults, Fault
 from smsonline.sandbox.http.responses import JSON, envelope, error, fault_response, ok, truncate
 from smsonline.sandbox.simulation.ground_truth import ground_truth
 from smsonline.sandbox.simulation.reference_data import Scale
@@ -143,7 +144,7 @@ def _with_date(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_date(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and b"date" not in dict(message["headers"]):
                 date = formatdate(sandbox.state.clock.instant(), usegmt=True).encode()
                 message = {**message, "headers": [*message["headers"], (b"date", date)]}
             await send(message)
@@ -179,7 +180,7 @@ def _vendor_route(sandbox: Sandbox, endpoint: Endpoint) -> Route:
         faults = sandbox.faults.pop_due(endpoint.name)
         for fault in faults:
             if fault.stage == "delay":
-                await asyncio.sleep(fault.seconds)
+                await asyncio.sleep(fault.amount)
         fields: Any = request.query_params
         if endpoint.key_location == "body":
             try:
@@ -214,9 +215,15 @@ def _respond(
     for fault in faults:
         if fault.stage == "corrupt":
             payload = corrupt(msgspec.json.decode(body), endpoint.records_path, fault.kind, fault.value)
-            body = msgspec.json.encode(payload)
+            body = special_values(msgspec.json.encode(payload), fault.kind)
     truncation = next((fault for fault in faults if fault.stage == "truncate"), None)
-    return truncate(truncation.kind, body) if truncation else ok(body)
+    response = truncate(truncation.kind, body) if truncation else ok(body)
+    for fault in faults:
+        if fault.stage == "headers":
+            response.headers["date"] = formatdate(sandbox.state.clock.instant() - fault.amount, usegmt=True)
+        if fault.kind == "stale_edge":
+            response.headers["age"] = f"{fault.amount:.0f}"
+    return response
 
 
 def _control_routes(sandbox: Sandbox) -> list[Route]:

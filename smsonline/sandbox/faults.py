@@ -1,26 +1,21 @@
-"""Faults that can be injected per endpoint: their kinds, the active ones, and the corruption of responses."""
+"""Faults that can be injected per endpoint: their kinds, and the active ones."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from smsonline.endpoints import ENDPOINTS
+from smsonline.sandbox.corruptions import CORRUPTIONS
 
-Stage = Literal["delay", "replace", "corrupt", "truncate"]
-Records = list[Any]
+Stage = Literal["delay", "replace", "corrupt", "truncate", "headers"]
 ANY_ENDPOINT = "*"
-CODES = ("cShort", "sShort", "carrier")
-KEYS = ("cShort", "sShort", "orderId", "payId", "code", "userId")
-RATES = ("successRate",)
-MONEY = ("price", "purchasePrice", "amount", "balance")
 
 
 class FaultKind(NamedTuple):
     """A kind of fault.
 
-    Stages: ``delay`` waits, ``replace`` sends another response, ``corrupt`` changes the records of a good response,
-    ``truncate`` shortens its body.
+    Stages: ``delay`` waits, ``replace`` sends another response, ``corrupt`` changes a good response, ``truncate``
+    shortens its body, ``headers`` changes its headers.
     """
 
     stage: Stage
@@ -44,26 +39,22 @@ REPLACEMENTS = {
     "html": "an HTML page with status 200",
     "empty_body": "200 without a body",
     "not_ok": "200 with ok false (V2: error true) and an error message",
+    "private_error": "as not_ok, and the message quotes a phone number, a code and a text",
+    "html_403": "403 with the HTML page of a proxy",
+    "html_503": "503 with the HTML page of a proxy",
+    "drip_headers": "the headers come a byte a second and never end",
+    "endless_1xx": "informational responses (103) for ever",
+    "endless_body": "a body that never ends",
+    "gzip_bomb": "a small body that unpacks to =MEGABYTES (default 300)",
+    "not_http": "a line of another protocol",
+}
+HEADERS = {
+    "stale_edge": "from a cache, =SECONDS old (default 86400): Age, and a Date as old",
+    "skewed_date": "the vendor's clock is =SECONDS behind (default 34560000, 400 days)",
 }
 TRUNCATIONS = {
     "drop_midway": "the connection closes in the middle of the body",
     "truncated": "the JSON ends in the middle, with a matching length",
-}
-CORRUPTIONS = {
-    "empty_list": "no records",
-    "shrunk": "only a tenth of the records",
-    "missing_field": "a field is missing in every record (=NAME, default the first)",
-    "extra_field": "an unknown field in every record",
-    "reordered": "fields and records in reverse order",
-    "wrong_type": "a number is a word in every third record",
-    "numbers_as_text": "numbers as text",
-    "percent_sign": "rates as text with a percent sign",
-    "fractions": "rates as fractions 0..1",
-    "dollars": "money as dollars such as 0.16",
-    "nested": "records nested by their codes",
-    "bare": "the records without the envelope",
-    "duplicate_rows": "every tenth record twice",
-    "null_keys": "codes and ids are null in every tenth record",
 }
 COMMIT_PREFIX = "commit_then_"
 COMMIT_THEN = {
@@ -80,8 +71,17 @@ KINDS: dict[str, FaultKind] = {
     **{name: FaultKind("replace", text) for name, text in (REPLACEMENTS | COMMIT_THEN).items()},
     **{name: FaultKind("truncate", text) for name, text in TRUNCATIONS.items()},
     **{name: FaultKind("corrupt", text) for name, text in CORRUPTIONS.items()},
+    **{name: FaultKind("headers", text) for name, text in HEADERS.items()},
 }
-DEFAULT_SECONDS = {"latency": 0.05, "http_429": 1.0}
+# Seconds, or megabytes for gzip_bomb.
+DEFAULT_AMOUNTS = {
+    "latency": 0.05,
+    "http_429": 1.0,
+    "stale_edge": 86_400.0,
+    "skewed_date": 34_560_000.0,
+    "gzip_bomb": 300.0,
+}
+MAX_AMOUNT = 100_000_000
 
 
 @dataclass
@@ -111,9 +111,9 @@ class Fault:
         return f"http_{base}" if base.isdigit() else base
 
     @property
-    def seconds(self) -> float:
-        """The delay of a kind that has one."""
-        return float(self.value) if self.value else DEFAULT_SECONDS[self.kind]
+    def amount(self) -> float:
+        """The seconds (or megabytes) of a kind that has them."""
+        return float(self.value) if self.value else DEFAULT_AMOUNTS[self.kind]
 
     def consume(self) -> bool:
         """Counts one matching request and returns whether the fault is due on it."""
@@ -164,13 +164,14 @@ def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 
         raise ValueError(f"unknown fault {name!r}; choose one of: {', '.join(KINDS)}")
     if (times is not None and times < 1) or after < 0:
         raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
-    if value and name in DEFAULT_SECONDS:
+    if value and name in DEFAULT_AMOUNTS:
         try:
-            valid = 0 <= float(value) < 3600
+            lowest = -MAX_AMOUNT if name == "skewed_date" else 0
+            valid = lowest <= float(value) <= MAX_AMOUNT
         except ValueError:
             valid = False
         if not valid:
-            raise ValueError(f"fault {kind}: the value is a number of seconds")
+            raise ValueError(f"fault {kind}: the value is a number")
     elif value and name != "missing_field":
         raise ValueError(f"fault {name} takes no value")
     return Fault(endpoint, name, value, times, after)
@@ -185,83 +186,3 @@ def parse_fault(text: str) -> Fault:
     if colon and not times.isdecimal():
         raise ValueError(f"fault {text!r}: after the colon stands how many times, a whole number")
     return make_fault(endpoint, kind, int(times) if colon else None)
-
-
-def corrupt(payload: Any, records_path: str, kind: str, value: str = "") -> Any:
-    """Corrupts the records of a decoded response, at the dotted ``records_path`` (empty: the whole), in place."""
-    path = records_path.split(".") if records_path else []
-    parent, records = None, payload
-    for step in path:
-        parent, records = records, records[step]
-    if kind == "bare":
-        return records
-    corrupted = _corrupt_records(records, kind, value)
-    if parent is None:
-        return corrupted
-    parent[path[-1]] = corrupted
-    return payload
-
-
-def _corrupt_records(records: Any, kind: str, value: str) -> Any:
-    if isinstance(records, list):
-        return CORRUPTORS[kind](records, value)
-    if isinstance(records, dict):
-        corrupted = _corrupt_records([records], kind, value)
-        return {} if not corrupted else corrupted[0] if isinstance(corrupted, list) else corrupted
-    return "" if kind == "empty_list" else records
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _convert_numbers(rows: Records, names: tuple[str, ...], convert: Callable[[Any], Any]) -> Records:
-    return [{k: convert(v) if k in names and _is_number(v) else v for k, v in row.items()} for row in rows]
-
-
-def _missing_field(rows: Records, name: str) -> Records:
-    removed = name or next(iter(rows[0]), "") if rows else name
-    return [{field: value for field, value in row.items() if field != removed} for row in rows]
-
-
-def _wrong_type(rows: Records) -> Records:
-    corrupted = list(rows)
-    for number in range(0, len(rows), 3):
-        name = next((field for field, value in rows[number].items() if _is_number(value)), next(iter(rows[number])))
-        corrupted[number] = {**rows[number], name: "many"}
-    return corrupted
-
-
-def _nest_by_codes(rows: Records) -> Any:
-    levels = [code for code in CODES if rows and isinstance(rows[0].get(code), str)] or list(rows[0])[:1]
-    tree: dict[str, Any] = {}
-    for row in rows:
-        branch = tree
-        for level in levels[:-1]:
-            branch = branch.setdefault(str(row[level]), {})
-        branch[str(row[levels[-1]])] = {k: v for k, v in row.items() if k not in levels}
-    return tree
-
-
-def _null_keys(rows: Records) -> Records:
-    return [
-        {k: None if k in KEYS else v for k, v in row.items()} if number % 10 == 0 else row
-        for number, row in enumerate(rows)
-    ]
-
-
-CORRUPTORS: dict[str, Callable[[Records, str], Any]] = {
-    "empty_list": lambda *_: [],
-    "shrunk": lambda rows, _: rows[: max(1, len(rows) // 10)],
-    "missing_field": _missing_field,
-    "extra_field": lambda rows, _: [{**row, "novelty": "unannounced"} for row in rows],
-    "reordered": lambda rows, _: [dict(reversed(row.items())) for row in reversed(rows)],
-    "wrong_type": lambda rows, _: _wrong_type(rows),
-    "numbers_as_text": lambda rows, _: [{k: str(v) if _is_number(v) else v for k, v in row.items()} for row in rows],
-    "percent_sign": lambda rows, _: _convert_numbers(rows, RATES, lambda rate: f"{rate}%"),
-    "fractions": lambda rows, _: _convert_numbers(rows, RATES, lambda rate: round(rate / 100, 4)),
-    "dollars": lambda rows, _: _convert_numbers(rows, MONEY, lambda cents: cents / 100),
-    "nested": lambda rows, _: _nest_by_codes(rows),
-    "duplicate_rows": lambda rows, _: [copy for n, row in enumerate(rows) for copy in [row] * (1 + (n % 10 == 0))],
-    "null_keys": lambda rows, _: _null_keys(rows),
-}

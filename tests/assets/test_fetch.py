@@ -3,7 +3,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from assets.datasets import DATASETS
-from assets.errors import ContractViolation
 from assets.fetch import Fetcher, FetchResult, records_path
 from assets.pii_policy import PiiPolicy
 from smsonline.client import Client
@@ -77,8 +76,11 @@ def test_incomplete_parent_list_expects_no_partitions(fetcher: Fetcher, sandbox:
 
 def test_unreadable_parent_list_fails_the_fan_out(fetcher: Fetcher, sandbox: Sandbox) -> None:
     sandbox.faults.add("countries", "missing_field=cShort")
-    with pytest.raises(ContractViolation, match="countries: the required field 'cShort'"):
-        fetcher.fetch(DATASETS["services"])
+    fetched = fetcher.fetch(DATASETS["services"])
+    (failure,) = fetched.failures
+    assert str(failure.error).startswith("countries: the required field 'cShort'")
+    assert [source.response_id for source in fetched.sources] == [failure.response_id]
+    assert fetched.expected_partitions is None
 
 
 def test_private_response_is_redacted_in_every_form(fetcher: Fetcher, sandbox: Sandbox) -> None:

@@ -1,4 +1,3 @@
-import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,12 +7,15 @@ from typing import Any
 import pytest
 
 from assets.datasets import DATASETS
+from assets.datasets.overrides import with_overrides
+from assets.errors import ContractViolation
 from assets.fetch import FailedPartition, FetchResult, PartitionResponse
 from assets.loader import SnapshotLoader
+from assets.normalise import read_records
 from smsonline.errors import TimedOut
 from smsonline.response import VendorResponse
 from warehouse.database.opening import open_warehouse
-from warehouse.loading.batch import LoadContext, LoadResult
+from warehouse.loading.batch import LoadContext, LoadResult, RejectedRecord
 from warehouse.schema.definitions import sync_schema
 from warehouse.schema.migrations import migrate
 
@@ -91,15 +93,23 @@ def test_same_body_is_unchanged_with_its_rejects_and_duplicates(path: Path) -> N
 
 
 def test_same_body_is_read_again_under_another_contract(path: Path) -> None:
-    body = [ROW | {"total": n} for n in (1, 2)]
-    load(path, response(body))
-    statistics = DATASETS["statistics"]
-    counted_otherwise = dataclasses.replace(statistics, ignored_fields=("novelty",))
-    assert counted_otherwise.contract_hash != statistics.contract_hash
-    fetched = FetchResult(counted_otherwise, "body", [response(body, 1)])
-    outcome = SnapshotLoader(path).load(fetched, LoadContext("run", "load", "statistics", "7", NOON))
-    assert outcome.counts.duplicates == 1
-    assert len(rows(path, "SELECT DISTINCT contract FROM ops.watermarks")) == 1
+    body = [OFFER]
+    load(path, response(body, country="12", carrier="any"), dataset="services")
+    in_dollars = with_overrides(DATASETS, {"services": {"fields": {"price_cents": {"unit": "usd"}}}})["services"]
+    again = response(body, 1, country="12", carrier="any")
+    outcome = SnapshotLoader(path).load(
+        FetchResult(in_dollars, "body", [again]), LoadContext("run", "load", "services", "7", NOON)
+    )
+    assert (outcome.counts.changed, outcome.counts.unchanged) == (1, 0)
+    assert rows(path, "SELECT price_cents FROM sms.services") == [(1600,)]
+
+
+def test_same_body_is_read_again_at_another_path(path: Path) -> None:
+    body = {"now": [ROW], "old": [ROW | {"successRate": 50}]}
+    for minute, member in enumerate(("old", "now")):
+        fetched = FetchResult(DATASETS["statistics"], f"body.{member}", [response(body, minute)])
+        SnapshotLoader(path).load(fetched, LoadContext("run", member, "statistics", "7", NOON))
+    assert rows(path, "SELECT success_rate FROM sms.statistics") == [(0.87,)]
 
 
 def test_failure_of_every_partition_loads_nothing(path: Path) -> None:
@@ -134,3 +144,49 @@ def test_response_of_two_datasets_is_stored_once(path: Path) -> None:
         (9000, 0.7),
     ]
     assert rows(path, "SELECT account_id, balance_cents, total_charges_cents FROM sms.balances") == [("7", 500, 500)]
+
+
+def offers(country: str, records: Any) -> PartitionResponse:
+    return response(records, 0, f"{country}/any", country=country, carrier="any")
+
+
+def test_refused_load_of_several_partitions_counts_all(path: Path) -> None:
+    first = load(path, offers("12", [OFFER]), offers("16", [OFFER, OFFER | {"sShort": "tg"}]), dataset="services")
+    assert first.status == "ok"
+    spoiled = [{"service": "Discord", "price": 16}, {"service": "Telegram", "price": 9}]
+    outcome = load(path, offers("12", [OFFER]), offers("16", spoiled), offers("17", spoiled), dataset="services")
+    assert (outcome.status, outcome.counts.fetched, outcome.counts.rejected) == ("rejected", 5, 5)
+    assert rows(path, "SELECT fetched, rejected, response_id IS NOT NULL FROM ops.loads WHERE status = 'rejected'") == [
+        (5, 5, True)
+    ]
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_refused_response_counts_and_leaves_examples(
+    path: Path, monkeypatch: pytest.MonkeyPatch, is_alone: bool
+) -> None:
+    refused = offers("16", [OFFER, OFFER | {"sShort": "tg"}])
+    example = RejectedRecord(refused.source.response_id, 1, "{}", ["too few"])
+
+    def read(source: Any, *more: Any) -> list[Any]:
+        if source is refused.source:
+            raise ContractViolation("services: too few", 2, [example])
+        return read_records(source, *more)
+
+    monkeypatch.setattr("assets.loader.read_records", read)
+    outcome = load(path, *([] if is_alone else [offers("12", [OFFER])]), refused, dataset="services")
+    assert outcome.status == ("rejected" if is_alone else "failed")
+    assert (outcome.counts.rejected, outcome.counts.fetched - outcome.counts.inserted) == (2, 2)
+    assert outcome.response_id == refused.source.response_id
+    assert rows(path, "SELECT response_id, reasons FROM ops.rejects") == [(example.response_id, ["too few"])]
+
+
+def test_conflicting_record_is_stored_as_received(path: Path) -> None:
+    wrong = ROW | {"sShort": "tg", "total": "x"}
+    fetched = response([wrong, ROW | {"total": 8}, ROW, ROW])
+    counts = load(path, fetched).counts
+    assert (counts.fetched, counts.inserted, counts.duplicates, counts.rejected) == (4, 1, 1, 2)
+    rejects = rows(path, "SELECT response_id, row_index, record::VARCHAR, reasons FROM ops.rejects ORDER BY row_index")
+    assert [(row[0], row[1]) for row in rejects] == [(fetched.source.response_id, 0), (fetched.source.response_id, 1)]
+    assert (json.loads(rejects[1][2]), rejects[1][3]) == (ROW | {"total": 8}, ["conflicting duplicate"])
+    assert rows(path, "SELECT attempts FROM sms.statistics") == [(9,)]

@@ -1,7 +1,9 @@
 """The whole sync over real HTTP into a real file, compared with the sandbox's ground truth."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +243,65 @@ def test_other_spellings_of_the_records_give_the_same_tables(
             columns = ["country_code", "service_code", "price_cents"]
         selected = rows(pipeline, f"SELECT {', '.join(columns)} FROM sms.{name}")
         assert sorted(selected) == sorted(tuple(row[c] for c in columns) for row in truth[name]), name
+
+
+def test_data_of_another_source_is_refused(pipeline: SyncPipeline, sandbox: Sandbox) -> None:
+    sync(pipeline, "countries")
+    assert rows(pipeline, "SELECT source FROM ops.warehouse") == [("local",)]
+    with open_warehouse(pipeline.warehouse) as connection:
+        connection.execute("UPDATE ops.warehouse SET source = 'vendor'")
+    before = rows(pipeline, "SELECT * FROM raw.responses")
+    result = sync(pipeline, "countries", "popular")["popular"]
+    assert (result.outcome.status, result.outcome.counts.inserted) == ("failed", 0)
+    assert result.outcome.error == (
+        "this warehouse holds data of the vendor, and the response came from a local server: "
+        "set SMSONLINE_WAREHOUSE to another file"
+    )
+    assert rows(pipeline, "SELECT * FROM raw.responses") == before
+    sandbox.faults.add("popular", "http_500")
+    assert (sync(pipeline, "popular")["popular"].outcome.error or "").startswith("popular: the vendor's server failed")
+
+
+def test_wrong_clock_heals_and_is_published(
+    pipeline: SyncPipeline, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.max_clock_skew = timedelta(days=1000)
+    future = datetime.fromtimestamp(sandbox.state.clock.instant(), UTC) + timedelta(days=400)
+    with clock_at(pipeline, future):
+        sync(pipeline)
+        pipeline.publish()
+    pipeline.max_clock_skew = timedelta(minutes=30)
+    with clock_at(pipeline, future):
+        refused = sync(pipeline)
+    assert {result.outcome.status for result in refused.values()} == {"rejected"}
+    assert "400 days ahead" in (refused["countries"].outcome.error or "")
+    sandbox.advance(3600)
+    log_in_the_future = "UPDATE ops.loads SET finished_at = now() + INTERVAL 400 DAY"
+    for file in (pipeline.warehouse, published_path(pipeline.warehouse)):
+        with open_warehouse(file) as connection:
+            connection.execute(log_in_the_future)
+    results = sync(pipeline)
+    assert {result.outcome.status for result in results.values()} == {"ok"}
+    assert "stamped in the future by a wrong clock" in caplog.text
+    assert_equals_truth(pipeline, sandbox)
+    now = datetime.fromtimestamp(sandbox.state.clock.instant(), UTC)
+    assert pipeline.publish()
+    for file in (pipeline.warehouse, published_path(pipeline.warehouse)):
+        with open_warehouse(file, read_only=True) as connection:
+            assert connection.execute("SELECT count(*) FROM ops.loads WHERE finished_at > now()").fetchall() == [(0,)]
+            for name in ALL:
+                late = f"SELECT count(*) FROM sms.{name}_history WHERE greatest(valid_from, valid_to, last_seen_at) > ?"
+                assert connection.execute(late, [now]).fetchall() == [(0,)], name
+    assert sync(pipeline)["statistics"].outcome.counts.unchanged > 0
+
+
+@contextmanager
+def clock_at(pipeline: SyncPipeline, moment: datetime) -> Iterator[None]:
+    """The pipeline's client with another clock."""
+    right = pipeline.client._now
+    pipeline.client._now = lambda: moment
+    yield
+    pipeline.client._now = right
 
 
 def test_unusable_warehouse_stops_the_sync(pipeline: SyncPipeline) -> None:

@@ -23,6 +23,10 @@ from smsonline.sandbox import Sandbox, serve
 RUN = "import sys; from pipelines.cli.app import app; app(sys.argv[1:])"
 
 
+# The tests advance the sandbox's clock, and the processes have this machine's.
+AHEAD_MINUTES = 30 * 24 * 60
+
+
 @dataclass
 class Site:
     """A working folder, the sandbox it syncs from, and the settings of its processes."""
@@ -55,6 +59,7 @@ class Site:
     def sync(self, *datasets: str) -> None:
         """A clean sync, in this process."""
         settings = Settings(
+            max_clock_skew_minutes=int(self.environment["SMSONLINE_MAX_CLOCK_SKEW_MINUTES"]),
             user_id=self.environment["SMSONLINE_USER_ID"],
             api_key=SecretStr(self.environment["SMSONLINE_API_KEY"]),
             base_url=self.environment["SMSONLINE_BASE_URL"],
@@ -102,13 +107,21 @@ class Site:
             assert query(twice) == [(0,)], name
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@contextmanager
+def serve_site(home: Path) -> Iterator[Site]:
+    """A site in ``home``."""
     # It stands still: its market moves every quarter of an hour, and never between a sync and the look at the truth.
     began = datetime.now(UTC)
     sandbox = Sandbox(now=lambda: began)
     with serve(sandbox) as address:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
         environment |= {"SMSONLINE_USER_ID": sandbox.user_id, "SMSONLINE_API_KEY": sandbox.api_key}
+        environment |= {"SMSONLINE_MAX_CLOCK_SKEW_MINUTES": str(AHEAD_MINUTES)}
         environment |= {"SMSONLINE_BASE_URL": address.base_url, "SMSONLINE_V2_BASE_URL": address.v2_base_url}
-        yield Site(tmp_path_factory.mktemp("site"), sandbox, environment)
+        yield Site(home, sandbox, environment)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with serve_site(tmp_path_factory.mktemp("site")) as served:
+        yield served

@@ -40,3 +40,28 @@ def test_sync_recovers_from_kills_at_random_times(site):
     site.sync()
     site.assert_equals_the_vendor()
     assert site.query(VERSIONS, site.warehouse.with_name("analytics.duckdb")) == site.query(VERSIONS)
+
+
+@pytest.mark.parametrize(("point", "stored"), [("while landing", 0), ("after landing", 1)])
+def test_kill_while_a_failure_is_logged_doubles_nothing(site, point, stored):
+    failed = "FROM raw.responses WHERE error IS NOT NULL"
+    logged = "SELECT count(*) FROM ops.loads WHERE status = 'failed'"
+    before, loads = site.query(f"SELECT count(*), count(body) {failed}"), site.query(logged)
+    versions = site.query(VERSIONS)
+    site.sandbox.faults.add("statistics", "http_404")
+    try:
+        assert site.command("sync", "statistics", **{VARIABLE: point}).run().returncode == -signal.SIGKILL
+        assert site.query(f"SELECT count(*) {failed}") == [(before[0][0] + stored,)]
+        assert site.query(logged) == loads
+        assert site.command("sync", "statistics").run().returncode != 0
+    finally:
+        site.sandbox.faults.clear()
+    # The response of the killed run is no part of a load; the same body is stored once.
+    assert site.query(f"SELECT count(*), count(body) {failed}") == [(before[0][0] + stored + 1, 1)]
+    assert site.query(logged) == [(loads[0][0] + 1,)]
+    named = "SELECT count(*) FROM ops.loads SEMI JOIN raw.responses USING (response_id) WHERE status = 'failed'"
+    assert site.query(named) == site.query(logged)
+    assert site.command("replay", "statistics").run().returncode == 0
+    assert site.query(VERSIONS) == versions
+    site.sync()
+    site.assert_equals_the_vendor()

@@ -14,7 +14,8 @@ CREATING = {
 }
 UNKNOWN = (
     *("http_429", "http_500", "http_502", "http_503", "http_222", "redirect", "timeout", "drop", "garbage", "html"),
-    *("empty_body", "drop_midway", "truncated"),
+    *("empty_body", "drop_midway", "truncated", "html_403", "html_503", "drip_headers", "endless_1xx", "not_http"),
+    *("endless_body", "gzip_bomb=11"),
     *("commit_then_500", "commit_then_503", "commit_then_drop", "commit_then_timeout", "commit_then_garbage"),
     *("commit_then_html", "commit_then_redirect"),
 )
@@ -24,6 +25,7 @@ REJECTIONS = {
     "http_403": AuthenticationFailed,
     "http_404": EndpointNotFound,
     "not_ok": RequestRejected,
+    "private_error": RequestRejected,
 }
 
 

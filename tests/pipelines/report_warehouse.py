@@ -32,7 +32,8 @@ MARTS = {
     "amount_cents BIGINT, rail VARCHAR, currency VARCHAR, network VARCHAR, state VARCHAR, exception VARCHAR, "
     "credited_at TIMESTAMPTZ, minutes_to_credit DOUBLE, source VARCHAR",
     "freshness": "dataset VARCHAR, account_id VARCHAR, cadence_seconds BIGINT, last_ok_at TIMESTAMPTZ, "
-    "age_seconds DOUBLE, stale BOOLEAN, rows BIGINT, last_status VARCHAR, last_error VARCHAR",
+    "age_seconds DOUBLE, stale BOOLEAN, rows BIGINT, last_status VARCHAR, last_error VARCHAR, "
+    "last_error_at TIMESTAMPTZ, rejected BIGINT",
 }
 INTERVAL_MACROS = """
 CREATE OR REPLACE MACRO marts.wilson_low(rate, n) AS greatest(0, rate - 1 / sqrt(n));
@@ -85,7 +86,19 @@ def mart_rows() -> dict[str, Rows]:
         "vendor_vs_observed": claims,
         **account_rows(["7001"]),
         "freshness": [
-            (name, None, 900, NOW - timedelta(minutes=7 + 20 * n), 420.0 + 1200 * n, n > 1, 1234 * n, "ok", None)
+            (
+                name,
+                None,
+                900,
+                NOW - timedelta(minutes=7 + 20 * n),
+                420.0 + 1200 * n,
+                n > 1,
+                1234 * n,
+                "ok",
+                None,
+                None,
+                0,
+            )
             for n, name in enumerate(("statistics", "services", "inventory", "invoices", "balances"))
         ],
     }

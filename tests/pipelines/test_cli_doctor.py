@@ -161,7 +161,7 @@ def test_wrong_base_url_suggests_no_paths(vendor, command, monkeypatch):
     [
         ("[endpoints.statistic]\npath = 'x'", "[endpoints.statistic]: no such endpoint"),
         ("[datasets.statistics]\nrecords = 5", "[datasets.statistics] records"),
-        ("base_url = 'nonsense'", "SMSONLINE_BASE_URL"),
+        ("base_url = 'nonsense'", "base_url in smsonline.toml: it must begin with https:// or http://"),
         ("[[[", "smsonline.toml cannot be read"),
     ],
 )

@@ -173,7 +173,7 @@ def test_unknown_figures_are_dashes(make):
         "balance_runway": [("7001", None, 0, None, None, None), ("7002", NOW, -50, 0.0, None, None)],
         "spend_daily": [(NOW.date(), "7001", 1, None, None), (None, "7001", 1, 5, 5)],
         "topups": [("7001", None, None, None, None, None, None, None, None, None, None, None, "vendor")],
-        "freshness": [("coupons", None, 86400, None, None, True, 0, None, None)],
+        "freshness": [("coupons", None, 86400, None, None, True, 0, None, None, None, None)],
     }
     report = build_report(load_report_data(make(changed), NOW))
     page = ParsedPage(render_html(report))

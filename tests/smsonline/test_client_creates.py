@@ -1,5 +1,6 @@
 """Creating calls against a real server that counts what it receives."""
 
+import contextlib
 import json
 import time
 
@@ -48,6 +49,8 @@ UNCERTAIN = {
     "empty": lambda handler: handler.respond(200),
     "garbage": lambda handler: handler.respond(200, b"\x00\xff garbage"),
     "html": lambda handler: handler.respond(200, b"<html>wait</html>"),
+    "403 page": lambda handler: handler.respond(403, b"<html>Checking your browser</html>"),
+    "401 page": lambda handler: handler.respond(401, b"<html>log in</html>"),
     "plain text": lambda handler: handler.respond(200, b'"https://pay.test"'),
     "ok and error": lambda handler: handler.respond(200, b'{"ok":true,"error":"x"}'),
     "ok is neither true nor false": lambda handler: handler.respond(200, b'{"ok":"maybe"}'),
@@ -58,8 +61,11 @@ UNCERTAIN = {
 @pytest.mark.parametrize("call", [PAYMENT, V2_PAYMENT], ids=["put", "get"])
 @pytest.mark.parametrize("script", UNCERTAIN.values(), ids=UNCERTAIN)
 def test_uncertain_outcome_is_unknown_and_sent_once(vendor, script, call):
+    """Time is short only where it has to run out: a slow machine must not end a call before it is sent."""
     vendor.script = script
-    config = ClientConfig(read_timeout_seconds=0.15, total_timeout_seconds=0.2)
+    config = ClientConfig(
+        read_timeout_seconds=0.15 if script is hang else 5, total_timeout_seconds=0.5 if script is drip else 5
+    )
     with Client(vendor.credentials(), config=config) as client, pytest.raises(UnknownOutcome, match="do not repeat it"):
         client.create(*call)
     assert len(vendor.wait_for_requests()) == 1
@@ -176,3 +182,12 @@ def test_create_does_not_wait_for_blocked_account(vendor):
         client.create(*PAYMENT)
     assert vendor.requests == []
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(4.9, 1), (5.1, 0)])
+def test_create_waits_at_most_5_seconds(vendor, seconds, sent):
+    rate_limiter = RateLimiter(100, 1000, sleep=lambda _: None)
+    rate_limiter.block_for(seconds)
+    with Client(vendor.credentials(), rate_limiter=rate_limiter) as client, contextlib.suppress(NotSent):
+        client.create(*PAYMENT)
+    assert len(vendor.requests) == sent

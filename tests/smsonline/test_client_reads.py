@@ -15,12 +15,15 @@ from smsonline.errors import (
     AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
+    ConnectionLost,
     EndpointNotFound,
     InvalidResponse,
+    NotHttp,
     RateLimited,
     RequestRejected,
     ServerError,
     TimedOut,
+    TransientError,
     UnexpectedRedirect,
 )
 
@@ -97,10 +100,11 @@ TRANSIENT = [
     (httpx.PoolTimeout("busy"), TimedOut),
     (httpx.ReadTimeout("slow"), TimedOut),
     (httpx.WriteTimeout("slow"), TimedOut),
-    (httpx.ReadError("reset"), ConnectionFailed),
-    (httpx.RemoteProtocolError("gone"), ConnectionFailed),
+    (httpx.ReadError("reset"), ConnectionLost),
+    (httpx.RemoteProtocolError("peer closed connection"), ConnectionLost),
+    (httpx.RemoteProtocolError("illegal status line"), NotHttp),
     (httpx.DecodingError("no gzip"), InvalidResponse),
-    (OSError("odd"), ConnectionFailed),
+    (OSError("odd"), ConnectionLost),
     (httpx.Response(408), TimedOut),
     (httpx.Response(429), RateLimited),
     (httpx.Response(500), ServerError),
@@ -110,11 +114,20 @@ TRANSIENT = [
     (httpx.Response(200, content=b'{"ok":true,"bo'), InvalidResponse),
     (httpx.Response(200, content=b'"text"'), InvalidResponse),
     (httpx.Response(204), InvalidResponse),
+    *(
+        (httpx.Response(status, content=b"<html>who are you?</html>"), InvalidResponse)
+        for status in (400, 401, 403, 451)
+    ),
+    (httpx.Response(403, content=b"error code: 1020"), InvalidResponse),
+    (httpx.Response(403, content=b'["forbidden"]'), InvalidResponse),
 ]
 PERMANENT = [
     (httpx.Response(401), AuthenticationFailed),
     (httpx.Response(403), AuthenticationFailed),
+    (httpx.Response(401, content=b'{"ok":false}'), AuthenticationFailed),
+    (httpx.Response(403, content=b'{"message":"no"}', headers={"Content-Type": "text/html"}), AuthenticationFailed),
     (httpx.Response(404), EndpointNotFound),
+    (httpx.Response(404, content=b"<html>no such page</html>"), EndpointNotFound),
     (httpx.Response(400), RequestRejected),
     (httpx.Response(418), RequestRejected),
     (httpx.Response(222, content=b'{"ok":true}'), ActionRequired),
@@ -211,6 +224,15 @@ def test_error_text_is_one_line_with_vendor_message():
         "balance: the vendor refused the credentials (HTTP 401, bad key of user 7); "
         "check SMSONLINE_USER_ID and SMSONLINE_API_KEY"
     )
+
+
+def test_page_instead_of_a_refusal_says_so():
+    page = httpx.Response(403, content=b"<html>Checking your browser</html>")
+    with Vendor(page).client() as client, pytest.raises(InvalidResponse) as caught:
+        client.get("balance")
+    assert isinstance(caught.value, TransientError)
+    assert "HTTP 403, a web page came instead" in str(caught.value)
+    assert "SMSONLINE_API_KEY" not in str(caught.value)
 
 
 def test_redirect_error_names_target_without_query():

@@ -8,16 +8,20 @@ from smsonline.errors import (
     AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
+    ConnectionLost,
     EndpointNotFound,
     InvalidResponse,
+    NotHttp,
     NotSent,
     RateLimited,
     RequestRejected,
+    ResponseTooLarge,
     ServerError,
     TimedOut,
     TransientError,
     UnexpectedRedirect,
     UnknownOutcome,
+    UntrustedCertificate,
     VendorError,
     error_for_create,
     error_for_read,
@@ -30,8 +34,16 @@ EVERY = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
     ("group", "kinds", "retryable"),
     [
         (ConfigurationError, {AuthenticationFailed, EndpointNotFound}, False),
-        (TransientError, {ConnectionFailed, TimedOut, RateLimited, ServerError, InvalidResponse}, True),
+        (
+            TransientError,
+            {
+                *(ConnectionFailed, UntrustedCertificate, ConnectionLost, NotHttp, TimedOut, RateLimited),
+                *(ServerError, InvalidResponse),
+            },
+            True,
+        ),
         (RequestRejected, {ActionRequired, UnexpectedRedirect}, False),
+        (ResponseTooLarge, set(), False),
         (NotSent, set(), False),
         (UnknownOutcome, set(), False),
     ],
@@ -43,7 +55,7 @@ def test_errors_are_grouped_by_remedy(group, kinds, retryable):
 
 
 def test_error_groups_do_not_overlap():
-    groups = (ConfigurationError, TransientError, RequestRejected, NotSent, UnknownOutcome)
+    groups = (ConfigurationError, TransientError, RequestRejected, ResponseTooLarge, NotSent, UnknownOutcome)
     assert all(sum(issubclass(kind, group) for group in groups) == 1 for kind in EVERY if kind is not VendorError)
 
 

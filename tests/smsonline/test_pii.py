@@ -130,3 +130,9 @@ def test_add_phone_hashes_changes_nothing_else():
     hashed = add_phone_hashes({"ok": True, "body": [order]}, hash_key=b"k")["body"][0]
     assert hashed == order | {"phoneHash": hash_phone("13125550147", b"k")}
     assert "phoneHash" not in order
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "1e-999999999", "9" * 5000])
+def test_phone_number_is_never_written_out_at_length(number: str) -> None:
+    (order,) = redact_pii([{"phoneNumber": Decimal(number)}], hash_key=b"k")
+    assert len(order["phoneNumber"]) <= len(number)

@@ -227,3 +227,23 @@ def test_unreadable_table_is_named_and_old_export_stays(states, tmp_path):
     with pytest.raises(WarehouseError, match=r"^marts.roots cannot be read, nothing was exported: .*Could not convert"):
         export_parquet(copy, out)
     assert (orders(out), beside(out)) == (1, ["analytics.duckdb", "out"])
+
+
+@pytest.mark.parametrize("moment", ["while the tables are written", "just before the exchange"])
+def test_file_added_during_an_export_is_not_deleted(states, tmp_path, monkeypatch, moment):
+    out = tmp_path / "out"
+    export_parquet(states[0], out)
+    name = "parquet_export.write_manifest" if moment.startswith("while") else "atomic_folder._exchange"
+    module = __import__(f"warehouse.export.{name.split('.', maxsplit=1)[0]}", fromlist=["_"])
+    original = getattr(module, name.split(".")[1])
+
+    def interrupted(*arguments):
+        (out / "notes.txt").write_text("mine")
+        return original(*arguments)
+
+    monkeypatch.setattr(f"warehouse.export.{name}", interrupted)
+    with pytest.raises(WarehouseUnwritable, match=r"out holds notes.txt, which no export wrote"):
+        export_parquet(states[1], out)
+    assert (out / "notes.txt").read_text() == "mine"
+    (out / "notes.txt").unlink()
+    assert (orders(out), beside(out)) == (1, ["out"])

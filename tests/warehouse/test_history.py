@@ -16,6 +16,14 @@ def load(warehouse: Any, records: list[tuple[str, int | None]], at: float) -> Lo
     return outcome
 
 
+def chosen(records: list[tuple[str, int | None]]) -> dict[str, int | None]:
+    """The greatest price of each key."""
+    prices: dict[str, int | None] = {}
+    for code, price in sorted(records, key=lambda record: -1 if record[1] is None else record[1]):
+        prices[code] = price
+    return prices
+
+
 def empty(warehouse: Any) -> None:
     for table in ("store.things", "store.things_expired", "ops.watermarks", "ops.loads"):
         warehouse.sql(f"DELETE FROM {table}")
@@ -28,7 +36,10 @@ def test_history_reproduces_any_snapshots(warehouse: Any, snapshots: Any) -> Non
     for at, records in enumerate(snapshots):
         outcome = load(warehouse, records, at)
         assert (outcome.status, outcome.counts.fetched) == ("ok", len(records))
-        assert outcome.counts.duplicates == len(records) - len(dict(records))
+        winners = chosen(records)
+        assert outcome.counts.rejected == sum(winners[code] != price for code, price in records)
+        assert outcome.counts.duplicates == len(records) - outcome.counts.rejected - len(winners)
+    snapshots = [list(chosen(records).items()) for records in snapshots]
     for at, records in enumerate(snapshots):
         assert warehouse.as_of(at) == warehouse.as_of(at + 0.99) == dict(records)
     assert warehouse.as_of(-1) == {}

@@ -72,6 +72,67 @@ def test_failed_load_shows_its_error_and_is_not_fresh(store: Store) -> None:
     assert (row["stale"], row["last_status"], row["last_error"]) == (False, "ok", None)
 
 
+@pytest.mark.parametrize("minutes", [-1, -400 * 24 * 60])
+def test_a_load_in_the_future_has_no_age_and_is_stale(store: Store, minutes: float) -> None:
+    load(store, "statistics", minutes)
+    row = freshness(store, "statistics")
+    assert (row["age_seconds"], row["stale"], row["last_status"]) == (None, True, "ok")
+    assert row["last_ok_at"] > now()
+
+
+def test_an_older_response_makes_no_load_in_the_future_fresh(store: Store) -> None:
+    load(store, "statistics", -9999, started_at=now() + timedelta(days=5))
+    store.seen("statistics", now() - timedelta(minutes=5))
+    row = freshness(store, "statistics")
+    assert (row["age_seconds"], row["stale"]) == (None, True)
+
+
+def test_a_clock_set_back_by_seconds_gives_no_negative_age(store: Store) -> None:
+    load(store, "statistics", -2 / 60)
+    row = freshness(store, "statistics")
+    assert (row["age_seconds"], row["stale"]) == (0, False)
+
+
+def test_the_load_logged_last_is_the_newest(store: Store) -> None:
+    load(store, "statistics", -400 * 24 * 60, "failed", error="a wrong clock")
+    load(store, "statistics", -400 * 24 * 60)
+    load(store, "statistics", 3, rejected=2)
+    row = freshness(store, "statistics")
+    assert (row["stale"], row["last_status"], row["last_error"], row["rejected"]) == (False, "ok", None, 2)
+    assert row["age_seconds"] == pytest.approx(180, abs=60)
+
+
+def test_a_failed_load_has_its_time_and_keeps_the_rejects(store: Store) -> None:
+    load(store, "statistics", 9, rejected=51)
+    load(store, "statistics", 4, "failed", error="no answer", rejected=0)
+    row = freshness(store, "statistics")
+    assert now() - row["last_error_at"] == pytest.approx(timedelta(minutes=4), abs=timedelta(minutes=1))
+    assert row["rejected"] == 51
+
+
+@pytest.mark.parametrize(
+    ("dataset", "partition", "seen", "age"),
+    [
+        ("statistics", "", 90, 90),
+        ("statistics", "", 5, 3),
+        ("inventory", "7", 90, 90),
+        ("inventory", "8", 90, 3),
+        ("inventory", None, 90, 3),
+    ],
+)
+def test_old_responses_of_a_cache_confirm_nothing(
+    store: Store, dataset: str, partition: str | None, seen: float, age: float
+) -> None:
+    load(store, dataset, 3, started_at=now() - timedelta(minutes=6))
+    if dataset == "inventory":
+        store.seen(dataset, now() - timedelta(minutes=4), "7")
+    if partition is not None:
+        store.seen(dataset, now() - timedelta(minutes=seen), partition)
+    row = freshness(store, dataset)
+    assert row["age_seconds"] == pytest.approx(60 * age, abs=60)
+    assert row["stale"] is (age == 90)
+
+
 def test_every_dataset_has_a_row_before_it_was_ever_pulled(store: Store) -> None:
     actual = store.rows("FROM marts.freshness")
     assert sorted(row["dataset"] for row in actual) == sorted(DATASETS)
@@ -163,14 +224,36 @@ def test_ages_in_a_recent_copy_count_to_its_publication(published: Path) -> None
     first = age_of(copy)
     assert age_of(copy) == first
     assert age_of(published) > first
-    for hours, counts in ((1.9, first - 1.9 * 3600), (2.1, None)):
-        with duckdb.connect(str(copy)) as connection:
-            connection.execute("UPDATE ops.publication SET published_at = published_at - to_seconds(?)", [hours * 3600])
-        with duckdb.connect(str(copy), read_only=True) as connection:
-            (row,) = Store(connection).rows("FROM marts.freshness WHERE dataset = 'statistics'")
-        assert row["age_seconds"] == (pytest.approx(counts) if counts is not None else pytest.approx(first, abs=3600))
-        with duckdb.connect(str(copy)) as connection:
-            connection.execute("UPDATE ops.publication SET published_at = published_at + to_seconds(?)", [hours * 3600])
+    for hours, counts in ((1.9, first), (2.1, first + 2.1 * 3600)):
+        shift(copy, hours)
+        assert age_of(copy) == pytest.approx(counts, abs=0.001 if counts == first else 60)
+        shift(copy, -hours)
+
+
+def shift(copy: Path, hours: float) -> None:
+    """Makes the copy and all loads in it so many hours older."""
+    with duckdb.connect(str(copy)) as connection:
+        for table, column in (("publication", "published_at"), ("loads", "started_at"), ("loads", "finished_at")):
+            connection.execute(f"UPDATE ops.{table} SET {column} = {column} - to_seconds(?)", [hours * 3600])
+
+
+def test_a_copy_published_in_the_future_is_not_fresh(published: Path) -> None:
+    copy = published_path(published)
+    shift(copy, -400 * 24)
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        row = freshness(Store(connection), "statistics")
+    assert (row["age_seconds"], row["stale"]) == (None, True)
+
+
+@pytest.mark.parametrize(("seconds", "stale"), [(1800, False), (1800.001, True)])
+def test_stale_is_older_than_two_cadences_not_as_old(published: Path, seconds: float, stale: bool) -> None:
+    copy = published_path(published)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(
+            "UPDATE ops.loads SET finished_at = (SELECT published_at FROM ops.publication) - to_seconds(?)", [seconds]
+        )
+        row = freshness(Store(connection), "statistics")
+    assert (row["age_seconds"], row["stale"]) == (pytest.approx(seconds), stale)
 
 
 def test_unchanged_copy_is_renewed_after_an_hour(published: Path) -> None:

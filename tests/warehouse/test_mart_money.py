@@ -151,6 +151,19 @@ def test_topups_fall_back_to_paid_invoices(store: Store) -> None:
     assert (row["topups_cents"], row["unexplained_cents"]) == (1200, 0)
 
 
+@pytest.mark.parametrize(("seconds", "counted"), [(0, 0), (1, 200)])
+def test_an_invoice_paid_at_the_opening_is_in_the_opening_balance(store: Store, seconds: int, counted: int) -> None:
+    store.balance(500, at(-3), at(-1))
+    store.balance(500 + counted, at(-1))
+    for dataset in ("balances", "inventory"):
+        store.seen(dataset, NOON, "7")
+    opening_at = store.only("FROM marts.balance_reconciliation")["opening_at"]
+    paid_at = opening_at + timedelta(seconds=seconds)
+    store.version("invoices", paid_at, account_id="7", payment_id="a", amount_cents=200, status="paid")
+    row = store.only("FROM marts.balance_reconciliation")
+    assert (row["topups_cents"], row["unexplained_cents"]) == (counted, 0)
+
+
 BALANCES = st.lists(st.tuples(st.integers(1, 600), st.integers(0, 3000), st.integers(0, 900)), min_size=1, max_size=6)
 EVENTS = st.lists(st.tuples(st.integers(-2000, 0), st.integers(0, 90), st.booleans()), max_size=8)
 

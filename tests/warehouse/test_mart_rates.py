@@ -198,6 +198,8 @@ LONG_AGO, SOON = timedelta(hours=-1), timedelta(hours=1)
         (0, "timeout", SOON, "failure"),
         (0, "pending", LONG_AGO, "failure"),
         (0, None, LONG_AGO, "failure"),
+        (0, "pending", timedelta(), "failure"),  # listed without a message at its very end
+        (0, "pending", timedelta(microseconds=1), "pending"),
         (0, "pending", SOON, "pending"),
         (0, "pending", None, "pending"),
         (None, "pending", LONG_AGO, "pending"),  # nobody told whether a message came

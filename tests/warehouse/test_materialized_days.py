@@ -127,7 +127,7 @@ def test_stored_days_equal_computed_days(empty: Path, tmp_path_factory: Any, ste
         elif name == "another definition":
             stored_file.define_otherwise()
         elif name == "prune":
-            prune(stored_file.path, at(now), dry_run=False)
+            prune(stored_file.path, at(now), at(now), dry_run=False)
         stored_file.check()
     publish(stored_file.path, TABLES)
     stored_file.check()

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import duckdb
 import pytest
 
 from warehouse.errors import LoadMismatch
 from warehouse.loading.batch import RejectedRecord, SchemaDrift
 from warehouse.schema.tables import Column, Table
+from warehouse.sql import render_all
 
 
 def counted(outcome: Any) -> dict[str, int]:
@@ -87,18 +89,52 @@ def test_vanished_row_is_closed_and_returns_as_new_version(warehouse: Any) -> No
     assert history == [(t(0), t(1), t(0), t(0)), (t(2), None, t(0), t(2))]
 
 
-def test_last_duplicate_wins_and_the_others_are_counted(warehouse: Any) -> None:
-    rows = [{"code": "a", "price_cents": n} for n in (1, 2, 3)] + [{"code": "b"}]
+def test_identical_duplicates_are_counted(warehouse: Any) -> None:
+    rows = [{"code": "a", "price_cents": 3}] * 3 + [{"code": "b"}]
     assert counted(warehouse.snapshot(rows, 0)) == {"fetched": 4, "inserted": 2, "duplicates": 2}
     assert warehouse.current() == {"a": 3, "b": None}
     assert counted(warehouse.snapshot(rows, 1)) == {"fetched": 4, "unchanged": 2, "duplicates": 2}
     assert warehouse.watermarks()[""].duplicates == 2
+    assert warehouse.sql("SELECT * FROM ops.rejects") == []
 
 
-def test_duplicates_across_partitions_are_counted_once(warehouse: Any) -> None:
-    outcome = warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"a": 3}}, 0)
-    assert counted(outcome) == {"fetched": 3, "inserted": 2, "duplicates": 1}
+CONFLICTING = [
+    {"code": "a", "price_cents": 1, "extra": None},
+    {"code": "b", "price_cents": 5, "extra": None},
+    {"code": "a", "price_cents": 2, "extra": '{"n":1}'},
+    {"code": "a", "price_cents": 2, "extra": None},
+    {"code": "a", "price_cents": None, "extra": '{"n":9}'},
+    {"code": "a", "price_cents": 2, "extra": '{"n":1}'},
+]
+
+
+@pytest.mark.parametrize("order", [range(6), range(5, -1, -1), (3, 1, 5, 0, 4, 2)])
+def test_choice_among_conflicting_records_ignores_order(warehouse: Any, order: Any) -> None:
+    warehouse.snapshot(CONFLICTING, 0)
+    before = warehouse.sql("SELECT * FROM store.things ORDER BY ALL")
+    outcome = warehouse.snapshot([CONFLICTING[number] for number in order], 1)
+    assert counted(outcome) == {"fetched": 6, "unchanged": 2, "duplicates": 1, "rejected": 3}
+    assert warehouse.sql("SELECT * FROM store.things ORDER BY ALL") == before
+    assert warehouse.sql("SELECT code, price_cents, extra FROM sms.things ORDER BY 1") == [
+        ("a", 2, '{"n":1}'),
+        ("b", 5, None),
+    ]
+
+
+def test_loser_of_a_conflict_is_a_reject(warehouse: Any) -> None:
+    warehouse.responses({"": CONFLICTING[:3]}, 0, changed_partitions={"": {"response_id": "r1"}})
+    assert warehouse.sql("SELECT response_id, row_index, record->>'price_cents', reasons FROM ops.rejects") == [
+        ("r1", 0, "1", ["conflicting duplicate"])
+    ]
+    assert (warehouse.watermarks()[""].rejected, warehouse.watermarks()[""].duplicates) == (1, 0)
+
+
+def test_conflict_across_partitions_counts_in_the_losers(warehouse: Any) -> None:
+    outcome = warehouse.responses({"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 2}}, 0)
+    assert counted(outcome) == {"fetched": 4, "inserted": 2, "rejected": 1, "duplicates": 1}
     assert warehouse.current() == {"a": 3, "b": 2}
+    x, y = (warehouse.watermarks()[partition] for partition in "xy")
+    assert (x.rejected, x.duplicates, y.rejected) == (1, 1, 0)
 
 
 def test_identical_body_counts_as_before(warehouse: Any) -> None:
@@ -123,7 +159,7 @@ def test_watermark_in_the_future_is_a_wrong_clock(warehouse: Any) -> None:
     century = 60 * 24 * 365 * 100
     warehouse.snapshot({"a": 2}, century)
     before = warehouse.stored()
-    outcome = warehouse.snapshot({"a": 1}, 4)
+    outcome = warehouse.snapshot({"a": 1}, 4, now=warehouse.minute(4))
     assert outcome.status == "rejected"
     assert "clock" in outcome.error
     assert warehouse.stored() == before
@@ -159,6 +195,59 @@ def test_a_row_that_the_counts_do_not_explain_rolls_back(warehouse: Any, monkeyp
     assert warehouse.stored() == before
     assert warehouse.sql("SELECT count(*) FROM ops.loads") == loads
     assert warehouse.snapshot({"a": 1, "b": 2}, 1).status == "ok"
+
+
+CHANGED = {"a": 1, "b": 5, "c": 3}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE store.things SET price_cents = price_cents + 1 WHERE code = 'a'",
+        "UPDATE store.things SET code = 'x' WHERE code = 'c'",
+        "UPDATE store.things SET price_cents = CASE code WHEN 'a' THEN 3 ELSE 1 END WHERE code IN ('a', 'c')",
+        "UPDATE store.things SET extra = '{}' WHERE code = 'a'",
+        "UPDATE store.things SET price_cents = NULL WHERE code = 'c'",
+    ],
+)
+@pytest.mark.parametrize("is_whole_table", [True, False])
+def test_value_that_did_not_come_rolls_back(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch, damage: str, is_whole_table: bool
+) -> None:
+    both = {"": CHANGED | {"b": 2}} | ({} if is_whole_table else {"y": {"other": 1}})
+    warehouse.responses(both, 0)
+    before = warehouse.stored()
+    monkeypatch.setattr(
+        "warehouse.loading.merge.failpoint", lambda point: point == "while loading" and warehouse.sql(damage)
+    )
+    with pytest.raises(LoadMismatch, match="the stored values are not those that came"):
+        warehouse.snapshot(CHANGED, 1)
+    monkeypatch.undo()
+    assert warehouse.stored() == before
+    assert warehouse.snapshot(CHANGED, 1).counts.changed == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("changes", 'i."price_cents" IS DISTINCT FROM s."price_cents"', "false"),
+        ("insert_new_versions", '"price_cents"', '"price_cents" + 1 AS price_cents'),
+        ("insert_new_keys", 'i."price_cents"', '-i."price_cents" AS price_cents'),
+    ],
+)
+def test_wrong_sql_of_the_merge_is_noticed(
+    warehouse: Any, monkeypatch: pytest.MonkeyPatch, file: str, right: str, wrong: str
+) -> None:
+    warehouse.snapshot({"a": 1, "b": 2}, 0)
+
+    def damaged(folder: str, **placeholders: str) -> dict[str, str]:
+        files = render_all(folder, **placeholders)
+        assert right in files[file]
+        return files | {file: files[file].replace(right, wrong)}
+
+    monkeypatch.setattr("warehouse.loading.staging.render_all", damaged)
+    with pytest.raises((LoadMismatch, duckdb.Error)):
+        warehouse.snapshot({"a": 1, "b": 5, "c": 7}, 1)
 
 
 @pytest.mark.parametrize(

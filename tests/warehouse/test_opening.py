@@ -1,3 +1,4 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import duckdb
 import pytest
 
 from tests.warehouse.other_processes import is_locked, locked_by_another_process, opens_in_another_process
-from warehouse.database.opening import Writer, open_warehouse
+from warehouse.database.opening import Writer, open_warehouse, published_path
+from warehouse.database.reading import open_readable
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseLocked, WarehouseUnwritable
 from warehouse.sql import transaction
 
@@ -180,3 +182,62 @@ def test_writing_through_a_reader_is_refused(warehouse_path: Path) -> None:
 def test_wrong_sql_stays_duckdbs_own_error(warehouse_path: Path) -> None:
     with pytest.raises(duckdb.ParserException, match="selec"), open_warehouse(warehouse_path) as connection:
         connection.execute("selec 1")
+
+
+class SlowClock:
+    """Time passes by sleeping alone, without waiting."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr("warehouse.database.opening.time.monotonic", lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_wait_is_reported_once_with_its_holder(
+    warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, read_only: bool
+) -> None:
+    warehouse_path.parent.mkdir()
+    with locked_by_another_process(warehouse_path) as holder:
+        for wait_seconds, lines in ((0.5, 0), (8, 1)):
+            caplog.clear()
+            clock = SlowClock(monkeypatch)
+            with (
+                pytest.raises(WarehouseLocked),
+                open_warehouse(warehouse_path, read_only=read_only, wait_seconds=wait_seconds, sleep=clock.sleep),
+            ):
+                pass
+            assert len(caplog.messages) == lines
+        assert re.fullmatch(rf"waiting for {warehouse_path}, in use by \S+ \(PID {holder.pid}\)", caplog.messages[0])
+        assert caplog.records[0].name == "smsonline.warehouse"
+
+
+def test_wait_for_another_thread_is_reported(
+    warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("warehouse.database.opening.SHORT_WAIT_SECONDS", 0.001)
+    with (
+        open_warehouse(warehouse_path),
+        pytest.raises(WarehouseLocked),
+        open_warehouse(warehouse_path, wait_seconds=0.01),
+    ):
+        pass
+    assert caplog.messages == [f"waiting for {warehouse_path}, in use by another part of this program"]
+
+
+def test_copy_is_read_at_once_while_the_warehouse_is_locked(warehouse_path: Path) -> None:
+    warehouse_path.parent.mkdir()
+    copy = published_path(warehouse_path)
+    for path, value in ((warehouse_path, 1), (copy, 2)):
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(f"CREATE TABLE t AS SELECT {value} AS i")
+    with open_readable(warehouse_path) as (connection, source):
+        assert (connection.execute("FROM t").fetchall(), source) == ([(1,)], warehouse_path)
+    with locked_by_another_process(warehouse_path):
+        with open_readable(warehouse_path) as (connection, source):
+            assert (connection.execute("FROM t").fetchall(), source) == ([(2,)], copy)
+        copy.unlink()
+        with pytest.raises(WarehouseLocked), open_readable(warehouse_path, wait_seconds=0):
+            pass

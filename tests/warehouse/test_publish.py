@@ -9,63 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from assets.datasets import DATASETS
 from tests.warehouse.other_processes import is_locked
-from warehouse.database.opening import open_warehouse, published_path
+from tests.warehouse.stored_file import CUT, LOADED, TABLES, WHOLE, StoredFile
+from warehouse.database.opening import published_path
 from warehouse.errors import WarehouseUnwritable
-from warehouse.loading.batch import Batch, LoadContext, Partition
-from warehouse.loading.merge import load_batch
 from warehouse.publishing.publish import publish
-from warehouse.schema.definitions import sync_schema
-from warehouse.schema.migrations import migrate
-from warehouse.schema.tables import Column, Table
-
-COLUMNS = (Column("code", "VARCHAR"), Column("price_cents", "BIGINT"), Column("extra", "JSON"))
-WHOLE = Table("whole", COLUMNS, ("code",))
-CUT = Table("cut", COLUMNS, ("code",), full_snapshot=False)
-LOADED = [WHOLE, CUT]
-# The marts read the real datasets' tables.
-TABLES = [*LOADED, *(dataset.table for dataset in DATASETS.values())]
-
-
-class StoredFile:
-    """A warehouse whose snapshots are numbered minutes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.minute = 0
-        with open_warehouse(path) as connection:
-            migrate(connection)
-            sync_schema(connection, TABLES)
-
-    def load(self, table: Table, prices: dict[str, int]) -> None:
-        import pyarrow as pa
-
-        from tests.warehouse.conftest import minute
-
-        self.minute += 1
-        rows = pa.table(
-            {
-                "code": pa.array(prices, pa.string()),
-                "price_cents": pa.array(prices.values(), pa.int64()),
-                "extra": pa.nulls(len(prices), pa.string()),
-                "part": pa.array([""] * len(prices), pa.string()),
-            }
-        )
-        partition = Partition("", f"r{self.minute}", minute(self.minute), f"{self.minute}", "c", fetched=len(prices))
-        batch = Batch(table, "7", [partition], rows, rows.select(["code"]).slice(0, 0))
-        with open_warehouse(self.path) as connection:
-            load = LoadContext(
-                "run", f"{table.name} {self.minute}", table.name, "7", minute(self.minute), accept_shrink=True
-            )
-            load_batch(connection, batch, load)
-
-    def state(self, file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:
-        with duckdb.connect(str(file or self.path), read_only=True) as connection:
-            return {
-                name: connection.execute(f"SELECT * FROM sms.{name} ORDER BY ALL").fetchall()
-                for name in ("whole", "whole_history", "cut", "cut_history")
-            }
 
 
 @pytest.fixture
@@ -94,7 +42,7 @@ def test_copy_equals_the_warehouse_after_any_loads(stored_file: StoredFile, step
 
 
 def contents(file: Path) -> dict[str, Any]:
-    """Every relation of the copy with its columns, comments and rows, but for the instant of the copy itself."""
+    """Every relation of the copy with its columns, comments and rows, but for instant and token of the copy itself."""
     shape = "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     views = "SELECT schema_name, view_name, sql, comment FROM duckdb_views() WHERE NOT internal ORDER BY ALL"
     macros = "SELECT DISTINCT schema_name, function_name FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
@@ -102,7 +50,9 @@ def contents(file: Path) -> dict[str, Any]:
     with duckdb.connect(str(file), read_only=True) as copy:
         actual = {sql: copy.execute(sql).fetchall() for sql in (shape, views, macros)}
         names = [name for (name,) in copy.execute(tables).fetchall()]
-        return actual | {n: copy.execute(f"FROM {n} ORDER BY ALL").fetchall() for n in names if n != "ops.publication"}
+        columns = dict.fromkeys(names, "*") | {"ops.warehouse": "warehouse_id, created_at, source, copy_checksum"}
+        del columns["ops.publication"]
+        return actual | {n: copy.execute(f"SELECT {c} FROM {n} ORDER BY ALL").fetchall() for n, c in columns.items()}
 
 
 def test_a_new_copy_equals_one_that_was_updated(stored_file) -> None:
@@ -158,7 +108,7 @@ def test_no_other_process_may_write_while_the_copy_is_made(stored_file, monkeypa
         "warehouse.publishing.publish.failpoint", lambda point: locked.append((point, is_locked(stored_file.path)))
     )
     publish(stored_file.path, TABLES)
-    assert locked == [("before publishing", True), ("after publishing", True)]
+    assert locked == [("before publishing", True), ("while publishing", True), ("after publishing", True)]
     assert not is_locked(stored_file.path)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.warehouse.mart_support import TABLES
-from warehouse.database.opening import open_warehouse
+from warehouse.database.opening import open_warehouse, published_path
 from warehouse.errors import NotAWarehouse
 from warehouse.publishing.publish import publish
 from warehouse.schema.definitions import sync_schema
@@ -32,5 +32,7 @@ def test_any_other_name_works_to_the_published_copy(tmp_path: Path, name: str) -
         migrate(connection)
         sync_schema(connection, TABLES)
     assert publish(tmp_path / name, TABLES)
-    with open_warehouse(tmp_path / "analytics.duckdb", read_only=True) as connection:
+    copy = published_path(tmp_path / name)
+    assert copy.name == f"{name.removesuffix('.duckdb')}.analytics.duckdb"
+    with open_warehouse(copy, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM sms.countries").fetchall() == [(0,)]

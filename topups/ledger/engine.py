@@ -1,9 +1,11 @@
 """Opens the ledger: SQLite by default, PostgreSQL where several machines run; migrated, durable, one writer."""
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -15,6 +17,7 @@ from topups.ledger.schema import HEAD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 5.0
+OWNER_ONLY = 0o600
 SCHEMA_MISMATCH = (
     "the ledger has schema {} and this program expects {}; the next reconcile brings an older one up to date"
 )
@@ -25,6 +28,10 @@ class LedgerNotFound(LedgerUnavailable):
 
     def __init__(self) -> None:
         super().__init__("there is no ledger yet; the first reconcile or run makes it")
+
+
+class LedgerOutdated(LedgerUnavailable):
+    """An older version of this program wrote the ledger: opening it for writing brings it up to date."""
 
 
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
@@ -58,7 +65,8 @@ def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Led
         if version is None:
             raise LedgerNotFound
         if version != HEAD:
-            raise LedgerUnavailable(SCHEMA_MISMATCH.format(version, HEAD))
+            kind = LedgerOutdated if version < HEAD else LedgerUnavailable
+            raise kind(SCHEMA_MISMATCH.format(version, HEAD))
     except BaseException:
         engine.dispose()
         raise
@@ -83,11 +91,28 @@ def _sqlite(url: str, database: str | None, busy_seconds: float) -> Engine:
     arguments: dict[str, Any] = {"connect_args": {"timeout": busy_seconds, "check_same_thread": False}}
     if database in (None, "", ":memory:"):
         arguments["poolclass"] = StaticPool
-    elif not database.startswith("file:"):
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    elif "memory" not in url:
+        path = _database_path(database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # it exists; or SQLite will say what is wrong
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
+        _restrict_to_owner(path)
     engine = create_engine(url, **arguments)
     event.listen(engine, "connect", _configure_sqlite)
     return engine
+
+
+def _database_path(database: str) -> Path:
+    """The file of a SQLite database, which may be given as a URI."""
+    is_uri = database.startswith("file:")
+    return Path(unquote(database.removeprefix("file:").partition("?")[0]) if is_uri else database)
+
+
+def _restrict_to_owner(path: Path) -> None:
+    """Nobody but the owner may read the ledger: it can hold payment links. SQLite's new files get the ledger's mode."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with suppress(OSError):  # not there, or another user's
+            path.with_name(path.name + suffix).chmod(OWNER_ONLY)
 
 
 def _sqlite_readonly(url: URL, busy_seconds: float) -> Engine:
@@ -95,6 +120,7 @@ def _sqlite_readonly(url: URL, busy_seconds: float) -> Engine:
     if not database.startswith("file:"):
         if not Path(database).is_file():
             raise LedgerNotFound
+        _restrict_to_owner(Path(database))
         url = url.set(database=f"file:{quote(database)}").update_query_dict({"mode": "ro", "uri": "true"})
     engine = create_engine(url, connect_args={"timeout": busy_seconds, "check_same_thread": False})
     event.listen(engine, "connect", _forbid_writes)

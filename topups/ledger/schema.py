@@ -9,6 +9,8 @@ outbox: notices, written with the change that causes them.
 observations: every balance, list and decision.
 
 controls: per account the kill switch, the breaker and the reserved money.
+
+identity: one row, made with the ledger; copies of the ledger name it.
 """
 
 import json
@@ -67,7 +69,7 @@ def enum_text(values: type[StrEnum]) -> Enum:
     )
 
 
-HEAD = "0001"  # the newest migration
+HEAD = "0002"  # the newest migration
 ALL_ACCOUNTS = "*"  # the row of ``controls`` that stops all accounts
 
 metadata = MetaData()
@@ -178,4 +180,11 @@ controls = Table(
     Column("failures", Integer, nullable=False),
     Column("last_failure_at", Timestamp),
     Column("reserved_cents", BigInteger, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("ledger_id", String(36), primary_key=True),
+    Column("created_at", Timestamp, nullable=False),
 )

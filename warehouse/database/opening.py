@@ -8,6 +8,7 @@ and DuckDB reads a file's first bytes before it finds out that it has the file o
 may touch a file that another thread writes.
 """
 
+import logging
 import random
 import threading
 import time
@@ -18,16 +19,22 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.database.error_translation import is_lock_error, other_format, to_warehouse_error
+from warehouse.database.error_translation import is_lock_error, lock_holder, other_format, to_warehouse_error
+from warehouse.database.leftovers import remove_leftovers
+from warehouse.database.write_ahead_log import finish_log, log_path, require_own_log
 from warehouse.errors import NotAWarehouse, WarehouseLocked, WarehouseUnwritable
 
-PUBLISHED_NAME = "analytics.duckdb"
+log = logging.getLogger("smsonline.warehouse")
+
+ENDING = ".duckdb"
+DEFAULT_NAME = "warehouse.duckdb"
+COPY_NAME = "analytics"
 LOCK_WAIT_SECONDS = 60.0
+# A wait that is longer is reported.
+SHORT_WAIT_SECONDS = 1.0
 MIN_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 1.0
 HEADER_BYTES = 3 * 4096
-# About twenty loads that changed nothing: their rows in the load log stay in the write-ahead log beside the file.
-MAX_WAL_BYTES = 16_384
 SQLITE_MAGIC = b"SQLite format 3\0"
 # The name of the file's database while a writer has it attached.
 ALIAS = "warehouse"
@@ -79,9 +86,27 @@ class Writer:
             _close_quietly(running)
 
 
+def real_path(path: Path) -> Path:
+    """The file that a symbolic link stands for, so that it has one write-ahead log and one copy; else ``path``."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def published_path(warehouse: Path) -> Path:
-    """The path of the analysts' copy of ``warehouse``."""
-    return warehouse.with_name(PUBLISHED_NAME)
+    """The path of the analysts' copy of ``warehouse``, which no other warehouse has.
+
+    ``analytics.duckdb`` for ``warehouse.duckdb``, ``X.analytics.duckdb`` for any other ``X.duckdb``, and
+    ``X.analytics`` for a file ``X`` with another ending.
+    """
+    file = real_path(warehouse)
+    stem = file.name.removesuffix(ENDING)
+    if stem == file.name:
+        return file.with_name(f"{stem}.{COPY_NAME}")
+    return file.with_name(f"{COPY_NAME}{ENDING}" if file.name == DEFAULT_NAME else f"{stem}.{COPY_NAME}{ENDING}")
+
+
+def is_copy_name(path: Path) -> bool:
+    """Whether a warehouse may not have the name, because the copy of another one has it."""
+    return path.name.removesuffix(ENDING).rpartition(".")[2] == COPY_NAME
 
 
 @contextmanager
@@ -95,9 +120,10 @@ def open_warehouse(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the file at ``path``, closed on every way out.
 
-    A given ``writer`` runs on afterwards, unless there is an error. Raises ``WarehouseLocked`` after
-    ``wait_seconds``, ``NotAWarehouse`` or ``WarehouseUnwritable`` at once.
+    A given ``writer`` runs on afterwards, unless there is an error. A wait of more than a second is logged. Raises
+    ``WarehouseLocked`` after ``wait_seconds``, ``NotAWarehouse``, ``WarehouseUnwritable`` or ``MixedRestore`` at once.
     """
+    path = real_path(path)
     name = path.name.lstrip(".").split(".")[0]
     if name.lower() in RESERVED_NAMES and name not in RENAMED_BY_DUCKDB:
         raise NotAWarehouse(
@@ -110,6 +136,7 @@ def open_warehouse(
             connection = _wait_for_lock(path, lambda: _connect_read_only(path), wait_seconds, sleep)
             try:
                 with _typed_errors(path):
+                    require_own_log(connection, path)
                     yield connection
             finally:
                 _close_quietly(connection)
@@ -131,8 +158,15 @@ def optimizer_disabled(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _file_lock(path: Path, *, exclusive: bool, wait_seconds: float) -> Iterator[bool]:
     """Waits for this process's other threads; gives whether none has the file open. Raises ``WarehouseLocked``."""
     key = path.resolve()
+
+    def is_free() -> bool:
+        return key not in _writing and not (exclusive and _readers[key])
+
     with _released:
-        if not _released.wait_for(lambda: key not in _writing and not (exclusive and _readers[key]), wait_seconds):
+        if not _released.wait_for(is_free, min(wait_seconds, SHORT_WAIT_SECONDS)) and wait_seconds > SHORT_WAIT_SECONDS:
+            log.warning("waiting for %s, in use by another part of this program", path)
+            _released.wait_for(is_free, wait_seconds - SHORT_WAIT_SECONDS)
+        if not is_free():
             raise WarehouseLocked(f"{path} is held by another part of this program: wait for it, then try again")
         is_only_user = not _readers[key]
         if exclusive:
@@ -162,11 +196,11 @@ def _write_session(
     is_complete = False
     try:
         with _typed_errors(path):
+            had_log = log_path(path).exists()
+            require_own_log(connection, path)
+            remove_leftovers(path, real_path(published_path(path)))
             yield connection
-            # A short log is left as it is: rewriting tables costs more than reading it again.
-            log = path.with_name(f"{path.name}.wal")
-            if log.exists() and log.stat().st_size > MAX_WAL_BYTES:
-                connection.execute("CHECKPOINT")
+            finish_log(connection, path, ALIAS, is_new=not had_log)
         is_complete = True
     finally:
         _close_quietly(connection)
@@ -202,14 +236,19 @@ def _wait_for_lock(
     wait_seconds: float,
     sleep: Callable[[float], None],
 ) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait_seconds
+    began = time.monotonic()
     pause = MIN_PAUSE_SECONDS
+    is_reported = False
     while True:
         try:
             return connect()
         except duckdb.Error as error:
-            if not is_lock_error(error) or time.monotonic() + pause > deadline:
+            waited = time.monotonic() - began
+            if not is_lock_error(error) or waited + pause > wait_seconds:
                 raise to_warehouse_error(error, path) from error
+            if waited >= SHORT_WAIT_SECONDS and not is_reported:
+                log.warning("waiting for %s, in use by %s", path, lock_holder(error) or "another program")
+                is_reported = True
         sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 2, MAX_PAUSE_SECONDS)
 

@@ -94,6 +94,17 @@ def _move_into_place(work: Path, target: Path) -> None:
         return
     require_own_folder(target)
     shutil.copymode(target, work)
+    _swap(work, target)
+    try:
+        require_own_folder(work)  # what somebody put there since
+    except WarehouseUnwritable:
+        _swap(work, target)
+        require_own_folder(target)
+        raise
+
+
+def _swap(work: Path, target: Path) -> None:
+    """Exchanges the names of two folders."""
     if not _exchange(work, target):
         old = _sibling(target, "old")
         target.rename(old)  # briefly there is no folder

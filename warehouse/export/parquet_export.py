@@ -14,7 +14,8 @@ from typing import Any
 
 import duckdb
 
-from warehouse.database.opening import open_warehouse
+from warehouse.database.error_translation import is_damage
+from warehouse.database.reading import open_copy
 from warehouse.errors import NotAWarehouse, WarehouseError, WarehouseUnwritable
 from warehouse.export.atomic_folder import replace_folder, require_own_folder
 from warehouse.export.manifest import exported_files, read_manifest, write_manifest
@@ -50,7 +51,7 @@ def export_parquet(analytics: Path, folder: Path) -> ExportResult:
         raise NotAWarehouse(f"{analytics} does not exist yet: run smsonline sync first")
     old = folder.resolve()
     require_own_folder(old)
-    with open_warehouse(analytics, read_only=True) as connection:
+    with open_copy(analytics) as connection:
         fingerprint_table = _require_data(connection, analytics)
         connection.execute("SET threads = 1")  # one file per day, and a core left for a sync
         connection.execute("BEGIN")  # one now() for all tables
@@ -84,6 +85,8 @@ def _named_errors(folder: Path, table: str) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         line = str(error).splitlines()[0]
+        if is_damage(error) and "Corrupt" in line:
+            raise
         if isinstance(error, duckdb.IOException):
             raise WarehouseUnwritable(f"{folder} cannot be written: {line}") from error
         raise WarehouseError(f"{table} cannot be read, nothing was exported: {line}") from error

@@ -1,6 +1,6 @@
 """Input and result of a load."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -18,7 +18,8 @@ class Partition:
 
     ``fetched`` counts its records, ``rejected`` those that broke the contract. ``keys_readable`` is false when the key
     of a rejected record could not be read: then no row of the partition may be closed. ``unchanged`` marks a body that
-    is identical to the partition's last accepted one: it carries no rows.
+    is identical to the partition's last accepted one: it carries no rows. ``server_date`` is when the vendor generated
+    it, by the vendor's clock, ``cache_age_seconds`` the time it spent in caches.
     """
 
     name: str
@@ -31,6 +32,13 @@ class Partition:
     duplicates: int = 0
     keys_readable: bool = True
     unchanged: bool = False
+    server_date: datetime | None = None
+    cache_age_seconds: int = 0
+
+    @property
+    def listed(self) -> int:
+        """Number of distinct records in it, rejected ones among them."""
+        return self.fetched - self.duplicates
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,10 @@ class RejectedRecord:
 
 @dataclass(frozen=True)
 class SchemaDrift:
-    """A field that differs from the dataset definition: ``unknown``, ``missing`` or ``retyped``."""
+    """A field that differs from the dataset definition: ``unknown``, ``missing`` or ``retyped``.
+
+    The header ``Age`` is ``stale`` when a response was generated before the one that is loaded.
+    """
 
     field: str
     kind: str
@@ -59,7 +70,11 @@ class Batch:
     ``rows`` has the columns of the table plus ``part``, the partition's name; ``rejected_keys`` are the keys of
     rejected records, which exist at the vendor. ``expected_partitions`` names all partitions that exist now, or is
     ``None`` where that is not known. ``snapshot_at`` is the time of the newest request: rows that are no longer listed
-    end then. ``partial_reason`` says which responses are missing: the others are loaded, the load is logged as failed.
+    end then. ``partial_reason`` says which responses are missing: the others are loaded, the load is logged as failed;
+    ``refused_records`` counts the records of those that came and were refused. ``error_response_id`` is the first.
+
+    ``now`` is the present time, ``None`` in a replay; ``is_clock_confirmed`` says that the vendor's clock agrees with
+    it. ``original`` gives the record that a row was made of, as a reject without reasons, by the row's number.
     """
 
     table: Table
@@ -72,6 +87,11 @@ class Batch:
     drift: Sequence[SchemaDrift] = ()
     partial_reason: str | None = None
     snapshot_at: datetime | None = None
+    refused_records: int = 0
+    error_response_id: str | None = None
+    now: datetime | None = None
+    is_clock_confirmed: bool = False
+    original: Callable[[int], RejectedRecord] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,14 +121,25 @@ class LoadCounts:
 
 @dataclass(frozen=True)
 class Watermark:
-    """The newest accepted response of a partition."""
+    """The newest accepted response of a partition.
+
+    ``recent_rows`` are the numbers of rows that the last accepted responses listed, newest first.
+    """
 
     response_id: str
+    seen_at: datetime | None
     body_sha256: str
     contract: str
     fetched: int
     rejected: int
     duplicates: int
+    server_date: datetime | None = None
+    recent_rows: Sequence[int] = ()
+
+    @property
+    def peak_rows(self) -> int:
+        """The largest of ``recent_rows``."""
+        return max(self.recent_rows, default=0)
 
 
 Watermarks = Mapping[str, Watermark]
@@ -116,8 +147,13 @@ Watermarks = Mapping[str, Watermark]
 
 @dataclass(frozen=True)
 class LoadResult:
-    """The result of one dataset's load, as in ``ops.loads``."""
+    """The result of one dataset's load, as in ``ops.loads``.
+
+    ``response_id`` is the first response that ``error`` is about; ``warning`` says what the load has put right.
+    """
 
     status: LoadStatus
     counts: LoadCounts = field(default_factory=LoadCounts)
     error: str | None = None
+    response_id: str | None = field(default=None, compare=False)
+    warning: str | None = field(default=None, compare=False)

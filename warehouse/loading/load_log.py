@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from warehouse.loading.batch import Batch, LoadContext, LoadResult, Partition, Watermark, Watermarks
+from warehouse.loading.batch import (
+    Batch,
+    LoadContext,
+    LoadResult,
+    RejectedRecord,
+    SchemaDrift,
+    Watermark,
+    Watermarks,
+)
 from warehouse.sql import render
 
 Connection = duckdb.DuckDBPyConnection
@@ -27,7 +35,7 @@ DRIFT = pa.schema(
 def log_load(connection: Connection, load: LoadContext, result: LoadResult) -> None:
     """Writes the load's row in ``ops.loads``."""
     row = asdict(load) | {"finished_at": datetime.now(UTC), "status": result.status, "error": result.error}
-    row |= asdict(result.counts)
+    row |= asdict(result.counts) | {"response_id": result.response_id}
     columns, values = ", ".join(row), ", ".join("?" for _ in row)
     connection.execute(f"INSERT INTO ops.loads ({columns}) VALUES ({values})", list(row.values()))
 
@@ -35,28 +43,24 @@ def log_load(connection: Connection, load: LoadContext, result: LoadResult) -> N
 def read_watermarks(connection: Connection, dataset: str) -> Watermarks:
     """The newest accepted response of each partition of ``dataset``."""
     rows = connection.execute(
-        "SELECT part, response_id, body_sha256, contract, fetched, rejected, duplicates "
-        "FROM ops.watermarks WHERE dataset = ?",
+        "SELECT part, response_id, seen_at, body_sha256, contract, fetched, rejected, duplicates, server_date, "
+        "coalesce(recent_rows, []) FROM ops.watermarks WHERE dataset = ?",
         [dataset],
     ).fetchall()
     return {row[0]: Watermark(*row[1:]) for row in rows}
 
 
-def log_details(
-    connection: Connection,
-    load: LoadContext,
-    batch: Batch,
-    partitions: Sequence[Partition],
-    max_rejects: int | None = None,
-) -> None:
-    """Writes the rejected records of ``partitions`` (at most ``max_rejects``) and the schema drift of the batch."""
-    response_ids = {partition.response_id for partition in partitions}
-    rejects = [reject for reject in batch.rejects[:max_rejects] if reject.response_id in response_ids]
+def log_rejects(connection: Connection, load: LoadContext, rejects: Sequence[RejectedRecord]) -> None:
+    """Writes rejected records with their reasons into ``ops.rejects``."""
     if rejects:
         head = {"load_id": load.load_id, "dataset": load.dataset}
         _execute_with(connection, INSERT_REJECTS, pa.Table.from_pylist([head | asdict(reject) for reject in rejects]))
+
+
+def log_drift(connection: Connection, batch: Batch, drift: Sequence[SchemaDrift]) -> None:
+    """Writes schema drift into ``ops.drift``, as seen with the newest response of ``batch``."""
     seen_at = max((partition.requested_at for partition in batch.partitions), default=None)
-    rows = [{"dataset": batch.table.name, "seen_at": seen_at} | asdict(drift) for drift in batch.drift]
+    rows = [{"dataset": batch.table.name, "seen_at": seen_at} | asdict(difference) for difference in drift]
     if rows:
         _execute_with(connection, render("loading/sql/log_drift"), pa.Table.from_pylist(rows, DRIFT))
 

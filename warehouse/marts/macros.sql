@@ -1,5 +1,9 @@
 -- Macros that marts share. z = 1.959964 is the 97.5 % point of the normal distribution.
 
+-- Seconds from `since` to `until`; null when it lies in the future, but for the five seconds that a clock may be set back.
+CREATE OR REPLACE MACRO marts.age_seconds(since, until) AS
+    CASE WHEN since <= until + INTERVAL 5 SECOND THEN greatest(0e0, epoch(until - since)) END;
+
 -- Bounds of the 95 % Wilson interval of a rate seen in n trials; null without any. They hold the rate to the last bit.
 -- Everything is DOUBLE: a product of decimals would overflow with a few hundred million trials.
 CREATE OR REPLACE MACRO marts.wilson_center(rate, n) AS (rate + 3.841459e0 / (2e0 * n)) / (1e0 + 3.841459e0 / n);

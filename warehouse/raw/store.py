@@ -1,4 +1,4 @@
-"""Raw responses: committed before anything is made of them.
+"""Raw responses, the usable and the failed ones: committed before anything is made of them.
 
 The rows are in ``raw.requests``, the bodies in one table for each UTC day, ``raw.bodies_YYYYMMDD``; ``raw.responses``
 shows both. A checkpoint rewrites the last row group of every table that has new rows, and 122,880 bodies fit into one
@@ -38,9 +38,27 @@ ORDER BY table_name
 """
 
 
+REQUESTS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("response_id", "run_id", "account_id", "endpoint", "params", "body_sha256")),
+        ("requested_at", pa.timestamp("us", "UTC")),
+        ("elapsed_ms", pa.int64()),
+        ("http_status", pa.int64()),
+        ("stores_body", pa.bool_()),
+        ("server_date", pa.timestamp("us", "UTC")),
+        ("cache_age_seconds", pa.int64()),
+        ("error", pa.string()),
+    ]
+)
+BODIES = pa.schema([("response_id", pa.string()), ("body", pa.binary())])
+
+
 @dataclass(frozen=True)
 class RawResponse:
-    """One response to store: ``body`` without secrets and private texts, ``requested_at`` in UTC."""
+    """One response to store: ``body`` without secrets and private texts, times in UTC.
+
+    ``server_date`` is when the vendor generated it, ``error`` the kind of error that kept it from being used.
+    """
 
     run_id: str
     account_id: str
@@ -51,6 +69,9 @@ class RawResponse:
     http_status: int
     body_sha256: str
     body: bytes
+    server_date: datetime | None = None
+    cache_age_seconds: int | None = None
+    error: str | None = None
     response_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -69,7 +90,7 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
             request = {name: value for name, value in vars(response).items() if name != "body"}
             params = msgspec.json.encode(dict(response.params), order="sorted").decode()
             requests.append(request | {"params": params, "stores_body": response.response_id in new_ids})
-        _insert(connection, "requests", requests)
+        _insert(connection, "requests", requests, REQUESTS)
         by_day: dict[date, list[dict[str, object]]] = {}
         for response in new.values():
             body: dict[str, object] = {
@@ -79,8 +100,15 @@ def store_responses(connection: Connection, responses: Sequence[RawResponse]) ->
             by_day.setdefault(response.requested_at.astimezone(UTC).date(), []).append(body)
         ensure_body_tables(connection, by_day)
         for day, bodies in by_day.items():
-            _insert(connection, body_table(day), bodies)
+            _insert(connection, body_table(day), bodies, BODIES)
         failpoint("while landing")
+
+
+def mark_failed(connection: Connection, response_ids: Sequence[str], error: str) -> None:
+    """Marks stored responses as not usable for the reason ``error``."""
+    if response_ids:
+        update = "UPDATE raw.requests SET error = ? WHERE list_contains(?, response_id)"
+        connection.execute(update, [error, list(response_ids)])
 
 
 def read_body(connection: Connection, body_sha256: str, schema: str = "raw") -> bytes:
@@ -139,7 +167,7 @@ def _body_tables(connection: Connection) -> list[str]:
     return [str(name) for (name,) in connection.execute(BODY_TABLES).fetchall()]
 
 
-def _insert(connection: Connection, table: str, rows: list[dict[str, object]]) -> None:
-    connection.register("new_rows", pa.Table.from_pylist(rows))
+def _insert(connection: Connection, table: str, rows: list[dict[str, object]], schema: pa.Schema) -> None:
+    connection.register("new_rows", pa.Table.from_pylist(rows, schema))
     connection.execute(f"INSERT INTO raw.{table} BY NAME SELECT * FROM new_rows")
     connection.unregister("new_rows")

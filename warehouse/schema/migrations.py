@@ -19,8 +19,8 @@ SELECT table_name FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = 'store' AND ends_with(table_name, '_closed')
 """
 NEW_IDENTITY = """
-INSERT INTO ops.warehouse (warehouse_id, created_at)
-SELECT uuid(), now() WHERE NOT EXISTS (FROM ops.warehouse)
+INSERT INTO ops.warehouse (warehouse_id, created_at, checkpoint_id)
+SELECT uuid(), now(), uuid() WHERE NOT EXISTS (FROM ops.warehouse)
 """
 
 

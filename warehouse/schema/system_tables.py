@@ -58,7 +58,7 @@ EVENTS = SYSTEM_TABLES["topups.events"]
 # The view over all days' bodies has the columns of raw.requests but for stores_body.
 RESPONSES = SystemTable(
     "raw.responses",
-    "Every response as received, without keys, messages and phone numbers. One row per: response_id",
+    "Every response as received, failed ones too, without keys, messages and phone numbers. One row per: response_id",
     (
         *(column for column in SYSTEM_TABLES["raw.requests"].columns if column.name != "stores_body"),
         Column("body", "BLOB", "The body, zstd-compressed; null where another row with the same body_sha256 has it."),

@@ -4,8 +4,7 @@ import getpass
 import sys
 from typing import Literal
 
-from pipelines.cli.console import exit_on_topup_error, print_json, print_table
-from pipelines.settings import load_settings
+from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_table
 from pipelines.topup_presenter import event_json, payment_json
 from pipelines.topup_service import TopUpService
 from topups.money import usd
@@ -22,7 +21,7 @@ EFFECTS = {
 def run_list(limit: int | None, *, as_json: bool) -> None:
     """Prints the payments of all accounts, newest first; with ``--json`` an array."""
     with exit_on_topup_error(as_json=as_json):
-        payments = TopUpService(load_settings()).payments(limit)
+        payments = TopUpService(load_command_settings()).payments(limit)
     if as_json:
         print_json([payment_json(payment) for payment in payments])
         return
@@ -45,7 +44,7 @@ def run_list(limit: int | None, *, as_json: bool) -> None:
 def run_show(payment_id: str, *, as_json: bool) -> None:
     """Prints one payment and its events; exits 2 for an unknown id."""
     with exit_on_topup_error(as_json=as_json):
-        payment, history = TopUpService(load_settings()).payment(payment_id)
+        payment, history = TopUpService(load_command_settings()).payment(payment_id)
     shown, events = payment_json(payment), [event_json(event) for event in history]
     if as_json:
         print_json({**shown, "events": events})
@@ -58,7 +57,7 @@ def run_show(payment_id: str, *, as_json: bool) -> None:
 def run_action(action: Literal["approve", "reject", "close"], payment_id: str, by: str, *, as_json: bool) -> None:
     """Applies one action to a payment; exits 2 for an unknown id and 1 when its state does not allow the action."""
     with exit_on_topup_error(as_json=as_json):
-        service = TopUpService(load_settings())
+        service = TopUpService(load_command_settings())
         apply = {"approve": service.approve, "reject": service.reject, "close": service.close}[action]
         payment = apply(payment_id, _operator(by))
     if as_json:
@@ -71,7 +70,7 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
 def run_pause(why: str, by: str, *, as_json: bool) -> None:
     """Pauses all accounts of the ledger."""
     with exit_on_topup_error(as_json=as_json):
-        paused = TopUpService(load_settings()).pause(why, _operator(by))
+        paused = TopUpService(load_command_settings()).pause(why, _operator(by))
     if as_json:
         print_json({"paused": True, "why": paused})
     else:
@@ -81,7 +80,7 @@ def run_pause(why: str, by: str, *, as_json: bool) -> None:
 def run_resume(by: str, *, as_json: bool) -> None:
     """Ends the pause of all accounts; for the configured account also its own pause and its circuit breaker."""
     with exit_on_topup_error(as_json=as_json):
-        TopUpService(load_settings()).resume(_operator(by))
+        TopUpService(load_command_settings()).resume(_operator(by))
     if as_json:
         print_json({"paused": False, "why": ""})
     else:

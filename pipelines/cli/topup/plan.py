@@ -6,9 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.bootstrap import configured_policy
-from pipelines.cli.console import configure_log_file, exit_on_topup_error, print_json, print_table
+from pipelines.cli.console import (
+    configure_log_file,
+    exit_on_topup_error,
+    load_command_settings,
+    print_json,
+    print_table,
+)
 from pipelines.cli.topup.forecast_text import forecast_json, forecast_lines, recommendation_lines
-from pipelines.settings import SettingsError, load_settings
+from pipelines.settings import SettingsError, expand_home
 from pipelines.topup_presenter import preview_line, rule_row
 from pipelines.topup_service import TopUpService
 from topups.policy import Policy, policy_from
@@ -17,7 +23,7 @@ from topups.policy import Policy, policy_from
 def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
     """Prints the plan; exits 0 whatever it decides."""
     with exit_on_topup_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         configure_log_file(settings.warehouse)
         utc = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
         policy = _override_policy(file, configured_policy(settings))
@@ -37,7 +43,7 @@ def _override_policy(file: Path | None, base: Policy) -> Policy:
     if file is None:
         return base
     try:
-        return policy_from(tomllib.loads(file.read_text("utf-8")), base)
+        return policy_from(tomllib.loads(expand_home(file).read_text("utf-8-sig")), base)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(f"--policy {file}: {reason}") from None

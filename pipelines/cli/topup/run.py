@@ -2,8 +2,14 @@
 
 import sys
 
-from pipelines.cli.console import FAILED, configure_log_file, exit_on_topup_error, print_json, print_stderr
-from pipelines.settings import load_settings
+from pipelines.cli.console import (
+    FAILED,
+    configure_log_file,
+    exit_on_topup_error,
+    load_command_settings,
+    print_json,
+    print_stderr,
+)
 from pipelines.topup_presenter import reconcile_lines, run_lines
 from pipelines.topup_service import TopUpService
 
@@ -11,7 +17,7 @@ from pipelines.topup_service import TopUpService
 def run_topup(*, as_json: bool) -> None:
     """Prints the outcome and its reason; exits 1 when the ledger cannot be used."""
     with exit_on_topup_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         configure_log_file(settings.warehouse)
         outcome = TopUpService(settings, _warn).request_topup()
     if as_json:
@@ -26,7 +32,7 @@ def run_topup(*, as_json: bool) -> None:
 def run_reconcile(*, as_json: bool) -> None:
     """Prints what changed; exits 1 when the vendor or the ledger could not be read."""
     with exit_on_topup_error(as_json=as_json):
-        settings = load_settings()
+        settings = load_command_settings()
         configure_log_file(settings.warehouse)
         outcome = TopUpService(settings, _warn).reconcile()
     document = outcome.as_json()

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from textwrap import shorten
 
 from pipelines.report.data import ReportData
 from pipelines.report.formatting import combination_label, count, dollars, join_labels, percent, plural, unit_price
 from pipelines.report.model import Tile
 from pipelines.report.sections.balances import runway
+from pipelines.report.sections.freshness import failure_text
 
 LOW_RUNWAY_HOURS = 24
 # Two even rows on a wide screen.
 MAX_TILES = 8
+MAX_NOTE_LENGTH = 140
 
 
 def headline_tiles(data: ReportData) -> list[Tile]:
@@ -58,8 +61,34 @@ def _rates(data: ReportData) -> Iterator[Tile]:
 def _data_state(data: ReportData) -> Iterator[Tile]:
     if state := data.first_row("freshness"):
         total, stale = state["datasets"], state["overdue"]
-        note = f"{stale} stale: run smsonline sync" if stale else "none stale"
-        yield Tile("Datasets fresh", f"{total - stale} of {total}", note, "bad" if stale else "good")
+        notes = [f"{stale} stale: run smsonline sync" if stale else "", _failures(data), _rejects(data)]
+        tone = "bad" if stale or state["failed"] else "good"
+        yield Tile(
+            "Datasets fresh", f"{total - stale} of {total}", "; ".join(filter(None, notes)) or "none stale", tone
+        )
     if market := data.first_row("market_totals"):
         note = f"{plural(market['countries'], 'country', 'countries')}, {plural(market['services'], 'service')}"
         yield Tile("Combinations tracked", count(market["combinations"]), note)
+
+
+def _failures(data: ReportData) -> str:
+    """How many newest loads failed, and the first of them with its reason."""
+    rows = data.rows("freshness")
+    failed = next((row for row in rows if row["last_status"] not in (None, "ok")), None)
+    if failed is None:
+        return ""
+    number = failed["failed"]
+    first = "" if number == 1 else f"{number:,} loads failed, the first: "
+    text = f"{first}{failed['dataset']} {failed['last_status']} {failure_text(data, failed)}"
+    return shorten(text, MAX_NOTE_LENGTH, placeholder=" …")  # the table of datasets has all of it
+
+
+def _rejects(data: ReportData) -> str:
+    """How many records of the current data were rejected, and the first dataset with its reason."""
+    rows = [row for row in data.rows("freshness") if row["rejected"]]
+    if not rows:
+        return ""
+    reasons = {row["dataset"]: row["reason"] for row in data.rows("rejects")}
+    reason = reasons.get(rows[0]["dataset"])
+    first = join_labels(rows[0]["dataset"], reason)
+    return f"{plural(sum(row['rejected'] for row in rows), 'record')} rejected ({first})"

@@ -1,20 +1,29 @@
-"""Responses in the vendor's envelope, and broken ones: garbage, hanging and dropped connections, truncated bodies."""
+"""Responses in the vendor's envelope, and those of the faults that replace it."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from smsonline.endpoints import Endpoint
 from smsonline.sandbox.faults import Fault
+from smsonline.sandbox.http.broken_connections import (
+    DrippingHeaders,
+    DroppedConnection,
+    EndlessBody,
+    EndlessInformation,
+    GzipBomb,
+    HangingResponse,
+    OtherProtocol,
+    PartialResponse,
+)
 
 Version = Literal["v3", "v2"]
 JSON = "application/json"
 HTML = b"<!doctype html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
+PRIVATE_MESSAGE = "order for +1 (202) 555-0147: could not parse 'Your code is 482913' of 12025550147"
 MESSAGES = {
     222: "additional action required",
     400: "bad request",
@@ -49,67 +58,36 @@ def error(version: Version, status: int, message: str, headers: dict[str, str] |
 def fault_response(fault: Fault, version: Version, path: str) -> Response:
     """The response of a fault that replaces the real one."""
     kind = fault.base_kind
+    if kind == "gzip_bomb":
+        return GzipBomb(fault.amount)
     if not kind.startswith("http_"):
         return FAULT_RESPONSES[kind](version, path)
     status = int(kind.removeprefix("http_"))
     if status == 222:
         return Response(msgspec.json.encode({"ok": True, "body": MESSAGES[222]}), 222, media_type=JSON)
-    headers = {"retry-after": f"{fault.seconds:g}"} if status == 429 else None
+    headers = {"retry-after": f"{fault.amount:g}"} if status == 429 else None
     return error(version, status, MESSAGES[status], headers)
 
 
 def truncate(kind: str, body: bytes) -> Response:
     """Half of a good body: with a matching length, or with the connection closed in the middle."""
     half = body[: len(body) // 2]
-    return ok(half) if kind == "truncated" else _PartialResponse(half, len(body))
-
-
-class _HangingResponse(Response):
-    """Never responds; ends when the client or the server closes the connection."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - sends nothing
-        await _wait_for_disconnect(receive)
-
-
-class _DroppedConnection(Response):
-    """Closes the connection without a response."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - sends nothing
-        _transport(scope).abort()
-        await _wait_for_disconnect(receive)
-
-
-class _PartialResponse(Response):
-    """Announces the whole body, sends the first part and closes the connection."""
-
-    def __init__(self, first_half: bytes, length: int) -> None:
-        super().__init__(first_half, headers={"content-length": str(length)}, media_type=JSON)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        _transport(scope).close()
-        await _wait_for_disconnect(receive)
-
-
-def _transport(scope: Scope) -> asyncio.Transport:
-    transport: asyncio.Transport | None = scope.get("state", {}).get("transport")
-    if transport is None:
-        raise ConnectionAbortedError("only a served sandbox can close connections: use smsonline.sandbox.serve")
-    return transport
-
-
-async def _wait_for_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    return ok(half) if kind == "truncated" else PartialResponse(half, len(body))
 
 
 FAULT_RESPONSES: dict[str, Callable[[Version, str], Response]] = {
     "redirect": lambda _, path: Response(status_code=307, headers={"location": path}),
-    "timeout": lambda *_: _HangingResponse(),
-    "drop": lambda *_: _DroppedConnection(),
+    "timeout": lambda *_: HangingResponse(),
+    "drop": lambda *_: DroppedConnection(),
     "garbage": lambda *_: ok(random.Random(7).randbytes(512)),  # noqa: S311 - noise
     "html": lambda *_: Response(HTML, media_type="text/html"),
     "empty_body": lambda *_: ok(b""),
     "not_ok": lambda version, _: error(version, 200, "something went wrong"),
+    "private_error": lambda version, _: error(version, 200, PRIVATE_MESSAGE),
+    "html_403": lambda *_: Response(HTML, 403, media_type="text/html"),
+    "html_503": lambda *_: Response(HTML, 503, media_type="text/html"),
+    "drip_headers": lambda *_: DrippingHeaders(),
+    "endless_1xx": lambda *_: EndlessInformation(),
+    "endless_body": lambda *_: EndlessBody(),
+    "not_http": lambda *_: OtherProtocol(),
 }

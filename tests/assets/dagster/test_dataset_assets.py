@@ -24,7 +24,6 @@ from warehouse.loading.batch import LoadCounts, LoadResult
 
 KEY = "canary-5d0c7be1f2a94c63"
 WRONG_KEY = "canary-wrong-81e6a0d3b7f2"
-FROZEN = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 COUNTS = ("fetched", "inserted", "changed", "unchanged", "closed", "rejected", "duplicates")
 
 
@@ -67,7 +66,8 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.Execut
     """One run of everything, and one of the command line, against the same frozen vendor."""
     folder = tmp_path_factory.mktemp("synced")
     by_dagster, by_command = folder / "dagster.duckdb", folder / "command.duckdb"
-    sandbox = Sandbox(api_key=KEY, now=lambda: FROZEN)
+    frozen = datetime.now(UTC)
+    sandbox = Sandbox(api_key=KEY, now=lambda: frozen)
     with settings_for(sandbox, by_dagster) as patch, dg.DagsterInstance.ephemeral() as instance:
         result = run(instance)
         assert result.success

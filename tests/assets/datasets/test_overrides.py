@@ -12,10 +12,10 @@ def test_no_overrides_change_nothing() -> None:
 
 
 def test_settings_apply_to_their_dataset_only() -> None:
-    settings = {"records": "data.rows", "levels": ["sShort", "cShort"], "cadence_minutes": 7}
+    settings = {"records": "data.rows", "levels": ["sShort", "cShort"], "cadence_minutes": 6}
     changed = with_overrides(DATASETS, {"popular": settings})
     assert changed["popular"] == dataclasses.replace(
-        DATASETS["popular"], records_path="data.rows", nesting_keys=("sShort", "cShort"), cadence_minutes=7
+        DATASETS["popular"], records_path="data.rows", nesting_keys=("sShort", "cShort"), cadence_minutes=6
     )
     assert {name: changed[name] for name in changed if name != "popular"} == {
         name: DATASETS[name] for name in DATASETS if name != "popular"

@@ -65,7 +65,9 @@ def test_table_has_account_first_and_extra_last() -> None:
     assert {dataset.table.column_names[-1] for dataset in DATASETS.values()} == {"extra"}
 
 
-@pytest.mark.parametrize(("items", "count"), [([], 0), ([{}, None], 2), (None, None), ("x", None), ({}, None)])
+@pytest.mark.parametrize(
+    ("items", "count"), [([], 0), ([{}, None], 2), (None, None), ("x", None), ({}, 0), ({"text": "x"}, None)]
+)
 def test_messages_of_a_list_are_counted(items: Any, count: int | None) -> None:
     assert count_of(items) == count
 

@@ -9,7 +9,7 @@ from assets.doctor.diagnose import DiagnosisInput, diagnose
 from assets.doctor.endpoint_contracts import UNSYNCED_ENDPOINTS
 from assets.doctor.findings import Diagnosis
 from smsonline.endpoints import ENDPOINTS
-from smsonline.response import decode
+from smsonline.json_decoding import decode
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 PARAMS = {"country": "12", "carrier": "any"}

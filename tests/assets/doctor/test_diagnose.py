@@ -12,7 +12,7 @@ from assets.datasets import DATASETS, Dataset
 from assets.doctor.diagnose import DiagnosisInput, diagnose
 from assets.doctor.endpoint_contracts import UNSYNCED_ENDPOINTS
 from assets.normalise import ParsedResponse, extract_records, normalise
-from smsonline.response import decode
+from smsonline.json_decoding import decode
 
 
 def test_response_as_declared_has_no_findings() -> None:
@@ -95,7 +95,7 @@ def test_fallback_alias_of_key_is_reported() -> None:
     assert "'sesid' is used instead" in texts(diagnosis)
 
 
-@pytest.mark.parametrize("path", ["data", "body.items", "body.result.rows", "a.b.c.d"])
+@pytest.mark.parametrize("path", ["data", "a.b.c.d"])
 def test_moved_records_path_is_suggested(path: str) -> None:
     document: Any = statistics()
     for step in reversed(path.split(".")):
@@ -103,6 +103,28 @@ def test_moved_records_path_is_suggested(path: str) -> None:
     diagnosis = diagnosis_of("statistics", {"ok": True} | document)
     assert diagnosis.override.records_path == path
     assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("breaking", True, 30)
+
+
+@pytest.mark.parametrize("path", ["body.items", "body.result.rows", "body.offers"])
+def test_wrapped_list_needs_no_override(path: str) -> None:
+    document: Any = statistics()
+    for step in reversed(path.split(".")):
+        document = {step: document, "count": 30}
+    diagnosis = diagnosis_of("statistics", {"ok": True} | document)
+    assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("ok", True, 30)
+
+
+def test_page_of_many_is_breaking() -> None:
+    document = {"ok": True, "body": statistics(), "meta": {"page": 1, "pages": 2}}
+    diagnosis = diagnosis_of("statistics", document)
+    assert (diagnosis.severity, diagnosis.loads) == ("breaking", False)
+    assert "30 records came, but 'meta.pages' is 2" in texts(diagnosis)
+
+
+def test_list_in_the_form_of_php_needs_no_override() -> None:
+    document = {"ok": True, "body": {str(number): record for number, record in enumerate(statistics())}}
+    diagnosis = diagnosis_of("statistics", document)
+    assert (diagnosis.severity, diagnosis.loads, diagnosis.loaded) == ("ok", True, 30)
 
 
 def test_list_with_records_is_chosen_among_several() -> None:

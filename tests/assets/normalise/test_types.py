@@ -12,7 +12,7 @@ from assets.datasets import Field
 from assets.datasets.spec import SQL_TYPES, Kind
 from assets.normalise import types
 from assets.normalise.types import TypedColumn, quote
-from smsonline.response import decode
+from smsonline.json_decoding import TOO_DEEP, decode
 
 EXACT = 9007199254740993  # the first whole number that a float cannot hold
 
@@ -115,7 +115,7 @@ def test_number_beyond_64_bits_is_rejected(raw: Any, kind: Kind) -> None:
     assert "expected" in reason(raw, kind)
 
 
-@pytest.mark.parametrize("text", ["NaN", "nan", "sNaN", "Infinity", "-inf", "", "%", "0x10", "1_000", "1,5", "\x00"])
+@pytest.mark.parametrize("text", ["NaN", "nan", "sNaN", "Infinity", "-inf", "%", "0x10", "1_000", "1,5", "\x00"])
 @pytest.mark.parametrize("kind", ["integer", "cents", "number", "rate"])
 def test_text_that_is_no_number_is_rejected(text: str, kind: Kind) -> None:
     assert "a number expected" in reason(text, kind)
@@ -137,13 +137,38 @@ def test_numeric_identifiers_become_text() -> None:
     assert value("007", "text") == "007"
 
 
-@pytest.mark.parametrize("text", ["", "\x00", "a\x00b", "😀 ✓ é", "'; DROP TABLE x; --", '"', "x" * 1_000_000])
+@pytest.mark.parametrize("text", ["", "\u2028", "\x01", "😀 ✓ é", "'; DROP TABLE x; --", '"', "x" * 1_000_000])
 def test_text_is_unchanged(text: str) -> None:
     assert value(text, "text") == text
 
 
-def test_lone_surrogate_is_rejected() -> None:
-    assert reason("\ud800", "text") == "c: not valid Unicode"
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("\ud800", "not valid Unicode"),
+        ("Foo \ud83d", "not valid Unicode"),
+        ("\udcff", "not valid Unicode"),
+        ("\x00", "a NUL character"),
+        ("a\x00b", "a NUL character"),
+        (TOO_DEEP, "nested too deeply"),
+    ],
+)
+def test_text_that_cannot_be_stored_is_rejected(text: str, problem: str) -> None:
+    assert reason(text, "text") == f"c: {problem}"
+    assert typed(convert(["good", text, None, "also"], field("text"))) == ["good", None, None, "also"]
+
+
+@pytest.mark.parametrize("kind", ["integer", "cents", "number", "rate", "flag", "instant"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_empty_text_is_null_and_reported(text: str, kind: Kind) -> None:
+    column = convert([None, text, text], field(kind, numeric_text=True))
+    assert typed(column) == [None, None, None]
+    assert (column.reasons.empty, column.retyped, column.emptied) == (True, True, [1, 2])
+
+
+def test_empty_text_in_a_required_field_is_rejected() -> None:
+    column = convert([5, ""], field("cents", presence="required"))
+    assert column.reasons.to_dict() == {1: "c: a number expected, got ''"}
 
 
 @pytest.mark.parametrize(("raw", "flag"), [(True, True), ("false", False), ("TRUE", True), (1, True), ("0", False)])
@@ -151,7 +176,7 @@ def test_flags_are_read_in_usual_spellings(raw: Any, flag: bool) -> None:
     assert value(raw, "flag") is flag
 
 
-@pytest.mark.parametrize("raw", ["", "yes", 2, Decimal(1), []])
+@pytest.mark.parametrize("raw", ["yes", 2, Decimal(1), []])
 def test_other_values_are_no_flag(raw: Any) -> None:
     assert "true or false expected" in reason(raw, "flag")
 
@@ -214,7 +239,8 @@ def test_any_value_is_converted_or_has_a_reason(values: list[Any], declared: Fie
     converted = typed(column)
     assert len(converted) == len(values)
     for position, (raw, parsed) in enumerate(zip(values, converted, strict=True)):
-        empty = raw is None or (declared.kind == "instant" and raw == "")
+        blank = isinstance(raw, str) and declared.kind != "text" and not raw.strip()
+        empty = raw is None or blank or position in column.emptied
         assert (parsed is None) == (empty or position in column.reasons.index)
         assert not (empty and position in column.reasons.index)
 

@@ -15,6 +15,7 @@ from assets.quality.checks import (
     dataset_checks,
     last_load_ok,
     rejects_below_limit,
+    volume_as_usual,
 )
 from assets.quality.table_stats import TableStats, collect_dataset_stats
 from pipelines.bootstrap import open_pipeline
@@ -50,6 +51,15 @@ def results(path: Path, name: str) -> dict[str, CheckResult]:
     return {check_name: check(dataset, stats) for check_name, check in dataset_checks(dataset).items()}
 
 
+def changed(loaded: Path, folder: Path, statements: str) -> Path:
+    """A copy of the loaded warehouse with a change."""
+    path = folder / "w.duckdb"
+    shutil.copyfile(loaded, path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statements)
+    return path
+
+
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_loaded_warehouse_passes_every_check(loaded, name):
     failed = {check: result.message for check, result in results(loaded, name).items() if not result.passed}
@@ -70,6 +80,13 @@ MANIPULATED = [
     ("rejects_below_limit", "popular", "UPDATE ops.loads SET rejected = 2, unchanged = 18, inserted = 0", WARN),
     ("rejects_below_limit", "popular", "UPDATE ops.loads SET rejected = 11, unchanged = 9, inserted = 0", ERROR),
     (
+        "volume_as_usual",
+        "popular",
+        "INSERT INTO ops.loads SELECT l.* REPLACE (20 + 20 * (range // 5) AS fetched) "
+        "FROM ops.loads l, range(6) WHERE dataset = 'popular'",
+        WARN,
+    ),
+    (
         "no_schema_drift",
         "invoices",
         "INSERT INTO ops.drift VALUES ('invoices', 'fee', 'unknown', now(), now(), '1')",
@@ -80,11 +97,7 @@ MANIPULATED = [
 
 @pytest.mark.parametrize(("check", "name", "change", "severity"), MANIPULATED)
 def test_a_manipulated_warehouse_fails_the_check_with_measurements(loaded, tmp_path, check, name, change, severity):
-    path = tmp_path / "w.duckdb"
-    shutil.copyfile(loaded, path)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(change)
-    result = results(path, name)[check]
+    result = results(changed(loaded, tmp_path, change), name)[check]
     assert not result.passed
     assert result.is_error is severity
     assert result.measurements
@@ -96,21 +109,17 @@ def test_every_check_has_a_failing_case():
 
 
 def test_drift_names_the_fields_but_shows_no_value(loaded, tmp_path):
-    path = tmp_path / "w.duckdb"
-    shutil.copyfile(loaded, path)
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("INSERT INTO ops.drift VALUES ('invoices', 'fee', 'unknown', now(), now(), 'Jane Doe')")
+    insert = "INSERT INTO ops.drift VALUES ('invoices', 'fee', 'unknown', now(), now(), 'Jane Doe')"
+    path = changed(loaded, tmp_path, insert)
     result = results(path, "invoices")["no_schema_drift"]
     assert result.message == "differs from the definition: fee (unknown)"
     assert "Jane" not in str(result.measurements)
 
 
 def test_old_drift_passes(loaded, tmp_path):
-    path = tmp_path / "w.duckdb"
-    shutil.copyfile(loaded, path)
-    with duckdb.connect(str(path)) as connection:
-        then = "now() - INTERVAL 3 DAY"
-        connection.execute(f"INSERT INTO ops.drift VALUES ('invoices', 'fee', 'unknown', {then}, {then}, '1')")
+    then = "now() - INTERVAL 3 DAY"
+    insert = f"INSERT INTO ops.drift VALUES ('invoices', 'fee', 'unknown', {then}, {then}, '1')"
+    path = changed(loaded, tmp_path, insert)
     assert results(path, "invoices")["no_schema_drift"].passed
 
 
@@ -129,6 +138,57 @@ def test_rejects_warn_above_five_percent_and_fail_above_half(rejected, passed, i
     stats = TableStats(last_load={"fetched": 100, "rejected": rejected})
     result = rejects_below_limit(DATASETS["popular"], stats)
     assert (result.passed, result.is_error) == (passed, is_error)
+
+
+REJECTED = """
+UPDATE ops.loads SET rejected = 2, unchanged = 18, inserted = 0, status = '{status}' WHERE dataset = 'popular';
+INSERT INTO ops.rejects SELECT {load_id}, 'r', 'popular', 4, '{{}}', ['rank: a number expected, got "Jane"', 'other']
+"""
+NEWEST = "(SELECT load_id FROM ops.loads WHERE dataset = 'popular')"
+
+
+@pytest.mark.parametrize(
+    ("status", "load_id", "shown"),
+    [("ok", "'an earlier load'", True), ("ok", NEWEST, True), ("rejected", NEWEST, True), ("rejected", "'x'", False)],
+)
+def test_rejects_show_the_first_reason_of_their_load(loaded, tmp_path, status, load_id, shown):
+    path = changed(loaded, tmp_path, REJECTED.format(status=status, load_id=load_id))
+    result = results(path, "popular")["rejects_below_limit"]
+    assert result.message.endswith("limit 5%; the first: rank: a number expected") is shown
+    assert "Jane" not in f"{result.message} {result.measurements}"
+    if shown:
+        with open_warehouse(path, read_only=True) as connection:
+            assert len(connection.execute(result.measurements["query"]).fetchall()) == 1
+
+
+def test_a_newest_load_in_the_future_is_not_ok(loaded, tmp_path):
+    path = changed(loaded, tmp_path, "UPDATE ops.loads SET finished_at = now() + INTERVAL 400 DAY")
+    result = results(path, "balances")["last_load_ok"]
+    assert (result.passed, result.message) == (False, "the newest load is in the future (clock)")
+
+
+def test_a_load_after_one_in_the_future_is_the_newest(loaded, tmp_path):
+    path = changed(
+        loaded,
+        tmp_path,
+        "UPDATE ops.loads SET finished_at = now() + INTERVAL 400 DAY; INSERT INTO ops.loads SELECT * "
+        "REPLACE (now() AS finished_at, 'failed' AS status, 'no connection' AS error) FROM ops.loads",
+    )
+    assert results(path, "balances")["last_load_ok"].message == "no connection"
+
+
+def test_cached_responses_are_named_apart_from_fields(loaded, tmp_path):
+    insert = "INSERT INTO ops.drift VALUES ('invoices', 'Age', 'stale', now(), now(), '86400')"
+    path = changed(loaded, tmp_path, insert)
+    result = results(path, "invoices")["no_schema_drift"]
+    assert result.message == "a cache repeated responses older than the data, which changed nothing"
+    assert (result.passed, result.is_error) == (False, False)
+    assert (result.measurements["fields"], result.measurements["cached"]) == ("none", True)
+
+
+def test_volume_passes_before_the_sixth_load():
+    result = volume_as_usual(DATASETS["popular"], TableStats())
+    assert (result.passed, result.is_error) == (True, False)
 
 
 def test_a_failed_load_shows_its_error():

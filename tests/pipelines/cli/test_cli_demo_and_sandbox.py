@@ -20,8 +20,25 @@ def test_demo_prints_success_rates_and_can_be_repeated(home, command, monkeypatc
         assert "first sync" in result.out
         assert "second sync, 3 hours later" in result.out
     monkeypatch.delenv("SMSONLINE_TOPUP_MODE")
-    monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/demo.duckdb")
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/demo/warehouse.duckdb")
     assert "540 rows" in command("query", "FROM marts.success_rates").out
+
+
+def test_demo_touches_nothing_outside_its_folder(home, command):
+    (home / "data").mkdir()
+    files_of_user = {
+        name: home / "data" / name for name in ("warehouse.duckdb", "analytics.duckdb", "ledger.db", "demo.duckdb")
+    }
+    for name, file in files_of_user.items():
+        file.write_text(name)
+    for _ in range(2):
+        assert command("demo").code == 0
+        for file in (home / "data/demo").glob("warehouse.duckdb"):
+            file.with_name("warehouse.duckdb.wal").write_bytes(b"of an earlier demo")
+    assert {name: file.read_text() for name, file in files_of_user.items()} == {name: name for name in files_of_user}
+    assert {file.name for file in (home / "data").iterdir()} == {*files_of_user, "demo"}
+    files = {file.name for file in (home / "data/demo").iterdir()}
+    assert {"warehouse.duckdb", "analytics.duckdb", "ledger.db", "report.html"} <= files
 
 
 def test_sandbox_serves_on_loopback_until_interrupted(home):

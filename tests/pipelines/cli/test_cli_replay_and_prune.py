@@ -1,5 +1,6 @@
 """``smsonline replay`` and ``smsonline prune``: tables from raw responses, and their deletion."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,9 @@ from assets.datasets import DATASETS
 from pipelines.bootstrap import open_pipeline
 from pipelines.settings import load_settings
 from smsonline.sandbox import Sandbox
+from warehouse.database.opening import open_warehouse
+from warehouse.raw.store import RawResponse, store_responses
+from warehouse.schema.migrations import migrate
 
 HOUR = timedelta(hours=1)
 # A list, a fan-out, one object, and a truncated list.
@@ -25,6 +29,8 @@ def synced(
     for number in range(hours):
         shift = shifts[number] if shifts else number * HOUR
         with open_pipeline(load_settings(), now=lambda shift=shift: datetime.now(UTC) + shift) as pipeline:
+            if shifts:  # the sandbox stays at the present
+                pipeline.max_clock_skew = max(map(abs, shifts)) + HOUR * hours
             assert all(result.outcome.status == "ok" for result in pipeline.sync(names))
             pipeline.publish()
         vendor.advance(HOUR.total_seconds())
@@ -100,6 +106,46 @@ def test_prune_keeps_tables_and_replay_input(vendor, command, warehouse, monkeyp
     assert history(warehouse) == before
     assert command("replay").code == 0
     assert history(warehouse) == before
+
+
+@pytest.mark.parametrize(
+    ("environment", "days", "failed_days"),
+    [
+        ({}, 365, 14),
+        ({"SMSONLINE_RAW_RETENTION_DAYS": "3", "SMSONLINE_FAILED_RESPONSE_RETENTION_DAYS": "2"}, 3, 2),
+    ],
+)
+def test_prune_counts_its_retention_in_days(home, command, warehouse, monkeypatch, environment, days, failed_days):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    now = datetime.now(UTC)
+    ages = {"usable": (days, None), "failed": (failed_days, "ServerError")}
+    responses = [
+        RawResponse(
+            *("run", "7", "statistics", {}, now - timedelta(days=age) + shift, 1, 200, "", b""),
+            response_id=f"{kind} {state}",
+            error=error,
+        )
+        for kind, (age, error) in ages.items()
+        for state, shift in (("young", HOUR), ("old", -HOUR))
+    ]
+    with open_warehouse(warehouse) as connection:
+        migrate(connection)
+        store_responses(connection, responses)
+    document = command("prune", "--json").document
+    assert (document["responses"], document["failed_responses"], document["rejects"]) == (2, 1, 0)
+    assert now - datetime.fromisoformat(document["before"]) == pytest.approx(timedelta(days=days), abs=HOUR)
+    with duckdb.connect(str(warehouse)) as connection:
+        remaining = connection.execute("SELECT response_id FROM raw.responses ORDER BY ALL").fetchall()
+    assert remaining == [("failed young",), ("usable young",)]
+
+
+def test_prune_says_what_it_deletes_in_one_line(vendor, command, home):
+    command("sync", "balances")
+    out = command("prune", "--dry-run").out
+    date = r"\d{4}-\d\d-\d\d"
+    usable, failed = f"0 raw responses older than {date}", f"0 failed ones older than {date}"
+    assert re.fullmatch(f"would delete {usable} and {failed}, 0 rejected records, 0 bytes of bodies\n", out)
 
 
 def test_replay_and_prune_without_a_warehouse_suggest_a_sync(home, command):

@@ -46,8 +46,8 @@ def test_warehouse_cannot_be_named_like_the_copy(home, vendor, command, monkeypa
     assert not (home / "data").exists()
 
 
-def test_empty_warehouse_name_is_one_line(home, command, monkeypatch):
-    monkeypatch.setenv("SMSONLINE_WAREHOUSE", "")
+def test_warehouse_without_a_name_is_one_line(home, command, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", ".")
     assert command("status").err == "error: SMSONLINE_WAREHOUSE: it must name a file\n"
 
 
@@ -69,7 +69,7 @@ def test_inaccessible_folder_is_one_line_in_every_command(home, vendor, command,
 
     monkeypatch.setattr(Path, "exists", closed)
     monkeypatch.setenv("SMSONLINE_CONFIG", "")
-    monkeypatch.setattr("pipelines.settings._from_file", dict)
+    monkeypatch.setattr("pipelines.settings.read_config_file", dict)
     for arguments in (("status",), ("status", "--json"), ("query", "SELECT 1"), ("report",), ("export", "out")):
         result = command(*arguments)
         assert result.code == 2, arguments

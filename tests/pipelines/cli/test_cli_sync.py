@@ -1,14 +1,24 @@
 """``smsonline sync``: tables, output and exit codes; settings files."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import duckdb
 import pytest
 from sqlalchemy import make_url
 
 from assets.datasets import DATASETS
+from assets.sync import SyncResult
+from pipelines.cli.sync import notes, print_results
 from pipelines.settings import Settings
 from smsonline.sandbox import Sandbox
+from warehouse.database.opening import open_warehouse
+from warehouse.loading.batch import LoadContext, LoadCounts, LoadResult
+from warehouse.loading.load_log import log_load
+from warehouse.schema.definitions import sync_schema
+from warehouse.schema.migrations import migrate
 
 COUNTS = ("inserted", "changed", "unchanged", "rejected", "duplicates")
 
@@ -40,10 +50,12 @@ def test_second_sync_changes_nothing(vendor, command):
 def test_counts_add_up_for_damaged_responses(vendor, command):
     some = ("statistics", "popular", "services", "inventory", "balances")
     command("sync", *some)
-    vendor.advance(3600)
+    vendor.advance(1500)
     for endpoint, kind in (("statistics", "duplicate_rows"), ("popular", "null_keys"), ("services", "wrong_type")):
         vendor.faults.add(endpoint, kind)
-    for entry in command("sync", *some, "--json").document["datasets"]:
+    entries = command("sync", *some, "--json").document["datasets"]
+    assert {entry["status"] for entry in entries} == {"ok"}
+    for entry in entries:
         assert entry["fetched"] == sum(entry[count] for count in COUNTS), entry
 
 
@@ -56,6 +68,78 @@ def test_failing_dataset_does_not_stop_the_others(vendor, command):
     assert {entry["status"] for entry in entries.values()} == {"ok"}
     assert len(result.error_lines) == 1
     assert result.error_lines[0].startswith("error: statistics: the vendor refused the credentials (HTTP 403")
+
+
+REJECTS_NOTE = """note: popular: 2 of 20 records rejected; the first: country_code: missing
+  smsonline query "FROM ops.rejects WHERE dataset = 'popular'"
+"""
+
+
+@pytest.mark.parametrize("form", ["--json", "table"])
+def test_rejects_are_pointed_to_though_the_exit_code_is_0(vendor, command, form):
+    vendor.faults.add("popular", "null_keys")
+    for _ in range(2):  # the same response again logs no reject of its own
+        result = command("sync", "popular", "balances", *[form] * (form == "--json"))
+        assert (result.code, result.err) == (0, REJECTS_NOTE)
+
+
+def test_a_failed_load_points_to_what_is_stored(vendor, command):
+    vendor.faults.add("popular", "null_keys")
+    command("sync", "popular")
+    vendor.faults.add("popular", "not_ok")
+    vendor.faults.add("balance", "http_403")
+    result = command("sync", "popular", "balances")
+    assert "ops.rejects" not in result.err  # those were of the load before
+    commands = [line for line in result.err.splitlines() if line.startswith('  smsonline query "FROM ')]
+    assert commands
+    for line in commands:
+        statement = line.removeprefix('  smsonline query "').removesuffix('"')
+        assert len(command("query", statement, "--format", "csv").out.splitlines()) >= 2
+
+
+def test_a_stored_response_of_a_failed_load_is_named(vendor, home):
+    load = LoadContext("run", "l1", "popular", "7", datetime.now(UTC))
+    path = home / "w.duckdb"
+    with open_warehouse(path) as connection:
+        migrate(connection)
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
+        for name in ("popular", "countries", "balances"):
+            log_load(connection, replace(load, dataset=name), LoadResult("failed", error="no"))
+        connection.execute("UPDATE ops.loads SET response_id = 'abc' WHERE dataset <> 'balances'")
+    failed = [
+        SyncResult(name, "7", LoadResult("failed", error="no"), 0.1) for name in ("popular", "countries", "balances")
+    ]
+    assert list(notes(failed, path, DATASETS)) == [
+        ("popular, countries: see the response", """smsonline query "FROM raw.responses WHERE response_id = 'abc'\""""),
+        ("see all loads that failed", """smsonline query "FROM ops.loads WHERE status <> 'ok'\""""),
+    ]
+
+
+def test_a_snapshot_refused_as_a_whole_has_no_rejects_to_show(vendor, command):
+    command("sync", "statistics")
+    vendor.faults.add("statistics", "shrunk")
+    assert "ops.rejects" not in command("sync", "statistics").err
+
+
+def test_a_warehouse_that_cannot_be_read_adds_no_error(vendor, tmp_path):
+    failed = [SyncResult("popular", "7", LoadResult("failed", error="no"), 0.1)]
+    assert list(notes(failed, tmp_path / "missing.duckdb", DATASETS)) == []
+
+
+@pytest.mark.parametrize(("columns", "is_narrow"), [(109, True), (110, False)])
+def test_a_narrow_terminal_shows_only_the_counts_that_are_not_0(monkeypatch, columns, is_narrow):
+    shown = []
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout", Mock(isatty=lambda: True))
+    monkeypatch.setattr("pipelines.cli.sync.print_table", lambda *table, **_: shown.append(table))
+    counts = LoadCounts(fetched=1020, changed=1000, unchanged=18, rejected=2)
+    print_results([SyncResult("popular", "7", LoadResult("ok", counts), 0.1)])
+    ((_, header, (row,)),) = shown
+    if is_narrow:
+        assert header == ["dataset", "status", "fetched", "records", "seconds"]
+        assert row == ["popular", "ok", "1,020", "1,000 changed, 18 unchanged, 2 rejected", "0.10"]
+    else:
+        assert row == ["popular", "ok", "1,020", "0", "1,000", "18", "0", "2", "0", "0.10"]
 
 
 def test_named_datasets_are_synced_once_each(vendor, command):
@@ -88,7 +172,7 @@ def test_ledger_file_is_the_path_that_sqlalchemy_uses(home, ledger, file):
 
 @pytest.mark.parametrize(
     "ledger",
-    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:data/ledger.db?uri=true", "postgresql://me@host/it", "no url"],
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:data/ledger.db?uri=true", "postgresql://me@host/it"],
 )
 def test_ledger_file_is_none_for_other_databases(home, ledger):
     assert Settings(ledger=ledger).ledger_file is None

@@ -7,7 +7,10 @@ import dagster as dg
 import pytest
 import time_machine
 
-from pipelines.defs.maintenance import RETENTION, purge_run_history
+from pipelines.defs.maintenance import purge_run_history
+
+THREE_DAYS = timedelta(days=3)
+MINUTE = timedelta(minutes=1)
 
 
 @dg.asset
@@ -43,7 +46,7 @@ def a_job() -> None:
 def test_an_old_run_leaves_nothing_behind(instance):
     run_id = a_job.execute_in_process(instance=instance).run_id
     assert files_of(instance, run_id)
-    purge(instance, RETENTION + timedelta(hours=1))
+    purge(instance, THREE_DAYS + MINUTE)
     assert instance.get_run_by_id(run_id) is None
     assert files_of(instance, run_id) == []
 
@@ -51,18 +54,18 @@ def test_an_old_run_leaves_nothing_behind(instance):
 def test_the_latest_materialization_of_an_asset_stays(instance):
     old = dg.materialize([something], instance=instance).run_id
     new = dg.materialize([something], instance=instance).run_id
-    purge(instance, RETENTION + timedelta(hours=1))
+    purge(instance, THREE_DAYS + MINUTE)
     assert [instance.get_run_by_id(old), instance.get_run_by_id(new).run_id] == [None, new]
 
 
 def test_a_recent_run_stays(instance):
-    run_id = dg.materialize([something], instance=instance).run_id
-    purge(instance, RETENTION - timedelta(hours=1))
+    run_id = a_job.execute_in_process(instance=instance).run_id
+    purge(instance, THREE_DAYS - MINUTE)
     assert instance.get_run_by_id(run_id)
-    assert instance.get_latest_materialization_event(something.key).run_id == run_id
+    assert files_of(instance, run_id)
 
 
 def test_an_active_run_stays_however_old(instance):
     instance.add_run(dg.DagsterRun(job_name="job", run_id="a-run", status=dg.DagsterRunStatus.STARTED))
-    purge(instance, RETENTION + timedelta(hours=1))
+    purge(instance, THREE_DAYS + MINUTE)
     assert instance.get_run_by_id("a-run")

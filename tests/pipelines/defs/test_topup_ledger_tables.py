@@ -11,6 +11,7 @@ from pipelines.defs.resources import TopUpResource
 from pipelines.defs.topup_jobs import RECONCILE_JOB
 from pipelines.ledger_copy import changes_since, copy_changes
 from pipelines.settings import load_settings
+from warehouse.database.opening import open_warehouse
 from warehouse.ledger_replica import LedgerOffset
 
 pytest_plugins = ("topup_shop",)
@@ -167,3 +168,52 @@ def test_copying_by_hand_calls_no_vendor_and_sends_no_notice(shop, set_topup, mo
     )
     assert copy_ledger().success
     assert shop.requests.by_endpoint() == {}
+
+
+def replica(file: Path) -> list[tuple[object, ...]]:
+    sql = "SELECT payment_id, (SELECT ledger_id FROM ops.ledger_offset) FROM topups.payments ORDER BY ALL"
+    return rows(file, sql)
+
+
+def test_another_ledger_replaces_the_copy_with_a_line(shop, caplog):
+    create()
+    copy_ledger()
+    before = replica(WAREHOUSE)
+    Path("data/ledger.db").rename("data/first.db")
+    for suffix in ("-wal", "-shm"):
+        Path(f"data/ledger.db{suffix}").unlink(missing_ok=True)
+    create()
+    caplog.clear()
+    copy_ledger()
+    with open_configured_ledger(load_settings()) as ledger:
+        present = sorted(payment.payment_id for payment in ledger.payments())
+    for file in (WAREHOUSE, COPY):
+        assert [payment_id for payment_id, _ in replica(file)] == present
+        assert before[0][0] not in present
+    (line,) = [text for text in caplog.messages if "replaced by that of ledger" in text]
+    assert before[0][1] in line
+
+
+def test_new_ledger_without_payments_empties_the_copy(shop):
+    create()
+    copy_ledger()
+    for file in Path("data").glob("ledger.db*"):
+        file.unlink()
+    with open_configured_ledger(load_settings()):
+        pass
+    copy_ledger()
+    for file in (WAREHOUSE, COPY):
+        assert rows(file, "SELECT count(*) FROM topups.payments") == [(0,)]
+        assert rows(file, "SELECT count(*) FROM topups.events") == [(0,)]
+
+
+def test_replica_made_before_ledgers_had_an_id_is_adopted(shop, caplog):
+    create()
+    copy_ledger()
+    before = replica(WAREHOUSE)
+    with open_warehouse(WAREHOUSE) as connection:
+        connection.execute("UPDATE ops.ledger_offset SET ledger_id = NULL")
+    caplog.clear()
+    copy_ledger()
+    assert replica(WAREHOUSE) == before
+    assert not [text for text in caplog.messages if "replaced" in text]

@@ -1,14 +1,17 @@
 """Every kind of fault as a client sees it over HTTP."""
 
 import json
+import socket
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from smsonline.sandbox import KINDS, Sandbox, parse_fault
-from smsonline.sandbox.faults import COMMIT_THEN, CORRUPTIONS
+from smsonline.sandbox import KINDS, Sandbox, SandboxAddress, parse_fault
+from smsonline.sandbox.corruptions import CORRUPTIONS
+from smsonline.sandbox.faults import COMMIT_THEN
 
 CallEndpoint = Callable[..., httpx.Response]
 Rows = list[dict[str, Any]]
@@ -124,6 +127,15 @@ IS_CORRUPTED: dict[str, Callable[[Any, Any], bool]] = {
     "nested": nested_by_code,
     "duplicate_rows": lambda good, bad: bad[0] == bad[1] == good[0] and len(bad) == len(good) + len(good) // 10,
     "null_keys": null_every_tenth,
+    "conflicting_rows": lambda good, bad: {row["total"] - good[0]["total"] for row in bad[:2]} == {0, 1},
+    "positions": lambda good, bad: list(bad.values()) == good and list(bad)[:4] == ["0", "1", "3", "4"],
+    "paged": lambda good, bad: bad == good[: len(good) // 2],
+    "wrapped": lambda good, bad: bad["items"] == good and bad["pagination"]["pages"] == 2,
+    "surrogate": lambda _, bad: sum("\ud83d" in row["carrier"] + row["country"] + row["service"] for row in bad) == 1,
+    "nul": lambda _, bad: sum("\0" in row["carrier"] + row["country"] + row["service"] for row in bad) == 1,
+    "nan": lambda _, bad: (
+        sum(isinstance(value, float) and value != value for row in bad for value in row.values()) == 1
+    ),
 }
 
 
@@ -132,6 +144,82 @@ def test_corruption_changes_records(call_endpoint: CallEndpoint, sandbox: Sandbo
     good = rows_of(call_endpoint)
     sandbox.faults.add("statistics", kind)
     assert IS_CORRUPTED[kind](good, rows_of(call_endpoint))
+
+
+def test_conflicting_rows_change_their_order(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
+    sandbox.faults.add("statistics", "conflicting_rows")
+    first, second = rows_of(call_endpoint), rows_of(call_endpoint)
+    assert first != second
+    assert sorted(map(str, first)) == sorted(map(str, second))
+
+
+def test_zero_dates_replace_every_third_time(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
+    sandbox.faults.add("inventory", "zero_dates")
+    times = [row["createdAtUTC"] for row in call_endpoint("inventory", limit="50").json()["body"]]
+    assert [time.startswith("0000") for time in times] == [number % 3 == 0 for number in range(len(times))]
+
+
+@pytest.mark.parametrize(("kind", "age", "seconds"), [("stale_edge=600", "600", 600), ("skewed_date=-90", None, -90)])
+def test_headers_tell_another_time(
+    call_endpoint: CallEndpoint, sandbox: Sandbox, kind: str, age: str | None, seconds: int
+) -> None:
+    right = parsedate_to_datetime(call_endpoint("balance").headers["date"])
+    sandbox.faults.add("balance", kind)
+    response = call_endpoint("balance")
+    assert response.headers.get("age") == age
+    shift = (right - parsedate_to_datetime(response.headers["date"])).total_seconds()
+    assert shift == pytest.approx(seconds, abs=2)
+
+
+@pytest.mark.parametrize("kind", ["drip_headers", "endless_1xx"])
+def test_headers_never_end(
+    call_endpoint: CallEndpoint,
+    sandbox: Sandbox,
+    served: tuple[Sandbox, SandboxAddress],
+    client: httpx.Client,
+    kind: str,
+) -> None:
+    port = served[1].port
+    sandbox.faults.add("balance", kind, times=1)
+    client.timeout = httpx.Timeout(5, read=0.1)
+    if kind == "drip_headers":
+        with pytest.raises(httpx.ReadTimeout):
+            call_endpoint("balance")
+    else:  # each of them restarts the timeout of a read
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /v3/customers/sandbox/balance HTTP/1.1\r\nHost: sandbox\r\n\r\n")
+            received = b"".join(connection.recv(65536) for _ in range(5))
+        assert received.count(b"HTTP/1.1 103") >= 5
+    assert call_endpoint("balance").status_code == 200
+
+
+def test_endless_body_goes_on(served: tuple[Sandbox, SandboxAddress], client: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "endless_body", times=1)
+    url = f"{served[1].base_url}/customers/{sandbox.user_id}/balance"
+    with client.stream("GET", url, params={"apiKey": sandbox.api_key}) as response:
+        parts = response.iter_bytes()
+        assert sum(len(next(parts)) for _ in range(40)) > 100_000
+
+
+def test_gzip_bomb_unpacks_to_megabytes(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "gzip_bomb=3")
+    response = call_endpoint("balance")
+    assert int(response.headers["content-length"]) < 30_000
+    assert len(response.content) > 3 * 2**20
+    assert response.json() == {"ok": True, "body": []}
+
+
+def test_another_protocol_is_no_http(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
+    sandbox.faults.add("balance", "not_http", times=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        call_endpoint("balance")
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_page_of_a_proxy_is_html(call_endpoint: CallEndpoint, sandbox: Sandbox, status: int) -> None:
+    sandbox.faults.add("balance", f"html_{status}")
+    response = call_endpoint("balance")
+    assert (response.status_code, response.headers["content-type"][:9]) == (status, "text/html")
 
 
 def test_dollars_change_prices_only(call_endpoint: CallEndpoint, sandbox: Sandbox) -> None:
@@ -161,7 +249,7 @@ def test_corrupted_response_is_json_with_status_200(
         sandbox.faults.add(endpoint, kind, times=1)
         response = call_endpoint(endpoint)
         assert response.status_code == 200, kind
-        json.loads(response.content)
+        json.loads(response.content, parse_int=str)
 
 
 @pytest.mark.parametrize("endpoint", ["create_invoice", "v2_create_invoice", "create_wallet"])
@@ -221,7 +309,7 @@ def test_every_kind_has_one_line_description() -> None:
 
 def test_parse_fault_reads_kind_value_and_times() -> None:
     fault = parse_fault("statistics=http_429=3:2")
-    assert (fault.endpoint, fault.kind, fault.seconds, fault.times) == ("statistics", "http_429", 3.0, 2)
+    assert (fault.endpoint, fault.kind, fault.amount, fault.times) == ("statistics", "http_429", 3.0, 2)
     assert parse_fault("*=drop").times is None
 
 
@@ -233,7 +321,8 @@ def test_parse_fault_reads_kind_value_and_times() -> None:
         ("balance=explode", "choose one of: latency, http_429"),
         ("balance=drop:0", "1 or more"),
         ("balance=drop:often", "a whole number"),
-        ("balance=latency=long", "number of seconds"),
+        ("balance=latency=long", "the value is a number"),
+        ("balance=latency=-1", "the value is a number"),
         ("balance=drop=3", "takes no value"),
     ],
 )
