@@ -1,62 +1,86 @@
-"""``make up``: Dagster's UI and daemon on this machine, with the sandbox beside them when ``SANDBOX=1``."""
+"""``make up``: Dagster's UI and daemon on this machine, with a sandbox instead of the vendor when ``SANDBOX=1``."""
 
 import argparse
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from pipelines.bootstrap import configured_datasets, open_pipeline
-from pipelines.cli.console import MISCONFIGURED, exit_on_error, exit_with_error, load_command_settings, print_stderr
+from pipelines.cli.console import (
+    FAILED,
+    MISCONFIGURED,
+    exit_on_error,
+    exit_with_error,
+    load_command_settings,
+    print_stderr,
+)
+from pipelines.settings import Settings
+from pipelines.up.home import PROCESSES_SECONDS, open_home
+from pipelines.up.home_health import find_problem, set_aside_leftovers
+from pipelines.up.home_locks import HomeInUse
+from pipelines.up.services import Service, ServiceFailed
+from pipelines.up.supervisor import DamagedHome, Supervisor
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]
-WORKSPACE = ROOT / "workspace.yaml"
-INSTANCE_TEMPLATE = Path(__file__).with_name("dagster.yaml")
+SANDBOX_FOLDER = Path("data", "sandbox")
+SANDBOX_USER, SANDBOX_KEY = "sandbox", "sandbox-key"
+WAREHOUSE_SECONDS = 5
+INTERRUPTED = "The process of this run ended with make up."
+SERVER_ENDED = "The process of this run ended with the code server."
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs until Ctrl-C or SIGTERM; returns the exit code. A wrong setting ends it before anything starts."""
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
     parser.add_argument("--port", type=int, default=3000, help="port of the UI on 127.0.0.1 (3000)")
-    port = parser.parse_args(arguments).port
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell that put it in the background ignores SIGINT
+    parser.add_argument("--sandbox", action="store_true", help="as SANDBOX=1: a sandbox, with data/sandbox/ for itself")
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where a shell ignores SIGINT for it
         signal.signal(number, _interrupt)
-    with sandbox() if os.environ.get("SANDBOX") == "1" else nullcontext():
-        check_settings()
-        check_port(port)
-        home = prepare_home(Path(os.environ.get("DAGSTER_HOME") or ROOT / ".dagster"))
-        print_stderr(f"Dagster comes up on http://{HOST}:{port} (its records: {home}); Ctrl-C ends it")
-        return run_dagster(port)
+    is_sandbox = options.sandbox or os.environ.get("SANDBOX", "").lower() in ("1", "true", "yes")
+    try:
+        services = [sandbox_service()] if is_sandbox else []
+        settings = check_settings()
+        check_port(options.port)
+        with (
+            locked_home(settings, is_sandbox=is_sandbox) as home,
+            tempfile.TemporaryDirectory(prefix="smsonline-up-") as folder,
+        ):
+            services += dagster_services(Path(folder), options.port)
+            print_stderr(f"Dagster comes up on http://{HOST}:{options.port} (its records: {home}); Ctrl-C ends it")
+            Supervisor(home, services, lambda: end_runs(INTERRUPTED)).run()
+    except (ServiceFailed, DamagedHome) as error:
+        exit_with_error(str(error), FAILED)
+    except KeyboardInterrupt:
+        return 0
 
 
-@contextmanager
-def sandbox() -> Iterator[None]:
-    """Serves the sandbox, with the settings of this process and its children pointing at it."""
-    from smsonline.sandbox import Sandbox, serve
-
-    vendor = Sandbox()
-    with serve(vendor) as address:
-        os.environ |= {
-            "SMSONLINE_USER_ID": vendor.user_id,
-            "SMSONLINE_API_KEY": vendor.api_key,
-            "SMSONLINE_BASE_URL": address.base_url,
-            "SMSONLINE_V2_BASE_URL": address.v2_base_url,
-            "SMSONLINE_WAREHOUSE": str(Path("data", "sandbox.duckdb").resolve()),
-            "SMSONLINE_LEDGER": f"sqlite:///{Path('data', 'sandbox-ledger.db').resolve()}",
-        }
-        print_stderr(f"sandbox on {address.url}; its warehouse is {os.environ['SMSONLINE_WAREHOUSE']}")
-        yield
+def sandbox_service() -> Service:
+    """The sandbox as a process; the settings of this process and of its children point at it from here on."""
+    port = _free_port()
+    folder = SANDBOX_FOLDER.resolve()
+    os.environ |= {
+        "SMSONLINE_USER_ID": SANDBOX_USER,
+        "SMSONLINE_API_KEY": SANDBOX_KEY,
+        "SMSONLINE_BASE_URL": f"http://{HOST}:{port}/v3",
+        "SMSONLINE_V2_BASE_URL": f"http://{HOST}:{port}/cs",
+        "SMSONLINE_WAREHOUSE": str(folder / "warehouse.duckdb"),
+        "SMSONLINE_LEDGER": f"sqlite:///{folder / 'ledger.db'}",
+        "DAGSTER_HOME": str(folder / "dagster"),
+    }
+    print_stderr(f"sandbox on http://{HOST}:{port}; all that belongs to it is in {folder}")
+    return Service("sandbox", "pipelines.up.sandbox_server", [str(port)], lambda: _accepts(port), stop_seconds=0.5)
 
 
-def check_settings() -> None:
+def check_settings() -> Settings:
     """Ends the process with the documented exit code when a setting is missing or wrong. Makes no API call."""
     from pipelines.defs.schedules import sync_schedule
 
@@ -65,6 +89,7 @@ def check_settings() -> None:
         sync_schedule(configured_datasets(settings))
         with open_pipeline(settings):
             pass
+    return settings
 
 
 def check_port(port: int) -> None:
@@ -77,28 +102,100 @@ def check_port(port: int) -> None:
             exit_with_error(f"port {port} cannot be used: {error}; choose another with --port", MISCONFIGURED)
 
 
-def prepare_home(home: Path) -> Path:
-    """Creates Dagster's home with the instance configuration for one machine, unless it has one."""
-    home = home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        shutil.copyfile(INSTANCE_TEMPLATE, home / "dagster.yaml")
-    os.environ["DAGSTER_HOME"] = str(home)
-    return home
-
-
-def run_dagster(port: int) -> int:
-    """Runs UI and daemon until they end; passes Ctrl-C on to them and waits until they have shut down."""
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev"]
-    command += ["--workspace", str(WORKSPACE), "--host", HOST, "--port", str(port)]
-    # A group of its own: Ctrl-C then reaches it once, from here, and not a second time from the terminal.
-    with subprocess.Popen(command, process_group=0) as child:  # noqa: S603
+@contextmanager
+def locked_home(settings: Settings, *, is_sandbox: bool) -> Iterator[Path]:
+    """The Dagster home of the warehouse, checked, and ours alone. Ends the process with one line on a problem."""
+    configured = os.environ.get("DAGSTER_HOME")
+    home, is_default = Path(configured or ROOT / ".dagster").resolve(), is_sandbox or not configured
+    with exit_on_error(interrupted="interrupted; nothing was started"), ExitStack() as stack:
         try:
-            return child.wait()
-        except KeyboardInterrupt:
-            child.send_signal(signal.SIGINT)
-            child.wait()
-            return 0
+            warehouse_id = prepare_warehouse(settings)
+            lock = stack.enter_context(closing(open_home(home, warehouse_id, is_default=is_default)))
+            lock.wait_for_processes(PROCESSES_SECONDS)
+            if problem := find_problem(home, thorough=True):
+                raise DamagedHome(problem.line)
+            for line in set_aside_leftovers(home):
+                print_stderr(line)
+            end_runs(INTERRUPTED)
+        except (HomeInUse, DamagedHome) as error:
+            exit_with_error(str(error), MISCONFIGURED)
+        running = stack.pop_all()
+    with running:
+        yield home
+
+
+def prepare_warehouse(settings: Settings) -> str | None:
+    """Creates the warehouse and its copy where they are missing; returns the warehouse's id, None while it is locked.
+
+    What was loaded is read from the copy. One that belongs to another warehouse is made again here.
+    """
+    from warehouse.database.opening import open_warehouse
+    from warehouse.errors import WarehouseLocked
+    from warehouse.publishing.publish import publish
+    from warehouse.schema.definitions import sync_schema
+    from warehouse.schema.migrations import migrate
+    from warehouse.sql import scalar
+
+    tables = [dataset.table for dataset in configured_datasets(settings).values()]
+    try:
+        with open_warehouse(settings.warehouse, wait_seconds=WAREHOUSE_SECONDS) as connection:
+            migrate(connection)
+            sync_schema(connection, tables)
+            warehouse_id = str(scalar(connection, "SELECT warehouse_id FROM ops.warehouse"))
+        publish(settings.warehouse, tables)
+    except WarehouseLocked as error:
+        print_stderr(f"warning: {error}; whether Dagster's records belong to it is not checked")
+        return None
+    return warehouse_id
+
+
+def dagster_services(folder: Path, port: int) -> list[Service]:
+    """Code server, daemon and UI. The code server is a process of its own, which the other two connect to.
+
+    ``dagster dev`` starts it behind a proxy and does not notice when it is killed: no tick is evaluated then.
+    """
+    address, workspace = folder / "code-server", folder / "workspace.yaml"
+    workspace.write_text(f"load_from: [{{grpc_server: {{socket: {address}, location_name: smsonline}}}}]\n")
+    code = ["api", "grpc", "--socket", str(address), "--module-name", "pipelines.definitions"]
+    code += ["--location-name", "smsonline", "--log-level", "warning"]
+    ui = ["--workspace", str(workspace), "--host", HOST, "--port", str(port)]
+    daemon = ["run", "--workspace", str(workspace)]
+    return [
+        Service("code server", "dagster", code, lambda: _accepts(address), lambda: end_runs(SERVER_ENDED, address)),
+        Service("daemon", "dagster._daemon", daemon, stop_seconds=1.5),
+        Service("UI", "dagster_webserver", ui, stop_seconds=1),
+    ]
+
+
+def end_runs(reason: str, server: Path | None = None) -> None:
+    """Ends the records of runs that have no process any more. Raises ``DamagedHome`` when Dagster cannot be opened."""
+    from pipelines.defs.interrupted_runs import end_interrupted_runs
+
+    path = Path(os.environ["DAGSTER_HOME"], "dagster.yaml")
+    try:
+        if not path.read_text("utf-8").strip():
+            raise ValueError("it is empty")
+        count = end_interrupted_runs(reason, str(server or ""))
+    except Exception as error:  # whatever Dagster raises for its configuration
+        text = " ".join(str(error).split())[:300]
+        raise DamagedHome(
+            f"{path} cannot be used ({text}): correct it, or rename it and start again, which writes a new one"
+        ) from None
+    if count:
+        print_stderr(f"{count} unfinished {'run' if count == 1 else 'runs'} had no process any more: ended")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _accepts(address: int | Path) -> bool:
+    """Whether a process listens on the port, or on the socket at a path."""
+    family = socket.AF_INET if isinstance(address, int) else socket.AF_UNIX
+    with socket.socket(family) as probe:
+        return probe.connect_ex((HOST, address) if isinstance(address, int) else str(address)) == 0
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -93,6 +93,21 @@ def read_loads(connection: Connection, tables: Mapping[str, Table]) -> list[Row]
     return loads
 
 
+def read_loaded_datasets(warehouse: Path, account_id: str) -> tuple[str | None, set[str]]:
+    """The warehouse's id, and the datasets that were loaded into it for the account, from the published copy.
+
+    None and no dataset when nothing was published yet. Raises ``WarehouseError`` when the copy cannot be read.
+    """
+    copy = published_path(warehouse)
+    if not (warehouse.exists() and copy.exists()):
+        return None, set()
+    with open_copy(copy) as connection:
+        warehouse_id = scalar(connection, "SELECT max(warehouse_id) FROM ops.warehouse")
+        account = quote_literal(account_id)
+        text = f"SELECT DISTINCT dataset FROM ops.loads WHERE status = 'ok' AND account_id = {account}"
+        return warehouse_id, {row["dataset"] for row in rows(connection, text)}
+
+
 def _first_reject(load: Row, rejects: list[Row]) -> str | None:
     """The first reason among the rejected records: of a load that was refused as a whole its own."""
     refused = load["load_id"] if load["last_status"] == "rejected" else None

@@ -6,7 +6,7 @@ missed is made up for. Datasets of a run that has not ended are not requested ag
 nor opens the warehouse: it reads Dagster's own records only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -104,6 +104,13 @@ def cadence_tags(datasets: Mapping[str, Dataset], at: datetime) -> dict[str, str
     """Per cadence the latest tick, as the tags of the run that is requested for it."""
     cadences = sorted({dataset.cadence_minutes for dataset in datasets.values()})
     return {_cadence_tag(minutes): latest_tick(minutes, at).strftime("%Y-%m-%dT%H:%M") for minutes in cadences}
+
+
+def complete_cadence_tags(datasets: Mapping[str, Dataset], names: Collection[str], at: datetime) -> dict[str, str]:
+    """The tags of the cadences whose datasets are all in ``names``; the others are still due at their tick."""
+    partial = {dataset.cadence_minutes for name, dataset in datasets.items() if name not in names}
+    complete = {name: dataset for name, dataset in datasets.items() if dataset.cadence_minutes not in partial}
+    return cadence_tags(complete, at)
 
 
 def _cadence_tag(minutes: int) -> str:

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterServer]:
 
     By itself the daemon makes them at its next look, after five minutes; test_mart_assets evaluates that tick.
     """
-    settings = {"SANDBOX": "1", "SMSONLINE_TOPUP_MODE": "dry_run"}
+    settings = {"SMSONLINE_TOPUP_MODE": "dry_run"}
     with dagster_server(tmp_path_factory.mktemp("up"), settings) as server:
         server.wait_for(lambda: any(run["status"] == "SUCCESS" for run in server.runs("sync_datasets")))
         server.run(server.launch("__ASSET_JOB", [*(f"marts/{name}" for name in marts()), "report"]), "SUCCESS")

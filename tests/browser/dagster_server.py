@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 180
+# In the environment of every process of a server.
+FOLDER_VARIABLE = "TEST_FOLDER"
 RUNS = "{ runsOrError { ... on Runs { results { runId jobName status creationTime startTime runConfigYaml } } } }"
 LAUNCH = """mutation { launchRun(executionParams: {runConfigData: {}, selector: {repositoryLocationName: "smsonline",
     repositoryName: "__repository__", jobName: "%s", assetSelection: %s}}) { ... on LaunchRunSuccess { run { runId } }
@@ -74,10 +76,14 @@ class DagsterServer:
 
     def fail(self, endpoint: str, kind: str) -> None:
         """Adds a fault to the sandbox beside the server, whose address is in the log."""
-        match = re.search(r"sandbox on (\S+);", self.log.read_text())
-        assert match
+        address = re.findall(r"sandbox on (\S+);", self.log.read_text())[-1]
         body = json.dumps({"endpoint": endpoint, "kind": kind}).encode()
-        urllib.request.urlopen(f"{match[1]}/__sandbox__/faults", body, timeout=10).close()
+        urllib.request.urlopen(f"{address}/__sandbox__/faults", body, timeout=10).close()
+
+    def interrupt(self, seconds: float) -> int:
+        """Ctrl-C; returns the exit code. Raises ``subprocess.TimeoutExpired`` after so many seconds."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(seconds)
 
     def wait_for(self, condition: Callable[[], Any], seconds: float = START_SECONDS) -> Any:
         """The first true result of ``condition``; fails with the end of the log after so many seconds."""
@@ -89,22 +95,29 @@ class DagsterServer:
         return result
 
 
-@contextmanager
-def dagster_server(folder: Path, settings: Mapping[str, str]) -> Iterator[DagsterServer]:
-    """``make up`` in ``folder`` with these environment variables; afterwards Ctrl-C, which must end every process."""
-    port, log, home = free_port(), folder / "log", folder / "home"
+def start_server(folder: Path, settings: Mapping[str, str]) -> DagsterServer:
+    """``make up SANDBOX=1`` in ``folder`` with these environment variables. Whoever starts it ends it."""
+    port, log = free_port(), folder / "log"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
     command = [sys.executable, "-m", "pipelines.dev_server", "--port", str(port)]
-    with log.open("wb") as output:
-        environment = {**inherited, "DAGSTER_HOME": str(home), **settings}
+    environment = {**inherited, "SANDBOX": "1", FOLDER_VARIABLE: str(folder), **settings}
+    with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+    return DagsterServer(f"http://127.0.0.1:{port}", folder / "data" / "sandbox" / "dagster", log, process)
+
+
+@contextmanager
+def dagster_server(folder: Path, settings: Mapping[str, str]) -> Iterator[DagsterServer]:
+    """As ``start_server``; afterwards Ctrl-C, which must end every process."""
+    server = start_server(folder, settings)
     try:
-        yield DagsterServer(f"http://127.0.0.1:{port}", home, log, process)
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        code = process.wait(120)
-    assert code == 0, log.read_text()[-3000:]
-    assert processes_of(folder) == []
+        code = server.interrupt(60)
+        left = processes_of(folder)
+        kill(left)
+    assert code == 0, server.log.read_text()[-3000:]
+    assert not left
 
 
 def free_port() -> int:
@@ -113,10 +126,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines that name ``folder``, as those of Dagster's servers name its home."""
-    lines = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # the process has ended
-            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    return [line for line in lines if str(folder) in line]
+def processes_of(folder: Path) -> dict[int, str]:
+    """Process ids and command lines of the server in ``folder`` and of everything that it started."""
+    processes = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if f"{FOLDER_VARIABLE}={folder}\0".encode() in (process / "environ").read_bytes():
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                processes[int(process.name)] = command.decode(errors="replace")
+    return processes
+
+
+def kill(processes: Iterable[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)

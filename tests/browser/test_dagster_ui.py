@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STEP_MILLISECONDS = 60_000
 LOADS = 20
 SCHEDULES = ("sync_due_datasets", "topup_reconcile", "hourly_ledger_audit", "daily_purge")
-SENSORS_ON = ("initial_load", "marts_follow_data")
+SENSORS_ON = ("initial_load", "resume_interrupted_syncs", "marts_follow_data")
 GROUPS = {
     "market": [name for name, dataset in DATASETS.items() if not dataset.per_account],
     "account": [name for name, dataset in DATASETS.items() if dataset.per_account],

@@ -1,13 +1,19 @@
-"""``make up``: what it checks before anything starts, and what it prepares. The rest is proved in tests/browser."""
+"""``make up``: what it checks before anything starts. The rest is tested in ``up`` and in ``tests/browser``."""
 
 import os
 import signal
 import socket
-import subprocess
+from pathlib import Path
 
 import pytest
 
 from pipelines import dev_server
+from pipelines.settings import load_settings
+from pipelines.up.home_health import DATABASES
+from pipelines.up.home_locks import HomeLock
+from pipelines.up.services import Service
+from smsonline.sandbox import Sandbox
+from warehouse.status import read_loaded_datasets
 
 ONE_LINE = "error: "
 
@@ -19,7 +25,7 @@ def nothing_is_set(tmp_path, monkeypatch):
     monkeypatch.delenv("SANDBOX", raising=False)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("something was started"))
+    monkeypatch.setattr(Service, "launch", lambda *_: pytest.fail("something was started"))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in handlers.items():
@@ -72,19 +78,50 @@ def test_a_taken_port_is_one_line_before_anything_starts(capfd, an_account):
     assert f"port {port} cannot be used" in line
 
 
-def test_the_instance_configuration_is_put_in_place_once_and_never_overwritten(tmp_path):
-    home = dev_server.prepare_home(tmp_path / "new" / "home")
-    assert (home / "dagster.yaml").read_text() == dev_server.INSTANCE_TEMPLATE.read_text()
-    assert os.environ["DAGSTER_HOME"] == str(home)
-    (home / "dagster.yaml").write_text("# mine\n")
-    dev_server.prepare_home(home)
-    assert (home / "dagster.yaml").read_text() == "# mine\n"
-
-
-def test_the_sandbox_has_a_warehouse_of_its_own(monkeypatch, tmp_path, an_account):
+def test_the_sandbox_has_a_folder_of_its_own(monkeypatch, tmp_path, an_account):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/warehouse.duckdb")
-    with dev_server.sandbox():
-        assert os.environ["SMSONLINE_WAREHOUSE"] == str(tmp_path / "data" / "sandbox.duckdb")
-        assert os.environ["SMSONLINE_BASE_URL"].startswith("http://127.0.0.1:")
-        assert os.environ["SMSONLINE_API_KEY"] == "sandbox-key"
+    service = dev_server.sandbox_service()
+    folder = tmp_path / "data" / "sandbox"
+    assert os.environ["SMSONLINE_WAREHOUSE"] == str(folder / "warehouse.duckdb")
+    assert os.environ["SMSONLINE_LEDGER"] == f"sqlite:///{folder / 'ledger.db'}"
+    assert os.environ["DAGSTER_HOME"] == str(folder / "dagster")
+    assert os.environ["SMSONLINE_BASE_URL"] == f"http://127.0.0.1:{service.arguments[0]}/v3"
+    vendor = Sandbox()
+    assert (os.environ["SMSONLINE_USER_ID"], os.environ["SMSONLINE_API_KEY"]) == (vendor.user_id, vendor.api_key)
+
+
+def test_a_second_server_on_a_home_names_the_first(capfd, tmp_path, an_account):
+    (tmp_path / "home").mkdir()
+    lock = HomeLock(tmp_path / "home")
+    line = ended(capfd, "--port", "0")[-1]
+    assert f"(PID {os.getpid()})" in line
+    assert str(tmp_path / "home") in line
+    lock.close()
+
+
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("content", [b"", bytes(100_000), b"no database" * 1000])
+def test_a_damaged_database_is_named_with_the_way_out(capfd, tmp_path, an_account, name, content):
+    path = tmp_path / "home" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    (line,) = ended(capfd, "--port", "0")
+    assert line.startswith(f"error: {path} is damaged (")
+    assert "rename it" in line
+    assert DATABASES[name] in line
+
+
+@pytest.mark.parametrize("text", ["a: [", "nonsense: 1", "run_queue: {dequeue_interval_seconds: often}", "\0\0", ""])
+def test_a_damaged_configuration_is_named_with_the_way_out(capfd, tmp_path, an_account, text):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "dagster.yaml").write_text(text)
+    line = ended(capfd, "--port", "0")[-1]
+    assert line.startswith(f"error: {tmp_path / 'home' / 'dagster.yaml'} cannot be used (")
+    assert "rename it" in line
+
+
+def test_the_warehouse_is_created_with_its_copy(monkeypatch, tmp_path, an_account):
+    warehouse_id = dev_server.prepare_warehouse(load_settings())
+    assert read_loaded_datasets(Path("data/warehouse.duckdb"), "7") == (warehouse_id, set())
+    assert dev_server.prepare_warehouse(load_settings()) == warehouse_id

@@ -6,14 +6,13 @@ import socket
 
 import dagster as dg
 import pytest
-import yaml
 
 import pipelines.definitions
 from assets.datasets import DATASETS
 from pipelines.definitions import defs
 from pipelines.defs.jobs import AUDIT_JOB, SYNC_JOB
-from pipelines.dev_server import INSTANCE_TEMPLATE, WORKSPACE
 from pipelines.settings import SettingsError
+from pipelines.up.home import INSTANCE_TEMPLATE
 
 DEFINITIONS = defs()
 
@@ -148,8 +147,3 @@ def test_the_instance_configuration_for_one_box_is_accepted(tmp_path):
         assert instance.run_retries_max_retries == 0
         assert instance.run_monitoring_enabled
         assert instance.freshness_enabled
-
-
-def test_the_workspace_names_this_code_location():
-    (entry,) = yaml.safe_load(WORKSPACE.read_text())["load_from"]
-    assert entry["python_module"]["module_name"] == pipelines.definitions.__name__

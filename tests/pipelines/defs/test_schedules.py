@@ -4,12 +4,11 @@ import itertools
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import dagster as dg
 import pytest
 import time_machine
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from sync_ticks import a_run, of_datasets, record_loads
 
 from assets.dagster.dataset_assets import asset_key
 from assets.datasets import DATASETS
@@ -36,8 +35,7 @@ def tick(instance: dg.DagsterInstance, at: datetime = NOON):
 
 def launch(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
     """What the daemon does with a request, with the run in a given status."""
-    run = replace_run(a_run(SYNC_JOB, status), frozenset(request.asset_selection), request.tags)
-    instance.add_run(run)
+    instance.add_run(of_datasets(a_run(SYNC_JOB, status), request.asset_selection, request.tags))
 
 
 def datasets(request: dg.RunRequest) -> set[str]:
@@ -63,16 +61,6 @@ def instance(records, monkeypatch):
     for run in records.get_runs():
         records.delete_run(run.run_id)
     records.wipe_assets(list(records.all_asset_keys()))
-
-
-def a_run(job: str, status: dg.DagsterRunStatus) -> dg.DagsterRun:
-    location = RegisteredCodeLocationOrigin("smsonline")
-    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
-    return dg.DagsterRun(job_name=job, run_id=str(uuid4()), status=status, remote_job_origin=origin)
-
-
-def replace_run(run: dg.DagsterRun, keys: frozenset[dg.AssetKey], tags: dict[str, str]) -> dg.DagsterRun:
-    return run.with_tags({**run.tags, **tags})._replace(asset_selection=keys)
 
 
 def test_the_first_tick_requests_every_dataset_in_one_run(instance):
@@ -149,18 +137,52 @@ def test_an_uneven_cadence_is_refused_by_name(minutes):
         cron_schedule(replace(DATASETS["balances"], cadence_minutes=minutes))
 
 
+@pytest.fixture
+def warehouse(tmp_path, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    return tmp_path / "warehouse.duckdb"
+
+
 def sense(instance: dg.DagsterInstance):
     context = dg.build_sensor_context(instance, repository_def=REPOSITORY)
     return initial_load_sensor(DATASETS).evaluate_tick(context)
 
 
-def test_never_loaded_datasets_are_requested_at_once(instance):
-    instance.report_runless_asset_event(dg.AssetMaterialization(asset_key("balances")))
+def test_never_loaded_datasets_are_requested_at_once(instance, warehouse):
+    record_loads(warehouse, ["balances"])
+    record_loads(warehouse, ["invoices"], status="failed")
+    record_loads(warehouse, ["coupons"], account_id="8")
     (request,) = sense(instance).run_requests
     assert datasets(request) == set(DATASETS) - {"balances"}
 
 
-def test_the_initial_load_counts_as_the_run_of_the_latest_ticks(instance):
+def test_records_of_another_warehouse_do_not_count(instance, warehouse):
+    """Dagster's home is that of a sandbox, or the warehouse was deleted."""
+    for name in DATASETS:
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(name)))
+    (request,) = sense(instance).run_requests
+    assert datasets(request) == set(DATASETS)
+    launch(instance, request, dg.DagsterRunStatus.SUCCESS)
+    assert "requested in this hour" in sense(instance).skip_message
+    record_loads(warehouse, ["balances"])
+    assert datasets(sense(instance).run_requests[0]) == set(DATASETS) - {"balances"}
+
+
+def test_a_copy_without_its_warehouse_does_not_count(instance, warehouse):
+    record_loads(warehouse, DATASETS)
+    assert "every dataset" in sense(instance).skip_message
+    warehouse.unlink()
+    (request,) = sense(instance).run_requests
+    assert datasets(request) == set(DATASETS)
+
+
+def test_a_damaged_copy_is_the_skip_message(instance, warehouse):
+    record_loads(warehouse, DATASETS)
+    warehouse.with_name("analytics.duckdb").write_bytes(b"x" * 100_000)
+    assert "analytics.duckdb" in sense(instance).skip_message
+
+
+def test_the_initial_load_counts_as_the_run_of_the_latest_ticks(instance, warehouse):
     with time_machine.travel(NOON + timedelta(seconds=20), tick=False):
         (request,) = sense(instance).run_requests
     launch(instance, request, dg.DagsterRunStatus.SUCCESS)
@@ -168,18 +190,27 @@ def test_the_initial_load_counts_as_the_run_of_the_latest_ticks(instance):
     assert datasets(tick(instance, NOON + timedelta(minutes=2))) == with_cadence(2)
 
 
-def test_the_initial_load_is_requested_once_an_hour_at_most(instance):
+def test_an_initial_load_of_few_leaves_the_others_due(instance, warehouse):
+    record_loads(warehouse, set(DATASETS) - {"balances"})
+    with time_machine.travel(NOON + timedelta(seconds=20), tick=False):
+        (request,) = sense(instance).run_requests
+    assert datasets(request) == {"balances"}
+    launch(instance, request, dg.DagsterRunStatus.SUCCESS)
+    complete = with_cadence(DATASETS["balances"].cadence_minutes) == {"balances"}
+    assert datasets(tick(instance)) == set(DATASETS) - ({"balances"} if complete else set())
+
+
+def test_the_initial_load_is_requested_once_an_hour_at_most(instance, warehouse):
     with time_machine.travel(NOON, tick=False) as clock:
-        first, again = sense(instance).run_requests[0].run_key, sense(instance).run_requests[0].run_key
+        first = sense(instance).run_requests[0]
+        assert sense(instance).run_requests[0].run_key == first.run_key
+        launch(instance, first, dg.DagsterRunStatus.FAILURE)
+        assert "requested in this hour" in sense(instance).skip_message
         clock.shift(3600)
-        assert first == again != sense(instance).run_requests[0].run_key
+        assert sense(instance).run_requests[0].run_key != first.run_key
 
 
-def test_no_initial_load_while_one_runs_or_when_all_is_loaded(instance):
-    for name in DATASETS:
-        instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(name)))
-    assert "every dataset" in sense(instance).skip_message
-    instance.wipe_assets([asset_key("balances")])
+def test_no_initial_load_while_one_runs(instance, warehouse):
     instance.add_run(a_run(SYNC_JOB, dg.DagsterRunStatus.STARTED))
     assert "has not ended" in sense(instance).skip_message
 
