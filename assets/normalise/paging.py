@@ -158,5 +158,8 @@ def _is_nothing(value: Any) -> bool:
 
 def _quote(value: Any) -> str:
     """A number or a flag; a link may hold a key."""
-    text = str(value).lower() if type(value) is bool or _whole_number(value) is not None else ""
+    is_shown = type(value) is bool or _whole_number(value) is not None
+    if isinstance(value, str):
+        is_shown |= bool(PAGE_OF.fullmatch(value) or RANGE_OF.fullmatch(value))
+    text = str(value).lower() if is_shown else ""
     return text if 0 < len(text) <= 20 else "set"

@@ -133,6 +133,12 @@ def test_envelope_that_speaks_of_more_is_refused(members: dict[str, Any]) -> Non
         ]
 
 
+@pytest.mark.parametrize(("name", "value"), [("page", "1/2"), ("range", "0-2/100"), ("total", "1,003")])
+def test_member_that_is_no_link_is_quoted(name: str, value: str) -> None:
+    with pytest.raises(IncompleteResponse, match=f"but '{name}' is {value}: "):
+        read("statistics", envelope(**{name: value}))
+
+
 @pytest.mark.parametrize("members", COMPLETE, ids=str)
 def test_envelope_that_agrees_is_drift(members: dict[str, Any]) -> None:
     for payload in (envelope(**members), {"ok": True, "body": {"items": STATISTICS} | members}):
