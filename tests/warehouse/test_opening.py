@@ -233,11 +233,12 @@ def test_copy_is_read_at_once_while_the_warehouse_is_locked(warehouse_path: Path
     for path, value in ((warehouse_path, 1), (copy, 2)):
         with duckdb.connect(str(path)) as connection:
             connection.execute(f"CREATE TABLE t AS SELECT {value} AS i")
-    with open_readable(warehouse_path) as (connection, source):
-        assert (connection.execute("FROM t").fetchall(), source) == ([(1,)], warehouse_path)
+    with open_readable(warehouse_path) as (connection, source, why):
+        assert (connection.execute("FROM t").fetchall(), source, why) == ([(1,)], warehouse_path, "")
     with locked_by_another_process(warehouse_path):
-        with open_readable(warehouse_path) as (connection, source):
+        with open_readable(warehouse_path) as (connection, source, why):
             assert (connection.execute("FROM t").fetchall(), source) == ([(2,)], copy)
+            assert str(warehouse_path) in why
         copy.unlink()
         with pytest.raises(WarehouseLocked), open_readable(warehouse_path, wait_seconds=0):
             pass
