@@ -21,6 +21,8 @@ NOT_ALLOWED = ("readonly", "unable to open", "Permission denied")
 PROBE = "probe.tmp"
 PROBE_BYTES = 65_536
 MIN_FREE_BYTES = 4 * 2**20
+# How long the thorough check waits for a process that writes.
+LOCK_SECONDS = 1.0
 
 
 class HomeProblem(NamedTuple):

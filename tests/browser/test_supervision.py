@@ -77,7 +77,7 @@ def test_a_killed_child_is_started_again_and_runs_go_on(supervised, report, name
     kill([child])
     server.wait_for(lambda: server.log.read_text().count(line) > before, NOTICE_SECONDS)
     report(f"until a killed {name} is noticed", time.monotonic() - began)
-    asked = time.time()
+    requested_at = time.time()
 
     def new_run() -> bool:
         try:
@@ -87,7 +87,7 @@ def test_a_killed_child_is_started_again_and_runs_go_on(supervised, report, name
         return True
 
     server.wait_for(new_run, FLOW_SECONDS)
-    server.wait_for(lambda: last_success(server) > asked, FLOW_SECONDS)
+    server.wait_for(lambda: last_success(server) > requested_at, FLOW_SECONDS)
     report(f"until a run succeeds after the {name} was killed", time.monotonic() - began)
 
 
