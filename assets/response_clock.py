@@ -42,10 +42,11 @@ def clock_skew(response: TimedResponse) -> timedelta | None:
     """How far this machine's clock is ahead of the vendor's, negative when behind; ``None`` without a ``Date``."""
     if response.generated_at is None:
         return None
-    begin, age = response.requested_at, timedelta(seconds=response.cache_age_seconds)
-    end = begin + timedelta(milliseconds=response.elapsed_ms)
-    dates = (response.generated_at + age, response.generated_at + 2 * age)
-    return min((begin - date if date < begin else min(end - date, timedelta()) for date in dates), key=abs)
+    # Differences: a sum may lead beyond the year 9999.
+    age, elapsed = timedelta(seconds=response.cache_age_seconds), timedelta(milliseconds=response.elapsed_ms)
+    before = response.requested_at - response.generated_at
+    ahead = (before - age, before - 2 * age)
+    return min((skew if skew > timedelta() else min(skew + elapsed, timedelta()) for skew in ahead), key=abs)
 
 
 def check_clock(dataset: str, response: TimedResponse, records: int, max_skew: timedelta) -> None:

@@ -13,7 +13,15 @@ TOTALS = frozenset(
     }
 )
 # A count may be that of something smaller.
-COUNTS = frozenset({"count", "itemcount", "itemscount", "rowcount", "recordcount", "resultcount", "resultscount"})
+COUNTS = frozenset(
+    {
+        *("count", "itemcount", "itemscount", "rowcount", "recordcount", "resultcount", "resultscount"),
+        *("found", "matches", "matched", "rows", "records", "items", "entries"),
+    }
+)
+REMAINING = frozenset({"remaining"}) | {
+    name for noun in ("items", "rows", "records", "results") for name in (f"remaining{noun}", f"{noun}remaining")
+}
 PAGES = frozenset({"pages", "totalpages", "lastpage", "pagecount", "pagescount", "numpages", "pagestotal", "maxpage"})
 PAGE = frozenset({"page", "currentpage", "pagenumber", "pageindex", "pageno", "thispage"})
 OFFSETS = frozenset({"offset", "skip", "skipped", "startindex"})
@@ -24,8 +32,11 @@ NEXT = frozenset(
         *("nextoffset", "nexthref", "cursor", "endcursor", "aftercursor", "continuation", "continuationtoken"),
         *("odatanextlink", "scrollid", "pagetoken", "prev", "previous", "prevpage", "previouspage", "prevpageurl"),
         *("prevlink", "prevurl", "previousurl", "previouspageurl", "prevcursor", "previouscursor"),
+        *("nextmarker", "nextkey", "nextset", "lastevaluatedkey"),
     }
 )
+# These may name the end of the last page, too, where a flag says that there is no more.
+CURSORS = frozenset({"cursor", "endcursor", "aftercursor", "nextcursor", "continuation", "scrollid", "pagetoken"})
 MORE = frozenset(
     {
         *("hasmore", "hasnext", "hasnextpage", "hasmorepages", "hasmoreitems", "more", "moreavailable", "moreitems"),
@@ -34,10 +45,14 @@ MORE = frozenset(
     }
 )
 COMPLETE = frozenset({"complete", "iscomplete", "islast", "islastpage", "final", "isfinal"})
-PAGING_WORDS = TOTALS | COUNTS | PAGES | PAGE | OFFSETS | LIMITS | NEXT | MORE | COMPLETE
+PAGING_WORDS = TOTALS | COUNTS | REMAINING | PAGES | PAGE | OFFSETS | LIMITS | NEXT | MORE | COMPLETE
 # Objects in which paging is looked for. In them, some short names mean paging too.
 CONTAINER = re.compile(r"meta|pag|link|cursor|info|result|query|response|list|range")
 WORDS_IN_CONTAINER = {"number": "page", "current": "page", "size": "limit", "last": "lastpage", "after": "nextcursor"}
+# Objects about the number of requests.
+QUOTA = re.compile(r"rate|quota|throttl")
+PAGE_OF = re.compile(r"\s*\d{1,9}\s*(?:/|of)\s*(\d{1,9})\s*")
+RANGE_OF = re.compile(r"(?:[a-z]+[ =])?\s*\d+-\d+/(\d{1,18})\s*")
 PAGE_IN_URL = re.compile(r"[?&]page(?:%5B\w+%5D|\[\w+\])?=(\d{1,9})")
 NOTHING = frozenset({"", "0", "false", "null", "none", "no", "n"})
 MAX_DEPTH = 4
@@ -48,14 +63,19 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.lower())
 
 
-def incomplete_member(members: Mapping[str, Any], counts: Set[int], ignored: Set[str]) -> tuple[str, str] | None:
+def incomplete_member(
+    members: Mapping[str, Any], counts: Set[int], ignored: Set[str], records_name: str
+) -> tuple[str, str] | None:
     """Path and value of the first member that speaks of more records than came; ``None`` if none does.
 
-    ``counts`` are the numbers that a total may mean. Members that are ``ignored``, by name or path, are no paging.
+    ``counts`` are the numbers that a total may mean, ``records_name`` is what the records are called, such as
+    ``services`` in ``total_services``. Members that are ``ignored``, by name or path, are no paging.
     """
     reached_limit, is_known_to_be_all = None, False
-    for path, name, value in _paging_members(members):
-        if ignored.isdisjoint({path, path.rpartition(".")[2]}):
+    paging = [(path, _without(records_name, name), value) for path, name, value in _paging_members(members)]
+    is_last = any(_says_last(name, value) for _, name, value in paging)
+    for path, name, value in paging:
+        if ignored.isdisjoint({path, path.rpartition(".")[2]}) and not (is_last and name in CURSORS):
             number = _whole_number(value)
             if _speaks_of_more(name, value, number, counts):
                 return path, _quote(value)
@@ -63,6 +83,19 @@ def incomplete_member(members: Mapping[str, Any], counts: Set[int], ignored: Set
             if name in LIMITS and number and number in counts:
                 reached_limit = path, _quote(value)
     return None if is_known_to_be_all else reached_limit
+
+
+def _without(records_name: str, name: str) -> str:
+    """``total`` for ``totalservices`` and ``servicestotal``."""
+    shorter = name.removeprefix(records_name).removesuffix(records_name)
+    return shorter if shorter in {"total", "count", "remaining"} else name
+
+
+def _says_last(name: str, value: Any) -> bool:
+    """Whether a flag says that no page follows."""
+    if name in MORE and not name.startswith("hasprev"):
+        return value is not None and _is_nothing(value)
+    return name in COMPLETE and not _is_nothing(value)
 
 
 def _speaks_of_more(name: str, value: Any, number: int | None, counts: Set[int]) -> bool:
@@ -74,13 +107,21 @@ def _speaks_of_more(name: str, value: Any, number: int | None, counts: Set[int])
         return not value
     if name in PAGES and isinstance(value, str) and (page := PAGE_IN_URL.search(value)):
         return int(page[1]) > 1
-    if number is None:
-        return False
+    if name in PAGES | PAGE and isinstance(value, str) and (page := PAGE_OF.fullmatch(value)):
+        return int(page[1]) > 1
+    if name.endswith("range") and isinstance(value, str) and (total := RANGE_OF.fullmatch(value)):
+        return int(total[1]) not in counts
+    return number is not None and _counts_more(name, number, counts)
+
+
+def _counts_more(name: str, number: int, counts: Set[int]) -> bool:
     if name in TOTALS:
         return number not in counts
     if name in COUNTS:
         return number > max(counts)
-    return (number > 1 and name in PAGES | PAGE) or (number > 0 and name in OFFSETS)
+    if name == "of":  # the last word in "page 1 of 2", "0 to 19 of 36"
+        return number > 1 and number not in counts
+    return (number > 1 and name in PAGES | PAGE) or (number > 0 and name in OFFSETS | REMAINING)
 
 
 def _paging_members(members: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str, Any]]:
@@ -91,15 +132,16 @@ def _paging_members(members: Mapping[str, Any], prefix: str = "", depth: int = 0
         inner = value
         if isinstance(value, list) and "link" in term:  # [{"rel": "next", "href": "..."}]
             inner = {str(link.get("rel")): link.get("href") for link in value if isinstance(link, dict)}
-        is_total = isinstance(value, dict) and term in TOTALS  # {"value": 100, "relation": "eq"}
-        yield path, term, value.get("value") if is_total else value
-        if isinstance(inner, dict) and depth < MAX_DEPTH and term not in NEXT and (depth or CONTAINER.search(term)):
+        is_total = isinstance(value, dict) and term in TOTALS  # {"value": 100, "relation": "eq"}, {"count": 100}
+        yield path, term, value.get("value", value.get("count")) if is_total else value
+        is_container = (depth or CONTAINER.search(term)) and not QUOTA.search(term) and term not in NEXT
+        if isinstance(inner, dict) and depth < MAX_DEPTH and is_container:
             yield from _paging_members(inner, f"{path}.", depth + 1)
 
 
 def _whole_number(value: Any) -> int | None:
-    if type(value) is str and re.fullmatch(r"\s*\d{1,18}\s*", value):
-        return int(value)
+    if type(value) is str and re.fullmatch(r"\s*(?:\d{1,18}|\d{1,3}(?:,\d{3}){1,5})\s*", value):
+        return int(value.replace(",", ""))
     if type(value) is Decimal and abs(value.adjusted()) < 18 and value == int(value):
         return int(value)
     return value if type(value) is int else None

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from assets.datasets import Dataset
 from assets.errors import MAX_EXAMPLES, IncompleteResponse, RecordsNotFound
-from assets.normalise.paging import incomplete_member
+from assets.normalise.paging import incomplete_member, plain_name
 from assets.normalise.record_list import RecordList, as_list, is_keyed_by_position, list_in_object
 from assets.normalise.storable_json import rejected_records
 
@@ -57,7 +57,9 @@ def incompleteness(records: RecordList, dataset: Dataset) -> str | None:
     """
     if dataset.is_object or not dataset.full_snapshot:
         return None
-    member = incomplete_member(records.members, records.counts, frozenset(dataset.envelope_members))
+    member = incomplete_member(
+        records.members, records.counts, frozenset(dataset.envelope_members), plain_name(dataset.name)
+    )
     if member is None:
         return None
     path, value = member

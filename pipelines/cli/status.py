@@ -164,8 +164,8 @@ def response_command(row: Row) -> str:
 
 
 def has_rejects(row: Row) -> bool:
-    """Whether records broke the contract; those of a response that was refused as a whole may all be in order."""
-    return bool(row["rejected"] and (row["first_reject"] or row["last_status"] != "rejected"))
+    """Whether records broke the contract; those of a response that was refused or held back may all be in order."""
+    return bool(row["rejected"] and (row["first_reject"] or row["last_status"] == "ok"))
 
 
 def rejects_text(row: Row) -> str:

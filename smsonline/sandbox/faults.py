@@ -42,7 +42,7 @@ REPLACEMENTS = {
     "private_error": "as not_ok, and the message quotes a phone number, a code and a text",
     "html_403": "403 with the HTML page of a proxy",
     "html_503": "503 with the HTML page of a proxy",
-    "drip_headers": "the headers come a byte a second and never end",
+    "drip_headers": "the headers come a byte every tenth of a second and never end",
     "endless_1xx": "informational responses (103) for ever",
     "endless_body": "a body that never ends",
     "gzip_bomb": "a small body that unpacks to =MEGABYTES (default 300)",

@@ -160,6 +160,7 @@ def test_partition_list_of_a_cache_closes_nothing(path: Path) -> None:
         (NOON - DAY, 86_400, timedelta()),
         (NOON, 86_400, timedelta()),
         (NOON - DAY, 3600, DAY - timedelta(hours=1)),
+        (datetime.max.replace(tzinfo=UTC), 3600, NOON - datetime.max.replace(tzinfo=UTC) + timedelta(milliseconds=500)),
         (None, 0, None),
     ],
 )

@@ -33,7 +33,7 @@ def test_readme_states_the_number_of_questions():
 @pytest.mark.parametrize(("sql", "columns"), [q[1:] for q in QUESTIONS], ids=[q[0] for q in QUESTIONS])
 def test_query_returns_rows_with_the_documented_columns(synced, monkeypatch, capsys, sql, columns):
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", str(synced))
-    run_query(sql, "json", None)
+    run_query(sql, "json", None, as_json=False)
     out, err = capsys.readouterr()
     rows = json.loads(out)
     assert err == ""

@@ -17,9 +17,11 @@ from warehouse.database.opening import open_warehouse
 OK, FAILED, REJECTED = "ok", "failed", "rejected"
 HARMLESS = {
     *("latency", "extra_field", "reordered", "numbers_as_text", "percent_sign", "nested", "bare", "duplicate_rows"),
-    *("wrong_type", "null_keys"),
+    *("wrong_type", "null_keys", "conflicting_rows", "positions", "zero_dates", "extra_member"),
+    *("surrogate", "nul", "huge_number"),  # cost one record
+    *("stale_edge", "skewed_date"),  # older than what is loaded
 }
-REJECTING = {"empty_list", "shrunk", "missing_field", "fractions"}
+REJECTING = {"empty_list", "shrunk", "missing_field", "fractions", "paged", "wrapped"}
 # Statistics carry no money.
 NOT_FOR_STATISTICS = {"dollars"}
 

@@ -186,7 +186,7 @@ def test_several_accounts_have_rows_of_their_own(filled, vendor, command, home):
     ]
     out = command("status").out
     assert "datasets of account other" in out and f"datasets of account {vendor.user_id}" in out
-    assert "inventory (account other): failed 0 s ago: no answer" in out.replace("1 s ago", "0 s ago")
+    assert re.search(r"inventory \(account other\): failed \d+ s ago: no answer", out)
 
 
 def test_a_locked_warehouse_is_read_from_its_copy(filled, command, home):

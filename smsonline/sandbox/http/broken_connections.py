@@ -42,11 +42,11 @@ class PartialResponse(Response):
 
 
 class DrippingHeaders(Response):
-    """Sends the status line and then a header byte a second, until the client gives up."""
+    """Sends the status line and then a header byte every tenth of a second, until the client gives up."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - writes by itself
         """Serves the response."""
-        await _repeat(scope, receive, b"HTTP/1.1 200 OK\r\nx-slow: ", b"a", pause_seconds=1)
+        await _repeat(scope, receive, b"HTTP/1.1 200 OK\r\nx-slow: ", b"a", pause_seconds=0.1)
 
 
 class EndlessInformation(Response):
@@ -86,9 +86,9 @@ class GzipBomb(Response):
     def __init__(self, megabytes: float) -> None:
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
         blanks = b" " * MEGABYTE
-        parts = [packer.compress(b'{"ok":true,"body":[')]
-        parts += [packer.compress(blanks) for _ in range(int(megabytes))]
-        body = b"".join([*parts, packer.compress(b"]}"), packer.flush()])
+        chunks = [packer.compress(b'{"ok":true,"body":[')]
+        chunks += [packer.compress(blanks) for _ in range(int(megabytes))]
+        body = b"".join([*chunks, packer.compress(b"]}"), packer.flush()])
         super().__init__(body, headers={"content-encoding": "gzip"}, media_type=JSON)
 
 

@@ -121,6 +121,16 @@ def test_a_snapshot_refused_as_a_whole_has_no_rejects_to_show(vendor, command):
     assert "ops.rejects" not in command("sync", "statistics").err
 
 
+def test_records_of_a_held_back_response_are_no_rejects_to_show(home):
+    path, held_back = home / "w.duckdb", LoadResult("failed", LoadCounts(fetched=9, rejected=2, unchanged=7), "no")
+    with open_warehouse(path) as connection:
+        migrate(connection)
+        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
+        log_load(connection, LoadContext("run", "l1", "services", "7", datetime.now(UTC)), held_back)
+    lines = list(notes([SyncResult("services", "7", held_back, 0.1)], path, DATASETS))
+    assert [text for text, _ in lines] == ["see all loads that failed"]
+
+
 def test_a_warehouse_that_cannot_be_read_adds_no_error(vendor, tmp_path):
     failed = [SyncResult("popular", "7", LoadResult("failed", error="no"), 0.1)]
     assert list(notes(failed, tmp_path / "missing.duckdb", DATASETS)) == []
