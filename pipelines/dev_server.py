@@ -22,10 +22,10 @@ from pipelines.cli.console import (
     print_stderr,
 )
 from pipelines.settings import Settings
+from pipelines.up.child_processes import ChildFailed, ChildProcess
 from pipelines.up.home import PROCESSES_SECONDS, open_home
 from pipelines.up.home_health import find_problem, set_aside_leftovers
 from pipelines.up.home_locks import HomeInUse
-from pipelines.up.services import Service, ServiceFailed
 from pipelines.up.supervisor import DamagedHome, Supervisor
 
 HOST = "127.0.0.1"
@@ -47,23 +47,23 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     is_sandbox = options.sandbox or os.environ.get("SANDBOX", "").lower() in ("1", "true", "yes")
     try:
-        services = [sandbox_service()] if is_sandbox else []
+        children = [sandbox_process()] if is_sandbox else []
         settings = check_settings()
         check_port(options.port)
         with (
             locked_home(settings, is_sandbox=is_sandbox) as home,
             tempfile.TemporaryDirectory(prefix="smsonline-up-") as folder,
         ):
-            services += dagster_services(Path(folder), options.port)
+            children += dagster_processes(Path(folder), options.port)
             print_stderr(f"Dagster comes up on http://{HOST}:{options.port} (its records: {home}); Ctrl-C ends it")
-            Supervisor(home, services, lambda: end_runs(INTERRUPTED)).run()
-    except (ServiceFailed, DamagedHome) as error:
+            Supervisor(home, children, lambda: end_runs(INTERRUPTED)).run()
+    except (ChildFailed, DamagedHome) as error:
         exit_with_error(str(error), FAILED)
     except KeyboardInterrupt:
         return 0
 
 
-def sandbox_service() -> Service:
+def sandbox_process() -> ChildProcess:
     """The sandbox as a process; the settings of this process and of its children point at it from here on."""
     port = _free_port()
     folder = SANDBOX_FOLDER.resolve()
@@ -77,7 +77,7 @@ def sandbox_service() -> Service:
         "DAGSTER_HOME": str(folder / "dagster"),
     }
     print_stderr(f"sandbox on http://{HOST}:{port}; all that belongs to it is in {folder}")
-    return Service("sandbox", "pipelines.up.sandbox_server", [str(port)], lambda: _accepts(port), stop_seconds=0.5)
+    return ChildProcess("sandbox", "pipelines.up.sandbox_server", [str(port)], lambda: _accepts(port), stop_seconds=0.5)
 
 
 def check_settings() -> Settings:
@@ -149,7 +149,7 @@ def prepare_warehouse(settings: Settings) -> str | None:
     return warehouse_id
 
 
-def dagster_services(folder: Path, port: int) -> list[Service]:
+def dagster_processes(folder: Path, port: int) -> list[ChildProcess]:
     """Code server, daemon and UI. The code server is a process of its own, which the other two connect to.
 
     ``dagster dev`` starts it behind a proxy and does not notice when it is killed: no tick is evaluated then.
@@ -161,9 +161,11 @@ def dagster_services(folder: Path, port: int) -> list[Service]:
     ui = ["--workspace", str(workspace), "--host", HOST, "--port", str(port)]
     daemon = ["run", "--workspace", str(workspace)]
     return [
-        Service("code server", "dagster", code, lambda: _accepts(address), lambda: end_runs(SERVER_ENDED, address)),
-        Service("daemon", "dagster._daemon", daemon, stop_seconds=1.5),
-        Service("UI", "dagster_webserver", ui, stop_seconds=1),
+        ChildProcess(
+            "code server", "dagster", code, lambda: _accepts(address), lambda: end_runs(SERVER_ENDED, address)
+        ),
+        ChildProcess("daemon", "dagster._daemon", daemon, stop_seconds=1.5),
+        ChildProcess("UI", "dagster_webserver", ui, stop_seconds=1),
     ]
 
 

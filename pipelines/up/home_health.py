@@ -21,6 +21,8 @@ NOT_ALLOWED = ("readonly", "unable to open", "Permission denied")
 PROBE = "probe.tmp"
 PROBE_BYTES = 65_536
 MIN_FREE_BYTES = 4 * 2**20
+# How long the thorough check waits for a process that writes.
+LOCK_SECONDS = 1.0
 
 
 class HomeProblem(NamedTuple):
@@ -94,7 +96,9 @@ def _damage(path: Path) -> str | None:
     try:
         if not path.stat().st_size:
             return "it is empty"
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=1)) as connection:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS)
+        ) as connection:
             result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()

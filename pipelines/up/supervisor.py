@@ -1,4 +1,4 @@
-"""Keeps the services of ``make up`` running on a healthy Dagster home."""
+"""Keeps the children of ``make up`` running on a healthy Dagster home."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipelines.cli.console import print_stderr
+from pipelines.up.child_processes import ChildProcess, stop
 from pipelines.up.home_health import HomeProblem, find_problem
 from pipelines.up.output import Output
-from pipelines.up.services import Service, stop
 
 LOOK_SECONDS = 0.2
 HEALTH_SECONDS = 2.0
@@ -21,40 +21,40 @@ class DamagedHome(Exception):
 
 
 class Supervisor:
-    """Starts the services in order, restarts what ends, and ends all when the home cannot be written.
+    """Starts the children in order, restarts what ends, and ends all when the home cannot be written.
 
-    ``before_start`` cleans up what earlier processes left, whenever all services are started.
+    ``before_start`` cleans up what earlier processes left, whenever all children are started.
     """
 
-    def __init__(self, home: Path, services: Sequence[Service], before_start: Callable[[], None]) -> None:
-        self._home, self._services, self._before_start = home, services, before_start
+    def __init__(self, home: Path, children: Sequence[ChildProcess], before_start: Callable[[], None]) -> None:
+        self._home, self._children, self._before_start = home, children, before_start
         self._output = Output(home / LOG_NAME, self._is_unwell)
         self._is_suspicious = False
 
     def run(self) -> NoReturn:
-        """Runs until an exception: ``KeyboardInterrupt``, ``ServiceFailed`` or ``DamagedHome``. Leaves nothing."""
+        """Runs until an exception: ``KeyboardInterrupt``, ``ChildFailed`` or ``DamagedHome``. Leaves nothing."""
         try:
             while True:
                 self._start()
                 self._wait_for_room(self._watch())
         finally:
             try:
-                stop(self._services)
+                stop(self._children)
             except KeyboardInterrupt:
-                for service in self._services:
-                    service.kill()
+                for child in self._children:
+                    child.kill()
 
     def _start(self) -> None:
         self._before_start()
-        for service in self._services:
-            service.start(self._output)
+        for child in self._children:
+            child.start(self._output)
 
     def _watch(self) -> HomeProblem:
-        """Restarts services until the home has a problem that passes. Raises ``DamagedHome`` for another."""
+        """Restarts children until the home has a problem that passes. Raises ``DamagedHome`` for another."""
         look_at = time.monotonic()
         while True:
-            for service in self._services:
-                service.restart_if_ended(self._output)
+            for child in self._children:
+                child.restart_if_ended(self._output)
             if time.monotonic() >= look_at or self._is_suspicious:
                 thorough, self._is_suspicious = self._is_suspicious, False
                 if problem := find_problem(self._home, thorough=thorough):
@@ -65,8 +65,8 @@ class Supervisor:
             time.sleep(LOOK_SECONDS)
 
     def _wait_for_room(self, problem: HomeProblem | None) -> None:
-        """Ends the services, which can record nothing, and reports once a minute until the home can be written."""
-        stop(self._services)
+        """Ends the children, which can record nothing, and reports once a minute until the home can be written."""
+        stop(self._children)
         report_at = time.monotonic()
         while problem:
             if problem.is_damage:

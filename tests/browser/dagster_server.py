@@ -95,29 +95,31 @@ class DagsterServer:
         return result
 
 
-def start_server(folder: Path, settings: Mapping[str, str]) -> DagsterServer:
-    """``make up SANDBOX=1`` in ``folder`` with these environment variables. Whoever starts it ends it."""
+@contextmanager
+def started_server(folder: Path, settings: Mapping[str, str]) -> Iterator[DagsterServer]:
+    """``make up SANDBOX=1`` in ``folder`` with these environment variables; what is left of it afterwards is killed."""
     port, log = free_port(), folder / "log"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SMSONLINE_")}
     command = [sys.executable, "-m", "pipelines.dev_server", "--port", str(port)]
     environment = {**inherited, "SANDBOX": "1", FOLDER_VARIABLE: str(folder), **settings}
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-    return DagsterServer(f"http://127.0.0.1:{port}", folder / "data" / "sandbox" / "dagster", log, process)
+    try:
+        yield DagsterServer(f"http://127.0.0.1:{port}", folder / "data" / "sandbox" / "dagster", log, process)
+    finally:
+        process.kill()
+        process.wait()
+        kill_all(folder)
 
 
 @contextmanager
 def dagster_server(folder: Path, settings: Mapping[str, str]) -> Iterator[DagsterServer]:
-    """As ``start_server``; afterwards Ctrl-C, which must end every process."""
-    server = start_server(folder, settings)
-    try:
+    """As ``started_server``; afterwards Ctrl-C, which must end every process."""
+    with started_server(folder, settings) as server:
         yield server
-    finally:
         code = server.interrupt(60)
-        left = processes_of(folder)
-        kill(left)
-    assert code == 0, server.log.read_text()[-3000:]
-    assert not left
+        assert code == 0, server.log.read_text()[-3000:]
+        assert processes_of(folder) == {}
 
 
 def free_port() -> int:
@@ -137,7 +139,10 @@ def processes_of(folder: Path) -> dict[int, str]:
     return processes
 
 
-def kill(processes: Iterable[int]) -> None:
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+def kill_all(folder: Path) -> None:
+    """Kills the server in ``folder`` and everything that it started, also what is started meanwhile."""
+    while processes := processes_of(folder):
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.01)

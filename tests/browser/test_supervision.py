@@ -1,9 +1,11 @@
 """``make up`` whose processes are killed: data flows again within a minute, and no process outlives it."""
 
+import os
+import signal
 import time
 
 import pytest
-from dagster_server import DagsterServer, dagster_server, kill, processes_of, start_server
+from dagster_server import DagsterServer, dagster_server, kill_all, processes_of, started_server
 
 pytestmark = pytest.mark.browser
 
@@ -43,10 +45,9 @@ def report(record_property):
 
 
 def test_data_flows_after_everything_was_killed_in_a_run(tmp_path, report):
-    server = start_server(tmp_path, {})
-    run_id = hanging_sync(server)
-    kill(processes_of(tmp_path))
-    server.process.wait()
+    with started_server(tmp_path, {}) as server:
+        run_id = hanging_sync(server)
+        kill_all(tmp_path)
     began = time.time()
     with dagster_server(tmp_path, {}) as again:
         again.wait_for(lambda: last_success(again) > began, FLOW_SECONDS + 60)
@@ -74,10 +75,10 @@ def test_a_killed_child_is_started_again_and_runs_go_on(supervised, report, name
     )
     line, before = f"the {name} ended (killed by signal 9", server.log.read_text().count(f"the {name} ended")
     began = time.monotonic()
-    kill([child])
+    os.kill(child, signal.SIGKILL)
     server.wait_for(lambda: server.log.read_text().count(line) > before, NOTICE_SECONDS)
     report(f"until a killed {name} is noticed", time.monotonic() - began)
-    asked = time.time()
+    requested_at = time.time()
 
     def new_run() -> bool:
         try:
@@ -87,25 +88,21 @@ def test_a_killed_child_is_started_again_and_runs_go_on(supervised, report, name
         return True
 
     server.wait_for(new_run, FLOW_SECONDS)
-    server.wait_for(lambda: last_success(server) > asked, FLOW_SECONDS)
+    server.wait_for(lambda: last_success(server) > requested_at, FLOW_SECONDS)
     report(f"until a run succeeds after the {name} was killed", time.monotonic() - began)
 
 
 def test_ctrl_c_ends_everything_while_a_sync_hangs(tmp_path, report):
-    server = start_server(tmp_path, {})
-    try:
+    with started_server(tmp_path, {}) as server:
         hanging_sync(server)
         began = time.monotonic()
         assert server.interrupt(END_SECONDS) == 0
         report("Ctrl-C during a hanging sync", time.monotonic() - began)
         assert processes_of(tmp_path) == {}
-    finally:
-        kill(processes_of(tmp_path))
 
 
 def test_nothing_outlives_a_killed_server(tmp_path, report):
-    server = start_server(tmp_path, {})
-    try:
+    with started_server(tmp_path, {}) as server:
         hanging_sync(server)
         assert len(processes_of(tmp_path)) >= 6  # with the run's process
         began = time.monotonic()
@@ -115,5 +112,3 @@ def test_nothing_outlives_a_killed_server(tmp_path, report):
             time.sleep(0.05)
         assert processes_of(tmp_path) == {}
         report("until nothing is left after kill -9 of make up", time.monotonic() - began)
-    finally:
-        kill(processes_of(tmp_path))

@@ -9,9 +9,9 @@ import pytest
 
 from pipelines import dev_server
 from pipelines.settings import load_settings
+from pipelines.up.child_processes import ChildProcess
 from pipelines.up.home_health import DATABASES
 from pipelines.up.home_locks import HomeLock
-from pipelines.up.services import Service
 from smsonline.sandbox import Sandbox
 from warehouse.status import read_loaded_datasets
 
@@ -25,8 +25,8 @@ def nothing_is_set(tmp_path, monkeypatch):
     monkeypatch.delenv("SANDBOX", raising=False)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Service, "launch", lambda *_: pytest.fail("something was started"))
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(ChildProcess, "launch", lambda *_: pytest.fail("something was started"))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -81,12 +81,12 @@ def test_a_taken_port_is_one_line_before_anything_starts(capfd, an_account):
 def test_the_sandbox_has_a_folder_of_its_own(monkeypatch, tmp_path, an_account):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setenv("SMSONLINE_WAREHOUSE", "data/warehouse.duckdb")
-    service = dev_server.sandbox_service()
+    child = dev_server.sandbox_process()
     folder = tmp_path / "data" / "sandbox"
     assert os.environ["SMSONLINE_WAREHOUSE"] == str(folder / "warehouse.duckdb")
     assert os.environ["SMSONLINE_LEDGER"] == f"sqlite:///{folder / 'ledger.db'}"
     assert os.environ["DAGSTER_HOME"] == str(folder / "dagster")
-    assert os.environ["SMSONLINE_BASE_URL"] == f"http://127.0.0.1:{service.arguments[0]}/v3"
+    assert os.environ["SMSONLINE_BASE_URL"] == f"http://127.0.0.1:{child.arguments[0]}/v3"
     vendor = Sandbox()
     assert (os.environ["SMSONLINE_USER_ID"], os.environ["SMSONLINE_API_KEY"]) == (vendor.user_id, vendor.api_key)
 

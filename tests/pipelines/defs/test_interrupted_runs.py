@@ -65,14 +65,14 @@ def test_a_queued_and_a_finished_run_stay_as_they_are(instance, status):
 
 
 def test_only_the_runs_of_the_killed_code_server_are_ended(instance):
-    its_run, other = (
+    its_run, foreign_run = (
         a_run(SYNC_JOB, STARTED, {SERVER_TAG: f'{{"host": "localhost", "socket": "{path}"}}'})
         for path in ("/tmp/up-1/code-server", "/tmp/up-2/code-server")
     )
     instance.add_run(its_run)
-    instance.add_run(other)
+    instance.add_run(foreign_run)
     assert end_interrupted_runs("killed", "/tmp/up-1/code-server") == 1
-    assert status_of(instance, other) is STARTED
+    assert status_of(instance, foreign_run) is STARTED
 
 
 def test_interrupted_datasets_are_requested_once(instance):

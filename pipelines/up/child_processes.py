@@ -21,12 +21,12 @@ RESTART_WINDOW_SECONDS = 300
 MAX_PAUSE_SECONDS = 15.0
 
 
-class ServiceFailed(Exception):
+class ChildFailed(Exception):
     """A process ends again and again, or does not come up; ``str()`` is one line."""
 
 
 @dataclass
-class Service:
+class ChildProcess:
     """One process: a module with its arguments, a test of readiness, and what to do before it is started again."""
 
     name: str
@@ -42,12 +42,12 @@ class Service:
     _start_at: float = 0.0
 
     def start(self, output: Output) -> None:
-        """Starts the process and waits until it is ready. Raises ``ServiceFailed`` when it ends or takes too long."""
+        """Starts the process and waits until it is ready. Raises ``ChildFailed`` when it ends or takes too long."""
         self.launch(output)
         deadline = time.monotonic() + READY_SECONDS
         while not self.is_ready():
             if not self.is_running or time.monotonic() > deadline:
-                raise ServiceFailed(f"the {self.name} did not come up: {self._reason()}")
+                raise ChildFailed(f"the {self.name} did not come up: {self._reason()}")
             time.sleep(POLL_SECONDS)
 
     def launch(self, output: Output) -> None:
@@ -77,7 +77,7 @@ class Service:
         return self.process is not None and self.process.poll() is None
 
     def restart_if_ended(self, output: Output) -> None:
-        """Says that the process ended and starts it again. Raises ``ServiceFailed`` when that happens too often."""
+        """Says that the process ended and starts it again. Raises ``ChildFailed`` when that happens too often."""
         now = time.monotonic()
         if self.is_running or now < self._start_at:
             return
@@ -89,7 +89,7 @@ class Service:
             reason = self._reason()
             self.process = None
             if len(self._restarts) > MAX_RESTARTS:
-                raise ServiceFailed(f"the {self.name} ended {len(self._restarts)} times in five minutes: {reason}")
+                raise ChildFailed(f"the {self.name} ended {len(self._restarts)} times in five minutes: {reason}")
             print_stderr(f"the {self.name} ended ({reason}); it is started again")
             self._start_at = now + min(2.0 ** (len(self._restarts) - 1) - 1, MAX_PAUSE_SECONDS)
         if now >= self._start_at:
@@ -119,11 +119,11 @@ class Service:
         return f"exit code {code}{': ' if self._last_line else ''}{self._last_line}"
 
 
-def stop(services: Sequence[Service]) -> None:
-    """Ends the services, the last one first, each within its ``stop_seconds``, and all that they started."""
-    for service in reversed(services):
-        service.interrupt()
-        deadline = time.monotonic() + service.stop_seconds
-        while service.is_running and time.monotonic() < deadline:
+def stop(children: Sequence[ChildProcess]) -> None:
+    """Ends the children, the last one first, each within its ``stop_seconds``, and all that they started."""
+    for child in reversed(children):
+        child.interrupt()
+        deadline = time.monotonic() + child.stop_seconds
+        while child.is_running and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
-        service.kill()
+        child.kill()
