@@ -23,6 +23,9 @@ test: .venv/installed-dev ## Runs the test suite; needs no system package.
 test-browser: .venv/installed-dev ## Tests the Dagster UI and the report in an installed Chromium.
 	$(BIN)/python -m pytest -m browser tests/browser
 
+kills: .venv/installed-dev ## 300 random kills and 20 restores of older files; afterwards every reader sees the same rows.
+	$(BIN)/python -m tests.e2e.kills_and_restores 300 20 1
+
 bench: .venv-bench/installed ## Compares with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
 	.venv-bench/bin/python -m bench $(BENCH)
 

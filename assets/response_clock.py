@@ -45,8 +45,8 @@ def clock_skew(response: TimedResponse) -> timedelta | None:
     # Differences: a sum may lead beyond the year 9999.
     age, elapsed = timedelta(seconds=response.cache_age_seconds), timedelta(milliseconds=response.elapsed_ms)
     before = response.requested_at - response.generated_at
-    ahead = (before - age, before - 2 * age)
-    return min((skew if skew > timedelta() else min(skew + elapsed, timedelta()) for skew in ahead), key=abs)
+    skews = (before - age, before - 2 * age)
+    return min((skew if skew > timedelta() else min(skew + elapsed, timedelta()) for skew in skews), key=abs)
 
 
 def check_clock(dataset: str, response: TimedResponse, records: int, max_skew: timedelta) -> None:

@@ -32,13 +32,13 @@ COMMANDS = (
 def tables_that_differ(first: Path, second: Path) -> list[str]:
     """Tables whose rows are not the same, as often, in both files."""
     with duckdb.connect() as connection:
-        connection.execute(f"ATTACH '{first}' AS one (READ_ONLY); ATTACH '{second}' AS two (READ_ONLY)")
+        connection.execute(f"ATTACH '{first}' AS first (READ_ONLY); ATTACH '{second}' AS second (READ_ONLY)")
         return [table for table, rows in ROWS.items() if _count_differences(connection, table, rows)]
 
 
 def _count_differences(connection: duckdb.DuckDBPyConnection, table: str, rows: str) -> int:
-    one, two = (rows.replace(table, f"{database}.{table}") for database in ("one", "two"))
-    differ = f"SELECT count(*) FROM (({one} EXCEPT ALL {two}) UNION ALL ({two} EXCEPT ALL {one}))"
+    first, second = (rows.replace(table, f"{database}.{table}") for database in ("first", "second"))
+    differ = f"SELECT count(*) FROM (({first} EXCEPT ALL {second}) UNION ALL ({second} EXCEPT ALL {first}))"
     row = connection.execute(differ).fetchone()
     assert row
     return int(row[0])

@@ -225,7 +225,7 @@ def test_only_transient_errors_obey_a_retry_policy(status, failure, times):
     ("patch", "line"),
     [
         ({"SMSONLINE_API_KEY": ""}, "SMSONLINE_API_KEY is not set"),
-        ({"SMSONLINE_BASE_URL": "https://"}, "SMSONLINE_BASE_URL"),
+        ({"SMSONLINE_USER_ID": ""}, "SMSONLINE_USER_ID is not set"),
         ({"SMSONLINE_WAREHOUSE": "/proc/no/such/w.duckdb"}, "/proc/no"),
     ],
 )
