@@ -37,7 +37,7 @@ class Output:
         logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no news
         handler = RotatingFileHandler(log_file, maxBytes=5_000_000, backupCount=1, encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(message)s"))
-        self._log.handlers = [handler]
+        self._log.handlers[:] = [handler]
 
     def read(self, lines: Iterable[str]) -> str:
         """Consumes the output of one process; returns its last line, which tells why it ended."""
