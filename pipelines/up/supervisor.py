@@ -29,7 +29,6 @@ class Supervisor:
     def __init__(self, home: Path, children: Sequence[ChildProcess], before_start: Callable[[], None]) -> None:
         self._home, self._children, self._before_start = home, children, before_start
         self._output = Output(home / LOG_NAME, self._is_unwell)
-        self._is_suspicious = False
 
     def run(self) -> NoReturn:
         """Runs until an exception: ``KeyboardInterrupt``, ``ChildFailed`` or ``DamagedHome``. Leaves nothing."""
@@ -55,9 +54,8 @@ class Supervisor:
         while True:
             for child in self._children:
                 child.restart_if_ended(self._output)
-            if time.monotonic() >= look_at or self._is_suspicious:
-                thorough, self._is_suspicious = self._is_suspicious, False
-                if problem := find_problem(self._home, thorough=thorough):
+            if time.monotonic() >= look_at:
+                if problem := find_problem(self._home):
                     if problem.is_damage:
                         raise DamagedHome(problem.line)
                     return problem
