@@ -198,7 +198,7 @@ def _read_only_statement(connection: Connection, sql: str) -> str:
     """The only statement in ``sql``. Raises ``NotAQuery`` for none, several, or one that writes."""
     try:
         statements = connection.extract_statements(sql)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, TypeError):  # by the release of DuckDB
         raise NotAQuery("the statement is not UTF-8 text") from None
     if sql.lstrip().upper().startswith("PIVOT") and len(statements) == 2:
         raise NotAQuery("PIVOT has to find its columns out first: name them, as in ON carrier IN ('any', 'verizon')")

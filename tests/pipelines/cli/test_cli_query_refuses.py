@@ -120,6 +120,12 @@ def test_only_one_read_only_statement_is_accepted(run_query, sql):
     assert (result.code, result.out, len(result.err.splitlines())) == (1, "", 1)
 
 
+def test_statement_that_is_not_utf8_is_refused_in_one_line(run_query):
+    result = run_query("SELECT '\udcff'")  # how Python passes on an argument with the byte 0xFF
+    assert (result.code, result.out) == (1, "")
+    assert result.err == "error: the statement is not UTF-8 text\n"
+
+
 @pytest.mark.parametrize("sql", ESCAPES)
 def test_select_cannot_reach_files_network_or_variables(run_query, sql):
     result = run_query(sql, "--format", "csv")
