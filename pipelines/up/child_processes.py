@@ -65,7 +65,8 @@ class ChildProcess:
 
         def read() -> None:
             if process.stdout:
-                self._last_line = output.read(process.stdout)
+                with process.stdout as lines:
+                    self._last_line = output.read(lines)
 
         self.process, self._last_line = process, ""
         self._reader = threading.Thread(target=read, daemon=True)
