@@ -210,7 +210,7 @@ def test_the_outcome_of_an_own_order(
     store: Store, sms_count: int | None, status: str | None, ends: timedelta | None, outcome: str
 ) -> None:
     sql = "SELECT marts.order_outcome(?, ?, ?, ?) AS outcome"
-    ends_at = NOON + ends if ends else None
+    ends_at = None if ends is None else NOON + ends
     assert store.only(sql, sms_count, status, ends_at, NOON)["outcome"] == outcome
 
 
