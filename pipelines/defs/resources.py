@@ -158,8 +158,8 @@ def configured_resources(settings: Settings) -> dict[str, Any]:
 
 
 def _secret(variable: str, *, in_file: bool) -> str:
-    """The environment variable, unless it is not set and the secret is in ``smsonline.toml`` (or has a default)."""
-    if in_file and variable not in os.environ:
+    """The environment variable, unless it is blank and the secret is in ``smsonline.toml`` (or has a default)."""
+    if in_file and not os.environ.get(variable, "").strip():
         return ""
     return dg.EnvVar(variable)
 
