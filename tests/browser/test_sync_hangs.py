@@ -1,6 +1,6 @@
 """The daemon while a sync hangs: money is not delayed, a failed load is shown, and the key is recorded nowhere.
 
-This module is the last one: the reconcile of the next tick is due within two minutes, in which the others run.
+Only the supervision comes later: the reconcile of the next tick is due within two minutes, in which the others run.
 """
 
 import json
