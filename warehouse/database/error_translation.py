@@ -44,6 +44,8 @@ def lock_holder(error: duckdb.Error) -> str:
 
 def is_damage(error: duckdb.Error) -> bool:
     """Whether DuckDB cannot read a file's own blocks: no other error of a query, no full disk."""
+    if "Corrupt database file" in str(error):  # DuckDB 2.0 gives this text no class of its own
+        return True
     return isinstance(error, DAMAGE) and not any(cause in str(error) for cause in ("No space left", "too large"))
 
 

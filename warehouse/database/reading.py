@@ -25,13 +25,12 @@ def open_copy(copy: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The analysts' copy at ``copy``, for reading. Raises ``CopyDamaged`` for a file that cannot be read."""
     if not copy.exists():
         raise NotAWarehouse(f"{copy} does not exist yet: run smsonline sync first")
-    stack = ExitStack()
-    with stack:
+    with ExitStack() as stack:
         try:
-            connection = stack.enter_context(open_warehouse(copy, read_only=True))
-        except (NotAWarehouse, WarehouseUnwritable) as error:
-            raise damaged_copy(copy) from error
-        try:
+            try:
+                connection = stack.enter_context(open_warehouse(copy, read_only=True))
+            except (NotAWarehouse, WarehouseUnwritable) as error:
+                raise damaged_copy(copy) from error
             yield connection
         except duckdb.Error as error:
             if is_damage(error):
