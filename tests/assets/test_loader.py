@@ -16,20 +16,10 @@ from smsonline.errors import TimedOut
 from smsonline.response import VendorResponse
 from warehouse.database.opening import open_warehouse
 from warehouse.loading.batch import LoadContext, LoadResult, RejectedRecord
-from warehouse.schema.definitions import sync_schema
-from warehouse.schema.migrations import migrate
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ROW = {"cShort": "12", "carrier": "any", "sShort": "ds", "successRate": 87, "total": 9}
 OFFER = {"sShort": "ds", "service": "Discord", "price": 16, "count": 5}
-
-
-@pytest.fixture
-def path(warehouse_path: Path) -> Path:
-    with open_warehouse(warehouse_path) as connection:
-        migrate(connection)
-        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
-    return warehouse_path
 
 
 def response(body: Any, minute: int = 0, partition: str = "", **params: str) -> PartitionResponse:

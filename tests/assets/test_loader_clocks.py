@@ -18,20 +18,10 @@ from smsonline.response import VendorResponse
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import NotAWarehouse
 from warehouse.loading.batch import LoadContext, LoadResult
-from warehouse.schema.definitions import sync_schema
-from warehouse.schema.migrations import migrate
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 OFFER = {"sShort": "ds", "service": "Discord", "price": 16, "count": 5}
-
-
-@pytest.fixture
-def path(warehouse_path: Path) -> Path:
-    with open_warehouse(warehouse_path) as connection:
-        migrate(connection)
-        sync_schema(connection, [dataset.table for dataset in DATASETS.values()])
-    return warehouse_path
 
 
 def response(price: int, at: datetime, date: datetime | None, age: int = 0, country: str = "12") -> PartitionResponse:
