@@ -15,9 +15,6 @@ from collections.abc import Sequence
 
 from warehouse.loading.batch import RejectedRecord
 
-# Records of a refused response that are stored as examples.
-MAX_EXAMPLES = 100
-
 
 class ContractViolation(Exception):
     """Base class.

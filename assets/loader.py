@@ -21,6 +21,7 @@ from warehouse.database.opening import Writer, open_warehouse
 from warehouse.failpoints import failpoint
 from warehouse.loading import load_log
 from warehouse.loading.batch import (
+    MAX_EXAMPLES,
     Batch,
     LoadContext,
     LoadCounts,
@@ -29,7 +30,7 @@ from warehouse.loading.batch import (
     RejectedRecord,
     Watermarks,
 )
-from warehouse.loading.merge import MAX_REJECTS_OF_REFUSED, load_batch
+from warehouse.loading.merge import load_batch
 from warehouse.loading.ordering import was_generated_before
 from warehouse.loading.source import Source, claim_source
 from warehouse.raw.store import RawResponse, mark_failed, store_responses
@@ -140,7 +141,7 @@ def build_batch(
     parsed, failures = _read_responses(fetched, partitions, watermarks, clock)
     violations = [failure.error for failure in failures if isinstance(failure.error, ContractViolation)]
     refused_records = sum(error.fetched for error in violations)
-    examples = [reject for error in violations for reject in error.rejects][:MAX_REJECTS_OF_REFUSED]
+    examples = [reject for error in violations for reject in error.rejects][:MAX_EXAMPLES]
     if failures and not partitions:
         raise ContractViolation(_error_summary(fetched, failures), refused_records, examples)
     normalised = _normalise(fetched, parsed, partitions, account_id, refused_records)
@@ -297,7 +298,7 @@ def log_violation(
     result = LoadResult("rejected", counts, str(error), response_id)
     with transaction(connection):
         load_log.log_load(connection, load, result)
-        load_log.log_rejects(connection, load, error.rejects[:MAX_REJECTS_OF_REFUSED])
+        load_log.log_rejects(connection, load, error.rejects[:MAX_EXAMPLES])
     return result
 
 

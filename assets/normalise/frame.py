@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 
 from assets.datasets import Dataset, Field
-from assets.errors import MAX_EXAMPLES, ContractViolation, MissingField
+from assets.errors import ContractViolation, MissingField
 from assets.normalise.contract import check_units, envelope_drift, schema_drift, unknown_fields
 from assets.normalise.storable_json import ENCODER, find_problem, rejected_records, storable_json
 from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing, quote
-from warehouse.loading.batch import RejectedRecord, SchemaDrift
+from warehouse.loading.batch import MAX_EXAMPLES, RejectedRecord, SchemaDrift
 
 TEXT = DTYPES["text"]
 

@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from warehouse.schema.tables import Table
 
+# Records of a refused response that are stored as examples: raw.responses has all, and it may come again and again.
+MAX_EXAMPLES = 100
+
 LoadStatus = Literal["ok", "failed", "rejected"]
 
 

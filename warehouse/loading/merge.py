@@ -13,7 +13,7 @@ import duckdb
 
 from warehouse.errors import LoadMismatch, SnapshotRefused
 from warehouse.failpoints import failpoint
-from warehouse.loading.batch import Batch, LoadContext, LoadCounts, LoadResult, Partition, Watermarks
+from warehouse.loading.batch import MAX_EXAMPLES, Batch, LoadContext, LoadCounts, LoadResult, Partition, Watermarks
 from warehouse.loading.guard import Diff, advice, check_recent_size, check_snapshot, implausible_partitions
 from warehouse.loading.load_log import log_drift, log_load, log_rejects, read_watermarks
 from warehouse.loading.ordering import correct_future_times, order_partitions
@@ -23,9 +23,6 @@ from warehouse.sql import rows, scalar, transaction
 Connection = duckdb.DuckDBPyConnection
 
 log = logging.getLogger("smsonline.loading")
-
-# Of a refused snapshot. raw.responses has it as a whole, and it may come again every few minutes.
-MAX_REJECTS_OF_REFUSED = 100
 
 ROW_NUMBERS = "SELECT row_number FROM changes WHERE current_rowid IS "
 COUNT_CHANGES = "SELECT count(*) - count(current_rowid) AS new, count(current_rowid) AS changed FROM changes"
@@ -64,7 +61,7 @@ def log_refusal(connection: Connection, batch: Batch, load: LoadContext, error: 
     result = LoadResult("rejected", LoadCounts(fetched=fetched, rejected=fetched), error, response_id)
     with transaction(connection):
         log_load(connection, load, result)
-        log_rejects(connection, load, batch.rejects[:MAX_REJECTS_OF_REFUSED])
+        log_rejects(connection, load, batch.rejects[:MAX_EXAMPLES])
         log_drift(connection, batch, batch.drift)
     return result
 
