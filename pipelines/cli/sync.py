@@ -38,7 +38,8 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
     """Syncs the named datasets, or all; exits 1 or 2 when anything failed."""
     with exit_on_error(as_json=as_json):
         settings = load_command_settings()
-        selected = select_datasets(names, configured_datasets(settings))
+        datasets = configured_datasets(settings)
+        selected = select_datasets(names, datasets)
         run_id = uuid.uuid4().hex
         with open_pipeline(settings, accept_shrink=accept_shrink) as pipeline:
             configure_log_file(settings.warehouse)
@@ -56,7 +57,7 @@ def run_sync(names: Sequence[str], *, as_json: bool, accept_shrink: bool) -> Non
         print_results(results)
     for line in dict.fromkeys([*problems(results), *uncopied, *unpublished]):
         print_folded(f"error: {line}", stream=sys.stderr)
-    for text, command in notes(results, settings.warehouse, configured_datasets(settings)):
+    for text, command in notes(results, settings.warehouse, datasets):
         print_folded(f"note: {text}", command, stream=sys.stderr)
     if code := exit_code(results) or (FAILED if unpublished else 0):
         sys.exit(code)
