@@ -17,6 +17,9 @@ Connection = duckdb.DuckDBPyConnection
 
 # About twenty loads that changed nothing: their rows in the load log stay in the write-ahead log.
 MAX_WAL_BYTES = 16_384
+CHECKPOINT = "SELECT checkpoint_id, log_base FROM ops.warehouse"
+# DuckDB's errors for a file without that table, or without those columns.
+NO_IDENTITY = (duckdb.CatalogException, duckdb.BinderException)
 RECORD_BASE = "UPDATE ops.warehouse SET log_base = checkpoint_id"
 
 
@@ -72,9 +75,10 @@ def write_checkpoint(connection: Connection) -> None:
 
 def _checkpoint(connection: Connection) -> tuple[str | None, str | None]:
     """The file's checkpoint and the one its log continues."""
-    if not has_identity(connection):
+    try:
+        checkpoint_id, log_base = fetch_one(connection, CHECKPOINT) or (None, None)
+    except NO_IDENTITY:
         return None, None
-    checkpoint_id, log_base = fetch_one(connection, "SELECT checkpoint_id, log_base FROM ops.warehouse") or (None, None)
     return checkpoint_id, log_base
 
 
@@ -82,6 +86,6 @@ def has_identity(connection: Connection) -> bool:
     """Whether the file is a warehouse of schema 4 or later: any other has no such column."""
     try:
         connection.execute("SELECT log_base FROM ops.warehouse LIMIT 0")
-    except (duckdb.CatalogException, duckdb.BinderException):
+    except NO_IDENTITY:
         return False
     return True

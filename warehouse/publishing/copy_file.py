@@ -59,12 +59,16 @@ def move_into_place(new: Path, copy: Path) -> None:
     """Gives ``new`` the name of the copy in one step; after a power cut there is the old file or the new one, whole."""
     log_path(copy).unlink(missing_ok=True)  # of somebody who wrote into the copy: it would be replayed into the new one
     new.replace(copy)
-    _flush(copy.parent)
+    flush(copy.parent)
 
 
-def flush_file(path: Path) -> None:
-    """Returns when the file is on the disk. Raises ``OSError``."""
-    _flush(path)
+def flush(path: Path) -> None:
+    """Returns when the file or folder is on the disk. Raises ``OSError``."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def set_aside(copy: Path) -> None:
@@ -76,11 +80,3 @@ def set_aside(copy: Path) -> None:
     if log_path(copy).exists():
         log_path(copy).rename(log_path(aside))
     log.warning("%s was damaged or changed by another program: set aside as %s, made anew", copy, aside.name)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

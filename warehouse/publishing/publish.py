@@ -21,7 +21,7 @@ from warehouse.database.write_ahead_log import log_path, write_checkpoint
 from warehouse.failpoints import failpoint
 from warehouse.publishing.copy_file import (
     file_checksum,
-    flush_file,
+    flush,
     move_into_place,
     new_file,
     require_other_file,
@@ -83,7 +83,7 @@ def publish(warehouse: Path, tables: Sequence[Table], writer: Writer | None = No
             _fill(connection, tables, _latest_loads(connection), published, token)
             connection.execute("CHECKPOINT copy")
             connection.execute("DETACH copy")
-            flush_file(new_copy)
+            flush(new_copy)
             checksum = file_checksum(new_copy)
             failpoint("before publishing")
             if not is_own:

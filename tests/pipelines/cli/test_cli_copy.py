@@ -18,7 +18,7 @@ def test_sync_that_could_not_publish_fails(vendor, command, home, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("warehouse.publishing.publish.flush_file", full)
+        patch.setattr("warehouse.publishing.publish.flush", full)
         result = command("sync", "countries", "--json")
     assert result.code == 1
     assert result.error_lines == ["error: data/analytics.duckdb cannot be written: No space left on device"]
