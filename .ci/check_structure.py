@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 40
 MAX_FILE_LINES = 350
 MAX_FILES_PER_FOLDER = 12
 # Grows with what the program does; whoever raises it says why in the commit.
-MAX_TOTAL_LINES = 25_000
+MAX_TOTAL_LINES = 32_000
 SQL_OBJECT = re.compile(
     r"\b(?:TABLE|VIEW|MACRO|SCHEMA|INTO)\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.]+)|\b(\w+)\s+AS\s+\(", re.I
 )

@@ -60,6 +60,9 @@ class PaymentException(StrEnum):
     EXTERNAL = "external"
     MANUAL_MARK = "manual_mark"
     DUPLICATE_SUSPECTED = "duplicate_suspected"
+    UNPROVEN = "unproven"
+    OTHER_LEDGER = "other_ledger"
+    CREDIT_UNPROVEN = "credit_unproven"
 
 
 def _states(names: str) -> frozenset[State]:

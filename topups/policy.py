@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -61,6 +61,17 @@ class Policy:
     credit_wait: timedelta = 60 * MINUTE
     approval_life: timedelta = 24 * HOUR
     clock_skew: timedelta = 2 * MINUTE
+    # Payments that appear after the list was not read for so long may be requests that this ledger lost.
+    watch_gap: timedelta = HOUR
+    # A paid amount that nothing proves to have arrived ends its wait after this time.
+    credit_unproven_after: timedelta = DAY
+    # Further words of the vendor, each with the documented status that it means.
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    # Whether the vendor lists a payment only once it is paid.
+    list_shows_paid_only: bool = False
+    # When the owner is awake, such as 08:00-22:00, and in which zone; empty: always, and the zone of this machine.
+    hours: str = ""
+    time_zone: str = ""
 
     @property
     def exposure_limit_cents(self) -> int | None:
@@ -108,7 +119,7 @@ ORDERED = (
     ("cap_day_cents", "cap_week_cents"),
     ("cap_week_cents", "cap_month_cents"),
 )
-_FIELDS = {field.name: field for field in dataclasses.fields(Policy)}
+_FIELDS = {entry.name: entry for entry in dataclasses.fields(Policy)}
 # As settings name the entries of a policy.
 ENTRY_NAMES = tuple(
     f"{name}_seconds" if isinstance(field.default, timedelta) else name for name, field in _FIELDS.items()
@@ -127,7 +138,7 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             raise ValueError(f"{key}: the top-up policy has no such entry; {suggest_name(key, ENTRY_NAMES)}")
         try:
             changes[name] = _converted(name, value)
-        except (TypeError, ValueError, OverflowError):
+        except (AttributeError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
     return dataclasses.replace(base or Policy(), **changes)
 
@@ -140,6 +151,8 @@ def _converted(name: str, value: Any) -> Any:
         if not value:
             raise ValueError("after a failure there has to be something to wait for")
         return tuple(timedelta(seconds=float(step)) for step in value)
+    if isinstance(default, dict):
+        return {str(word).strip().lower(): str(status).strip().lower() for word, status in value.items()}
     if isinstance(default, frozenset):
         return frozenset(value.split(",") if isinstance(value, str) else map(str, value))
     if isinstance(default, bool) != isinstance(value, bool):

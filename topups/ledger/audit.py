@@ -10,6 +10,9 @@ from topups.ledger.models import Event
 from topups.ledger.schema import canonical_json
 from topups.payment_states import SLOT_HOLDING, IllegalTransition, State, assert_transition
 
+# Events of earlier versions do not have these columns.
+COLUMNS_SINCE_0003 = {"vendor_created_at": None, "settled_cents": None, "instructions_problem": "", "unit_proof": ""}
+
 
 def audit(ledger: Ledger) -> list[str]:
     """One line per contradiction. Reads everything.
@@ -68,5 +71,5 @@ def replay_events(events: Iterable[Event]) -> dict[str, dict[str, Any]]:
             continue
         if event.to_state is not None:
             assert_transition(State(event.from_state) if event.from_state else None, State(event.to_state))
-        rows.setdefault(event.payment_id, {}).update(event.changes)
+        rows.setdefault(event.payment_id, dict(COLUMNS_SINCE_0003)).update(event.changes)
     return rows

@@ -52,6 +52,10 @@ class Payment:
     credit: int | None
     detail: str
     version: int
+    vendor_created_at: datetime | None = None
+    settled_cents: int | None = None
+    instructions_problem: str = ""
+    unit_proof: str = ""
 
     @property
     def request(self) -> PaymentRequest:
@@ -155,6 +159,8 @@ class AccountControls:
     failures: int = 0
     last_failure_at: datetime | None = None
     reserved_cents: int = 0
+    unproven_until: datetime | None = None
+    unproven_reason: str = ""
 
 
 def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
@@ -162,7 +168,7 @@ def new_payment(draft: NewPayment, now: datetime, **columns: Any) -> Payment:
     empty: dict[str, Any] = dict.fromkeys(Payment.__dataclass_fields__)
     given = dict.fromkeys(("created_at", "counted_at", "state_since"), now)
     start = {"state": State.PLANNED, "exception": PaymentException.NONE, "vendor_status": "", "detail": ""}
-    counters = {"absences": 0, "version": 0}
+    counters = {"absences": 0, "version": 0, "instructions_problem": "", "unit_proof": ""}
     return Payment(**{**empty, **start, **counters, **given, **draft.__dict__, **columns})
 
 

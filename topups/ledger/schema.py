@@ -10,6 +10,8 @@ observations: every balance, list and decision.
 
 controls: per account the kill switch, the breaker and the reserved money.
 
+blocked: per account the reason that stops a due top-up.
+
 identity: one row, made with the ledger; copies of the ledger name it.
 """
 
@@ -69,7 +71,7 @@ def enum_text(values: type[StrEnum]) -> Enum:
     )
 
 
-HEAD = "0002"  # the newest migration
+HEAD = "0003"  # the newest migration
 ALL_ACCOUNTS = "*"  # the row of ``controls`` that stops all accounts
 
 metadata = MetaData()
@@ -117,6 +119,14 @@ payments = Table(
     Column("credit", BigInteger),
     Column("detail", Text, nullable=False),
     Column("version", Integer, nullable=False),
+    # The row's own time of creation; with ``sending_at`` it shows the zone of the vendor's times.
+    Column("vendor_created_at", Timestamp),
+    # What the vendor's row says after the payment ended, where it differs from the amount that was listed first.
+    Column("settled_cents", BigInteger),
+    # Why link or address cannot be shown, until that is resolved.
+    Column("instructions_problem", Text, nullable=False, server_default=""),
+    # What confirmed the unit of the amount: ``transaction``, ``page`` or ``balance``; empty while nothing did.
+    Column("unit_proof", Text, nullable=False, server_default=""),
 )
 Index("one_slot_per_account", payments.c.slot, unique=True, sqlite_where=SLOT_TAKEN, postgresql_where=SLOT_TAKEN)
 Index("one_row_per_vendor_payment", payments.c.account_id, payments.c.vendor_payment_id, unique=True)
@@ -180,6 +190,20 @@ controls = Table(
     Column("failures", Integer, nullable=False),
     Column("last_failure_at", Timestamp),
     Column("reserved_cents", BigInteger, nullable=False),
+    # Payments first seen before this time may be requests of ours that the ledger lost; and why that is doubted.
+    Column("unproven_until", Timestamp),
+    Column("unproven_reason", Text, nullable=False, server_default=""),
+)
+
+# What stops a due top-up at present; no row where nothing does.
+blocked = Table(
+    "blocked",
+    metadata,
+    Column("account_id", String(128), primary_key=True),
+    Column("reason", String(32), nullable=False),
+    Column("since", Timestamp, nullable=False),
+    Column("seen_at", Timestamp, nullable=False),
+    Column("explanation", Text, nullable=False),
 )
 
 identity = Table(
@@ -187,4 +211,6 @@ identity = Table(
     metadata,
     Column("ledger_id", String(36), primary_key=True),
     Column("created_at", Timestamp, nullable=False),
+    Column("checked_at", Timestamp),
+    Column("thinned_at", Timestamp),
 )

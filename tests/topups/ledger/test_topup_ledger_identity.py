@@ -35,11 +35,20 @@ def test_ledgers_have_different_identities(tmp_path):
     assert len(ids) == 2
 
 
+SINCE_0003 = (
+    *("payments.vendor_created_at", "payments.settled_cents", "payments.instructions_problem", "payments.unit_proof"),
+    *("controls.unproven_until", "controls.unproven_reason"),
+)
+
+
 def test_ledger_of_the_first_schema_gets_an_identity(any_ledger):
     any_ledger.record_balance("acc", Balance(700, START), START)
     engine = create_engine(url_of(any_ledger))
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE identity"))
+        for table in ("identity", "blocked"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        for column in SINCE_0003:
+            connection.execute(text(f"ALTER TABLE {column.replace('.', ' DROP COLUMN ')}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     engine.dispose()
     with pytest.raises(LedgerOutdated, match="brings an older one up to date"):

@@ -1,0 +1,35 @@
+"""What a ledger cannot prove, what stops a due top-up, and what the vendor's rows say beyond the amount."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Adds columns with defaults, and a table."""
+    for column in (
+        sa.Column("vendor_created_at", sa.String(32)),
+        sa.Column("settled_cents", sa.BigInteger),
+        sa.Column("instructions_problem", sa.Text, nullable=False, server_default=""),
+        sa.Column("unit_proof", sa.Text, nullable=False, server_default=""),
+    ):
+        op.add_column("payments", column)
+    op.add_column("controls", sa.Column("unproven_until", sa.String(32)))
+    op.add_column("controls", sa.Column("unproven_reason", sa.Text, nullable=False, server_default=""))
+    op.add_column("identity", sa.Column("checked_at", sa.String(32)))
+    op.add_column("identity", sa.Column("thinned_at", sa.String(32)))
+    op.create_table(
+        "blocked",
+        sa.Column("account_id", sa.String(128), primary_key=True),
+        sa.Column("reason", sa.String(32), nullable=False),
+        sa.Column("since", sa.String(32), nullable=False),
+        sa.Column("seen_at", sa.String(32), nullable=False),
+        sa.Column("explanation", sa.Text, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """There is no way back: a decision may rest on it."""
+    raise NotImplementedError
