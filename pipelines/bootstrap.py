@@ -197,7 +197,7 @@ def open_topup_context(
     # Where a test can kill the process; installed for such a test only.
     checkpoint = (lambda name: failpoint(f"topup {name}")) if VARIABLE in os.environ else (lambda _: None)
     with Client(account, endpoints=endpoints, config=client_config(settings), now=clock.now) as client:
-        gateway = VendorGateway(client, account.user_id, units, clock, endpoints)
+        gateway = VendorGateway(client, account.user_id, units, clock, endpoints, policy.statuses)
         yield TopUpContext(
             ledger,
             gateway,
