@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
+from smsonline.errors import NotSent as RequestNotSent
 from smsonline.response import VendorResponse
 from topups.gateway import (
     Accepted,
     Balance,
     Clock,
+    Confirm,
     CreateResponse,
+    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -82,6 +85,7 @@ class VendorGateway:
         """All payments of the account. A row that cannot be read makes the list incomplete."""
         requested_at = self._clock.now()
         response, body = self._read("invoices")
+        received_at = self._clock.now()
         if not isinstance(body, list):
             raise VendorUnavailable("the list of payments is no list")
         rows: dict[str, VendorPayment] = {}
@@ -94,7 +98,7 @@ class VendorGateway:
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
                 problem = problem or f"the vendor's list contradicts itself about {row.vendor_id}"
-        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date)
+        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date, received_at)
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""
@@ -116,11 +120,13 @@ class VendorGateway:
             ends_at=self._timestamp(body.get("expire_at")),
         )
 
-    def create(self, request: PaymentRequest) -> Outcome:
+    def create(self, request: PaymentRequest, confirm: Confirm) -> Outcome:
         """Requests a payment with one request. What is not certain is ``Uncertain``, whatever failed."""
         rail = PAYMENT_METHODS[request.rail]
         try:
-            response = self._client.create(rail.endpoint, self._parameters(rail, request))
+            response = self._client.create(rail.endpoint, self._parameters(rail, request), confirm=confirm)
+        except RequestNotSent as error:
+            return NotSent(str(error))
         except UnknownOutcome as error:
             return Uncertain(str(error))
         except (VendorError, ValueError) as error:
