@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from assets.sync import SyncPipeline
     from topups.decision.snapshot import BurnForecast
     from topups.ledger import Ledger
+    from topups.ledger.companion_files import CompanionFiles
     from topups.notifications.delivery import Notifier
     from topups.policy import Policy
     from topups.vendor_gateway import Units
@@ -175,6 +176,14 @@ def open_configured_ledger(settings: Settings) -> Ledger:
     return open_ledger(settings.ledger.get_secret_value(), check=True)
 
 
+def companion_files(settings: Settings) -> CompanionFiles | None:
+    """The files that outlive the ledger; None for a ledger in memory."""
+    from topups.ledger.companion_files import CompanionFiles, companion_places
+
+    places = companion_places(settings.ledger.get_secret_value(), settings.warehouse, os.environ)
+    return CompanionFiles(places) if places else None
+
+
 @contextmanager
 def open_topup_context(
     settings: Settings, ledger: Ledger, *, burn: Callable[[], BurnForecast | None] | None = None
@@ -206,4 +215,5 @@ def open_topup_context(
             environment=kill_switch_environment(settings),
             burn=burn or (lambda: forecaster.burn(clock.now())),
             checkpoint=checkpoint,
+            companions=companion_files(settings),
         )

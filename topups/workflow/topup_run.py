@@ -28,8 +28,8 @@ from topups.notifications import rules
 from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.policy import kill_switch_on
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import record_outcome
-from topups.workflow.payment_tracking import adopt_external_payments
 from topups.workflow.reconcile import evaluate_account, record_decision, record_preflight_refusal, update_from_vendor
 from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
 
