@@ -156,7 +156,7 @@ def configured_units(settings: Settings) -> Units:
 
 def configured_notifier(settings: Settings) -> Notifier | None:
     """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
-    from topups.notifications.delivery import AppriseNotifier
+    from topups.notifications.apprise_notifier import AppriseNotifier
 
     urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
     if not any(urls):
@@ -206,7 +206,7 @@ def open_topup_context(
     # Where a test can kill the process; installed for such a test only.
     checkpoint = (lambda name: failpoint(f"topup {name}")) if VARIABLE in os.environ else (lambda _: None)
     with Client(account, endpoints=endpoints, config=client_config(settings), now=clock.now) as client:
-        gateway = VendorGateway(client, account.user_id, units, clock, endpoints)
+        gateway = VendorGateway(client, account.user_id, units, clock, endpoints, policy.statuses)
         yield TopUpContext(
             ledger,
             gateway,

@@ -41,14 +41,17 @@ def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = F
     return Ledger(engine)
 
 
-def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
+def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
     """The ledger for reading only: nothing is created, migrated or written, and a write fails.
 
-    For code that anyone may execute at any time, such as a sensor's preview. Close it after use. Raises
-    ``LedgerNotFound``, and ``LedgerUnavailable`` also if an older version of this program wrote it.
+    For code that anyone may execute at any time, such as a sensor's preview. ``check`` looks for damage in the whole
+    file. Close it after use. Raises ``LedgerNotFound``, ``LedgerOutdated`` and ``LedgerUnavailable``.
     """
     engine = connect_for_reading(url, busy_seconds)
     try:
+        if check:
+            with map_database_errors():
+                _integrity_check(engine)
         with map_database_errors(), engine.connect() as connection:
             version = _version(connection)
         if version is None:
