@@ -156,7 +156,7 @@ def configured_units(settings: Settings) -> Units:
 
 def configured_notifier(settings: Settings) -> Notifier | None:
     """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
-    from topups.notifications.delivery import AppriseNotifier
+    from topups.notifications.apprise_notifier import AppriseNotifier
 
     urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
     if not any(urls):

@@ -6,12 +6,15 @@ from typing import Any
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
+from smsonline.errors import NotSent as RequestNotSent
 from smsonline.response import VendorResponse
 from smsonline.values.paging import incomplete_member
 from smsonline.values.record_list import list_elements, only_record, select_member
 from topups.gateway import (
     Balance,
     Clock,
+    Confirm,
+    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -70,6 +73,7 @@ class VendorGateway:
         """All payments of the account. A row that cannot be read, or a sign of further pages, makes it incomplete."""
         requested_at = self._clock.now()
         response, body, members = self._read("invoices")
+        received_at = self._clock.now()
         elements = list_elements(body)
         if elements is None:
             raise VendorUnavailable("the list of payments is no list")
@@ -84,7 +88,7 @@ class VendorGateway:
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
                 problem = problem or f"the vendor's list contradicts itself about {row.vendor_id}"
-        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date)
+        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date, received_at)
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""
@@ -97,11 +101,13 @@ class VendorGateway:
             raise VendorUnavailable("the transaction is no object")
         return self._records.transaction(record)
 
-    def create(self, request: PaymentRequest) -> Outcome:
+    def create(self, request: PaymentRequest, confirm: Confirm) -> Outcome:
         """Requests a payment with one request. What is not certain is ``Uncertain``, whatever failed."""
         rail = PAYMENT_METHODS[request.rail]
         try:
-            response = self._client.create(rail.endpoint, self._parameters(rail, request))
+            response = self._client.create(rail.endpoint, self._parameters(rail, request), confirm=confirm)
+        except RequestNotSent as error:
+            return NotSent(str(error))
         except UnknownOutcome as error:
             return Uncertain(str(error))
         except (VendorError, ValueError) as error:

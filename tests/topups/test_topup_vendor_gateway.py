@@ -145,13 +145,13 @@ def test_an_amount_that_is_no_plain_number_is_refused(scripted, gateway, amount)
 
 
 @pytest.mark.parametrize(
-    ("status", "word"), [("PAID", "paid"), (True, "true"), (None, ""), (3, "3"), ("Done!", "done!")]
+    ("status", "expected"), [("PAID", "paid"), (True, "true"), (None, ""), (3, "3"), ("Done!", "done!")]
 )
-def test_a_status_is_a_word_whatever_its_type(scripted, gateway, status, word):
+def test_a_status_is_a_word_whatever_its_type(scripted, gateway, status, expected):
     scripted.bodies["payments"] = {"ok": True, "body": [invoice(status=status)]}
     listing = gateway.payments()
     assert listing.complete
-    assert listing.rows[0].status == word
+    assert listing.rows[0].status == expected
 
 
 def test_a_transaction_leaves_out_what_it_cannot_read(scripted, gateway):
@@ -166,7 +166,7 @@ def test_a_transaction_leaves_out_what_it_cannot_read(scripted, gateway):
 @pytest.mark.parametrize("rail", ["v3_invoice", "v3_wallet"])
 def test_a_create_response_without_sense_is_uncertain(scripted, gateway, body, rail):
     scripted.bodies |= {"invoice": {"ok": True, "body": body}, "direct": {"ok": True, "body": body}}
-    assert isinstance(gateway.create(PaymentRequest(rail, 500, "USDT", "TRON")), Uncertain)
+    assert isinstance(gateway.create(PaymentRequest(rail, 500, "USDT", "TRON"), lambda: ""), Uncertain)
 
 
 def test_a_row_of_another_customer_is_refused(scripted, gateway):

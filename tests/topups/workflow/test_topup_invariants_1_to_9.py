@@ -56,12 +56,12 @@ def test_invariant_04_every_create_has_an_earlier_committed_sending_row_with_its
     seen = []
     create = vendor.create
 
-    def looked_up(order):
+    def looked_up(order, confirm):
         with sqlite3.connect(tmp_path / "ledger.db") as outside:
             rows = outside.execute("SELECT state, amount_cents, sending_at FROM payments").fetchall()
         outside.close()
         seen.append((rows, order.amount_cents))
-        return create(order)
+        return create(order, confirm)
 
     vendor.create = looked_up
     with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
