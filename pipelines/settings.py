@@ -71,7 +71,7 @@ class TopUpSettings(BaseModel):
         """20.00 is dollars: as cents it would be a hundredth of what was meant."""
         if value is None or not (info.field_name or "").endswith("_cents"):
             return value
-        from topups.policy import NotWholeCents, whole_cents
+        from topups.money import NotWholeCents, whole_cents
 
         try:
             return whole_cents(value)

@@ -2,19 +2,18 @@
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from smsonline.endpoints import suggest_name
-from topups import payment_methods, policy_checks
+from topups import payment_methods, policy_checks, vendor_statuses
+from topups.money import NotWholeCents, whole_cents
 from topups.policy_checks import PREFIX
 
 MODES = ("off", "dry_run", "approve", "auto")
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-WHOLE_NUMBER, DOLLARS = re.compile(r"[+-]?\d+"), re.compile(r"\$?(\d{1,9})[.,](\d*)(?: ?(?:USD|\$))?")
 MAX_OPEN_PER_ACCOUNT = 1  # fixed: the ledger has one slot per account
 
 
@@ -127,7 +126,7 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             raise ValueError(f"{key}: the top-up policy has no such entry; {suggest_name(key, ENTRY_NAMES)}")
         try:
             changes[name] = _converted(name, value)
-        except NotWholeCents as error:
+        except (NotWholeCents, vendor_statuses.InvalidStatusMapping) as error:
             raise ValueError(f"{key}: {error}") from None
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
@@ -143,7 +142,7 @@ def _converted(name: str, value: Any) -> Any:
             raise ValueError("after a failure there has to be something to wait for")
         return tuple(timedelta(seconds=float(step)) for step in value)
     if isinstance(default, dict):
-        return {str(word).strip().lower(): str(status).strip().lower() for word, status in value.items()}
+        return vendor_statuses.status_mapping(value)
     if isinstance(default, frozenset):
         return frozenset(value.split(",") if isinstance(value, str) else map(str, value))
     if isinstance(default, bool) != isinstance(value, bool):
@@ -153,22 +152,6 @@ def _converted(name: str, value: Any) -> Any:
     if isinstance(default, float):
         return float(value)
     return None if value is None else _whole_number(name, value)
-
-
-class NotWholeCents(ValueError):
-    """An amount that is no whole number of US cents; ``str()`` says what to write instead."""
-
-
-def whole_cents(value: Any) -> int:
-    """An amount of a setting. Raises ``NotWholeCents`` for dollars, such as 20.00, and for everything else."""
-    text = str(value).strip()
-    if isinstance(value, int | str) and not isinstance(value, bool) and WHOLE_NUMBER.fullmatch(text):
-        return int(text)
-    dollars = DOLLARS.fullmatch(text)
-    cents = int(dollars[1]) * 100 + int((dollars[2] or "").ljust(2, "0")[:2]) if dollars else 2000
-    raise NotWholeCents(
-        f"{text[:40]!r} is no whole number of US cents: {cents} means {cents // 100}.{cents % 100:02d} USD"
-    )
 
 
 def _whole_number(name: str, value: Any) -> int:

@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
 from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
+from smsonline.errors import NotSent as RequestNotSent
 from smsonline.response import VendorResponse
 from topups.gateway import (
     Accepted,
     Balance,
     Clock,
+    Confirm,
     CreateResponse,
+    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -29,6 +32,7 @@ from topups.gateway import (
 from topups.money import MAX_PLAUSIBLE_CENTS
 from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
 from topups.payment_verification import last_path_segment
+from topups.vendor_statuses import parse_status
 
 MAX_ID_LENGTH = 128
 VENDOR_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -58,12 +62,14 @@ class VendorGateway:
         units: Units | None = None,
         clock: Clock | None = None,
         catalogue: Endpoints = ENDPOINTS,
+        statuses: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self.account_id = account_id
         self._units = units or Units()
         self._clock = clock or SystemClock()
         self._catalogue = catalogue
+        self._statuses = statuses or {}
 
     def balance(self) -> Balance:
         """The balance now. Raises ``VendorUnavailable``."""
@@ -79,6 +85,7 @@ class VendorGateway:
         """All payments of the account. A row that cannot be read makes the list incomplete."""
         requested_at = self._clock.now()
         response, body = self._read("invoices")
+        received_at = self._clock.now()
         if not isinstance(body, list):
             raise VendorUnavailable("the list of payments is no list")
         rows: dict[str, VendorPayment] = {}
@@ -91,7 +98,7 @@ class VendorGateway:
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
                 problem = problem or f"the vendor's list contradicts itself about {row.vendor_id}"
-        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date)
+        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date, received_at)
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""
@@ -103,7 +110,7 @@ class VendorGateway:
             raise VendorUnavailable("the transaction is no object")
         return Transaction(
             order_id=_text(body.get("order_id")),
-            status=_text(body.get("status")),
+            status=parse_status(_text(body.get("status")), self._statuses),
             amount_cents=_dollars(body.get("amountInUSD")),
             currency=_text(body.get("currency")),
             network=_text(body.get("network")),
@@ -113,11 +120,13 @@ class VendorGateway:
             ends_at=self._timestamp(body.get("expire_at")),
         )
 
-    def create(self, request: PaymentRequest) -> Outcome:
+    def create(self, request: PaymentRequest, confirm: Confirm) -> Outcome:
         """Requests a payment with one request. What is not certain is ``Uncertain``, whatever failed."""
         rail = PAYMENT_METHODS[request.rail]
         try:
-            response = self._client.create(rail.endpoint, self._parameters(rail, request))
+            response = self._client.create(rail.endpoint, self._parameters(rail, request), confirm=confirm)
+        except RequestNotSent as error:
+            return NotSent(str(error))
         except UnknownOutcome as error:
             return Uncertain(str(error))
         except (VendorError, ValueError) as error:
@@ -164,7 +173,7 @@ class VendorGateway:
             session_id=session,
             method=_text(record.get("method")),
             amount_cents=parse_cents(record["amount"], self._units.listed),
-            status=_text(record["status"]),
+            status=parse_status(_text(record["status"]), self._statuses),
             created_at=self._timestamp(record.get("created")),
             ends_at=self._timestamp(record.get("expires_at")),
         )

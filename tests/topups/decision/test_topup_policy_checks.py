@@ -11,7 +11,8 @@ from topup_fakes import ACCOUNT, POLICY, START
 from topups.decision.evaluate import evaluate
 from topups.decision.snapshot import AccountSnapshot, PaymentPlan
 from topups.gateway import Balance
-from topups.policy import NotWholeCents, policy_from, whole_cents
+from topups.money import NotWholeCents, whole_cents
+from topups.policy import policy_from
 
 
 @pytest.mark.parametrize(
