@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
-from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
-from smsonline.errors import NotSent as RequestNotSent
+from smsonline.errors import EndpointNotFound, NotSent, RequestRejected, UnknownOutcome, VendorError
 from smsonline.response import VendorResponse
 from topups.gateway import (
     Accepted,
@@ -18,7 +17,6 @@ from topups.gateway import (
     Clock,
     Confirm,
     CreateResponse,
-    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -26,6 +24,7 @@ from topups.gateway import (
     SystemClock,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
     VendorUnavailable,
 )
@@ -122,8 +121,8 @@ class VendorGateway:
         rail = PAYMENT_METHODS[request.rail]
         try:
             response = self._client.create(rail.endpoint, self._parameters(rail, request), confirm=confirm)
-        except RequestNotSent as error:
-            return NotSent(str(error))
+        except NotSent as error:
+            return Unsent(str(error))
         except UnknownOutcome as error:
             return Uncertain(str(error))
         except (VendorError, ValueError) as error:

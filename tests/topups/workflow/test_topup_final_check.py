@@ -91,8 +91,8 @@ def shop(served, tmp_path, clock, monkeypatch, request) -> Iterator[Shop]:
 
 def test_pause_during_the_wait_sends_nothing(shop, tmp_path):
     def pause() -> None:
-        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as other:
-            operator_actions.pause(other, "me", "", shop.clock.now())
+        with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as second:
+            operator_actions.pause(second, "me", "", shop.clock.now())
 
     result = shop.run(pause)
     assert (result.refusal.reason, result.payment.state) == (Reason.KILL_SWITCH, State.NOT_SENT)
