@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from smsonline.endpoints import suggest_name
-from topups import payment_methods
+from topups import payment_methods, vendor_statuses
 
 PREFIX = "SMSONLINE_TOPUP_"
 MODES = ("off", "dry_run", "approve", "auto")
@@ -138,6 +138,8 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             raise ValueError(f"{key}: the top-up policy has no such entry; {suggest_name(key, ENTRY_NAMES)}")
         try:
             changes[name] = _converted(name, value)
+        except vendor_statuses.InvalidStatusMapping as error:
+            raise ValueError(f"{key}: {error}") from None
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
     return dataclasses.replace(base or Policy(), **changes)
@@ -152,7 +154,7 @@ def _converted(name: str, value: Any) -> Any:
             raise ValueError("after a failure there has to be something to wait for")
         return tuple(timedelta(seconds=float(step)) for step in value)
     if isinstance(default, dict):
-        return {str(word).strip().lower(): str(status).strip().lower() for word, status in value.items()}
+        return vendor_statuses.status_mapping(value)
     if isinstance(default, frozenset):
         return frozenset(value.split(",") if isinstance(value, str) else map(str, value))
     if isinstance(default, bool) != isinstance(value, bool):

@@ -31,6 +31,7 @@ from topups.gateway import (
 from topups.money import MAX_PLAUSIBLE_CENTS
 from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
 from topups.payment_verification import last_path_segment
+from topups.vendor_statuses import parse_status
 
 MAX_ID_LENGTH = 128
 VENDOR_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -60,12 +61,14 @@ class VendorGateway:
         units: Units | None = None,
         clock: Clock | None = None,
         catalogue: Endpoints = ENDPOINTS,
+        statuses: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self.account_id = account_id
         self._units = units or Units()
         self._clock = clock or SystemClock()
         self._catalogue = catalogue
+        self._statuses = statuses or {}
 
     def balance(self) -> Balance:
         """The balance now. Raises ``VendorUnavailable``."""
@@ -106,7 +109,7 @@ class VendorGateway:
             raise VendorUnavailable("the transaction is no object")
         return Transaction(
             order_id=_text(body.get("order_id")),
-            status=_text(body.get("status")),
+            status=parse_status(_text(body.get("status")), self._statuses),
             amount_cents=_dollars(body.get("amountInUSD")),
             currency=_text(body.get("currency")),
             network=_text(body.get("network")),
@@ -169,7 +172,7 @@ class VendorGateway:
             session_id=session,
             method=_text(record.get("method")),
             amount_cents=parse_cents(record["amount"], self._units.listed),
-            status=_text(record["status"]),
+            status=parse_status(_text(record["status"]), self._statuses),
             created_at=self._timestamp(record.get("created")),
             ends_at=self._timestamp(record.get("expires_at")),
         )

@@ -87,11 +87,20 @@ class Vendor:
     # Reads
 
     def balance(self) -> Balance:
-        if self.random.random() < self.faults.other_read_fails:
+        reads = self.truth.reads_of_this_run()
+        reads.balance = self.random.random() >= self.faults.other_read_fails
+        if not reads.balance:
             raise VendorUnavailable("the balance does not come")
         return Balance(self.cents, self.clock.at)
 
     def payments(self) -> PaymentList:
+        reads = self.truth.reads_of_this_run()
+        reads.listed_at = None
+        listing = self._list()
+        reads.listed_at = listing.at if listing.complete else None
+        return listing
+
+    def _list(self) -> PaymentList:
         draw, faults, now = self.random.random(), self.faults, self.clock.at
         rows = [row for row in self.truth.rows if row.listed_from <= now]
         self.random.shuffle(rows)

@@ -23,7 +23,7 @@ from topups.gateway import (
     uuid7,
 )
 from topups.ledger import Ledger
-from topups.notifications.delivery import Notice
+from topups.notifications.rendering import Notice
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.reconcile import reconcile_account

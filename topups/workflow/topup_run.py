@@ -27,9 +27,10 @@ from topups.ledger.queries import LedgerUnavailable
 from topups.notifications import rules
 from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.policy import kill_switch_on
+from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import record_outcome
-from topups.workflow.payment_tracking import adopt_external_payments
 from topups.workflow.reconcile import evaluate_account, record_decision, record_preflight_refusal, update_from_vendor
 from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
 
@@ -91,6 +92,7 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
     result = _execute(context, snapshot, decision, idempotency_key, report)
     if result.refusal:
         record_decision(context, idempotency_key, result.refusal)
+        update_blocked(context, snapshot, snapshot.balance, result.refusal)
     return dataclasses.replace(result, plan=decision, report=report)
 
 

@@ -9,7 +9,9 @@ from topup_fakes import ACCOUNT, Inbox, World
 
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
-from topups.notifications.delivery import TITLES, AppriseNotifier, Notice, deliver_outbox, qr_png, render
+from topups.notifications.apprise_notifier import AppriseNotifier
+from topups.notifications.delivery import deliver_outbox
+from topups.notifications.rendering import TITLES, Notice, qr_png, render
 from topups.notifications.rules import NOTICE_BY_STATE
 from topups.workflow.context import Checkpoint
 
@@ -191,7 +193,7 @@ def test_apprise_sends_title_body_and_image(service):
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
-    script = "from topups.notifications.delivery import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    script = "from topups.notifications.apprise_notifier import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
     process = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")
 
