@@ -24,7 +24,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class VendorPayment:
-    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC."""
+    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC.
+
+    ``local_times`` names the timestamps that came without a zone, so that the configured one was assumed.
+    """
 
     vendor_id: str
     session_id: str
@@ -33,6 +36,7 @@ class VendorPayment:
     status: str
     created_at: datetime | None
     ends_at: datetime | None
+    local_times: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class NotSent:
+class Unsent:
     """The request never left this machine: no connection, no free request budget, or the last check forbade it."""
 
     detail: str
@@ -124,7 +128,7 @@ class Uncertain:
     detail: str
 
 
-Outcome = Accepted | Rejected | NotSent | Uncertain
+Outcome = Accepted | Rejected | Unsent | Uncertain
 # The last check before the request; a text says why it must not be sent.
 Confirm = Callable[[], str]
 
