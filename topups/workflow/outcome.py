@@ -8,19 +8,21 @@ from topups import payment_methods, payment_verification
 from topups.gateway import (
     Accepted,
     CreateResponse,
-    NotSent,
     Outcome,
     PaymentList,
     Rejected,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
 )
+from topups.ledger.database.conflicts import Constraint, LedgerConflict
 from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
+from topups.workflow.vendor_id_conflicts import record_vendor_id_conflict
 from topups.workflow.vendor_snapshots import fetch_payment_list, fetch_transaction
 
 
@@ -94,7 +96,7 @@ def state_after_max_age(payment: Payment, now: datetime, policy: Policy) -> Stat
 MAX_TRANSACTION_PROBES = 3
 STATE_AFTER: dict[type[Outcome], dict[State, State]] = {
     Rejected: {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED},
-    NotSent: {State.SENDING: State.NOT_SENT},
+    Unsent: {State.SENDING: State.NOT_SENT},
     Uncertain: {State.SENDING: State.UNKNOWN},
 }
 
@@ -184,7 +186,12 @@ def mark_open(
     notices = rules.notices_for_state(payment.payment_id, State.OPEN)
     if mismatch:
         notices = [rules.payment_notice(payment.payment_id, "mismatch")]
-    return context.ledger.transition(payment, State.OPEN, now, changes, notices)
+    try:
+        return context.ledger.transition(payment, State.OPEN, now, changes, notices)
+    except LedgerConflict as conflict:
+        if conflict.constraint != Constraint.VENDOR_ID:
+            raise
+        return record_vendor_id_conflict(context, payment, changes["vendor_payment_id"])
 
 
 def _probe_transactions(

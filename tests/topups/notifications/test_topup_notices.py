@@ -142,7 +142,7 @@ def test_cap_levels_are_reported_once_each(world, inbox):
 
 
 def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
-    blocked = {"cap_day_cents": 600, "cap_week_cents": 700}
+    blocked = {"currency": "USDT", "network": "ETH", "rail": "v3_wallet"}
     delivered_texts = []
     for hour in range(72):
         world.vendor.cents = 5000 if hour % 12 == 11 else 500
@@ -150,7 +150,7 @@ def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
         delivered_texts += [hour] * post(world, inbox).count("The balance is low and no payment is created")
         world.clock.advance(hours=1)
     assert delivered_texts == [0, 24, 48]
-    assert "CAP_DAY" in inbox.notices[0].body
+    assert "NETWORK_NOT_ALLOWED" in inbox.notices[0].body
 
 
 def test_overdue_credit_is_reported(world, inbox):
