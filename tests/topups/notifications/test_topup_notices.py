@@ -193,9 +193,7 @@ def test_apprise_sends_title_body_and_image(service):
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
-    script = (
-        "from topups.notifications.apprise_notifier import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
-    )
+    script = "from topups.notifications.apprise_notifier import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
     process = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")
 
