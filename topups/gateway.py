@@ -24,7 +24,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class VendorPayment:
-    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC."""
+    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC.
+
+    ``local_times`` names the timestamps that came without a zone, so that the configured one was assumed.
+    """
 
     vendor_id: str
     session_id: str
@@ -33,6 +36,7 @@ class VendorPayment:
     status: str
     created_at: datetime | None
     ends_at: datetime | None
+    local_times: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

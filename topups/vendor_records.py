@@ -46,22 +46,23 @@ class RecordReader:
     def row(self, record: Any) -> VendorPayment:
         """One row of the list of payments. Raises ``ValueError`` for one that no decision can rest on."""
         if not isinstance(record, dict):
-            raise ValueError(f"{_quote(record)} is no object")
+            raise ValueError(f"{quote(record)} is no object")
         vendor_id, session = (_optional_text(record.get(name), MAX_ID_LENGTH) for name in ("payId", "sesid"))
         if not (vendor_id or session):
             raise ValueError("it has no usable id")
         owner = text_of(record.get("userId"))
         if owner and owner != self.account_id:
             raise ValueError("it belongs to another customer")
-        times = {"created_at": record.get("created"), "ends_at": record.get("expires_at")}
+        given = {"created_at": record.get("created"), "ends_at": record.get("expires_at")}
+        times = {name: usable_timestamp(value, self.units.zone) for name, value in given.items()}
         return VendorPayment(
             vendor_id=vendor_id or session,
             session_id=session,
             method=_optional_text(record.get("method")),
             amount_cents=parse_cents(record.get("amount"), self.units.listed),
             status=parse_status(text_of(record.get("status")), self.statuses),
-            **{name: usable_timestamp(value, self.units.zone) for name, value in times.items()},
-            local_times=frozenset(name for name, value in times.items() if is_without_zone(value)),
+            **times,
+            local_times=frozenset(name for name, value in given.items() if times[name] and is_without_zone(value)),
         )
 
     def transaction(self, record: Mapping[str, Any]) -> Transaction:
@@ -104,9 +105,9 @@ def parse_cents(value: Any, unit: str) -> int:
     try:
         cents = parse_whole_cents(value, dollars=unit == "dollars")
     except ValueError:
-        raise ValueError(f"{_quote(value)} is no amount in {unit}") from None
+        raise ValueError(f"{quote(value)} is no amount in {unit}") from None
     if abs(cents) > MAX_PLAUSIBLE_CENTS:
-        raise ValueError(f"{_quote(value)} is no sensible amount in {unit}")
+        raise ValueError(f"{quote(value)} is no sensible amount in {unit}")
     return cents
 
 
@@ -123,7 +124,7 @@ def text_of(value: Any, max_length: int = MAX_TEXT_LENGTH) -> str:
     if value is None:
         return ""
     if not isinstance(value, str | int | Decimal):
-        raise ValueError(f"{_quote(value)} is no text")
+        raise ValueError(f"{quote(value)} is no text")
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if len(text) > max_length or not text.isprintable():
         raise ValueError("a text is too long or has characters that cannot be printed")
@@ -143,7 +144,3 @@ def _session_id(url: str) -> str:
         return last_path_segment(url)[:MAX_ID_LENGTH]
     except ValueError:
         return ""
-
-
-def _quote(value: Any) -> str:
-    return quote(value) if value is None or isinstance(value, bool) else quote(value)

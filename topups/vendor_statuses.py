@@ -37,8 +37,8 @@ def parse_status(text: str, mapping: Mapping[str, str]) -> str:
     Case, surrounding blanks, and ``-`` or a blank in the place of ``_`` do not matter. The keys of ``mapping`` are
     cleaned words, as ``status_mapping`` returns them.
     """
-    word = _clean(text)
-    return word if word in ALL_STATUSES else mapping.get(word, word)
+    cleaned = _clean(text)
+    return cleaned if cleaned in ALL_STATUSES else mapping.get(cleaned, cleaned)
 
 
 def status_mapping(entries: Mapping[str, str]) -> dict[str, str]:
@@ -48,14 +48,16 @@ def status_mapping(entries: Mapping[str, str]) -> dict[str, str]:
     """
     mapping: dict[str, str] = {}
     for text, meaning in entries.items():
-        word, status = _clean(str(text)), _clean(str(meaning))
+        cleaned, status = _clean(str(text)), _clean(str(meaning))
         if status not in ALL_STATUSES:
             raise InvalidStatusMapping(
-                f"{word} = {meaning!r}: that is no documented status; {suggest_name(status, sorted(ALL_STATUSES))}"
+                f"{cleaned} = {meaning!r}: that is no documented status; {suggest_name(status, sorted(ALL_STATUSES))}"
             )
-        if word in ALL_STATUSES and word != status:
-            raise InvalidStatusMapping(f"{word} = {status!r}: {word} is a documented status and keeps its meaning")
-        mapping[word] = status
+        if cleaned in ALL_STATUSES and cleaned != status:
+            raise InvalidStatusMapping(
+                f"{cleaned} = {status!r}: {cleaned} is a documented status and keeps its meaning"
+            )
+        mapping[cleaned] = status
     return mapping
 
 

@@ -28,7 +28,8 @@ def select_member(payload: Any, path: str) -> tuple[Any, dict[str, Any]]:
 
     A list is accepted in the place of an envelope. Raises ``LookupError`` that names what is missing.
     """
-    value, members = payload, {}
+    value: Any = payload
+    members: dict[str, Any] = {}
     for step in filter(None, path.split(".")):
         if isinstance(value, list):
             break

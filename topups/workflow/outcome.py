@@ -16,11 +16,13 @@ from topups.gateway import (
     Uncertain,
     VendorPayment,
 )
+from topups.ledger.database.conflicts import Constraint, LedgerConflict
 from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
+from topups.workflow.vendor_id_conflicts import record_vendor_id_conflict
 from topups.workflow.vendor_snapshots import fetch_payment_list, fetch_transaction
 
 
@@ -184,7 +186,12 @@ def mark_open(
     notices = rules.notices_for_state(payment.payment_id, State.OPEN)
     if mismatch:
         notices = [rules.payment_notice(payment.payment_id, "mismatch")]
-    return context.ledger.transition(payment, State.OPEN, now, changes, notices)
+    try:
+        return context.ledger.transition(payment, State.OPEN, now, changes, notices)
+    except LedgerConflict as conflict:
+        if conflict.constraint != Constraint.VENDOR_ID:
+            raise
+        return record_vendor_id_conflict(context, payment, changes["vendor_payment_id"])
 
 
 def _probe_transactions(
