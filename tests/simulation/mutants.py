@@ -10,7 +10,7 @@ import pytest
 from topups import vendor_statuses
 from topups.decision import replay, rules, snapshot
 from topups.decision.snapshot import PaymentView
-from topups.gateway import Outcome, PaymentList, Uncertain, VendorPayment
+from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, VendorPayment
 from topups.ledger import ledger, queries
 from topups.ledger.ledger import UnitOfWork
 from topups.ledger.models import Payment
@@ -27,16 +27,16 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 def retry_the_create_on_timeout(patch: pytest.MonkeyPatch) -> None:
     real = topup_run.send_create_request
 
-    def twice(context: TopUpContext, payment: Payment) -> Outcome:
-        outcome = real(context, payment)
-        return real(context, payment) if isinstance(outcome, Uncertain) else outcome
+    def twice(context: TopUpContext, payment: Payment, confirm: Confirm) -> Outcome:
+        outcome = real(context, payment, confirm)
+        return real(context, payment, confirm) if isinstance(outcome, Uncertain) else outcome
 
     patch.setattr(topup_run, "send_create_request", twice)
 
 
 def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
     def send(context: TopUpContext, payment: Payment, listing: PaymentList, before: Any) -> topup_run.TopUpRunResult:
-        outcome = topup_run.send_create_request(context, payment)
+        outcome = topup_run.send_create_request(context, payment, lambda: "")
         context.checkpoint(Checkpoint.REQUESTED)
         sent = context.ledger.transition(
             payment, State.SENDING, context.clock.now(), {"sending_at": context.clock.now()}

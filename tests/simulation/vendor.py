@@ -13,7 +13,9 @@ from tests.simulation.truth import Truth
 from topups.gateway import (
     Accepted,
     Balance,
+    Confirm,
     CreateResponse,
+    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -161,13 +163,16 @@ class Vendor:
 
     # The create call
 
-    def create(self, order: PaymentRequest) -> Outcome:
+    def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
+        refusal = confirm()
+        if refusal:
+            return NotSent(refusal)
         intent = self.truth.request(order, self.clock.at)
         outcomes, weights = zip(*self.faults.creates, strict=True)
         how = self.random.choices(outcomes, weights)[0]
         self.note(f"create {order.amount_cents} for {intent[-4:]}: {how}")
         if how in ("declined", "not_sent"):
-            return Rejected(how)
+            return Rejected(how) if how == "declined" else NotSent(how)
         if how == "timeout_late":
             self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
         row = None
