@@ -115,7 +115,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class NotSent:
+class Unsent:
     """The request never left this machine: no connection, no free request budget, or the last check forbade it."""
 
     detail: str
@@ -128,7 +128,7 @@ class Uncertain:
     detail: str
 
 
-Outcome = Accepted | Rejected | NotSent | Uncertain
+Outcome = Accepted | Rejected | Unsent | Uncertain
 # The last check before the request; a text says why it must not be sent.
 Confirm = Callable[[], str]
 

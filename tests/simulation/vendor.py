@@ -15,13 +15,13 @@ from topups.gateway import (
     Balance,
     Confirm,
     CreateResponse,
-    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
     Rejected,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
     VendorUnavailable,
 )
@@ -166,13 +166,13 @@ class Vendor:
     def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
         refusal = confirm()
         if refusal:
-            return NotSent(refusal)
+            return Unsent(refusal)
         intent = self.truth.request(order, self.clock.at)
         outcomes, weights = zip(*self.faults.creates, strict=True)
         how = self.random.choices(outcomes, weights)[0]
         self.note(f"create {order.amount_cents} for {intent[-4:]}: {how}")
         if how in ("declined", "not_sent"):
-            return Rejected(how) if how == "declined" else NotSent(how)
+            return Rejected(how) if how == "declined" else Unsent(how)
         if how == "timeout_late":
             self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
         row = None

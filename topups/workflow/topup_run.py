@@ -21,7 +21,7 @@ from topups.decision.snapshot import (
     payable_ids,
     refusal_from,
 )
-from topups.gateway import Confirm, NotSent, Outcome, PaymentList, Uncertain
+from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent
 from topups.ledger.models import NewPayment, Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.notifications import rules
@@ -150,9 +150,9 @@ def _send_reserved(
     final_check = FinalCheck(context, sending, listing)
     outcome = send_create_request(context, sending, final_check)
     context.checkpoint(Checkpoint.REQUESTED)
-    if isinstance(outcome, NotSent):
+    if isinstance(outcome, Unsent):
         refusal = final_check.refusal or Refusal(Reason.NOT_SENT_STALE, outcome.detail)
-        recorded = record_outcome(context, sending, NotSent(str(refusal)))
+        recorded = record_outcome(context, sending, Unsent(str(refusal)))
         return TopUpRunResult(context.account_id, refusal, payment=recorded)
     recorded = record_outcome(context, sending, outcome)
     if recorded.state in COUNTS_AS_CREATED:
