@@ -48,7 +48,9 @@ def _instructions_match_intent(payments: dict[str, Payment], truth: Truth) -> No
             and payment.exception == PaymentException.NONE
             and requested[payment.vendor_payment_id] != payment.payment_id
         ):
-            raise Violation(f"13: {payment.payment_id} stands for {payment.vendor_payment_id}{shown and ' and shows it'}")
+            raise Violation(
+                f"13: {payment.payment_id} stands for {payment.vendor_payment_id}{shown and ' and shows it'}"
+            )
 
 
 def _absent_is_absent(payments: dict[str, Payment], truth: Truth) -> None:

@@ -27,6 +27,7 @@ from topups.workflow.vendor_snapshots import (
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
+from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -40,11 +41,13 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
         evaluate_account(context, report)
     except LedgerUnavailable as error:
         report.ledger_problem = str(error)
+    record_end(context)
     return report
 
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
+    check_ledger(context, report)
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
     expire_stale_intents(context, payments, report)
@@ -79,7 +82,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway = ReconcileReport(), context.gateway
+    seen, gateway = ReconcileReport(unproven=missing_request(context)), context.gateway
     try:
         seen.balance = gateway.balance()
     except VendorUnavailable as error:
@@ -114,6 +117,8 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance_problem=report.balance_problem,
         listing=vendor_list,
         killed=kill_switch_on(context.environment),
+        paused=pause_reason(context),
+        unproven=report.unproven,
         burn=context.burn(),
     )
 

@@ -171,7 +171,7 @@ def test_open_breaker_and_approval_request_are_reported(world, inbox):
 
 def test_every_notice_kind_renders_without_a_payment(world):
     kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
-    assert kinds | {"duplicate", "breaker", "low_balance"} == set(TITLES)
+    assert kinds | {"duplicate", "breaker", "low_balance", "unproven", "other_ledger"} == set(TITLES)
     world.run()
     row = drive_claim(world)
     for kind in (*TITLES, "cap_day_90"):
@@ -193,7 +193,9 @@ def test_apprise_sends_title_body_and_image(service):
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
-    script = "from topups.notifications.apprise_notifier import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    script = (
+        "from topups.notifications.apprise_notifier import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    )
     process = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")
 
