@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from assets.sync import SyncPipeline
     from topups.decision.snapshot import BurnForecast
     from topups.ledger import Ledger
+    from topups.ledger.companion_files import CompanionFiles
     from topups.notifications.delivery import Notifier
     from topups.policy import Policy
-    from topups.vendor_gateway import Units
+    from topups.vendor_records import Units
     from topups.workflow.context import TopUpContext
 
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
@@ -138,7 +139,7 @@ def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
 
 def configured_units(settings: Settings) -> Units:
     """The units of the vendor's amounts. Raises ``SettingsError`` that names the entry."""
-    from topups.vendor_gateway import Units
+    from topups.vendor_records import Units
 
     for name, value in settings.topup.units.items():
         if name not in Units.__dataclass_fields__:
@@ -155,7 +156,7 @@ def configured_units(settings: Settings) -> Units:
 
 def configured_notifier(settings: Settings) -> Notifier | None:
     """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
-    from topups.notifications.delivery import AppriseNotifier
+    from topups.notifications.apprise_notifier import AppriseNotifier
 
     urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
     if not any(urls):
@@ -173,6 +174,14 @@ def open_configured_ledger(settings: Settings) -> Ledger:
     from topups.ledger import open_ledger
 
     return open_ledger(settings.ledger.get_secret_value(), check=True)
+
+
+def companion_files(settings: Settings) -> CompanionFiles | None:
+    """The files that outlive the ledger; None for a ledger in memory."""
+    from topups.ledger.companion_files import CompanionFiles, companion_places
+
+    places = companion_places(settings.ledger.get_secret_value(), settings.warehouse, os.environ)
+    return CompanionFiles(places) if places else None
 
 
 @contextmanager
@@ -197,7 +206,8 @@ def open_topup_context(
     # Where a test can kill the process; installed for such a test only.
     checkpoint = (lambda name: failpoint(f"topup {name}")) if VARIABLE in os.environ else (lambda _: None)
     with Client(account, endpoints=endpoints, config=client_config(settings), now=clock.now) as client:
-        gateway = VendorGateway(client, account.user_id, units, clock, endpoints)
+        list_members = frozenset(map(str, settings.datasets.get("invoices", {}).get("envelope_members", ())))
+        gateway = VendorGateway(client, account.user_id, units, clock, endpoints, policy.statuses, list_members)
         yield TopUpContext(
             ledger,
             gateway,
@@ -206,4 +216,5 @@ def open_topup_context(
             environment=kill_switch_environment(settings),
             burn=burn or (lambda: forecaster.burn(clock.now())),
             checkpoint=checkpoint,
+            companions=companion_files(settings),
         )

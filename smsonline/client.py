@@ -16,6 +16,7 @@ import tenacity
 from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
 from smsonline.errors import NotSent, RateLimited, TransientError, VendorError
+from smsonline.network.deadline import Confirm
 from smsonline.rate_limit import RateLimiter, RateLimitWait
 from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, validate_credentials
 from smsonline.response import VendorResponse, interpret_create, interpret_read
@@ -121,8 +122,13 @@ class Client:
                     yield from ((skipped, result) for skipped in unsent)
                 yield request, result
 
-    def create(self, endpoint: str, params: Mapping[str, ParamValue]) -> VendorResponse:
+    def create(
+        self, endpoint: str, params: Mapping[str, ParamValue], *, confirm: Confirm | None = None
+    ) -> VendorResponse:
         """Sends a call that may move money: one request over a new connection, never retried, never redirected.
+
+        ``confirm`` is called after the rate limiter granted the request and the connection (TCP, TLS, proxy) is open,
+        immediately before the first byte. If it returns a text, or raises, nothing is sent: ``NotSent``.
 
         Raises ``NotSent``, a rejection (``RequestRejected``, ``ConfigurationError``) or ``ValueError`` (no such
         creating endpoint) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
@@ -135,7 +141,7 @@ class Client:
         except RateLimitWait as limit:
             raise NotSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
-        result = interpret_create(self._transport.send_without_retry(request), request, requested_at)
+        result = interpret_create(self._transport.send_without_retry(request, confirm), request, requested_at)
         if isinstance(result, VendorError):
             logger.warning("%s", result)
             raise result

@@ -1,4 +1,8 @@
+import atexit
 import gc
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +25,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("steady")
+
+# Files that outlive a ledger lie in the user's state folder. Tests, and the processes that they start, have their own.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 # Half a million objects of imported modules live to the end: looking for garbage among them costs a tenth of a run.
 gc.disable()

@@ -7,7 +7,8 @@ from assets.datasets import Dataset, Field
 from assets.errors import UnitMismatch
 from assets.normalise.record_list import RecordList
 from assets.normalise.storable_json import storable_text
-from assets.normalise.types import TypedColumn, quote
+from assets.normalise.types import TypedColumn
+from smsonline.values.amounts import quote
 from warehouse.loading.batch import SchemaDrift
 
 # Fewer rates than this may all be small by chance.

@@ -19,7 +19,8 @@ from assets.datasets import Dataset, Field
 from assets.errors import ContractViolation, MissingField
 from assets.normalise.contract import check_units, envelope_drift, schema_drift, unknown_fields
 from assets.normalise.storable_json import ENCODER, find_problem, rejected_records, storable_json
-from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing, quote
+from assets.normalise.types import DTYPES, TypedColumn, convert_columns, is_missing
+from smsonline.values.amounts import quote
 from warehouse.loading.batch import MAX_EXAMPLES, RejectedRecord, SchemaDrift
 
 TEXT = DTYPES["text"]

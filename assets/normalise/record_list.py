@@ -1,18 +1,12 @@
 """The records of one response, in each of the shapes that JSON gives a list: PHP's objects, nests by code, wrappers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 from assets.datasets import Dataset
-from assets.normalise.paging import PAGING_WORDS, plain_name
+from smsonline.values.paging import PAGING_WORDS, plain_name
+from smsonline.values.record_list import WRAPPERS, is_keyed_by_position, is_position
 
-# Names under which others send a list of records. They are no codes.
-WRAPPERS = frozenset(
-    {
-        *("items", "data", "results", "result", "records", "rows", "list", "entries", "elements", "content", "values"),
-        *("objects", "payload", "response", "body", "collection", "hits", "docs", "edges", "nodes"),
-    }
-)
 # Objects that describe a list. Their names may be codes of services too, so that the fields decide.
 DESCRIPTIONS = frozenset(
     {
@@ -82,15 +76,6 @@ def is_record(value: Any, dataset: Dataset) -> bool:
     )
 
 
-def is_keyed_by_position(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether ``value`` is an object that may be a list in PHP's spelling."""
-    return isinstance(value, dict) and all(map(_is_position, value))
-
-
-def _is_position(name: str) -> bool:
-    return name.isascii() and name.isdecimal()
-
-
 def _own_names(dataset: Dataset, level: str) -> set[str]:
     """The fields in which a record names its own code of this level."""
     return {level}.union(*(field.aliases for field in dataset.fields if level in field.aliases))
@@ -103,7 +88,7 @@ def _wrapper(value: Members, dataset: Dataset) -> str | None:
     lists = [
         name
         for name in containers
-        if name.lower() in WRAPPERS or (len(dataset.nesting_keys) < 2 and not _is_position(name))
+        if name.lower() in WRAPPERS or (len(dataset.nesting_keys) < 2 and not is_position(name))
         if isinstance(value[name], list) and any(is_record(item, dataset) for item in value[name])
     ]
     if len(lists) == 1:
@@ -142,9 +127,9 @@ def _is_beside(name: str, value: Any, containers: list[str], dataset: Dataset) -
         return name.lower() in DESCRIPTIONS and not any(
             _is_certain_record(leaf, dataset) for _, leaf in _leaves(value, dataset.nesting_keys[1:], {}, dataset)
         )
-    if value is None or _is_position(name):
+    if value is None or is_position(name):
         return False
-    return plain_name(name) in NOTES | PAGING_WORDS or (bool(containers) and all(map(_is_position, containers)))
+    return plain_name(name) in NOTES | PAGING_WORDS or (bool(containers) and all(map(is_position, containers)))
 
 
 def _is_certain_record(value: Any, dataset: Dataset) -> bool:

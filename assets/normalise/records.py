@@ -6,13 +6,12 @@ from typing import Any, Protocol
 
 from assets.datasets import Dataset
 from assets.errors import IncompleteResponse, RecordsNotFound
-from assets.normalise.paging import incomplete_member, plain_name
-from assets.normalise.record_list import RecordList, as_list, is_keyed_by_position, list_in_object
+from assets.normalise.record_list import RecordList, as_list, list_in_object
 from assets.normalise.storable_json import rejected_records
+from smsonline.values.paging import incomplete_member, plain_name
+from smsonline.values.record_list import ENVELOPE, is_keyed_by_position
 from warehouse.loading.batch import MAX_EXAMPLES
 
-# Members of every envelope: success, error and its text.
-ENVELOPE = frozenset({"ok", "error", "errorMessage", "message"})
 JSON_NAMES = {dict: "an object", list: "a list", str: "text", bool: "a flag", type(None): "null"}
 
 

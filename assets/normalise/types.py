@@ -7,13 +7,10 @@ ids are ints, Decimals or text, never floats.
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -25,6 +22,7 @@ from assets.datasets import Field
 from assets.datasets.spec import Kind
 from assets.normalise.storable_json import text_problem
 from assets.normalise.timestamps import parse_timestamps
+from smsonline.values.amounts import NUMBER, parse_decimal, parse_whole_cents, quote
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
     "text": pa.string(),
@@ -37,7 +35,6 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
 }
 DTYPES = {kind: pd.ArrowDtype(arrow_type) for kind, arrow_type in ARROW_TYPES.items()}
 # The JSON types of each kind as documented by the vendor; any other type is reported as drift.
-NUMBER = frozenset({int, Decimal})
 JSON_TYPES: dict[Kind, frozenset[type]] = {
     "text": frozenset({str}),
     "integer": frozenset({int}),
@@ -50,9 +47,6 @@ JSON_TYPES: dict[Kind, frozenset[type]] = {
 # ``float`` is pandas' NaN for a field that a record lacks; decoded JSON holds no float.
 NULL_TYPES = frozenset({type(None), float})
 MAX_INT64 = 2**63 - 1
-# Shifting the decimal point must not round. A number with more digits than any float or 64-bit integer is rejected.
-EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
-MAX_DIGITS = 400
 FLAGS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -168,47 +162,29 @@ def _parse_text(value: Any, _: str) -> str:
     return value
 
 
-def _parse_decimal(value: Any, shift: int = 0) -> Decimal:
-    """The number with its decimal point moved right by ``shift`` digits."""
-    number = None
-    if type(value) in NUMBER:
-        number = Decimal(value)
-    elif type(value) is str and "_" not in value:
-        with suppress(decimal.InvalidOperation):
-            number = Decimal(value.strip())
-    if number is None or not number.is_finite():
-        raise ValueError(f"a number expected, got {quote(value)}")
-    if number.adjusted() > MAX_DIGITS:
-        raise ValueError(f"a number of fewer places expected, got {quote(value)}")
-    return number.scaleb(shift, EXACT)
-
-
 def _parse_int(value: Any, _: str) -> int:
-    number = _parse_decimal(value)
+    number = parse_decimal(value)
     if number != number.to_integral_value() or not -MAX_INT64 - 1 <= number <= MAX_INT64:
         raise ValueError(f"a whole number of 64 bits expected, got {quote(value)}")
     return int(number)
 
 
 def _parse_cents(value: Any, unit: str) -> int:
-    number = _parse_decimal(value, shift=2 if unit == "usd" else 0)
-    if number != number.to_integral_value():
-        raise ValueError(f"whole cents expected, got {quote(value)}")
-    return _parse_int(number, unit)
+    return _parse_int(parse_whole_cents(value, dollars=unit == "usd"), unit)
 
 
 def _parse_rate(value: Any, unit: str) -> float:
     percent = unit == "percent"
     if type(value) is str and value.rstrip().endswith("%"):
         value, percent = value.rstrip()[:-1], True
-    rate = float(_parse_decimal(value, shift=-2 if percent else 0))
+    rate = float(parse_decimal(value, shift=-2 if percent else 0))
     if not 0 <= rate <= 1:
         raise ValueError(f"a rate of 0 to {'100 percent' if percent else '1'} expected, got {quote(value)}")
     return rate
 
 
 def _parse_float(value: Any, _: str) -> float:
-    number = float(_parse_decimal(value))
+    number = float(parse_decimal(value))
     if not math.isfinite(number):
         raise ValueError(f"a finite number expected, got {quote(value)}")
     return number
@@ -229,9 +205,3 @@ PARSERS: dict[Kind, Callable[[Any, str], Any]] = {
     "rate": _parse_rate,
     "flag": _parse_flag,
 }
-
-
-def quote(value: Any) -> str:
-    """A value as a reason quotes it: at most forty characters."""
-    text = str(value) if isinstance(value, (str, int, Decimal)) else f"a {type(value).__name__}"
-    return repr(text if len(text) <= 40 else text[:39] + "…")

@@ -89,7 +89,7 @@ def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
     """What the run's page shows of a run that may request a payment, without empty values."""
     from pipelines.topup_presenter import payment_instructions
     from topups.money import usd
-    from topups.notifications.delivery import qr_png
+    from topups.notifications.rendering import qr_png
 
     metadata = {name: value for name, value in outcome.as_json().items() if name not in ("planned", "reconciled")}
     payment = outcome.result.payment

@@ -40,11 +40,13 @@ def _instructions_match_intent(payments: dict[str, Payment], truth: Truth) -> No
     for payment in payments.values():
         shown = payment.url or payment.address
         if (
-            shown
+            payment.vendor_payment_id
             and payment.exception == PaymentException.NONE
-            and requested[payment.vendor_payment_id or ""] != payment.payment_id
+            and requested[payment.vendor_payment_id] != payment.payment_id
         ):
-            raise Violation(f"13: {payment.payment_id} shows {shown} of {requested[payment.vendor_payment_id or '']}")
+            raise Violation(
+                f"13: {payment.payment_id} stands for {payment.vendor_payment_id}{shown and ' and shows it'}"
+            )
 
 
 def _absent_is_absent(payments: dict[str, Payment], truth: Truth) -> None:
@@ -55,9 +57,11 @@ def _absent_is_absent(payments: dict[str, Payment], truth: Truth) -> None:
 
 
 def _paid_at_the_vendor(payment: Payment, state: str, at: datetime, truth: Truth) -> None:
-    paid_at = next(row.paid_at for row in truth.rows if row.vendor_id == payment.vendor_payment_id)
-    if not _before(paid_at, at):
-        raise Violation(f"7: {payment.payment_id} became {state} at {at}, paid at {paid_at}")
+    row = next(row for row in truth.rows if row.vendor_id == payment.vendor_payment_id)
+    if not _before(row.paid_at, at):
+        raise Violation(f"7: {payment.payment_id} became {state} at {at}, paid at {row.paid_at}")
+    if state == State.CREDITED and not _before(row.credited_at, at):
+        raise Violation(f"7: {payment.payment_id} became CREDITED at {at}, in the balance at {row.credited_at}")
     if state == State.CREDITED and payment.credit is None:
         raise Violation(f"7: {payment.payment_id} is credited without a rise of the balance")
 

@@ -1,7 +1,9 @@
 """What kinds of worlds there are, and the policy that holds in all of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from tests.simulation.vendor import Faults
 from topups.policy import Policy
@@ -26,7 +28,11 @@ BASE = Policy(
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of world. ``together``: the chance that the other program starts while the first is under way."""
+    """A kind of world. ``together``: the chance that the other program starts while the first is under way.
+
+    ``sleeps``: the chance that a program's computer goes to sleep at a step, until a later episode. ``policy``: what
+    differs from ``BASE``.
+    """
 
     name: str
     faults: Faults = field(default_factory=Faults)
@@ -36,6 +42,8 @@ class Kind:
     stall: float = 0.03
     operators: float = 0.15
     spends: float = 0.05
+    sleeps: float = 0
+    policy: Mapping[str, Any] = field(default_factory=dict)
     gaps: tuple[float, ...] = (1, 30, 70, 120, 300, 1200, 4000, 6000)
 
 
@@ -67,12 +75,57 @@ KINDS = (
         spends=0.3,
         gaps=(600, 900, 1500),
     ),
+    # Payments appear between two looks at the list, some of which are not complete.
+    Kind(
+        *("appearing", replace(CALM, list_partial=0.3), 6),
+        together=0.1,
+        crash=0,
+        stall=0.2,
+        operators=6,
+        spends=0.3,
+        gaps=(600, 5500),
+    ),
+    # A program decides, sleeps, and wakes up in another hour.
+    Kind(
+        *("asleep", CALM, 12),
+        together=0.3,
+        crash=0,
+        stall=0,
+        operators=0.02,
+        spends=0.3,
+        sleeps=0.1,
+        gaps=(5500, 6000),
+    ),
+    # A person agrees within minutes or after most of a day.
+    Kind(
+        *("approved", CALM, 14),
+        together=0.1,
+        crash=0,
+        stall=0.01,
+        operators=0.7,
+        spends=0.3,
+        policy={"mode": "approve", "cap_day_cents": 4500},
+        gaps=(600, 4000, 6000, 70_000),
+    ),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind("days", LATE, starts=12, together=0.1, crash=0, stall=0, operators=0.02, spends=0.3, gaps=(8640,)),
+    # A month has ten passes.
+    Kind(
+        *("months", LATE, 12),
+        together=0.1,
+        crash=0,
+        stall=0,
+        operators=0.02,
+        spends=0.3,
+        policy={"cap_month_cents": 12_000},
+        gaps=(259_200,),
+    ),
 )
 
 
 def kind_of(seed: int) -> Kind:
-    """Every twelfth world lives through days, which cost more; the other kinds take turns."""
-    *short, days = KINDS
-    return days if seed % 12 == 11 else short[seed % len(short)]
+    """Every twelfth world lives through days or months, which cost more; the other kinds take turns."""
+    *short, days, months = KINDS
+    if seed % 12 == 11:
+        return days if seed % 24 == 11 else months
+    return short[seed % len(short)]

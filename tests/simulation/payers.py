@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 HABITS = (
     *(("never", 45), ("in_time", 25), ("late", 12), ("too_little", 4), ("in_parts", 4), ("too_much", 4)),
-    *(("fails", 2), ("locked", 2), ("refunded", 2)),
+    *(("fails", 2), ("locked", 2), ("refunded", 2), ("slowly", 3)),
 )
 MINUTE = 60.0
 
@@ -37,6 +37,11 @@ class Payers:
     def _in_time(self, row: Row, when: float) -> None:
         self.vendor.later(when, self._say, row, "process")
         self._settle(row, when)
+
+    def _slowly(self, row: Row, when: float) -> None:
+        """The chain takes hours, up to more than a day after the end."""
+        self.vendor.later(when, self._say, row, "process")
+        self._settle(row, when * self.vendor.random.choice((4, 40)))
 
     def _late(self, row: Row, when: float) -> None:
         self._never(row, when)
@@ -78,4 +83,5 @@ class Payers:
 
     def _credit(self, row: Row, cents: int) -> None:
         self.vendor.cents += cents
+        row.credited_at = self.vendor.clock.at
         self.vendor.note(f"{row.vendor_id} is credited: the balance is {self.vendor.cents}")

@@ -106,6 +106,7 @@ class Account(RuleBasedStateMachine):
                 operator_actions.approve(
                     self.world.ledger, payment.payment_id, "me", self.world.clock.at, self.world.policy
                 )
+                self.world.truth.approved[payment.payment_id] = payment.amount_cents
             elif not agrees:
                 operator_actions.reject(self.world.ledger, payment.payment_id, "me", self.world.clock.at)
 

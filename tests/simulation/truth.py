@@ -4,7 +4,9 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from greenlet import getcurrent
 
 from topups.gateway import PaymentRequest
 from topups.policy import DAY, Policy
@@ -41,6 +43,7 @@ class Row:
     status: str = "check"
     since: datetime | None = None
     paid_at: datetime | None = None
+    credited_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ class Request:
     at: datetime
 
 
+@dataclass
+class Reads:
+    """What one run of a program read last: whether its balance came, and when its list, if that was complete."""
+
+    balance: bool = False
+    listed_at: datetime | None = None
+
+
 class Truth:
     """All payments and requests there ever were."""
 
@@ -57,7 +68,13 @@ class Truth:
         self.policy, self.ledger, self.stopped = policy, ledger, stopped
         self.rows: list[Row] = []
         self.requests: list[Request] = []
+        self.approved: dict[str, int] = {}
+        self.reads: dict[Any, Reads] = {}
         self.broken = ""
+
+    def reads_of_this_run(self) -> Reads:
+        """Each run of a program is a greenlet of its own."""
+        return self.reads.setdefault(getcurrent(), Reads())
 
     def request(self, order: PaymentRequest, now: datetime) -> str:
         """A create request is on the wire; the intent behind it."""
@@ -74,6 +91,8 @@ class Truth:
         intent = next((id_ for id_, cents in sending if cents == order.amount_cents and id_ not in requested), None)
         if intent is None:
             self._break(f"3: a second create request for one intent: {sending}")
+        self._on_fresh_reads(now)
+        self._as_approved(intent, order.amount_cents)
         self._nothing_under_way(now)
         self._nothing_on_its_way(now)
         self.requests.append(Request(intent, order.amount_cents, now))
@@ -86,6 +105,20 @@ class Truth:
         """The code under test catches what a gateway throws, so it is kept as well."""
         self.broken = self.broken or promise
         raise Violation(promise)
+
+    def _on_fresh_reads(self, now: datetime) -> None:
+        """The last balance of this run came, and so did its last list: whole, and not long ago."""
+        reads = self.reads_of_this_run()
+        if not reads.balance:
+            self._break("11: a create request though the balance could not be read")
+        if reads.listed_at is None:
+            self._break("11: a create request on a list that was not complete")
+        if now - reads.listed_at > self.policy.list_max_age:
+            self._break(f"11: a create request on a list that is {now - reads.listed_at} old")
+
+    def _as_approved(self, intent: str, cents: int) -> None:
+        if self.policy.mode == "approve" and cents > self.approved.get(intent, 0):
+            self._break(f"19: {cents} cents requested, a person approved {self.approved.get(intent, 0)}")
 
     def _nothing_under_way(self, now: datetime) -> None:
         for row in self.rows:

@@ -12,7 +12,9 @@ from tests.simulation.truth import Row, Truth
 from topups.gateway import (
     Accepted,
     Balance,
+    Confirm,
     CreateResponse,
+    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -85,11 +87,20 @@ class Vendor:
     # Reads
 
     def balance(self) -> Balance:
-        if self.random.random() < self.faults.other_read_fails:
+        reads = self.truth.reads_of_this_run()
+        reads.balance = self.random.random() >= self.faults.other_read_fails
+        if not reads.balance:
             raise VendorUnavailable("the balance does not come")
         return Balance(self.cents, self.clock.at)
 
     def payments(self) -> PaymentList:
+        reads = self.truth.reads_of_this_run()
+        reads.listed_at = None
+        listing = self._list()
+        reads.listed_at = listing.at if listing.complete else None
+        return listing
+
+    def _list(self) -> PaymentList:
         draw, faults, now = self.random.random(), self.faults, self.clock.at
         rows = [row for row in self.truth.rows if row.listed_from <= now]
         self.random.shuffle(rows)
@@ -124,13 +135,16 @@ class Vendor:
 
     # The create call
 
-    def create(self, order: PaymentRequest) -> Outcome:
+    def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
+        refusal = confirm()
+        if refusal:
+            return NotSent(refusal)
         intent = self.truth.request(order, self.clock.at)
         outcomes, weights = zip(*self.faults.creates, strict=True)
         how = self.random.choices(outcomes, weights)[0]
         self.note(f"create {order.amount_cents} for {intent[-4:]}: {how}")
         if how in ("declined", "not_sent"):
-            return Rejected(how)
+            return Rejected(how) if how == "declined" else NotSent(how)
         if how == "timeout_late":
             self.later(self.random.uniform(1, 300), self.commit, order.amount_cents, intent)
         row = None

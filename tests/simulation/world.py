@@ -26,7 +26,7 @@ class World:
         self.trace: list[tuple[float, str]] = []
         self.clock = Clock()
         self.environment: dict[str, str] = {}
-        self.policy = replace(self._policy(), **policy)
+        self.policy = replace(self._policy(), **{**kind.policy, **policy})
         self.truth = Truth(self.policy, stage.raw, self._stopped)
         self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, self.note)
         burn = self._burn()
@@ -34,6 +34,7 @@ class World:
             self.ledger, self.vendor, self.policy, self.clock, CountedIds(), self.environment, lambda: burn
         )
         self.programs = (Program("a", context), Program("b", context))
+        self.asleep: set[Program] = set()
 
     def note(self, what: str) -> None:
         self.trace.append(((self.clock.at - START).total_seconds(), what))
@@ -76,14 +77,17 @@ class World:
         self._advance(random.choice(self.kind.gaps))
         if random.random() < self.kind.operators:
             self._operator_acts()
+        self.asleep = {program for program in self.asleep if random.random() < 0.6}
         first, second = random.sample(self.programs, 2)
         self._start(first)
         if random.random() < self.kind.together:
             self._start(second)
-        while under_way := [program for program in self.programs if program.is_running]:
+        while under_way := [p for p in self.programs if p.is_running and p not in self.asleep]:
             self._step(random.choice(under_way))
 
     def _start(self, program: Program) -> None:
+        if program.is_running:  # it woke up, or still sleeps
+            return
         entry = reconcile_account if self.random.random() < 0.15 else run_topup
         self.note(f"{program.name} starts {entry.__name__}")
         program.start(entry)
@@ -93,6 +97,10 @@ class World:
         if draw < self.kind.crash:
             self.note(f"{program.name} dies")
             program.die()
+            return
+        if self.kind.sleeps and self.random.random() < self.kind.sleeps:
+            self.note(f"{program.name} falls asleep")
+            self.asleep.add(program)
             return
         if draw < self.kind.crash + self.kind.stall:
             self._advance(self.random.choice((20, 29, 45, 70, 300, 3600)))
@@ -139,11 +147,14 @@ class World:
         for (payment_id,) in waiting:
             self.note(f"a person approves {payment_id[-4:]}")
             with_time = replace(self.policy, approval_life=timedelta(days=99))
-            operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
+            approved = operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
+            self.truth.approved[payment_id] = approved.amount_cents
 
     def rest(self) -> None:
         """Nothing breaks any more and time passes, until nothing is left to be settled."""
         self.vendor.faults = NO_FAULTS
+        for program in self.programs:
+            self._drive(program)
         self._advance(1000)
         for pause in (1000, 61, 61, 61, 61, 61):
             self._reconcile()
@@ -156,6 +167,9 @@ class World:
     def _reconcile(self) -> None:
         program = self.programs[0]
         program.start(reconcile_account)
+        self._drive(program)
+
+    def _drive(self, program: Program) -> None:
         while program.is_running:
             program.run_to_next_checkpoint()
 

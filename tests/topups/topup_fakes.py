@@ -9,7 +9,10 @@ import pytest
 from topups.gateway import (
     Accepted,
     Balance,
+    Confirm,
     CreateResponse,
+    NotSent,
+    Outcome,
     PaymentList,
     PaymentRequest,
     Rejected,
@@ -20,7 +23,7 @@ from topups.gateway import (
     uuid7,
 )
 from topups.ledger import Ledger
-from topups.notifications.delivery import Notice
+from topups.notifications.rendering import Notice
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.reconcile import reconcile_account
@@ -128,7 +131,10 @@ class FakeVendor:
     def url(self, row: VendorPayment) -> str:
         return f"https://{self.host}/pay/{row.session_id}"
 
-    def create(self, order: PaymentRequest) -> Accepted | Rejected | Uncertain:
+    def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
+        refusal = confirm()
+        if refusal:
+            return NotSent(refusal)
         self.created.append(order)
         how = self.script.pop(0) if self.script else "ok"
         if how == "declined":

@@ -10,6 +10,7 @@ from typing import Any
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance, Clock, Gateway, IdGenerator, PaymentList, SystemClock, Uuid7Generator
+from topups.ledger.companion_files import CompanionFiles
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import Payment
 from topups.notifications import rules
@@ -48,6 +49,7 @@ class TopUpContext:
 
     ``environment`` is read again at every check of the kill switch. ``burn`` returns the forecast for a decision, None
     where there is none. ``checkpoint`` is called after every effect: tests interleave two runs there, or end one.
+    ``companions`` are the files that outlive the ledger; None for a ledger in memory.
     """
 
     ledger: Ledger
@@ -58,6 +60,7 @@ class TopUpContext:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     burn: Callable[[], BurnForecast | None] = lambda: None
     checkpoint: Callable[[Checkpoint], None] = lambda _: None
+    companions: CompanionFiles | None = None
 
     @cached_property
     def account_id(self) -> str:

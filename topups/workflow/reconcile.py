@@ -14,10 +14,12 @@ from topups.ledger.models import Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import HOUR, kill_switch_on
+from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.credit import credit_paid_payments
+from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
-from topups.workflow.payment_tracking import adopt_external_payments, apply_vendor_statuses
+from topups.workflow.payment_tracking import apply_vendor_statuses
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
@@ -63,10 +65,12 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     inputs. Returns the snapshot that was evaluated. Raises ``LedgerUnavailable``.
     """
     now = context.clock.now()
-    snapshot = merge_observations(context, context.ledger.snapshot(context.account_id, now), report)
+    recorded = context.ledger.snapshot(context.account_id, now)
+    snapshot = merge_observations(context, recorded, report)
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
+    update_blocked(context, snapshot, recorded.balance, decision)
     queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
     return snapshot
 
@@ -133,6 +137,9 @@ def record_preflight_refusal(context: TopUpContext, idempotency_key: str, refusa
 
     A ledger that cannot be written does not change the refusal.
     """
+    with suppress(LedgerUnavailable):
+        snapshot = context.ledger.snapshot(context.account_id, context.clock.now())
+        update_blocked(context, snapshot, snapshot.balance, refusal)
     recorded = context.ledger.observations(context.account_id, "decision", limit=1)
     if recorded and context.clock.now() - recorded[0].at < REPEAT_REFUSAL_AFTER:
         latest = recorded[0].payload

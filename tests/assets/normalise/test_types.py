@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from assets.datasets import Field
 from assets.datasets.spec import SQL_TYPES, Kind
 from assets.normalise import types
-from assets.normalise.types import TypedColumn, quote
+from assets.normalise.types import TypedColumn
 from smsonline.json_decoding import TOO_DEEP, decode
+from smsonline.values.amounts import quote
 
 EXACT = 9007199254740993  # the first whole number that a float cannot hold
 

@@ -141,7 +141,7 @@ def test_run_delivers_its_own_notices(shop, command, set_topup, monkeypatch):
             sent.append((self.urls, notice.title))
             return True
 
-    monkeypatch.setattr("topups.notifications.delivery.AppriseNotifier", Inbox)
+    monkeypatch.setattr("topups.notifications.apprise_notifier.AppriseNotifier", Inbox)
     set_topup(NOTIFY="json://one/a,b json://two, mailto://three")
     assert command("topup", "run", "--json").document["notices_delivered"] == len(sent) > 0
     assert any(title.startswith("Please pay ") for _, title in sent)

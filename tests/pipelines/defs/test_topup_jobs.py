@@ -9,7 +9,7 @@ from topup_ticks import REPOSITORY, create, execute, output_metadata
 from pipelines.bootstrap import open_configured_ledger
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
 from pipelines.settings import load_settings
-from topups.notifications.delivery import qr_png
+from topups.notifications.rendering import qr_png
 
 pytest_plugins = ("topup_shop",)
 

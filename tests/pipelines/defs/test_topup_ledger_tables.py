@@ -131,7 +131,7 @@ def test_a_reconcile_delivers_notices(shop, set_topup, monkeypatch):
             sent.append(notice.title)
             return True
 
-    monkeypatch.setattr("topups.notifications.delivery.AppriseNotifier", Inbox)
+    monkeypatch.setattr("topups.notifications.apprise_notifier.AppriseNotifier", Inbox)
     create()
     set_topup(NOTIFY="json://127.0.0.1:9/")
     reconcile()
@@ -164,7 +164,7 @@ def test_copying_by_hand_calls_no_vendor_and_sends_no_notice(shop, set_topup, mo
     shop.requests.clear()
     set_topup(NOTIFY="json://127.0.0.1:9/")
     monkeypatch.setattr(
-        "topups.notifications.delivery.AppriseNotifier.send", lambda *_: pytest.fail("a notice was sent")
+        "topups.notifications.apprise_notifier.AppriseNotifier.send", lambda *_: pytest.fail("a notice was sent")
     )
     assert copy_ledger().success
     assert shop.requests.by_endpoint() == {}

@@ -9,7 +9,9 @@ from topup_fakes import ACCOUNT, Inbox, World
 
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
-from topups.notifications.delivery import TITLES, AppriseNotifier, Notice, deliver_outbox, qr_png, render
+from topups.notifications.apprise_notifier import AppriseNotifier
+from topups.notifications.delivery import deliver_outbox
+from topups.notifications.rendering import TITLES, Notice, qr_png, render
 from topups.notifications.rules import NOTICE_BY_STATE
 from topups.workflow.context import Checkpoint
 
@@ -140,7 +142,7 @@ def test_cap_levels_are_reported_once_each(world, inbox):
 
 
 def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
-    blocked = {"cap_day_cents": 600, "cap_week_cents": 700}
+    blocked = {"currency": "USDT", "network": "ETH", "rail": "v3_wallet"}
     delivered_texts = []
     for hour in range(72):
         world.vendor.cents = 5000 if hour % 12 == 11 else 500
@@ -148,7 +150,7 @@ def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
         delivered_texts += [hour] * post(world, inbox).count("The balance is low and no payment is created")
         world.clock.advance(hours=1)
     assert delivered_texts == [0, 24, 48]
-    assert "CAP_DAY" in inbox.notices[0].body
+    assert "NETWORK_NOT_ALLOWED" in inbox.notices[0].body
 
 
 def test_overdue_credit_is_reported(world, inbox):
@@ -191,7 +193,9 @@ def test_apprise_sends_title_body_and_image(service):
 
 
 def test_apprise_is_loaded_without_a_warning_to_anybody():
-    script = "from topups.notifications.delivery import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    script = (
+        "from topups.notifications.apprise_notifier import AppriseNotifier; AppriseNotifier(['json://127.0.0.1:1'])"
+    )
     process = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (process.returncode, process.stderr) == (0, "")
 
@@ -220,7 +224,7 @@ def test_notice_never_contains_unverified_vendor_text(world, how):
     vendor_text = f"HTTP 302 to https://evil.example/pay/x, or send it to {address}"
     create = world.vendor.create
     world.vendor.script = [how]
-    world.vendor.create = lambda order: type(create(order))(vendor_text)
+    world.vendor.create = lambda *order: type(create(*order))(vendor_text)
     world.run()
     text = "\n".join(delivered_texts(world))
     assert "HTTP 302" in text

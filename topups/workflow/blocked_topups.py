@@ -1,0 +1,42 @@
+"""Decides whether a refusal stops a top-up that is due, and records it."""
+
+from datetime import datetime
+
+from topups.decision.rules import reorder_point_cents
+from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
+from topups.gateway import Balance
+from topups.ledger.blocked import read_blocked, record_blocked
+from topups.money import MAX_PLAUSIBLE_CENTS
+from topups.policy import MODES, Policy
+from topups.workflow.context import TopUpContext
+
+# Known only when a payment is reserved or sent: the next evaluation would pass, so it does not end them.
+AT_SENDING = frozenset({Reason.LOST_RACE, Reason.NOT_SENT_STALE})
+
+
+def is_due(snapshot: AccountSnapshot, latest: Balance | None, policy: Policy, now: datetime) -> bool:
+    """Whether the account needs a top-up, or nobody can tell, in a mode that plans payments.
+
+    ``latest`` is the newest balance of the ledger: it counts while it is younger than ``balance_max_age``, so that one
+    response that failed does not make the balance unknown.
+    """
+    if policy.mode == MODES[0]:
+        return False
+    balance = snapshot.balance or latest
+    if balance is None or balance.cents > MAX_PLAUSIBLE_CENTS or now - balance.at > policy.balance_max_age:
+        return True
+    return bool(policy.problems()) or balance.cents < reorder_point_cents(snapshot, policy)
+
+
+def update_blocked(
+    context: TopUpContext, snapshot: AccountSnapshot, latest: Balance | None, decision: PaymentPlan | Refusal
+) -> None:
+    """Records what stops the account's due top-up after a decision. Raises ``LedgerUnavailable``."""
+    now = context.clock.now()
+    due = is_due(snapshot, latest, context.policy, now)
+    if due and isinstance(decision, PaymentPlan):
+        before = read_blocked(context.ledger, context.account_id)
+        if before and before.reason in AT_SENDING:
+            return
+    refusal = decision if due and isinstance(decision, Refusal) else None
+    record_blocked(context.ledger, context.account_id, refusal, now)
