@@ -9,7 +9,7 @@ from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import PaymentException, State, next_state, payment_exception
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
-from topups.workflow.outcome import verified_instructions
+from topups.workflow.opening import verified_instructions
 from topups.workflow.vendor_snapshots import fetch_transaction
 
 MAX_TRANSITIONS_PER_RUN = 6
