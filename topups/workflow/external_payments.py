@@ -13,7 +13,7 @@ from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
 from topups.policy import DAY
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.outcome import find_by_id, unmatched_rows
+from topups.workflow.opening import find_by_id, unmatched_rows
 
 # Balances that are looked at to recognise an amount, and how far they may be apart.
 MAX_BALANCES = 50

@@ -16,9 +16,10 @@ from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import HOUR, kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
-from topups.workflow.payment_tracking import apply_vendor_statuses, credit_paid_payments
+from topups.workflow.payment_tracking import apply_vendor_statuses
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
