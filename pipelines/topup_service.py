@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
+EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
 # The newest decisions may have no forecast: the warehouse was locked then, or was empty.
 DECISIONS_SEARCHED = 10
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
@@ -262,7 +263,7 @@ class TopUpService:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
         with self._read_existing_ledger() as ledger:
             if ledger is None:
-                raise SettingsError(f"there is no payment {payment_id!r}: {LedgerNotFound()}")
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 

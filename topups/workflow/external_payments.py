@@ -13,7 +13,7 @@ from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
 from topups.policy import DAY
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.outcome import find_by_id, unmatched_rows
+from topups.workflow.opening import find_by_id, unmatched_rows
 
 # Balances that are looked at to recognise an amount, and how far they may be apart.
 MAX_BALANCES = 50
@@ -106,7 +106,7 @@ def _notices(payment_id: str, row: VendorPayment, exception: PaymentException, n
         return [rules.payment_notice(payment_id, "duplicate")]
     if exception == PaymentException.OTHER_LEDGER:
         return [rules.payment_notice(payment_id, "other_ledger")]
-    blocks = vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now)
+    blocks = vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
     return [rules.payment_notice(payment_id, "external")] if blocks else []
 
 

@@ -16,9 +16,10 @@ from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import HOUR, kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
-from topups.workflow.payment_tracking import apply_vendor_statuses, credit_paid_payments
+from topups.workflow.payment_tracking import apply_vendor_statuses
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
@@ -26,6 +27,7 @@ from topups.workflow.vendor_snapshots import (
     fetch_payment_list,
     tracked_payments,
 )
+from topups.workflow.vendor_times import with_usable_times
 from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
 
 
@@ -89,7 +91,9 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     try:
         listing = gateway.payments()
         largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
-        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
+        payments = tracked_payments(context)
+        seen.listing = assess_completeness(listing, payments, largest, context.policy)
+        seen.listing = with_usable_times(context, seen.listing, payments)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)

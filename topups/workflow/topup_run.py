@@ -151,12 +151,15 @@ def _send_reserved(
     context.checkpoint(Checkpoint.SENDING)
     if sending is None:
         return _release_unsent(context, payment)
-    not_recorded = announce_request(context, sending)
+    refusal = announce_request(context, sending)
+    if refusal:
+        recorded = record_outcome(context, sending, Unsent(str(refusal)))
+        return TopUpRunResult(context.account_id, refusal, payment=recorded)
     final_check = FinalCheck(context, sending, listing)
-    outcome = Unsent(str(not_recorded)) if not_recorded else send_create_request(context, sending, final_check)
+    outcome = send_create_request(context, sending, final_check)
     context.checkpoint(Checkpoint.REQUESTED)
     if isinstance(outcome, Unsent):
-        refusal = not_recorded or final_check.refusal or Refusal(Reason.NOT_SENT_STALE, outcome.detail)
+        refusal = final_check.refusal or Refusal(Reason.NOT_SENT_STALE, outcome.detail)
         recorded = record_outcome(context, sending, Unsent(str(refusal)))
         return TopUpRunResult(context.account_id, refusal, payment=recorded)
     recorded = record_outcome(context, sending, outcome)
