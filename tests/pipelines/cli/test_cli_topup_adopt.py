@@ -6,6 +6,8 @@ from pipelines.bootstrap import companion_files
 from pipelines.settings import load_settings
 from topups.ledger import open_ledger
 
+pytest_plugins = ("topup_shop",)
+
 
 @pytest.fixture
 def ledger_path(home):
@@ -55,7 +57,7 @@ def test_adopt_needs_the_vendors_list(shop, command):
 
 
 @pytest.mark.parametrize("content", [b"no database " * 100, None])
-def test_pause_works_without_a_ledger(shop, command, home, ledger_path, content):
+def test_pause_works_without_a_ledger(shop, command, ledger_path, content):
     ledger_path.parent.mkdir(exist_ok=True)
     ledger_path.mkdir() if content is None else ledger_path.write_bytes(content)
     result = command("topup", "pause", "--why", "who spends this", "--by", "anna", "--json")
@@ -68,7 +70,7 @@ def test_pause_works_without_a_ledger(shop, command, home, ledger_path, content)
 
 
 @pytest.mark.parametrize("lost", ["ledger", "folder"])
-def test_pause_outlives_the_ledger(shop, command, home, ledger_path, lost):
+def test_pause_outlives_the_ledger(shop, command, ledger_path, lost):
     command("topup", "pause")
     if lost == "folder":
         remove_ledger(ledger_path)
@@ -97,7 +99,7 @@ def test_variable_does_not_undo_the_files_kill_switch(shop, command, home, monke
     assert reason(command) == "KILL_SWITCH"
 
 
-def test_damaged_watermark_is_named(shop, command, home, ledger_path):
+def test_damaged_watermark_is_named(shop, command, home):
     command("topup", "run")
     path = home / "data/ledger.db.watermark"
     path.write_text("{")
@@ -107,7 +109,7 @@ def test_damaged_watermark_is_named(shop, command, home, ledger_path):
     assert command("topup", "reconcile").err == "", "the next run has replaced it"
 
 
-def test_unwritable_places_send_nothing(shop, command, home, monkeypatch, ledger_path):
+def test_unwritable_places_send_nothing(shop, command):
     command("topup", "reconcile")
     for place in companion_files(load_settings()).places:
         path = place.with_name(place.name + ".watermark")
