@@ -5,10 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from smsonline.endpoints import suggest_name
 from topups import payment_methods
+from topups.waking_hours import WakingHours
 
 PREFIX = "SMSONLINE_TOPUP_"
 MODES = ("off", "dry_run", "approve", "auto")
@@ -72,6 +74,11 @@ class Policy:
     # When the owner is awake, such as 08:00-22:00, and in which zone; empty: always, and the zone of this machine.
     hours: str = ""
     time_zone: str = ""
+
+    @cached_property
+    def waking_hours(self) -> WakingHours:
+        """When the owner is awake. Raises ``ValueError`` for texts that ``policy_from`` refuses."""
+        return WakingHours.parse(self.hours, self.time_zone)
 
     @property
     def exposure_limit_cents(self) -> int | None:
@@ -140,7 +147,9 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             changes[name] = _converted(name, value)
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
-    return dataclasses.replace(base or Policy(), **changes)
+    policy = dataclasses.replace(base or Policy(), **changes)
+    WakingHours.parse(policy.hours, policy.time_zone)
+    return policy
 
 
 def _converted(name: str, value: Any) -> Any:
