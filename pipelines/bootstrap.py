@@ -6,6 +6,7 @@ that ``smsonline --help`` and ``smsonline status`` start fast.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import re
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from topups.ledger.companion_files import CompanionFiles
     from topups.notifications.delivery import Notifier
     from topups.policy import Policy
-    from topups.vendor_gateway import Units
+    from topups.vendor_records import Units
     from topups.workflow.context import TopUpContext
 
+# A run of the top-ups reads at the vendor for so long at most; what is missing then is read by the next one.
+TOPUP_READS_SECONDS = 600.0
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
 
@@ -139,7 +142,7 @@ def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
 
 def configured_units(settings: Settings) -> Units:
     """The units of the vendor's amounts. Raises ``SettingsError`` that names the entry."""
-    from topups.vendor_gateway import Units
+    from topups.vendor_records import Units
 
     for name, value in settings.topup.units.items():
         if name not in Units.__dataclass_fields__:
@@ -184,6 +187,11 @@ def companion_files(settings: Settings) -> CompanionFiles | None:
     return CompanionFiles(places) if places else None
 
 
+def topup_client_config(settings: Settings) -> ClientConfig:
+    """As ``client_config``, with an end of all reads: a run ends before its time limit, however slow the vendor is."""
+    return dataclasses.replace(client_config(settings), reads_end_after_seconds=TOPUP_READS_SECONDS)
+
+
 @contextmanager
 def open_topup_context(
     settings: Settings, ledger: Ledger, *, burn: Callable[[], BurnForecast | None] | None = None
@@ -205,8 +213,9 @@ def open_topup_context(
     forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
     # Where a test can kill the process; installed for such a test only.
     checkpoint = (lambda name: failpoint(f"topup {name}")) if VARIABLE in os.environ else (lambda _: None)
-    with Client(account, endpoints=endpoints, config=client_config(settings), now=clock.now) as client:
-        gateway = VendorGateway(client, account.user_id, units, clock, endpoints)
+    with Client(account, endpoints=endpoints, config=topup_client_config(settings), now=clock.now) as client:
+        list_members = frozenset(map(str, settings.datasets.get("invoices", {}).get("envelope_members", ())))
+        gateway = VendorGateway(client, account.user_id, units, clock, endpoints, policy.statuses, list_members)
         yield TopUpContext(
             ledger,
             gateway,

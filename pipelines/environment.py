@@ -12,9 +12,9 @@ import duckdb
 from sqlalchemy import make_url
 
 from assets.doctor import EnvironmentCheck
-from pipelines.bootstrap import configured_notifier, configured_policy, configured_units, open_configured_ledger
+from pipelines.bootstrap import configured_notifier, configured_policy, configured_units
 from pipelines.settings import Settings, SettingsError
-from topups.ledger import LedgerUnavailable
+from topups.ledger import LedgerNotFound, LedgerUnavailable, open_ledger_readonly
 from topups.policy import Policy
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError, WarehouseLocked
@@ -57,13 +57,15 @@ def _check_warehouse(path: Path) -> EnvironmentCheck:
 
 
 def _check_ledger(settings: Settings) -> EnvironmentCheck:
-    """The check of the ledger. It is breaking only where top-ups are on, and never creates the ledger."""
+    """The check of the whole ledger. It is breaking only where top-ups are on, and changes nothing."""
     severity: Literal["note", "breaking"] = "note" if settings.topup.mode == "off" else "breaking"
     if (file := settings.ledger_file) and not file.exists():
         return _check_creatable("ledger", file, "the first top-up command creates it", severity)
     try:
-        open_configured_ledger(settings).close()
-    except (LedgerUnavailable, SettingsError) as error:
+        open_ledger_readonly(settings.ledger.get_secret_value(), check=True).close()
+    except LedgerNotFound as error:
+        return EnvironmentCheck("ledger", "ok", str(error))
+    except LedgerUnavailable as error:
         return EnvironmentCheck("ledger", severity, str(error))
     url = make_url(settings.ledger.get_secret_value())
     return EnvironmentCheck("ledger", "ok", f"{url.render_as_string(hide_password=True)} can be opened")

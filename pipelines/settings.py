@@ -6,7 +6,7 @@ Every problem is one line that names the setting, and no line ever shows a secre
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -62,8 +62,21 @@ class TopUpSettings(BaseModel):
     )
     kill: bool | str = Field(False, description="Kill switch: stops unless empty, 0, false, no or off.")
     units: dict[str, str] = Field(
-        {}, description="Units of the vendor's amounts, named as in topups.vendor_gateway.Units."
+        {}, description="Units of the vendor's amounts, named as in topups.vendor_records.Units."
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_whole_cents(cls, value: Any, info: ValidationInfo) -> Any:
+        """20.00 is dollars: as cents it would be a hundredth of what was meant."""
+        if value is None or not (info.field_name or "").endswith("_cents"):
+            return value
+        from topups.money import NotWholeCents, whole_cents
+
+        try:
+            return whole_cents(value)
+        except NotWholeCents as error:
+            raise PydanticCustomError("cents", "{line}", {"line": str(error)}) from None
 
     @property
     def policy_entries(self) -> dict[str, Any]:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
+EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
 # The newest decisions may have no forecast: the warehouse was locked then, or was empty.
 DECISIONS_SEARCHED = 10
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
@@ -113,7 +114,7 @@ class ReconcileOutcome(RunOutcome):
 class TopUpPreview:
     """What a run would decide at ``at`` under ``policy``, and the forecast and recommendations it rests on.
 
-    ``problem`` says why there is no forecast.
+    ``problem`` says why there is no forecast. ``ledger_note`` says that there is no ledger yet.
     """
 
     evaluation: Evaluation
@@ -122,10 +123,12 @@ class TopUpPreview:
     forecast: Forecast | None
     problem: str
     recommendations: Sequence[Recommendation]
+    ledger_note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The decision under the same names as a run's, with every rule."""
-        return {**self.evaluation.as_json(), "at": self.at.isoformat(), "mode": self.policy.mode}
+        document = {**self.evaluation.as_json(), "at": self.at.isoformat(), "mode": self.policy.mode}
+        return document | {"ledger_note": self.ledger_note} if self.ledger_note else document
 
 
 class TopUpService:
@@ -166,7 +169,7 @@ class TopUpService:
         from topups.decision.replay import replay_snapshot
 
         policy = policy or configured_policy(self.settings)
-        with open_configured_ledger(self.settings) as ledger:
+        with self._read_ledger_or_empty() as (ledger, ledger_note):
             if at is None:
                 # Without a forecast: it is made below, from the balance that was just read.
                 with open_topup_context(self.settings, ledger, burn=lambda: None) as context:
@@ -179,7 +182,7 @@ class TopUpService:
             evaluation = evaluate(dataclasses.replace(snapshot, burn=forecast.burn if forecast else None), policy, at)
             planned_cents = evaluation.plan.amount_cents if evaluation.plan else None
             recommendations = forecaster.recommendations(forecast, at, balance_cents, planned_cents)
-            return TopUpPreview(evaluation, policy, at, forecast, forecaster.problem, recommendations)
+            return TopUpPreview(evaluation, policy, at, forecast, forecaster.problem, recommendations, ledger_note)
 
     def evaluate_now(self) -> Evaluation:
         """The decision on what the ledger holds, for the sensor: no vendor call, no write.
@@ -246,13 +249,15 @@ class TopUpService:
             return audit(ledger) if ledger else []
 
     def payments(self, limit: int | None = None) -> list[Payment]:
-        """The payments of all accounts, newest first."""
-        with open_configured_ledger(self.settings) as ledger:
-            return ledger.payments(limit=limit)
+        """The payments of all accounts, newest first; none without a ledger. Changes nothing."""
+        with self._read_existing_ledger() as ledger:
+            return ledger.payments(limit=limit) if ledger else []
 
     def payment(self, payment_id: str) -> tuple[Payment, list[Event]]:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
-        with open_configured_ledger(self.settings) as ledger:
+        with self._read_existing_ledger() as ledger:
+            if ledger is None:
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 
@@ -303,6 +308,16 @@ class TopUpService:
             return
         with ledger:
             yield ledger
+
+    @contextmanager
+    def _read_ledger_or_empty(self) -> Iterator[tuple[Ledger, str]]:
+        """The ledger; or an empty one in memory, and a text that says so."""
+        try:
+            ledger, note = open_ledger_readonly(self.settings.ledger.get_secret_value()), ""
+        except LedgerNotFound as error:
+            ledger, note = open_ledger("sqlite://"), f"decided as with an empty ledger: {error}"
+        with ledger:
+            yield ledger, note
 
     def _deliver_notices(self, context: TopUpContext, notifier: Notifier | None) -> int:
         """How many notices were delivered. A failure here does not change the outcome of the run."""

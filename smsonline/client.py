@@ -13,9 +13,10 @@ from typing import Self
 
 import tenacity
 
-from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
+from smsonline.config import DEFAULT_CONFIG, MAX_CREATE_WAIT_SECONDS, ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
-from smsonline.errors import NotSent, RateLimited, TransientError, VendorError
+from smsonline.errors import NotSent, RateLimited, TimedOut, TransientError, VendorError
+from smsonline.network.deadline import Confirm
 from smsonline.rate_limit import RateLimiter, RateLimitWait
 from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, validate_credentials
 from smsonline.response import VendorResponse, interpret_create, interpret_read
@@ -24,8 +25,6 @@ from smsonline.transport import HttpTransport, HttpxTransport
 logger = logging.getLogger("smsonline.client")
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
-# A payment is not delayed any longer: the balance it was based on would be stale.
-MAX_CREATE_WAIT_SECONDS = 5.0
 
 
 def utc_now() -> datetime:
@@ -55,6 +54,7 @@ class Client:
         self._credentials = credentials
         self._endpoints = endpoints
         self._config = config
+        self._reads_end_at = time.monotonic() + config.reads_end_after_seconds
         self._sleep = sleep
         self._now = now
         self._rate_limiter = rate_limiter or RateLimiter(
@@ -92,7 +92,7 @@ class Client:
         """
         request = build_request(self._endpoint(endpoint, mutates=False), self._credentials, params)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._config.max_attempts),
+            stop=tenacity.stop_any(tenacity.stop_after_attempt(self._config.max_attempts), lambda _: self._reads_ended),
             retry=tenacity.retry_if_exception(self._is_retryable),
             wait=self._retry_wait,
             sleep=self._sleep,
@@ -121,8 +121,13 @@ class Client:
                     yield from ((skipped, result) for skipped in unsent)
                 yield request, result
 
-    def create(self, endpoint: str, params: Mapping[str, ParamValue]) -> VendorResponse:
+    def create(
+        self, endpoint: str, params: Mapping[str, ParamValue], *, confirm: Confirm | None = None
+    ) -> VendorResponse:
         """Sends a call that may move money: one request over a new connection, never retried, never redirected.
+
+        ``confirm`` is called after the rate limiter granted the request and the connection (TCP, TLS, proxy) is open,
+        immediately before the first byte. If it returns a text, or raises, nothing is sent: ``NotSent``.
 
         Raises ``NotSent``, a rejection (``RequestRejected``, ``ConfigurationError``) or ``ValueError`` (no such
         creating endpoint) when nothing was created, and ``UnknownOutcome`` whenever that is not certain. Any other
@@ -135,7 +140,7 @@ class Client:
         except RateLimitWait as limit:
             raise NotSent(endpoint, f"calls are held back for another {limit.seconds:.0f} s") from None
         requested_at = self._now()
-        result = interpret_create(self._transport.send_without_retry(request), request, requested_at)
+        result = interpret_create(self._transport.send_without_retry(request, confirm), request, requested_at)
         if isinstance(result, VendorError):
             logger.warning("%s", result)
             raise result
@@ -171,7 +176,13 @@ class Client:
                 for future in submitted:
                     future.cancel()
 
+    @property
+    def _reads_ended(self) -> bool:
+        return time.monotonic() >= self._reads_end_at
+
     def _attempt(self, request: HttpRequest, known_hashes: Set[str]) -> VendorResponse:
+        if self._reads_ended:
+            raise TimedOut(request.endpoint, f"reads end after {self._config.reads_end_after_seconds:g} s")
         blocked = self._rate_limiter.blocked_seconds
         if blocked > self._config.retry_after_max_seconds:
             raise RateLimited(request.endpoint, "waiting for Retry-After", retry_after_seconds=blocked)

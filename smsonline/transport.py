@@ -23,12 +23,13 @@ from smsonline.errors import (
     ConnectionLost,
     InvalidResponse,
     NotHttp,
+    NotSent,
     ResponseTooLarge,
     TimedOut,
     UntrustedCertificate,
     VendorError,
 )
-from smsonline.network.deadline import DeadlineBackend
+from smsonline.network.deadline import Confirm, DeadlineBackend, NotConfirmed, check_confirmed
 from smsonline.network.decompression import ACCEPTED_ENCODINGS, BrokenCompression, decompress
 from smsonline.network.proxies import bypasses_proxy, configured_proxies
 from smsonline.request import HttpRequest
@@ -48,6 +49,7 @@ class BodyTooLarge(Exception):
 
 # The first match counts. The flag, ``sent``, is False only where no byte of the request can have left this machine.
 ERROR_BY_EXCEPTION: tuple[tuple[type[Exception], type[VendorError], bool], ...] = (
+    (NotConfirmed, NotSent, False),
     (httpx.ConnectTimeout, TimedOut, False),
     (httpx.PoolTimeout, TimedOut, False),
     (httpx.ConnectError, ConnectionFailed, False),
@@ -148,12 +150,17 @@ class OneThreadClient:
                 "User-Agent": "smsonline-pipelines",
             },
         )
+        self._has_network = transport is None
         self._max_bytes = config.max_response_bytes
         self._total_seconds = config.total_timeout_seconds
 
-    def exchange(self, request: HttpRequest, deadline: float) -> tuple[int, httpx.Headers, bytes]:
+    def exchange(
+        self, request: HttpRequest, deadline: float, confirm: Confirm | None = None
+    ) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and body. Raises whatever goes wrong."""
-        self.backend.start_request(deadline)
+        self.backend.start_request(deadline, confirm)
+        if confirm and not self._has_network:
+            check_confirmed(confirm)
         with self._client.stream(request.method, request.url, json=request.json) as response:
             encoding = response.headers.get("content-encoding", "")
             chunks = self._limited(decompress(self._limited(_raw_chunks(response)), encoding))
@@ -162,7 +169,7 @@ class OneThreadClient:
     def failure(self, error: Exception) -> tuple[type[VendorError], bool, str]:
         """The error class of a failed exchange, whether the request may have been sent, and the cause."""
         kind, sent = next((kind, sent) for type_, kind, sent in ERROR_BY_EXCEPTION if isinstance(error, type_))
-        if isinstance(error, BodyTooLarge | BrokenCompression):
+        if isinstance(error, BodyTooLarge | BrokenCompression | NotConfirmed):
             return kind, sent, str(error)
         if kind is TimedOut and self.backend.expired:
             return kind, sent, f"not complete after {self._total_seconds:g} s"
@@ -241,12 +248,17 @@ class HttpTransport:
         finally:
             self._idle.put(client)
 
-    def send_without_retry(self, request: HttpRequest) -> HttpResponse | TransportFailure:
-        """The only attempt of a creating call, over a new connection: a reused one may turn out to be closed."""
+    def send_without_retry(
+        self, request: HttpRequest, confirm: Confirm | None = None
+    ) -> HttpResponse | TransportFailure:
+        """The only attempt of a creating call, over a new connection: a reused one may turn out to be closed.
+
+        ``confirm`` is called when the connection is open; a text means that nothing is sent.
+        """
         client = OneThreadClient(self._config, self._transport)
         try:
             deadline = time.monotonic() + self._config.total_timeout_seconds
-            return self._exchange(client, request, deadline, frozenset())
+            return self._exchange(client, request, deadline, frozenset(), confirm)
         finally:
             client.close()
 
@@ -256,11 +268,16 @@ class HttpTransport:
         return client
 
     def _exchange(
-        self, client: OneThreadClient, request: HttpRequest, deadline: float, known_hashes: Set[str]
+        self,
+        client: OneThreadClient,
+        request: HttpRequest,
+        deadline: float,
+        known_hashes: Set[str],
+        confirm: Confirm | None = None,
     ) -> HttpResponse | TransportFailure:
         started = time.monotonic()
         try:
-            status, received_headers, body = client.exchange(request, deadline)
+            status, received_headers, body = client.exchange(request, deadline, confirm)
         # Every exception, expected or not, must become a failure with ``sent``: a creating call may have left.
         except Exception as error:
             kind, sent, cause = client.failure(error)

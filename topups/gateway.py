@@ -2,8 +2,9 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,7 +24,10 @@ class Balance:
 
 @dataclass(frozen=True)
 class VendorPayment:
-    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC."""
+    """One row of the vendor's list. ``vendor_id`` is its ``payId``, ``session_id`` its ``sesid``; timestamps in UTC.
+
+    ``local_times`` names the timestamps that came without a zone, so that the configured one was assumed.
+    """
 
     vendor_id: str
     session_id: str
@@ -32,17 +36,28 @@ class VendorPayment:
     status: str
     created_at: datetime | None
     ends_at: datetime | None
+    local_times: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class PaymentList:
-    """The vendor's payments as of ``at``. Only a ``complete`` list proves that a payment is missing."""
+    """The vendor's payments as of ``at``. Only a ``complete`` list proves that a payment is missing.
+
+    ``at`` is our clock when the request was sent, ``received_at`` when the response that counted came. ``zone`` is the
+    one that was assumed for local times.
+    """
 
     rows: tuple[VendorPayment, ...]
     complete: bool
     at: datetime
     problem: str = ""
     vendor_at: datetime | None = None
+    received_at: datetime | None = None
+    zone: str = "UTC"
+
+    def age(self, now: datetime) -> timedelta:
+        """The time since the response came."""
+        return now - (self.received_at or self.at)
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Nothing was created, for certain: a documented rejection, or the request never left this machine."""
+    """Nothing was created, for certain: a documented rejection."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """The request never left this machine: no connection, no free request budget, or the last check forbade it."""
 
     detail: str
 
@@ -108,7 +130,9 @@ class Uncertain:
     detail: str
 
 
-Outcome = Accepted | Rejected | Uncertain
+Outcome = Accepted | Rejected | Unsent | Uncertain
+# The last check before the request; a text says why it must not be sent.
+Confirm = Callable[[], str]
 
 
 class Gateway(Protocol):
@@ -125,8 +149,11 @@ class Gateway(Protocol):
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none of that id."""
 
-    def create(self, request: PaymentRequest) -> Outcome:
-        """Requests a payment. What is not certain is ``Uncertain``."""
+    def create(self, request: PaymentRequest, confirm: Confirm) -> Outcome:
+        """Requests a payment. What is not certain is ``Uncertain``.
+
+        ``confirm`` is called immediately before the first byte leaves; if it returns a text, nothing is sent.
+        """
 
 
 class Clock(Protocol):

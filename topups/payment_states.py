@@ -196,10 +196,13 @@ def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> 
 
 
 def _expired_unpaid(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
-    """The vendor cancelled it and the grace is over, or the vendor never closed it and it cannot be paid any more."""
+    """The vendor cancelled it and the grace is over, or the vendor never closed it and it cannot be paid any more.
+
+    A status that is not documented says neither.
+    """
     if status in vendor_statuses.CANCELLED:
         return now >= end + policy.expiry_grace
-    return status not in vendor_statuses.FINAL and not vendor_statuses.is_payable_or_pending(status, end, now)
+    return status in vendor_statuses.AWAITING_PAYMENT and not vendor_statuses.is_payable_or_pending(status, end, now)
 
 
 def expires_at(payment: Payment, policy: Policy) -> datetime:

@@ -9,15 +9,14 @@ from functools import cached_property
 from typing import Any
 
 from smsonline.endpoints import suggest_name
-from topups import payment_methods
+from topups import payment_methods, policy_checks, vendor_statuses
+from topups.money import NotWholeCents, whole_cents
+from topups.policy_checks import PREFIX
 from topups.waking_hours import WakingHours
 
-PREFIX = "SMSONLINE_TOPUP_"
 MODES = ("off", "dry_run", "approve", "auto")
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MAX_OPEN_PER_ACCOUNT = 1  # fixed: the ledger has one slot per account
-# With a smaller distance a top-up would trigger the next one at once.
-TARGET_FACTOR_PERCENT = 150
 
 
 @dataclass(frozen=True)
@@ -102,29 +101,18 @@ class Policy:
         if unset:
             return [f"{', '.join(unset)} must be set: nothing is paid without these limits"]
         return [
-            *self._contradictions(),
+            *policy_checks.contradictions(self),
             *payment_methods.method_problems(self.rail, self.currency, self.network, PREFIX),
         ]
 
-    def _contradictions(self) -> list[str]:
-        given = {name: getattr(self, name) for name in REQUIRED}
-        lines = [f"{PREFIX}{name.upper()} must be above 0" for name, value in given.items() if value <= 0]
-        for smaller, larger in ORDERED:
-            if given[smaller] > given[larger]:
-                lines.append(f"{PREFIX}{smaller.upper()} must not be above {PREFIX}{larger.upper()}")
-        if given["target_cents"] * 100 < given["threshold_cents"] * TARGET_FACTOR_PERCENT:
-            lines.append(f"{PREFIX}TARGET_CENTS must be at least 1.5 times {PREFIX}THRESHOLD_CENTS")
-        return lines
+    def warnings(self) -> list[str]:
+        """One line per surprise of a policy that can act, such as one that always asks a person."""
+        return [] if self.mode == "off" or self.problems() else policy_checks.warnings(self)
 
 
 REQUIRED = (
     *("threshold_cents", "target_cents", "amount_min_cents", "amount_max_cents"),
     *("cap_day_cents", "cap_week_cents", "cap_month_cents"),
-)
-ORDERED = (
-    ("amount_min_cents", "amount_max_cents"),
-    ("cap_day_cents", "cap_week_cents"),
-    ("cap_week_cents", "cap_month_cents"),
 )
 _FIELDS = {entry.name: entry for entry in dataclasses.fields(Policy)}
 # As settings name the entries of a policy.
@@ -145,6 +133,8 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             raise ValueError(f"{key}: the top-up policy has no such entry; {suggest_name(key, ENTRY_NAMES)}")
         try:
             changes[name] = _converted(name, value)
+        except (NotWholeCents, vendor_statuses.InvalidStatusMapping) as error:
+            raise ValueError(f"{key}: {error}") from None
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
     policy = dataclasses.replace(base or Policy(), **changes)
@@ -161,7 +151,7 @@ def _converted(name: str, value: Any) -> Any:
             raise ValueError("after a failure there has to be something to wait for")
         return tuple(timedelta(seconds=float(step)) for step in value)
     if isinstance(default, dict):
-        return {str(word).strip().lower(): str(status).strip().lower() for word, status in value.items()}
+        return vendor_statuses.status_mapping(value)
     if isinstance(default, frozenset):
         return frozenset(value.split(",") if isinstance(value, str) else map(str, value))
     if isinstance(default, bool) != isinstance(value, bool):
@@ -170,7 +160,15 @@ def _converted(name: str, value: Any) -> Any:
         return type(default)(value)
     if isinstance(default, float):
         return float(value)
-    return None if value is None else int(value)
+    return None if value is None else _whole_number(name, value)
+
+
+def _whole_number(name: str, value: Any) -> int:
+    if name.endswith("_cents"):
+        return whole_cents(value)
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError("only a whole number counts something")
+    return int(value)
 
 
 KILL_VARIABLE = "SMSONLINE_TOPUP_KILL"

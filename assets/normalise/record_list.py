@@ -5,15 +5,8 @@ from typing import Any
 
 from assets.datasets import Dataset
 from smsonline.values.paging import PAGING_WORDS, plain_name
-from smsonline.values.record_list import is_keyed_by_position, is_position
+from smsonline.values.record_list import WRAPPERS, is_keyed_by_position, is_position
 
-# Names under which others send a list of records. They are no codes.
-WRAPPERS = frozenset(
-    {
-        *("items", "data", "results", "result", "records", "rows", "list", "entries", "elements", "content", "values"),
-        *("objects", "payload", "response", "body", "collection", "hits", "docs", "edges", "nodes"),
-    }
-)
 # Objects that describe a list. Their names may be codes of services too, so that the fields decide.
 DESCRIPTIONS = frozenset(
     {

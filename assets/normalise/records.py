@@ -9,11 +9,9 @@ from assets.errors import IncompleteResponse, RecordsNotFound
 from assets.normalise.record_list import RecordList, as_list, list_in_object
 from assets.normalise.storable_json import rejected_records
 from smsonline.values.paging import incomplete_member, plain_name
-from smsonline.values.record_list import is_keyed_by_position
+from smsonline.values.record_list import ENVELOPE, is_keyed_by_position
 from warehouse.loading.batch import MAX_EXAMPLES
 
-# Members of every envelope: success, error and its text.
-ENVELOPE = frozenset({"ok", "error", "errorMessage", "message"})
 JSON_NAMES = {dict: "an object", list: "a list", str: "text", bool: "a flag", type(None): "null"}
 
 

@@ -6,7 +6,7 @@ never exceeds such a limit. This network backend of httpcore shortens every oper
 
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from ssl import SSLContext
 from threading import Thread
@@ -17,13 +17,20 @@ import httpcore
 # One operation writes at most this much: a slow receiver may take long for each block, but not for all of them.
 WRITE_BYTES = 64 * 1024
 HTTP_PREFIX = b"HTTP/"
+PROXY_TUNNEL = b"CONNECT "
+# Called when the connection is open; a text says why the request must not be sent.
+Confirm = Callable[[], str]
+
+
+class NotConfirmed(Exception):
+    """The caller's last check forbade the request, or failed; no byte of the request was sent."""
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
     """Opens connections whose operations end at the deadline of the present request.
 
     For one request at a time. ``connected`` tells whether the request opened a TCP connection, and ``received`` are the
-    first bytes that came over it: what failed is told from them.
+    first bytes that came over it: what failed is told from them. ``confirm`` is called once the connection is open.
     """
 
     def __init__(self) -> None:
@@ -31,10 +38,20 @@ class DeadlineBackend(httpcore.NetworkBackend):
         self.deadline = 0.0
         self.connected = False
         self.received = b""
+        self.confirm: Confirm | None = None
 
-    def start_request(self, deadline: float) -> None:
-        """The next request has to be complete at ``deadline`` (``time.monotonic``)."""
-        self.deadline, self.connected, self.received = deadline, False, b""
+    def start_request(self, deadline: float, confirm: Confirm | None = None) -> None:
+        """The next request has to be complete at ``deadline`` (``time.monotonic``).
+
+        ``confirm`` is called immediately before its first byte, when TCP, TLS and a proxy's tunnel are established.
+        """
+        self.deadline, self.connected, self.received, self.confirm = deadline, False, b"", confirm
+
+    def confirm_before(self, data: bytes) -> None:
+        """Calls ``confirm`` unless ``data`` only opens a proxy's tunnel. Raises ``NotConfirmed``."""
+        if self.confirm is not None and not data.startswith(PROXY_TUNNEL):
+            confirm, self.confirm = self.confirm, None
+            check_confirmed(confirm)
 
     @property
     def expired(self) -> bool:
@@ -90,7 +107,8 @@ class DeadlineStream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Sends all of ``buffer``."""
+        """Sends all of ``buffer``. Raises ``NotConfirmed`` before the first byte."""
+        self._backend.confirm_before(buffer)
         for start in range(0, len(buffer), WRITE_BYTES):
             block = buffer[start : start + WRITE_BYTES]
             self._stream.write(block, self._backend.limit(timeout, httpcore.WriteTimeout))
@@ -110,6 +128,16 @@ class DeadlineStream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """Socket and TLS object, for httpcore."""
         return self._stream.get_extra_info(info)
+
+
+def check_confirmed(confirm: Confirm) -> None:
+    """Raises ``NotConfirmed`` if the check forbids the request, or fails itself."""
+    try:
+        refusal = confirm()
+    except Exception as error:
+        raise NotConfirmed(f"the last check failed: {type(error).__name__}") from None
+    if refusal:
+        raise NotConfirmed(refusal)
 
 
 def _resolve(host: str, port: int, seconds: float) -> list[str]:

@@ -21,6 +21,10 @@ UNIX_TIME = re.compile(r"(?:[0-9]{9,13}|[0-9]{15})(?:\.[0-9]+)?")
 NO_TIMESTAMP = re.compile(
     r"(?:|0+(?:\.0*)?|(?:0000-00-00|-0001-11-30)(?:[T ]00:00(?::00(?:\.0+)?)?)?(?:Z|[+-]00:?00)?)", re.IGNORECASE
 )
+# Beyond these years a timestamp stands for "never" or "unknown", such as 0001, 1970 or 9999, and differences to it
+# have no meaning or no representation.
+EARLIEST_USABLE = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST_USABLE = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def parse_timestamp_text(text: str, zone: str) -> datetime | None:
@@ -50,3 +54,17 @@ def is_no_timestamp(value: Any) -> bool:
     if type(value) is str:
         return bool(NO_TIMESTAMP.fullmatch(value.strip()))
     return type(value) in (int, Decimal) and not value
+
+
+def usable_timestamp(value: Any, zone: str) -> datetime | None:
+    """A JSON value as UTC, in any notation; None unless months can be added to it and taken from it."""
+    if type(value) in (int, Decimal):
+        moment = from_unix(value)
+    else:
+        moment = parse_timestamp_text(value, zone) if type(value) is str else None
+    return moment if moment is not None and EARLIEST_USABLE <= moment < LATEST_USABLE else None
+
+
+def is_without_zone(value: Any) -> bool:
+    """Whether a timestamp is a local time whose zone it does not say."""
+    return type(value) is str and parse_timestamp_text(value, "UTC") != parse_timestamp_text(value, "Etc/GMT+12")

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from topups import vendor_statuses
 from topups.decision import replay, rules, snapshot
 from topups.decision.snapshot import PaymentView
-from topups.gateway import Outcome, PaymentList, Uncertain
-from topups.ledger import queries
+from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, VendorPayment
+from topups.ledger import ledger, queries
 from topups.ledger.ledger import UnitOfWork
 from topups.ledger.models import Payment
 from topups.payment_states import State
+from topups.policy import Policy
 from topups.workflow import outcome as outcomes
-from topups.workflow import topup_run
-from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow import reconcile, topup_run
+from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -25,16 +27,16 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 def retry_the_create_on_timeout(patch: pytest.MonkeyPatch) -> None:
     real = topup_run.send_create_request
 
-    def twice(context: TopUpContext, payment: Payment) -> Outcome:
-        outcome = real(context, payment)
-        return real(context, payment) if isinstance(outcome, Uncertain) else outcome
+    def twice(context: TopUpContext, payment: Payment, confirm: Confirm) -> Outcome:
+        outcome = real(context, payment, confirm)
+        return real(context, payment, confirm) if isinstance(outcome, Uncertain) else outcome
 
     patch.setattr(topup_run, "send_create_request", twice)
 
 
 def no_write_ahead_row(patch: pytest.MonkeyPatch) -> None:
     def send(context: TopUpContext, payment: Payment, listing: PaymentList, before: Any) -> topup_run.TopUpRunResult:
-        outcome = topup_run.send_create_request(context, payment)
+        outcome = topup_run.send_create_request(context, payment, lambda: "")
         context.checkpoint(Checkpoint.REQUESTED)
         sent = context.ledger.transition(
             payment, State.SENDING, context.clock.now(), {"sending_at": context.clock.now()}
@@ -99,6 +101,95 @@ def a_persons_money_is_not_waited_for(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "external_arriving_since", lambda *_: None)
 
 
+def the_list_in_the_slot_need_not_be_complete(patch: pytest.MonkeyPatch) -> None:
+    real = topup_run._list_refusal
+
+    def refusal(context: TopUpContext, listing: PaymentList | None, problem: str) -> Any:
+        return real(context, listing and replace(listing, complete=True), problem)
+
+    patch.setattr(topup_run, "_list_refusal", refusal)
+
+
+def an_approved_payment_counts_from_its_plan(patch: pytest.MonkeyPatch) -> None:
+    real = UnitOfWork._slot_columns
+
+    def columns(self: UnitOfWork, payment: Payment, to: State) -> dict[str, Any]:
+        changes = real(self, payment, to)
+        return changes if payment.state == State.PLANNED else {k: v for k, v in changes.items() if k != "counted_at"}
+
+    patch.setattr(UnitOfWork, "_slot_columns", columns)
+
+
+def no_second_decision(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(topup_run, "_revalidate", lambda *_: None)
+
+
+def a_foreign_row_in_progress_stops_blocking_at_its_end(patch: pytest.MonkeyPatch) -> None:
+    real = vendor_statuses.is_payable_or_pending
+
+    def is_blocking(status: str, ends_at: datetime | None, now: datetime, *rest: Any) -> bool:
+        ended = status in vendor_statuses.IN_PROGRESS and ends_at is not None and now >= ends_at
+        return not ended and real(status, ends_at, now, *rest)
+
+    for module in (snapshot, rules):
+        patch.setattr(module, "is_payable_or_pending", is_blocking)
+
+
+def the_memory_ends_before_the_month(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(queries, "MEMORY", timedelta(days=30))
+
+
+def the_age_of_the_list_is_not_checked(patch: pytest.MonkeyPatch) -> None:
+    real = topup_run.check_before_send
+
+    def check(context: TopUpContext, sending: Payment, listing: PaymentList) -> Any:
+        return real(context, sending, replace(listing, at=context.clock.now()))
+
+    patch.setattr(topup_run, "check_before_send", check)
+
+
+def a_rise_before_the_payment_proves_its_credit(patch: pytest.MonkeyPatch) -> None:
+    real = reconcile.credit_paid_payments
+
+    def credit(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
+        real(context, [p if p.baseline is None else replace(p, baseline=0) for p in payments], report)
+
+    patch.setattr(reconcile, "credit_paid_payments", credit)
+
+
+def an_approval_is_not_bound_to_its_amount(patch: pytest.MonkeyPatch) -> None:
+    real = rules.topup_amount_cents
+
+    def amount(seen: snapshot.AccountSnapshot, policy: Policy) -> int:
+        payments = tuple(payment._replace(approved_at=None) for payment in seen.payments)
+        return real(replace(seen, payments=payments), policy)
+
+    patch.setattr(rules, "topup_amount_cents", amount)
+
+
+def a_match_needs_the_amount_alone(patch: pytest.MonkeyPatch) -> None:
+    real = outcomes.exact_match
+
+    def match(payment: Payment, rows: list[VendorPayment], policy: Policy) -> VendorPayment | None:
+        same_amount = outcomes.same_amount_rows(payment, rows)
+        return same_amount[0] if same_amount else real(payment, rows, policy)
+
+    patch.setattr(outcomes, "exact_match", match)
+
+
+def a_failed_balance_read_falls_back(patch: pytest.MonkeyPatch) -> None:
+    real = reconcile.merge_observations
+
+    def merge(context: TopUpContext, recorded: snapshot.AccountSnapshot, report: ReconcileReport) -> Any:
+        return real(context, recorded, replace(report, balance_problem=""))
+
+    patch.setattr(reconcile, "merge_observations", merge)
+
+
+def paid_frees_the_slot(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ledger, "SLOT_HOLDING", ledger.SLOT_HOLDING - {State.PAID})
+
+
 def nothing(_: pytest.MonkeyPatch) -> None:
     """The mutation is in the policy."""
 
@@ -129,4 +220,26 @@ MUTANTS = (
     Mutant("windows end by our clock alone", windows_end_by_our_clock_alone, "days", 300, "5"),
     Mutant("a person's money is not waited for", a_persons_money_is_not_waited_for, "by hand", 200, "2"),
     Mutant("cap counts only paid", a_cap_counts_only_what_was_paid, "unpaid", 100, "5"),
+    Mutant(
+        *("in-slot list need not be complete", the_list_in_the_slot_need_not_be_complete, "appearing", 400),
+        promises="2",
+    ),
+    Mutant("approval counts from its plan", an_approved_payment_counts_from_its_plan, "approved", 400, "5"),
+    Mutant("no second decision in the reservation", no_second_decision, "asleep", 400, "5"),
+    Mutant(
+        *(
+            "a foreign row in progress ends",
+            a_foreign_row_in_progress_stops_blocking_at_its_end,
+            "slow chain",
+            400,
+            "2",
+        ),
+    ),
+    Mutant("memory of 30 days", the_memory_ends_before_the_month, "months", 400, "5"),
+    Mutant("age of the list before sending", the_age_of_the_list_is_not_checked, "appearing", 400, "2"),
+    Mutant("earlier rise proves a credit", a_rise_before_the_payment_proves_its_credit, "refunds", 400, "7"),
+    Mutant("approval without its amount", an_approval_is_not_bound_to_its_amount, "approved", 400, "19"),
+    Mutant("match by amount alone", a_match_needs_the_amount_alone, "everything", 400, "13"),
+    Mutant("failed balance read falls back", a_failed_balance_read_falls_back, "everything", 400, "11"),
+    Mutant("paid frees the slot", paid_frees_the_slot, "crowd", 100, "18"),
 )

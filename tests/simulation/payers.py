@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.truth import Row
+from tests.simulation.lists import Row
 
 if TYPE_CHECKING:
     from tests.simulation.vendor import Vendor
 
 HABITS = (
     *(("never", 45), ("in_time", 25), ("late", 12), ("too_little", 4), ("in_parts", 4), ("too_much", 4)),
-    *(("fails", 2), ("locked", 2), ("refunded", 2)),
+    *(("fails", 2), ("locked", 2), ("refunded", 2), ("slowly", 3)),
 )
 MINUTE = 60.0
 
@@ -21,11 +21,12 @@ class Payers:
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
+        self.habits = HABITS
 
     def meet(self, row: Row) -> None:
         """Decides a payment's fate."""
         vendor, random = self.vendor, self.vendor.random
-        habits, weights = zip(*HABITS, strict=True)
+        habits, weights = zip(*self.habits, strict=True)
         habit = random.choices(habits, weights)[0]
         when = random.uniform(1, 50) * MINUTE
         vendor.note(f"{row.vendor_id} will be paid: {habit}")
@@ -37,6 +38,11 @@ class Payers:
     def _in_time(self, row: Row, when: float) -> None:
         self.vendor.later(when, self._say, row, "process")
         self._settle(row, when)
+
+    def _slowly(self, row: Row, when: float) -> None:
+        """The chain takes hours, up to more than a day after the end."""
+        self.vendor.later(when, self._say, row, "process")
+        self._settle(row, when * self.vendor.random.choice((4, 40)))
 
     def _late(self, row: Row, when: float) -> None:
         self._never(row, when)
@@ -77,5 +83,5 @@ class Payers:
         self.vendor.truth.set(row, status, self.vendor.clock.at)
 
     def _credit(self, row: Row, cents: int) -> None:
-        self.vendor.cents += cents
+        self.vendor.receive(cents)
         self.vendor.note(f"{row.vendor_id} is credited: the balance is {self.vendor.cents}")

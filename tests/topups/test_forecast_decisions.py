@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from topup_fakes import POLICY, START
 
 from topups.decision.evaluate import decide, evaluate
-from topups.decision.rules import is_anomalous, max_reorder_point_cents, reorder_point_cents, topup_amount_cents
+from topups.decision.rules import is_anomalous, max_reorder_point_cents, reorder_point_cents
+from topups.decision.sizing import size_payment
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, PaymentView, Reason, Refusal
 from topups.gateway import Balance
 from topups.payment_states import PaymentException, State
@@ -73,7 +74,7 @@ def test_a_forecast_never_exceeds_caps(snapshot, policy, burn):
     if early is None:
         return
     cents = early.amount_cents
-    assert cents == topup_amount_cents(snapshot, policy)
+    assert cents == size_payment(snapshot, policy, START).cents
     assert policy.amount_min_cents <= cents <= policy.amount_max_cents
     assert snapshot.balance.cents + cents <= policy.target_cents
     assert snapshot.balance.cents + cents <= policy.exposure_limit_cents

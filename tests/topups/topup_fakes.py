@@ -9,12 +9,15 @@ import pytest
 from topups.gateway import (
     Accepted,
     Balance,
+    Confirm,
     CreateResponse,
+    Outcome,
     PaymentList,
     PaymentRequest,
     Rejected,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
     VendorUnavailable,
     uuid7,
@@ -128,7 +131,10 @@ class FakeVendor:
     def url(self, row: VendorPayment) -> str:
         return f"https://{self.host}/pay/{row.session_id}"
 
-    def create(self, order: PaymentRequest) -> Accepted | Rejected | Uncertain:
+    def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
+        refusal = confirm()
+        if refusal:
+            return Unsent(refusal)
         self.created.append(order)
         how = self.script.pop(0) if self.script else "ok"
         if how == "declined":

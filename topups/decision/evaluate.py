@@ -10,6 +10,7 @@ from typing import Any
 
 from topups.decision import rules
 from topups.decision.owner_hours import owner_awake
+from topups.decision.sizing import plan_payment
 from topups.decision.snapshot import (
     AccountSnapshot,
     PaymentPlan,
@@ -85,7 +86,7 @@ def evaluate_rules(
     if snapshot.balance is None:
         return results, None
     low = rules.balance_low(snapshot, policy)
-    plan = rules.plan_payment(snapshot, policy, low.figure)
+    plan = plan_payment(snapshot, policy, low.figure, now)
     amount = plan.amount_cents
     results += [
         rules.balance_fresh(snapshot, policy, now),

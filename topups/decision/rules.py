@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from topups import payment_methods
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, PaymentView, Reason, RuleResult
-from topups.money import MAX_PLAUSIBLE_CENTS, usd, with_unique_cents
-from topups.payment_methods import PAYMENT_METHODS
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView, Reason, RuleResult
+from topups.money import MAX_PLAUSIBLE_CENTS, usd
 from topups.payment_states import State
 from topups.policy import DAY, Policy
 from topups.vendor_statuses import is_payable_or_pending
@@ -20,6 +19,7 @@ WINDOWS = (
     (Reason.CAP_WEEK, "cap_week_cents", 7 * DAY),
     (Reason.CAP_MONTH, "cap_month_cents", 30 * DAY),
 )
+NEVER_SENT = (State.RELEASED, State.NOT_SENT)
 OPEN_AT_VENDOR = (State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.LOCKED, State.LATE_CONFIRMING)
 
 
@@ -154,8 +154,8 @@ def backoff_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) ->
 
 
 def cooldown_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """A pause after each payment, however it ended. A released one never reached the vendor and does not count."""
-    freed = [p.slot_freed_at for p in snapshot.payments if p.slot_freed_at and p.state != State.RELEASED]
+    """A pause after each payment, however it ended. One that never reached the vendor does not count."""
+    freed = [p.slot_freed_at for p in snapshot.payments if p.slot_freed_at and p.state not in NEVER_SENT]
     if not freed:
         return RuleResult(Reason.COOLDOWN, True, "no payment before this one", _duration(policy.cooldown))
     passed = now - max(freed)
@@ -207,11 +207,15 @@ def spend_below_caps(amount: int, snapshot: AccountSnapshot, policy: Policy, now
     """Rolling windows over what was created, not over what was paid."""
     results = []
     for reason, name, days in WINDOWS:
-        window, limit = _with_quiescence(days, policy), getattr(policy, name)
-        spent = snapshot.created_cents(now - window)
-        figure = f"{usd(spent)} in {_duration(window)} and {usd(amount)} more"
+        spent, limit = requested_cents(days, snapshot, policy, now), getattr(policy, name)
+        figure = f"{usd(spent)} in {_duration(_with_quiescence(days, policy))} and {usd(amount)} more"
         results.append(RuleResult(reason, spent + amount <= limit, figure, usd(limit)))
     return results
+
+
+def requested_cents(window: timedelta, snapshot: AccountSnapshot, policy: Policy, now: datetime) -> int:
+    """What counts towards the cap of a rolling window at ``now``, in US cents."""
+    return snapshot.created_cents(now - _with_quiescence(window, policy))
 
 
 def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
@@ -242,7 +246,7 @@ def _payment_names(payments: list[PaymentView]) -> str:
 
 
 def _blocks(payment: PaymentView, now: datetime) -> bool:
-    return is_payable_or_pending(payment.vendor_status, payment.ends_at, now)
+    return is_payable_or_pending(payment.vendor_status, payment.ends_at, now, payment.counted_at)
 
 
 def _duration(span: timedelta) -> str:
@@ -271,45 +275,6 @@ def max_reorder_point_cents(policy: Policy) -> int:
     """
     assert policy.target_cents is not None and policy.amount_min_cents is not None
     return min(policy.target_cents * 2 // 3, policy.target_cents - policy.amount_min_cents)
-
-
-def topup_amount_cents(snapshot: AccountSnapshot, policy: Policy) -> int:
-    """What is missing up to the target, in US cents; an approved amount is never exceeded."""
-    assert snapshot.balance and policy.target_cents is not None
-    missing = policy.target_cents - snapshot.balance.cents - snapshot.pending_cents()
-    waiting = snapshot.pending_approval()
-    if waiting and waiting.approved_at:
-        missing = min(missing, waiting.amount_cents)
-    if policy.fingerprint:
-        return with_unique_cents(
-            missing, {payment.amount_cents for payment in snapshot.payments if payment is not waiting}
-        )
-    return missing
-
-
-def plan_payment(snapshot: AccountSnapshot, policy: Policy, cause: str) -> PaymentPlan:
-    """The payment that would be created under the policy; ``cause`` is the text of the rule that calls for it."""
-    assert policy.target_cents is not None
-    amount, waiting = topup_amount_cents(snapshot, policy), snapshot.pending_approval()
-    approved = waiting.payment_id if waiting and waiting.approved_at else None
-    wallet = PAYMENT_METHODS[policy.rail].wallet
-    return PaymentPlan(
-        amount_cents=amount,
-        rail=policy.rail,
-        currency=policy.currency if wallet else "",
-        network=policy.network if wallet else "",
-        approval=None if approved else approval_reason(amount, snapshot, policy),
-        approved_payment_id=approved,
-        explanation=f"{cause}; up to {usd(policy.target_cents)} it is missing {usd(amount)}",
-    )
-
-
-def approval_reason(amount: int, snapshot: AccountSnapshot, policy: Policy) -> Reason | None:
-    """Why an operator has to approve a payment, or None."""
-    if snapshot.burn and is_anomalous(snapshot.burn, policy):
-        return Reason.ANOMALOUS_BURN
-    large = policy.approval_limit_cents is not None and amount > policy.approval_limit_cents
-    return Reason.AWAITING_APPROVAL if large or policy.mode == "approve" else None
 
 
 def is_anomalous(burn: BurnForecast, policy: Policy) -> bool:

@@ -240,4 +240,6 @@ def external_arriving_since(
 
 def payable_ids(listing: PaymentList, now: datetime) -> tuple[str, ...]:
     """Ids of the vendor's payments that are payable or confirming, ours or external."""
-    return tuple(row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now))
+    return tuple(
+        row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
+    )

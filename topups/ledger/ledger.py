@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection
 
 from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
 from topups.gateway import Balance, PaymentList
+from topups.ledger.database.conflicts import Constraint, LedgerConflict
+from topups.ledger.database.transactions import write_transaction
 from topups.ledger.models import (
     AccountControls,
     Event,
@@ -25,7 +26,6 @@ from topups.ledger.models import (
 )
 from topups.ledger.queries import (
     CAS_UPDATE,
-    DATABASE_ERRORS,
     INSERT_EVENT,
     INSERT_NOTICE,
     INSERT_OBSERVATION,
@@ -35,7 +35,6 @@ from topups.ledger.queries import (
     UPSERT_CONTROLS,
     VENDOR_IDS,
     LedgerReader,
-    ledger_unavailable,
     read_controls,
     read_max_list_size,
     read_snapshot,
@@ -176,27 +175,10 @@ class UnitOfWork:
         return updated
 
 
-# Any number, the same for every program that writes to the ledger.
-WRITER_LOCK = 0x70_60_50
-
-
-@contextmanager
-def write_transaction(engine: Engine) -> Iterator[Connection]:
-    """A transaction that waits for the other writers first: it is the only one over all programs."""
-    try:
-        with engine.connect() as connection, connection.begin():
-            if connection.dialect.name == "sqlite":
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                driver.execute("BEGIN IMMEDIATE").close()
-            else:
-                # Each statement after the lock sees what the writer before committed.
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
-            yield connection
-    except IntegrityError:
-        raise
-    except DATABASE_ERRORS as error:
-        raise ledger_unavailable(error) from None
+LOST_RACES = {
+    Constraint.SLOT: "another payment took the account's slot",
+    Constraint.DECISION: "another run took this decision",
+}
 
 
 class Ledger(LedgerReader):
@@ -245,8 +227,10 @@ class Ledger(LedgerReader):
                 unit.enqueue_notices(draft.account_id, notices)
                 assert entered
                 return entered
-        except IntegrityError:
-            return Refusal(Reason.LOST_RACE, "another run took this decision or the account's slot")
+        except LedgerConflict as conflict:
+            if conflict.constraint not in LOST_RACES:
+                raise
+            return Refusal(Reason.LOST_RACE, LOST_RACES[conflict.constraint])
 
     def transition(
         self,
@@ -260,7 +244,8 @@ class Ledger(LedgerReader):
     ) -> Payment | None:
         """One transition with its event and notices. Returns None after a lost compare-and-swap: then do nothing.
 
-        ``precondition``, or the ledger's kill switch, may refuse inside the transaction (None then too).
+        ``precondition``, or the ledger's kill switch, may refuse inside the transaction (None then too). Raises
+        ``LedgerConflict`` for a vendor's id that another payment has.
         """
         try:
             with self.write_transaction(now) as unit:
@@ -272,7 +257,9 @@ class Ledger(LedgerReader):
                 if moved:
                     unit.enqueue_notices(payment.account_id, notices)
                 return moved
-        except IntegrityError:
+        except LedgerConflict as conflict:
+            if conflict.constraint not in LOST_RACES:
+                raise
             return None
 
     def update_payment(

@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from topups.decision.snapshot import AccountSnapshot, PaymentView, external_arriving_since
 from topups.gateway import Balance
 from topups.ledger import schema
+from topups.ledger.database.still_file import StillFile
 from topups.ledger.models import AccountControls, Event, Observation, Payment
 from topups.payment_states import TRACKED, TRANSITIONS, State
 
@@ -63,6 +64,7 @@ VENDOR_IDS = select(P.vendor_payment_id).where(OF_ACCOUNT, P.vendor_payment_id.i
 PAYMENT_BY_ID = (
     select(schema.payments).where(or_(P.payment_id == bindparam("id"), P.vendor_payment_id == bindparam("id"))).limit(1)
 )
+PAYMENT_BY_VENDOR_ID = select(schema.payments).where(OF_ACCOUNT, P.vendor_payment_id == bindparam("id"))
 CONTROLS = select(schema.controls).where(
     or_(schema.controls.c.account_id == ACCOUNT, schema.controls.c.account_id == bindparam("everybody"))
 )
@@ -159,6 +161,9 @@ def read_controls(connection: Connection, account_id: str) -> tuple[AccountContr
 
 
 NEXT_STEPS = (
+    ("lock timeout", "another program holds it: wait, or stop that program"),
+    ("idle-in-transaction", "this program stood still for too long: run it again"),
+    ("statement timeout", "the database is too slow: look at its load"),
     ("locked", "another program holds it: wait, or stop that program"),
     ("readonly", "make the file and its folder writable"),
     ("read-only", "make it writable"),
@@ -171,6 +176,7 @@ NEXT_STEPS = (
 )
 
 
+WRITTEN_MEANWHILE = "another program began to write the ledger while it was read; repeat the command"
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, OSError)
 
 
@@ -181,9 +187,16 @@ class LedgerUnavailable(Exception):
 def ledger_unavailable(error: BaseException) -> LedgerUnavailable:
     """The error for the user, without statement, parameters or URL."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    text = " ".join(str(cause).split())[:160] or type(cause).__name__
+    text = message_of(cause)
     step = next((step for fragment, step in NEXT_STEPS if fragment in text.lower()), "check SMSONLINE_LEDGER")
     return LedgerUnavailable(f"the ledger cannot be used ({text}); nothing is paid; {step}")
+
+
+def message_of(cause: BaseException) -> str:
+    """What a database says, in one line. PostgreSQL's detail is left out: it shows the row."""
+    diagnosis = getattr(cause, "diag", None)
+    primary = diagnosis.message_primary if diagnosis else None
+    return " ".join((primary or str(cause)).split())[:160] or type(cause).__name__
 
 
 @contextmanager
@@ -211,13 +224,17 @@ class LedgerReader:
         because an event handler of SQLAlchemy's makes each statement a tenth slower.
         """
         with map_database_errors(), self.engine.connect() as connection, connection.begin():
+            driver = connection.connection.driver_connection
+            assert driver is not None
             if connection.dialect.name == "sqlite":
-                driver = connection.connection.driver_connection
-                assert driver is not None
                 driver.execute("BEGIN").close()
             else:
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            yield connection
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            try:
+                yield connection
+            finally:
+                if isinstance(driver, StillFile) and driver.was_written():
+                    raise LedgerUnavailable(WRITTEN_MEANWHILE)
 
     def snapshot(self, account_id: str, now: datetime) -> AccountSnapshot:
         """What the ledger alone knows of an account: the latest balance, no list. Reads a few hundred rows."""
@@ -227,6 +244,11 @@ class LedgerReader:
     def payment(self, payment_id: str) -> Payment | None:
         """One payment, by its id or the vendor's."""
         payments = self._payments(PAYMENT_BY_ID, id=payment_id)
+        return payments[0] if payments else None
+
+    def payment_with_vendor_id(self, account_id: str, vendor_id: str) -> Payment | None:
+        """The account's payment with an id of the vendor's."""
+        payments = self._payments(PAYMENT_BY_VENDOR_ID, account=account_id, id=vendor_id)
         return payments[0] if payments else None
 
     def payments(

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Dialect, Enum, Index, Integer, MetaData, String, Table, Text, text
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from topups.payment_states import PaymentException, State
 
@@ -48,6 +48,11 @@ class StoredText(UserDefinedType[Any]):
     def result_processor(self, dialect: Dialect, _: object) -> Callable[[str | None], Any]:  # noqa: ARG002
         """From text."""
         return lambda text: None if text is None else self.decode(text)
+
+
+def unbounded(length: int) -> TypeEngine[str]:
+    """Text from the vendor, a policy or a caller: PostgreSQL would refuse one that is longer; SQLite never does."""
+    return String(length).with_variant(Text(), "postgresql")
 
 
 # An aware ``datetime`` in UTC with microseconds, so that text sorts like time.
@@ -81,22 +86,22 @@ payments = Table(
     "payments",
     metadata,
     Column("payment_id", String(36), primary_key=True),
-    Column("account_id", String(128), nullable=False),
-    Column("decision_id", String(160), nullable=False),
+    Column("account_id", unbounded(128), nullable=False),
+    Column("decision_id", unbounded(160), nullable=False),
     Column("state", enum_text(State), nullable=False),
     Column("exception", enum_text(PaymentException), nullable=False),
     # The account while the payment holds its slot. Not derived from the state; unique where it is set.
-    Column("slot", String(128)),
-    Column("rail", String(32), nullable=False),
+    Column("slot", unbounded(128)),
+    Column("rail", unbounded(32), nullable=False),
     Column("amount_cents", BigInteger, nullable=False),
-    Column("currency", String(16), nullable=False),
-    Column("network", String(16), nullable=False),
+    Column("currency", unbounded(16), nullable=False),
+    Column("network", unbounded(16), nullable=False),
     Column("why", Text, nullable=False),
     Column("hours_to_empty", Text),
     Column("claim", Json),
-    Column("vendor_payment_id", String(128)),
-    Column("session_id", String(128)),
-    Column("vendor_status", String(64), nullable=False),
+    Column("vendor_payment_id", unbounded(128)),
+    Column("session_id", unbounded(128)),
+    Column("vendor_status", unbounded(64), nullable=False),
     Column("vendor_amount_cents", BigInteger),
     # Link, address and coins to send: set only once they were verified.
     Column("url", Text),
@@ -139,7 +144,7 @@ events = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Timestamp, nullable=False),
-    Column("account_id", String(128), nullable=False),
+    Column("account_id", unbounded(128), nullable=False),
     Column("payment_id", String(36)),
     Column("kind", String(32), nullable=False),
     Column("from_state", String(32)),
@@ -155,8 +160,8 @@ outbox = Table(
     "outbox",
     metadata,
     # Identifies a notice, so that it is written once.
-    Column("key", String(160), primary_key=True),
-    Column("account_id", String(128), nullable=False),
+    Column("key", unbounded(160), primary_key=True),
+    Column("account_id", unbounded(128), nullable=False),
     Column("payment_id", String(36)),
     Column("kind", String(32), nullable=False),
     Column("facts", Json, key="payload", nullable=False),
@@ -172,7 +177,7 @@ observations = Table(
     "observations",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("account_id", String(128), nullable=False),
+    Column("account_id", unbounded(128), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("at", Timestamp, nullable=False),
     Column("complete", Boolean, nullable=False),
@@ -185,7 +190,7 @@ Index("observations_by_time", observations.c.account_id, observations.c.at)
 controls = Table(
     "controls",
     metadata,
-    Column("account_id", String(128), primary_key=True),
+    Column("account_id", unbounded(128), primary_key=True),
     Column("paused", Text, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("last_failure_at", Timestamp),
@@ -199,7 +204,7 @@ controls = Table(
 blocked = Table(
     "blocked",
     metadata,
-    Column("account_id", String(128), primary_key=True),
+    Column("account_id", unbounded(128), primary_key=True),
     Column("reason", String(32), nullable=False),
     Column("since", Timestamp, nullable=False),
     Column("seen_at", Timestamp, nullable=False),

@@ -40,7 +40,7 @@ def adopt_external_payments(
         exception = PaymentException.DUPLICATE_SUSPECTED if suspected else PaymentException.EXTERNAL
         final = row.status in vendor_statuses.FINAL
         externals.append(ExternalPayment(payment_id, row, exception, None if final else baseline))
-        if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now):
+        if suspected or vendor_statuses.is_payable_or_pending(row.status, row.ends_at, now, row.created_at):
             notices.append(rules.payment_notice(payment_id, "duplicate" if suspected else "external"))
     inserted = ledger.insert_external(account, externals, notices, now)
     context.checkpoint(Checkpoint.ADOPTED)

@@ -5,12 +5,24 @@ from datetime import datetime
 from typing import Any
 
 from topups import payment_methods, payment_verification
-from topups.gateway import Accepted, CreateResponse, Outcome, PaymentList, Rejected, Transaction, VendorPayment
+from topups.gateway import (
+    Accepted,
+    CreateResponse,
+    Outcome,
+    PaymentList,
+    Rejected,
+    Transaction,
+    Uncertain,
+    Unsent,
+    VendorPayment,
+)
+from topups.ledger.database.conflicts import Constraint, LedgerConflict
 from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
+from topups.workflow.vendor_id_conflicts import record_vendor_id_conflict
 from topups.workflow.vendor_snapshots import fetch_payment_list, fetch_transaction
 
 
@@ -82,11 +94,15 @@ def state_after_max_age(payment: Payment, now: datetime, policy: Policy) -> Stat
 
 # Transactions that are looked up for one intent in one run.
 MAX_TRANSACTION_PROBES = 3
-REJECTED_STATE_FROM = {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED}
+STATE_AFTER: dict[type[Outcome], dict[State, State]] = {
+    Rejected: {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED},
+    Unsent: {State.SENDING: State.NOT_SENT},
+    Uncertain: {State.SENDING: State.UNKNOWN},
+}
 
 
 def record_outcome(context: TopUpContext, sent: Payment, outcome: Outcome) -> Payment:
-    """The payment after its request: OPEN, REJECTED or UNKNOWN.
+    """The payment after its request: OPEN, REJECTED, NOT_SENT or UNKNOWN.
 
     While the response was on its way another program may have timed the request out as UNKNOWN. The ledger is read
     again, and the response still counts.
@@ -94,8 +110,8 @@ def record_outcome(context: TopUpContext, sent: Payment, outcome: Outcome) -> Pa
     payment = context.ledger.payment(sent.payment_id) or sent
     if isinstance(outcome, Accepted):
         return _verify_response(context, payment, outcome)
-    state = REJECTED_STATE_FROM.get(payment.state) if isinstance(outcome, Rejected) else State.UNKNOWN
-    if state is None or state == payment.state or payment.state not in OUTCOME_PENDING:
+    state = STATE_AFTER[type(outcome)].get(payment.state)
+    if state is None:
         return payment
     moved = _transition(context, payment, state, outcome.detail)
     context.checkpoint(Checkpoint.OUTCOME_RECORDED)
@@ -170,7 +186,12 @@ def mark_open(
     notices = rules.notices_for_state(payment.payment_id, State.OPEN)
     if mismatch:
         notices = [rules.payment_notice(payment.payment_id, "mismatch")]
-    return context.ledger.transition(payment, State.OPEN, now, changes, notices)
+    try:
+        return context.ledger.transition(payment, State.OPEN, now, changes, notices)
+    except LedgerConflict as conflict:
+        if conflict.constraint != Constraint.VENDOR_ID:
+            raise
+        return record_vendor_id_conflict(context, payment, changes["vendor_payment_id"])
 
 
 def _probe_transactions(

@@ -26,6 +26,7 @@ from topups.workflow.vendor_snapshots import (
     fetch_payment_list,
     tracked_payments,
 )
+from topups.workflow.vendor_times import with_usable_times
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -86,7 +87,9 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     try:
         listing = gateway.payments()
         largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
-        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
+        payments = tracked_payments(context)
+        seen.listing = assess_completeness(listing, payments, largest, context.policy)
+        seen.listing = with_usable_times(context, seen.listing, payments)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)

@@ -21,7 +21,7 @@ from topups.decision.snapshot import (
     payable_ids,
     refusal_from,
 )
-from topups.gateway import Outcome, PaymentList, Uncertain
+from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent
 from topups.ledger.models import NewPayment, Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.notifications import rules
@@ -147,17 +147,13 @@ def _send_reserved(
     context.checkpoint(Checkpoint.SENDING)
     if sending is None:
         return _release_unsent(context, payment)
-    refusal = check_before_send(context, sending, listing)
-    if refusal:
-        lost = refusal.reason == Reason.LOST_RACE
-        not_sent = (
-            None
-            if lost
-            else context.ledger.transition(sending, State.NOT_SENT, context.clock.now(), {"detail": str(refusal)})
-        )
-        return TopUpRunResult(context.account_id, refusal, payment=not_sent or sending)
-    outcome = send_create_request(context, sending)
+    final_check = FinalCheck(context, sending, listing)
+    outcome = send_create_request(context, sending, final_check)
     context.checkpoint(Checkpoint.REQUESTED)
+    if isinstance(outcome, Unsent):
+        refusal = final_check.refusal or Refusal(Reason.NOT_SENT_STALE, outcome.detail)
+        recorded = record_outcome(context, sending, Unsent(str(refusal)))
+        return TopUpRunResult(context.account_id, refusal, payment=recorded)
     recorded = record_outcome(context, sending, outcome)
     if recorded.state in COUNTS_AS_CREATED:
         now = context.clock.now()
@@ -165,6 +161,22 @@ def _send_reserved(
             context.account_id, rules.cap_notices(recorded, before, context.policy, now), now
         )
     return TopUpRunResult(context.account_id, payment=recorded)
+
+
+class FinalCheck:
+    """Checks once more when the request could leave at once. ``refusal`` is the result, None if it may leave."""
+
+    def __init__(self, context: TopUpContext, sending: Payment, listing: PaymentList) -> None:
+        self._context, self._sending, self._listing = context, sending, listing
+        self.refusal: Refusal | None = None
+
+    def __call__(self) -> str:
+        """Why the request must not be sent, or nothing. A ledger that cannot be read forbids it too."""
+        try:
+            self.refusal = check_before_send(self._context, self._sending, self._listing)
+        except LedgerUnavailable as error:
+            self.refusal = Refusal(Reason.LEDGER_UNAVAILABLE, str(error))
+        return str(self.refusal or "")
 
 
 def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentList) -> Refusal | None:
@@ -177,16 +189,16 @@ def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentL
         return Refusal(Reason.KILL_SWITCH, pause_reason or "the environment's kill switch is on")
     now, policy = context.clock.now(), context.policy
     deadline = sending.deadline_at or now
-    age = now - listing.at
+    age = listing.age(now)
     if now > deadline or age > policy.list_max_age or now < sending.state_since - policy.clock_skew:
         return Refusal(Reason.NOT_SENT_STALE, f"the vendor's list is {age.total_seconds():.0f} s old, {now:%H:%M:%S}")
     return None
 
 
-def send_create_request(context: TopUpContext, payment: Payment) -> Outcome:
+def send_create_request(context: TopUpContext, payment: Payment, confirm: Confirm) -> Outcome:
     """The only create request of this payment. Whatever fails, it may have been sent."""
     try:
-        return context.gateway.create(payment.request)
+        return context.gateway.create(payment.request, confirm)
     except Exception as error:
         return Uncertain(f"{type(error).__name__} while asking for the payment")
 

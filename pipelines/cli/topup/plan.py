@@ -35,6 +35,7 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
     rows = [rule_row(rule) for rule in preview.evaluation.results]
     print_table(f"top-up plan (mode {preview.policy.mode})", ["check", "result", "value", "limit"], rows)
     lines = [*forecast_lines(preview.forecast, preview.problem), *recommendation_lines(preview.recommendations)]
+    lines += filter(None, [preview.ledger_note])
     sys.stdout.write("\n".join([*lines, preview_line(preview.evaluation)]) + "\n")
 
 

@@ -25,6 +25,7 @@ from topups.payment_states import PaymentException, State
 from topups.policy import REQUIRED, Policy, policy_from
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+QUIESCENCE_DAYS = POLICY.unknown_quiescence / DAY
 LOW = AccountSnapshot(ACCOUNT, Balance(500, START))
 
 
@@ -72,12 +73,11 @@ NOES = [
     (Reason.BACKOFF, replace(LOW, failures=2, last_failure_at=START - 3.9 * HOUR), POLICY),
     (Reason.COOLDOWN, with_payments(fact(State.CREDITED, slot_freed_at=START - 0.4 * HOUR)), POLICY),
     (Reason.COUNT_CAP, with_payments(*[fact(State.REJECTED, 1, HOUR)] * 3), POLICY),
-    (Reason.CAP_DAY, with_payments(fact(State.CREDITED, 3600, 23 * HOUR)), POLICY),
-    (Reason.CAP_WEEK, with_payments(fact(State.EXPIRED, 9600, 6 * DAY)), POLICY),
-    (Reason.CAP_MONTH, with_payments(fact(State.CLOSED, 28_000, 29 * DAY)), POLICY),
-    (Reason.EXPOSURE_CAP, LOW, replace(POLICY, exposure_cents=2999)),
+    (Reason.CAP_DAY, with_payments(fact(State.CREDITED, 5501, 23 * HOUR)), POLICY),
+    (Reason.CAP_WEEK, with_payments(fact(State.EXPIRED, 11_501, 6 * DAY)), POLICY),
+    (Reason.CAP_MONTH, with_payments(fact(State.CLOSED, 29_501, 29 * DAY)), POLICY),
+    (Reason.EXPOSURE_CAP, replace(LOW, balance=Balance(700, START)), replace(POLICY, exposure_cents=1199)),
     (Reason.AMOUNT_BELOW_MIN, LOW, replace(POLICY, amount_min_cents=2501)),
-    (Reason.AMOUNT_ABOVE_MAX, LOW, replace(POLICY, amount_max_cents=2499)),
     (
         Reason.NETWORK_NOT_ALLOWED,
         LOW,
@@ -101,6 +101,7 @@ def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
 
 def test_each_reason_that_a_decision_can_give_is_tried_here():
     outside_of_decide = {Reason.LEDGER_UNAVAILABLE, Reason.LOST_RACE, Reason.NOT_SENT_STALE, Reason.ANOMALOUS_BURN}
+    outside_of_decide |= {Reason.AMOUNT_ABOVE_MAX}  # the amount is reduced to the largest one: see the rule's own test
     outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE}
     assert {expected for expected, _, _ in NOES} == set(Reason) - outside_of_decide
 
@@ -126,8 +127,8 @@ def test_contradicting_limits_are_refused_by_name():
 
 def test_windows_roll_over_midnight():
     late = POLICY.unknown_quiescence  # the vendor may have created it that much later than it was counted
-    assert reason(with_payments(fact(State.CREDITED, 3600, DAY + late - timedelta(seconds=1)))) == Reason.CAP_DAY
-    assert reason(with_payments(fact(State.CREDITED, 3600, DAY + late))) is None
+    assert reason(with_payments(fact(State.CREDITED, 5501, DAY + late - timedelta(seconds=1)))) == Reason.CAP_DAY
+    assert reason(with_payments(fact(State.CREDITED, 5501, DAY + late))) is None
 
 
 def test_a_try_counts_until_the_vendors_own_day_is_over_too():
@@ -187,9 +188,10 @@ def test_a_decision_keeps_every_limit(balance, smallest, largest, spent, fingerp
     decision = decide(replace(LOW, balance=Balance(balance, START), payments=payments), policy, START)
     if isinstance(decision, PaymentPlan):
         assert smallest <= decision.amount_cents <= largest
-        assert 0 <= policy.target_cents - balance - decision.amount_cents < (200 if fingerprint else 1)
+        rooms = [policy.target_cents - balance, largest, policy.exposure_limit_cents - balance]
         for days, cap in ((1, 6000), (7, 12_000), (30, 30_000)):
-            assert sum(cents for cents, ago in spent if ago < days) + decision.amount_cents <= cap
+            rooms.append(cap - sum(cents for cents, ago in spent if ago < days + QUIESCENCE_DAYS))
+        assert 0 <= min(rooms) - decision.amount_cents < (200 if fingerprint else 1)
 
 
 @given(reorder=st.integers(-(10**9), 10**9), balance=st.integers(0, 5000))

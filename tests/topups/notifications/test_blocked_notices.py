@@ -17,7 +17,8 @@ from topups.notifications.delivery import deliver_outbox
 from topups.policy import KILL_VARIABLE
 from topups.workflow.blocked_topups import update_blocked
 
-CAPPED = {"cap_day_cents": 600, "cap_week_cents": 700}
+# A coin on a network that the policy does not allow.
+STOPPED = {"rail": "v3_wallet", "currency": "USDT", "network": "ETH"}
 
 
 class Person:
@@ -53,20 +54,21 @@ def person(world: World) -> Person:
 
 
 def test_reason_is_reported_at_once_and_daily(person):
-    person.watch(72, **CAPPED)
-    assert person.times("CAP_DAY") == [0, 24, 48]
+    person.watch(72, **STOPPED, time_zone="Europe/Berlin")
+    assert person.times("NETWORK_NOT_ALLOWED") == [0, 24, 48]
     body = person.inbox.notices[0].body
     assert "Balance: 5.00 USD" in body
-    assert "CAP_DAY: 0.00 USD in 24.25 h and 25.00 USD more (limit: 6.00 USD)" in body
-    assert remedy(Reason.CAP_DAY) in body
+    assert "NETWORK_NOT_ALLOWED: USDT on ETH (limit: USDT on BSC, TRON)" in body
+    assert "Since Mon 2 Mar 2026, 10:00 Europe/Berlin" in body
+    assert remedy(Reason.NETWORK_NOT_ALLOWED) in body
     assert person.inbox.notices[0].urgent
 
 
 def test_second_reason_in_the_same_low_is_reported_too(person, world):
-    person.watch(5, **CAPPED)
+    person.watch(5, **STOPPED)
     world.vendor.list_down = True
-    person.watch(25, **CAPPED)
-    assert person.times("CAP_DAY") == [0]
+    person.watch(25, **STOPPED)
+    assert person.times("NETWORK_NOT_ALLOWED") == [0]
     assert person.times("VENDOR_LIST_UNAVAILABLE") == [5, 29]
 
 
@@ -76,19 +78,19 @@ def test_backoff_uses_no_other_reason_up(person, world):
     person.read_mail()
     assert person.times("BACKOFF") == [0]
     world.clock.advance(minutes=61)
-    person.read_mail(**CAPPED)
-    assert person.times("CAP_DAY") == [pytest.approx(61 / 60)]
+    person.read_mail(**STOPPED)
+    assert person.times("NETWORK_NOT_ALLOWED") == [pytest.approx(61 / 60)]
 
 
 def test_end_of_a_block_is_reported_once(person, world):
-    person.watch(2, **CAPPED)
+    person.watch(2, **STOPPED)
     world.vendor.cents = 5000
     person.watch(3)
     assert person.times("Top-ups continue") == [2]
     assert "50.00 USD is not below 10.00 USD" in person.inbox.notices[-1].body
     world.vendor.cents = 500
-    person.watch(1, **CAPPED)
-    assert person.times("CAP_DAY") == [0, 5], "the last message was that they continue"
+    person.watch(1, **STOPPED)
+    assert person.times("NETWORK_NOT_ALLOWED") == [0, 5], "the last message was that they continue"
 
 
 def test_block_that_was_not_reported_ends_without_a_notice(person, world):
@@ -102,8 +104,8 @@ def test_block_that_was_not_reported_ends_without_a_notice(person, world):
 def test_flapping_reason_is_reported_twice_a_day_at_most(person, world):
     for _ in range(24):
         world.vendor.cents = 500 if world.vendor.cents == 5000 else 5000
-        person.watch(1, step=0.5, **CAPPED)
-    assert len(person.times("CAP_DAY")) == 2
+        person.watch(1, step=0.5, **STOPPED)
+    assert len(person.times("NETWORK_NOT_ALLOWED")) == 2
     assert len(person.times("Top-ups continue")) == 1
 
 
@@ -120,14 +122,14 @@ def test_dry_run_is_reported_and_not_urgent(person):
 
 def test_pending_notice_of_a_block_that_ended_is_not_sent(person, world):
     person.inbox.broken = True
-    person.read_mail(**CAPPED)
+    person.read_mail(**STOPPED)
     world.vendor.cents = 5000
     world.clock.advance(minutes=5)
     person.inbox.broken = False
-    assert person.read_mail(**CAPPED) == []
+    assert person.read_mail(**STOPPED) == []
     world.vendor.cents = 500
     world.clock.advance(minutes=5)
-    assert len(person.read_mail(**CAPPED)) == 1, "what was not sent does not count as the notice of the day"
+    assert len(person.read_mail(**STOPPED)) == 1, "what was not sent does not count as the notice of the day"
 
 
 def test_key_revoked_and_balance_unreadable_for_days(person, world):
@@ -219,6 +221,18 @@ def declined_thrice(world: World) -> None:
         world.run(**LOOSE)
 
 
+def requested_and_failed(world: World) -> None:
+    world.run(**LOOSE)
+    world.vendor.set("fail")
+    world.reconcile()
+    world.clock.advance(hours=2)
+
+
+def below_an_early_reorder_point(world: World) -> None:
+    world.vendor.cents = 1300
+    world.context = replace(world.context, burn=lambda: BurnForecast(40, 40, reorder_cents=2000))
+
+
 def cancelled(world: World) -> None:
     world.run()
     world.vendor.set("fail")
@@ -256,14 +270,13 @@ CASES: dict[Reason, tuple[Callable[[World], None], dict[str, object]]] = {
     Reason.COOLDOWN: (cancelled, {"cooldown": timedelta(days=3), "backoff": (timedelta(),)}),
     Reason.BACKOFF: (declined, {}),
     Reason.BREAKER_OPEN: (declined_thrice, {}),
-    Reason.CAP_DAY: (nothing, {"cap_day_cents": 600}),
+    Reason.CAP_DAY: (requested_and_failed, {"cap_day_cents": 2900, "cap_week_cents": 2900}),
     Reason.CAP_WEEK: (spent_lately, {"cap_day_cents": 2600, "cap_week_cents": 2700}),
     Reason.CAP_MONTH: (spent_lately, {"cap_day_cents": 2500, "cap_week_cents": 5000, "cap_month_cents": 5000}),
-    Reason.COUNT_CAP: (nothing, {"creates_per_day": 0}),
-    Reason.EXPOSURE_CAP: (nothing, {"exposure_cents": 2900}),
+    Reason.COUNT_CAP: (requested_and_failed, {**LOOSE, "creates_per_day": 1}),
+    Reason.EXPOSURE_CAP: (below_an_early_reorder_point, {"exposure_cents": 1700}),
     Reason.AMOUNT_BELOW_MIN: (nothing, {"amount_min_cents": 2501}),
-    Reason.AMOUNT_ABOVE_MAX: (nothing, {"amount_max_cents": 2499}),
-    Reason.NETWORK_NOT_ALLOWED: (nothing, {"rail": "v3_wallet", "currency": "USDT", "network": "ETH"}),
+    Reason.NETWORK_NOT_ALLOWED: (nothing, STOPPED),
     Reason.AWAITING_APPROVAL: (questioned, {"mode": "approve"}),
     Reason.ANOMALOUS_BURN: (drained, {}),
     Reason.CLOCK_SUSPECT: (wrong_clock, {}),
@@ -271,6 +284,7 @@ CASES: dict[Reason, tuple[Callable[[World], None], dict[str, object]]] = {
 # Reported in another way, or nothing that stops a top-up.
 REPORTED_DIFFERENTLY = {
     Reason.DISABLED: "mode off is a decision of the owner",
+    Reason.AMOUNT_ABOVE_MAX: "the amount is reduced to the largest one",
     Reason.BALANCE_OK: "no top-up is due",
     Reason.LEDGER_UNAVAILABLE: "sent without the ledger",
     Reason.LEDGER_UNPROVEN: "the rule's own tests",

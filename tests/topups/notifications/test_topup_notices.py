@@ -214,7 +214,7 @@ def test_notice_never_contains_unverified_vendor_text(world, how):
     vendor_text = f"HTTP 302 to https://evil.example/pay/x, or send it to {address}"
     create = world.vendor.create
     world.vendor.script = [how]
-    world.vendor.create = lambda order: type(create(order))(vendor_text)
+    world.vendor.create = lambda *order: type(create(*order))(vendor_text)
     world.run()
     text = "\n".join(delivered_texts(world))
     assert "HTTP 302" in text

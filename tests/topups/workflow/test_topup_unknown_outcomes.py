@@ -109,8 +109,8 @@ def test_payment_is_matched_by_the_link_of_its_transaction(world):
     world.vendor.url = lambda row: f"https://pay.cryptomus.com/pay/uuid-of-{row.vendor_id}"
     create = world.vendor.create
 
-    def nameless(order):
-        accepted = create(order)
+    def nameless(order, confirm):
+        accepted = create(order, confirm)
         session_id = accepted.response.url.rsplit("/", 1)[1]
         return replace(accepted, response=replace(accepted.response, session_id=session_id))
 

@@ -7,8 +7,26 @@ revision = "0003"
 down_revision = "0002"
 
 
+# Texts from the vendor, a policy or a caller. SQLite does not enforce their lengths.
+UNBOUNDED = {
+    "payments": (
+        *("account_id", "decision_id", "slot", "rail", "currency", "network"),
+        *("vendor_payment_id", "session_id", "vendor_status"),
+    ),
+    "events": ("account_id",),
+    "outbox": ("key", "account_id"),
+    "observations": ("account_id",),
+    "controls": ("account_id",),
+}
+ACCOUNT = sa.String(128).with_variant(sa.Text, "postgresql")
+
+
 def upgrade() -> None:
     """Adds columns with defaults, and a table."""
+    if op.get_bind().dialect.name == "postgresql":
+        for table, names in UNBOUNDED.items():
+            for name in names:
+                op.alter_column(table, name, type_=sa.Text)
     for column in (
         sa.Column("vendor_created_at", sa.String(32)),
         sa.Column("settled_cents", sa.BigInteger),
@@ -22,7 +40,7 @@ def upgrade() -> None:
     op.add_column("identity", sa.Column("thinned_at", sa.String(32)))
     op.create_table(
         "blocked",
-        sa.Column("account_id", sa.String(128), primary_key=True),
+        sa.Column("account_id", ACCOUNT, primary_key=True),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("since", sa.String(32), nullable=False),
         sa.Column("seen_at", sa.String(32), nullable=False),

@@ -1,0 +1,1 @@
+"""Connections to the database of the ledger, and what its constraints say."""
