@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from topups.decision import rules
+from topups.decision.owner_hours import owner_awake
 from topups.decision.sizing import plan_payment
 from topups.decision.snapshot import (
     AccountSnapshot,
@@ -108,6 +109,7 @@ def evaluate_rules(
         rules.exposure_below_cap(amount, snapshot, policy),
         *rules.spend_below_caps(amount, snapshot, policy, now),
         rules.approval_given(snapshot, policy, now),
+        owner_awake(snapshot, policy, now),
         RuleResult(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", plan.explanation, ""),
     ]
     return results, plan

@@ -74,8 +74,8 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
-    update_blocked(context, snapshot, recorded.balance, decision)
-    queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
+    queue_scheduled_notices(context.ledger, snapshot, report.payments, context.policy, now)
+    update_blocked(context, snapshot, recorded.balance, decision, report.payments)
     return snapshot
 
 

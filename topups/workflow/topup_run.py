@@ -96,7 +96,7 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
     result = _execute(context, snapshot, decision, idempotency_key, report)
     if result.refusal:
         record_decision(context, idempotency_key, result.refusal)
-        update_blocked(context, snapshot, snapshot.balance, result.refusal)
+        update_blocked(context, snapshot, snapshot.balance, result.refusal, [result.payment] if result.payment else [])
     return dataclasses.replace(result, plan=decision, report=report)
 
 
