@@ -17,7 +17,7 @@ from topups.ledger.models import Payment
 from topups.payment_states import State
 from topups.policy import Policy
 from topups.workflow import outcome as outcomes
-from topups.workflow import payment_tracking, reconcile, topup_run
+from topups.workflow import credit, reconcile, topup_run
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 
@@ -146,12 +146,12 @@ def the_age_of_the_list_is_not_checked(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_rise_before_the_payment_proves_its_credit(patch: pytest.MonkeyPatch) -> None:
-    real = payment_tracking.find_matching_increase
+    real = credit.find_matching_increase
 
     def find(payment: Payment, *rest: Any) -> int | None:
         return real(replace(payment, baseline=-1), *rest)
 
-    patch.setattr(payment_tracking, "find_matching_increase", find)
+    patch.setattr(credit, "find_matching_increase", find)
 
 
 def an_approval_is_not_bound_to_its_amount(patch: pytest.MonkeyPatch) -> None:

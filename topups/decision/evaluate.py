@@ -90,6 +90,7 @@ def evaluate_rules(
     results += [
         rules.balance_fresh(snapshot, policy, now),
         low,
+        rules.units_agree(snapshot, policy),
         rules.outcome_known(snapshot),
         rules.paid_is_credited(snapshot, policy, now),
         rules.list_available(snapshot),
