@@ -86,6 +86,14 @@ def balance_low(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
     return RuleResult(Reason.BALANCE_OK, low, figure, "")
 
 
+def units_agree(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
+    """No payment of this payment method is in another unit than its settings say, until an operator closed it."""
+    over = (State.CLOSED, State.REFUNDED)
+    wrong = [p for p in snapshot.payments if p.unit_problem and p.rail == policy.rail and p.state not in over]
+    figure = f"payment {wrong[0].payment_id}: {wrong[0].unit_problem}" if wrong else "no amount contradicts its unit"
+    return RuleResult(Reason.UNITS_DISAGREE, not wrong, figure, "")
+
+
 def outcome_known(snapshot: AccountSnapshot) -> RuleResult:
     """A payment may exist that has not been found yet."""
     unresolved = _in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))

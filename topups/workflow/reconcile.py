@@ -8,7 +8,7 @@ import dataclasses
 from contextlib import suppress
 
 from topups.decision.evaluate import evaluate
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView, payable_ids
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView
 from topups.gateway import VendorUnavailable
 from topups.ledger.models import Payment
 from topups.ledger.queries import LedgerUnavailable
@@ -21,10 +21,11 @@ from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.payment_tracking import apply_vendor_statuses
 from topups.workflow.vendor_snapshots import (
-    SHRINK_WINDOW,
     assess_completeness,
+    blocking_ids,
     fetch_balance,
     fetch_payment_list,
+    shrink_window_start,
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
@@ -90,7 +91,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
         seen.balance_problem = str(error)
     try:
         listing = gateway.payments()
-        largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
+        largest = context.ledger.max_list_size(context.account_id, shrink_window_start(context, listing.at))
         payments = tracked_payments(context)
         seen.listing = assess_completeness(listing, payments, largest, context.policy)
         seen.listing = with_usable_times(context, seen.listing, payments)
@@ -109,9 +110,7 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
     listing = report.listing
     vendor_list = VendorListView(None, False, report.list_problem)
     if listing:
-        vendor_list = VendorListView(
-            listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now())
-        )
+        vendor_list = VendorListView(listing.at, listing.complete, listing.problem, blocking_ids(context, listing))
     return dataclasses.replace(
         snapshot,
         balance=report.balance or (None if report.balance_problem else snapshot.balance),
