@@ -187,6 +187,7 @@ class AccountSnapshot:
     ``listing`` is None where the list was not read (sensor, plan); a run always reads it. ``failures`` counts failed
     payments since the last credited one or an operator's reset. ``paused`` and ``killed`` are the kill switches of
     ledger and environment. ``ledger_at`` is the latest timestamp in the ledger.
+    ``clock_problem`` is why a run did not trust this machine's clock.
     """
 
     account_id: str
@@ -199,6 +200,7 @@ class AccountSnapshot:
     paused: str = ""
     killed: bool = False
     ledger_at: datetime | None = None
+    clock_problem: str = ""
     burn: BurnForecast | None = None
 
     def pending_approval(self) -> PaymentView | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
 from topups.ledger.models import Payment
 from topups.policy import DAY, Policy
+from topups.workflow.clock_check import recorded_at
 from topups.workflow.context import Checkpoint, TopUpContext
 
 # A list that lost half of its rows within this time is incomplete.
@@ -23,7 +24,8 @@ def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
         context.checkpoint(Checkpoint.BALANCE_READ)
         return None, str(error)
     context.checkpoint(Checkpoint.BALANCE_READ)
-    context.ledger.record_balance(context.account_id, balance, context.clock.now())
+    recorded = dataclasses.replace(balance, at=recorded_at(balance, context.policy))
+    context.ledger.record_balance(context.account_id, recorded, context.clock.now())
     context.checkpoint(Checkpoint.BALANCE_RECORDED)
     return balance, ""
 
@@ -48,10 +50,12 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
     context.checkpoint(Checkpoint.LIST_READ)
     if isinstance(response, VendorUnavailable):
         return ListResult(None, str(response), tracked_payments(context))
-    assess = partial(assess_completeness, response, policy=context.policy)
+    at = recorded_at(response, context.policy)
+    assess = partial(assess_completeness, dataclasses.replace(response, at=at), policy=context.policy)
     listing, payments = context.ledger.record_payment_list(
-        context.account_id, _tracking_start(context), response.at - SHRINK_WINDOW, assess, context.clock.now()
+        context.account_id, _tracking_start(context), at - SHRINK_WINDOW, assess, context.clock.now()
     )
+    listing = dataclasses.replace(listing, at=response.at)
     context.checkpoint(Checkpoint.LIST_RECORDED)
     return ListResult(listing, listing.problem, payments)
 
