@@ -50,6 +50,8 @@ def clock_in_sync(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
 
     If the vendor's clock confirms ours, a ledger from the future was written while ours was wrong, and the rule passes.
     """
+    if snapshot.clock_problem:
+        return RuleResult(Reason.CLOCK_SUSPECT, False, snapshot.clock_problem, "")
     balance = snapshot.balance
     confirmed = balance is not None and balance.vendor_at is not None
     timestamps = [at for at in (None if confirmed else snapshot.ledger_at, balance and balance.at) if at]

@@ -196,8 +196,9 @@ class AccountSnapshot:
 
     ``listing`` is None where the list was not read (sensor, plan); a run always reads it. ``failures`` counts failed
     payments since the last credited one or an operator's reset. ``paused`` and ``killed`` are the kill switches of
-    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``unproven`` says why nothing may be
-    created before the ledger is known to be complete; ``unproven_until`` is when the doubt about it ends.
+    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``clock_problem`` is why a run did not
+    trust this machine's clock. ``unproven`` says why nothing may be created before the ledger is known to be complete;
+    ``unproven_until`` is when the doubt about it ends.
     """
 
     account_id: str
@@ -210,6 +211,7 @@ class AccountSnapshot:
     paused: str = ""
     killed: bool = False
     ledger_at: datetime | None = None
+    clock_problem: str = ""
     burn: BurnForecast | None = None
     unproven: str = ""
     unproven_until: datetime | None = None
