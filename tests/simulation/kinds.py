@@ -32,7 +32,7 @@ BASE = Policy(
 class Kind:
     """A kind of world. ``together``: the chance that the other program starts while the first is under way.
 
-    ``sleeps``: the chance that a program's computer goes to sleep at a step, until a later episode. ``policy``: what
+    ``sleeps``: the chance that the computer of program b goes to sleep at a step, until a later episode. ``policy``: what
     differs from ``BASE``. ``history``: what becomes of the ledger, ``companions``: whether files lie beside it.
     ``jumps``: the chance that the clock is wrong during a pass. ``refunds``: the chance that the vendor refunds orders
     between two passes. ``habits``: what the world's people do, where it is not the usual mixture.
@@ -95,6 +95,16 @@ KINDS = (
         spends=0.3,
         gaps=(600, 5500),
     ),
+    # A request waits for its turn, and meanwhile a person pauses or pays.
+    Kind(
+        *("busy wire", replace(CALM, waits=0.8), 6),
+        together=0.1,
+        crash=0,
+        stall=0,
+        operators=1,
+        spends=0.5,
+        gaps=(4000, 6000),
+    ),
     # Orders are refunded between the payments, in amounts like theirs.
     Kind(
         *("refunds", replace(CALM, list_fails=0, list_partial=0), 12),
@@ -120,14 +130,15 @@ KINDS = (
     ),
     # A program decides, sleeps, and wakes up in another hour.
     Kind(
-        *("asleep", CALM, 12),
-        together=0.3,
+        *("asleep", replace(CALM, lag=0), 12),
+        together=0.5,
         crash=0,
         stall=0,
         operators=0.02,
         spends=0.3,
-        sleeps=0.1,
-        policy={"cap_day_cents": 4500},
+        sleeps=0.15,
+        policy={"cap_day_cents": 3500, "expiry_grace": timedelta(minutes=1)},
+        habits=(("never", 1),),
         gaps=(5500, 6000),
     ),
     # A person agrees within minutes or after most of a day.
@@ -142,7 +153,18 @@ KINDS = (
         gaps=(600, 4000, 6000, 70_000),
     ),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
-    Kind("days", LATE, starts=12, together=0.1, crash=0, stall=0, operators=0.02, spends=0.3, gaps=(8640,)),
+    Kind(
+        "days",
+        LATE,
+        starts=12,
+        together=0.1,
+        crash=0,
+        stall=0,
+        operators=0.02,
+        spends=0.3,
+        policy={"cap_day_cents": 4500},
+        gaps=(8640,),
+    ),
     # A month has ten passes.
     Kind(
         *("months", LATE, 12),
@@ -151,7 +173,8 @@ KINDS = (
         stall=0,
         operators=0.02,
         spends=0.3,
-        policy={"cap_month_cents": 12_000},
+        policy={"cap_day_cents": 3500, "cap_week_cents": 3500, "cap_month_cents": 3500},
+        habits=(("never", 3), ("in_time", 1)),
         gaps=(259_200,),
     ),
 )

@@ -119,7 +119,8 @@ class Vendor:
         reads.listed_at = None
         listing = self._list()
         reads.listed_at = self.clock.at if listing.complete else None
-        return replace(listing, at=self.clock.now(), vendor_at=self._date())
+        now = self.clock.now()
+        return replace(listing, at=now, received_at=now, vendor_at=self._date())
 
     def _date(self) -> datetime | None:
         """The vendor's clock, where it sends one."""
@@ -164,8 +165,10 @@ class Vendor:
     # The create call
 
     def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
-        refusal = confirm()
-        if refusal:
+        if self.random.random() < self.faults.waits:
+            self.note("the request waits for its turn")
+            self.meanwhile()
+        if refusal := confirm():
             return Unsent(refusal)
         intent = self.truth.request(order, self.clock.at)
         outcomes, weights = zip(*self.faults.creates, strict=True)

@@ -112,8 +112,8 @@ class World:
         if random.random() < self.kind.refunds:
             self._refund()
         self.clock.offset = random.choice(JUMPS) if random.random() < self.kind.jumps else NO_JUMP
-        self.asleep = {program for program in self.asleep if random.random() < 0.6}
-        first, second = random.sample(self.programs, 2)
+        self.asleep = {program for program in self.asleep if random.random() < 0.75}
+        first, second = sorted(random.sample(self.programs, 2), key=lambda program: program in self.asleep)
         self._start(first)
         if random.random() < self.kind.together:
             self._start(second)
@@ -134,7 +134,7 @@ class World:
             self.note(f"{program.name} dies")
             program.die()
             return
-        if self.kind.sleeps and self.random.random() < self.kind.sleeps:
+        if self.kind.sleeps and program.name == "b" and self.random.random() < self.kind.sleeps:
             self.note(f"{program.name} falls asleep")
             self.asleep.add(program)
             return
@@ -173,8 +173,9 @@ class World:
 
     def _operator_acts(self) -> None:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
-        what = self.random.choice((self._bill_by_hand, self._bill_by_hand, self._flip, self._flip, self._agree))
-        what()
+        deeds = (self._bill_by_hand, self._bill_by_hand, self._flip, self._flip)
+        agreeing = (self._agree,) * (6 if self.policy.mode == "approve" else 1)
+        self.random.choice((*deeds, *agreeing))()
 
     def _bill_by_hand(self) -> None:
         # A fingerprinted amount is ours alone: that is what it is for.
