@@ -7,9 +7,11 @@ ledger is in the controls of all accounts, that about an account that is new to 
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from topups.gateway import PaymentList
 from topups.ledger import schema
 from topups.ledger.companion_files import LedgerWatermark
 from topups.ledger.ledger import Ledger, UnitOfWork
@@ -54,27 +56,34 @@ def is_request_missing(ledger: Ledger, requested_at: datetime) -> bool:
         return connection.execute(query).first() is None
 
 
-def watched_since(ledger: Ledger, account_id: str, listed_at: datetime, policy: Policy) -> datetime | None:
-    """When the vendor's list was read completely before the one of ``listed_at``.
+class Watch(NamedTuple):
+    """How the vendor's list was read before the present one. ``since``: the last time, None after a gap or never.
 
-    None if it was not read for ``watch_gap``, then or within the ``unknown_quiescence`` before: a payment may appear
-    that late.
+    ``steady``: without a gap in the ``unknown_quiescence`` before either, as a payment may appear that late.
     """
+
+    since: datetime | None
+    steady: bool
+
+
+def read_watch(ledger: Ledger, account_id: str, listing: PaymentList, policy: Policy) -> Watch:
+    """How long the list has been watched when ``listing``, the newest recorded one, was read."""
     query = (
         select(OBSERVATIONS.at)
         .where(OBSERVATIONS.account_id == account_id, OBSERVATIONS.kind == "payments", OBSERVATIONS.complete)
-        .where(OBSERVATIONS.at < listed_at)
-        .where(OBSERVATIONS.at > listed_at - policy.unknown_quiescence - policy.watch_gap)
-        .order_by(OBSERVATIONS.at.desc())
+        .where(OBSERVATIONS.at > listing.at - policy.unknown_quiescence - policy.watch_gap)
+        .order_by(OBSERVATIONS.seq.desc())
     )
     with ledger.read_transaction() as connection:
-        times: list[datetime] = list(connection.execute(query).scalars())
-    for newer, older in zip([listed_at, *times], [*times, None], strict=True):
-        if newer <= listed_at - policy.unknown_quiescence:
+        times: list[datetime] = list(connection.execute(query).scalars())[listing.complete :]
+    if not times or listing.at - times[0] >= policy.watch_gap:
+        return Watch(None, False)
+    for newer, older in zip(times, [*times[1:], None], strict=True):
+        if newer <= listing.at - policy.unknown_quiescence:
             break
         if older is None or newer - older >= policy.watch_gap:
-            return None
-    return times[0]
+            return Watch(times[0], False)
+    return Watch(times[0], True)
 
 
 def _present(connection: Connection, requested_at: datetime | None = None) -> LedgerWatermark:

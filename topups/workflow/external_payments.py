@@ -59,18 +59,18 @@ def _attribution(
     """Who made a row that is new to the ledger, as far as the ledger can tell."""
     ledger, account, policy = context.ledger, context.account_id, context.policy
     unresolved = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
-    watched = continuity.watched_since(ledger, account, listing.at, policy)
+    watch = continuity.read_watch(ledger, account, listing, policy)
     doubts = ledger.snapshot(account, now).unproven_until
     common = ledger.controls(ALL_ACCOUNTS).unproven_until
-    is_intact = watched is not None and (common is None or common <= now)
-    looks_like_ours = own_amounts(context, watched) if watched and is_intact else lambda _: False
+    is_intact = common is None or common <= now
+    looks_like_ours = own_amounts(context, watch.since) if watch.since and is_intact else lambda _: False
 
     def attribute(row: VendorPayment) -> PaymentException:
         if any(_may_be_duplicate(payment, row, now) for payment in unresolved):
             return PaymentException.DUPLICATE_SUSPECTED
         if looks_like_ours(row.amount_cents):
             return PaymentException.OTHER_LEDGER
-        unproven = watched is None or (doubts is not None and now < doubts)
+        unproven = not watch.steady or (doubts is not None and now < doubts)
         return PaymentException.UNPROVEN if unproven else PaymentException.EXTERNAL
 
     return attribute
