@@ -104,18 +104,18 @@ class CompanionFiles:
             self._write_all(NOTICES, json.dumps({name: sent.isoformat() for name, sent in newest}))
 
     def _paths(self, kind: str) -> list[Path]:
-        return [place.with_name(place.name + kind) for place in self.places]
+        return [path.with_name(path.name + kind) for path in self.places]
 
     def _read_all(self, kind: str) -> list[tuple[Path, str | None]]:
         """The files that exist with their texts; None for one that cannot be read."""
-        found: list[tuple[Path, str | None]] = []
+        texts: list[tuple[Path, str | None]] = []
         for path in self._paths(kind):
             try:
-                found.append((path, path.read_text("utf-8")))
+                texts.append((path, path.read_text("utf-8")))
             except (OSError, ValueError):
                 if os.path.lexists(path):
-                    found.append((path, None))
-        return found
+                    texts.append((path, None))
+        return texts
 
     def _write_all(self, kind: str, text: str) -> None:
         problems = []

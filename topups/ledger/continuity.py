@@ -38,13 +38,13 @@ def check_continuity(
 
     Returns the contradiction in one line, or an empty text. The caller then replaces the watermarks.
     """
-    marks = list(watermarks)
+    given = list(watermarks)
     with ledger.read_transaction() as connection:  # usually nothing is to be written, which needs no lock
-        contradiction = _contradiction(connection, marks)
+        contradiction = _contradiction(connection, given)
         if not contradiction and not _extended_until(connection, policy, now) and not _is_new(connection, account_id):
             return ""
     with ledger.write_transaction(now) as unit:
-        contradiction = _contradiction(unit.connection, marks)
+        contradiction = _contradiction(unit.connection, given)
         _record(unit, account_id, contradiction, policy)
     return contradiction
 
@@ -108,8 +108,8 @@ def _problem(connection: Connection, present: LedgerWatermark, watermark: Ledger
     if watermark.seq > present.seq:
         return f"the ledger is an earlier copy: its last {watermark.seq - present.seq} changes are missing"
     if watermark.seq:
-        found = connection.execute(select(EVENTS.hash).where(EVENTS.seq == watermark.seq)).scalar()
-        if found != watermark.hash:
+        present_hash = connection.execute(select(EVENTS.hash).where(EVENTS.seq == watermark.seq)).scalar()
+        if present_hash != watermark.hash:
             return "the ledger is a copy that was used instead of the original: payments of the other are missing"
     return ""
 
@@ -149,8 +149,8 @@ def _record(unit: UnitOfWork, account_id: str, contradiction: str, policy: Polic
     reason = contradiction or current.unproven_reason
     unit.update_controls(ALL_ACCOUNTS, "unproven", unproven_until=until, unproven_reason=reason)
     if contradiction and (current.unproven_until is None or current.unproven_until < now):
-        facts = f"{contradiction}; compare the payments with the vendor's site, then run smsonline topup adopt"
-        payload = {"reason": "LEDGER_UNPROVEN", "facts": facts}
+        explanation = f"{contradiction}; compare the payments with the vendor's site, then run smsonline topup adopt"
+        payload = {"reason": "LEDGER_UNPROVEN", "facts": explanation}
         key = f"{account_id}:unproven:{now:%Y%m%dT%H%M%S}"
         unit.enqueue_notices(account_id, [OutboxMessage("unproven", key, payload)])
 
