@@ -1,5 +1,6 @@
 """Transactional outbox: lease, complete and reschedule notices (at-least-once delivery)."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, or_, select, update
@@ -59,6 +60,15 @@ def last_notice_at(ledger: Ledger, account_id: str, kind: str) -> datetime | Non
     with ledger.read_transaction() as connection:
         created_at: datetime | None = connection.execute(LAST_NOTICE_AT, {"account": account_id, "kind": kind}).scalar()
         return created_at
+
+
+def existing_keys(ledger: Ledger, keys: Iterable[str]) -> frozenset[str]:
+    """Those of ``keys`` that name a notice which was written before."""
+    wanted = sorted(keys)
+    if not wanted:
+        return frozenset()
+    with ledger.read_transaction() as connection:
+        return frozenset(connection.execute(select(OUTBOX.c.key).where(OUTBOX.c.key.in_(wanted))).scalars())
 
 
 def low_balance_episode(ledger: Ledger, account_id: str, reorder_point_cents: int) -> int:

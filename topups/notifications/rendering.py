@@ -10,6 +10,7 @@ import segno
 from topups.ledger.models import OutboxRow, Payment
 from topups.money import usd
 from topups.notifications.rules import PAYABLE
+from topups.notifications.vendor_texts import unknown_status_lines, zone_lines
 from topups.payment_states import State
 
 # Notices that ask for an action are sent only while the payment is in one of these states.
@@ -41,6 +42,8 @@ TITLES = {
     "external": "Somebody else asked for {amount}; nothing is created meanwhile",
     "duplicate": "Check before paying: a payment of {amount} may exist twice",
     "breaker": "Top-ups stopped: several payments failed in a row",
+    "unknown_status": "The vendor uses a status that is not known",
+    "zone": "The vendor's times are in another zone than set",
     "low_balance": "The balance is low and no payment is created",
 }
 # The vendor's own texts may hold an unverified link or address.
@@ -63,10 +66,18 @@ def render(row: OutboxRow, payment: Payment | None, now: datetime) -> Notice:
     """The message of a notice. Links and addresses come from verified columns only."""
     amount = usd(payment.amount_cents) if payment else ""
     title = TITLES.get(row.kind, CAP_TITLE).format(amount=amount, percent=row.payload.get("percent", ""))
-    lines = [*_payload_lines(row), *(_payment_lines(payment, row, now) if payment else [])]
+    lines = [*_payload_lines(row), *_vendor_lines(row, now), *(_payment_lines(payment, row, now) if payment else [])]
     is_actionable = row.kind in ACTIONABLE_STATES and payment is not None
     target = (payment.address or payment.url or "") if is_actionable and payment else ""
     return Notice(title, "\n".join(filter(None, lines)), row.kind in URGENT, qr_png(target) if target else b"")
+
+
+def _vendor_lines(row: OutboxRow, now: datetime) -> list[str]:
+    if row.kind == "zone":
+        return zone_lines(row.payload, now)
+    if row.kind == "unknown_status":
+        return unknown_status_lines(UNVERIFIED_TEXT.sub("...", row.payload.get("status", "")))
+    return []
 
 
 def qr_png(text: str) -> bytes:

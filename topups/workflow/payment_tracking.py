@@ -40,7 +40,7 @@ def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, repo
     if current and current.state == State.OPEN and not (current.url or current.address):
         current = _verify_instructions(context, current, row)
     if current and current.state != State.EXTERNAL:
-        _apply_transitions(context, current, row.status, report)
+        follow_status(context, current, row.status, report)
 
 
 def _verify_instructions(context: TopUpContext, payment: Payment, row: VendorPayment) -> Payment | None:
@@ -61,10 +61,11 @@ def _verify_instructions(context: TopUpContext, payment: Payment, row: VendorPay
 def _apply_transaction(context: TopUpContext, payment: Payment, report: ReconcileReport) -> None:
     transaction = fetch_transaction(context, payment.vendor_payment_id or "")
     if transaction and transaction.status:
-        _apply_transitions(context, payment, transaction.status, report)
+        follow_status(context, payment, transaction.status, report)
 
 
-def _apply_transitions(context: TopUpContext, payment: Payment, status: str, report: ReconcileReport) -> None:
+def follow_status(context: TopUpContext, payment: Payment, status: str, report: ReconcileReport) -> None:
+    """Moves a payment along the graph as far as the vendor's ``status`` leads."""
     current: Payment | None = payment
     for _ in range(MAX_TRANSITIONS_PER_RUN):
         state = next_state(current, status, context.clock.now(), context.policy) if current else None

@@ -19,6 +19,7 @@ from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.payment_tracking import apply_vendor_statuses, credit_paid_payments
+from topups.workflow.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
@@ -50,9 +51,11 @@ def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     expire_stale_intents(context, payments, report)
     resolve_unknown_outcomes(context, _refreshed(context, payments, report), report)
     apply_vendor_statuses(context, _refreshed(context, payments, report), report)
+    resolve_unknown_statuses(context, _refreshed(context, payments, report), report)
     payments = _refreshed(context, payments, report)
     if report.listing:
         adopt_external_payments(context, report.listing, payments, report)
+        report_unknown_statuses(context, report.listing, _refreshed(context, payments, report))
     credit_paid_payments(context, payments, report)
     report.payments = _refreshed(context, payments, report)
     context.checkpoint(Checkpoint.RECONCILED)
