@@ -103,6 +103,10 @@ SLOT_HOLDING = _states(
 OUTCOME_PENDING = _states("SENDING UNKNOWN")
 # Requested, or perhaps requested: counts against the money caps, paid or not.
 COUNTS_AS_CREATED = SLOT_HOLDING | _states("CREDITED EXPIRED LATE_CONFIRMING PAID_LATE CLOSED FAILED REFUNDED")
+# Exceptions of an external payment that may be a request of ours: it counts as if it were.
+COUNTS_LIKE_OURS = frozenset(
+    {PaymentException.DUPLICATE_SUSPECTED, PaymentException.UNPROVEN, PaymentException.OTHER_LEDGER}
+)
 # An attempt: counts against the number of payments per day.
 COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | _states("REJECTED NOT_CREATED")
 # Money that is expected and not yet part of the balance.

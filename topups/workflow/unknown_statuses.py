@@ -8,13 +8,8 @@ from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
 from topups.vendor_statuses import is_unknown
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.payment_tracking import (
-    balance_increases,
-    find_matching_increase,
-    follow_status,
-    matched_amounts,
-    spending_per_hour,
-)
+from topups.workflow.credit import balance_increases, find_matching_increase, matched_amounts, spending_per_hour
+from topups.workflow.payment_tracking import follow_status
 from topups.workflow.vendor_snapshots import fetch_transaction
 
 KIND = "unknown_status"

@@ -37,11 +37,12 @@ def test_an_unknown_word_ends_after_the_late_watch(world):
     world.vendor.transactions = False
     world.run()
     world.vendor.set("timed_out")
-    notices(world)
+    world.reconcile()
+    seen = notices(world)
     world.pass_time(step=60, days=7, hours=2)
     assert (world.only.state, world.only.exception) == (State.CLOSED, PaymentException.UNKNOWN_STATUS)
     assert "'timed_out'" in world.only.detail
-    sent = [notice for notice in notices(world) if notice.title == "The vendor uses a status that is not known"]
+    sent = [notice for notice in seen + notices(world) if notice.title == "The vendor uses a status that is not known"]
     assert len(sent) == 2, "when it is seen, and when it is given up"
     assert all('[topup.statuses]\n"timed_out" = "cancel"' in notice.body for notice in sent)
     assert world.run().refusal is None
