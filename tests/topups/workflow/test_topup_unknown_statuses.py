@@ -115,8 +115,7 @@ def test_a_row_without_any_time_stays_old(world):
 
 def test_a_foreign_row_with_money_on_its_way_blocks_on(world):
     world.vendor.bill(900, "process")
-    world.reconcile()
-    world.clock.advance(days=20)
+    world.pass_time(step=720, days=20)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
