@@ -73,7 +73,7 @@ def account(served: tuple[Sandbox, SandboxAddress], tmp_path: Path, request) -> 
     sandbox.faults.clear()
 
 
-@pytest.mark.parametrize("hours", [-5, 3, 5.75, 14, -11])
+@pytest.mark.parametrize("hours", [-5, 3, 5.75])
 def test_a_payment_in_another_zone_has_its_right_time(account, hours):
     account.sandbox.faults.add("invoices", f"local_times={hours}")
     assert run_topup(account.context).refusal is None
@@ -122,7 +122,6 @@ def test_a_creation_in_the_future_tells_the_least_offset(ahead):
         (3 * HOUR + 14 * MINUTE, 16 * MINUTE, 3 * HOUR),  # committed late
         (20 * HOUR, MINUTE, None),
         (40 * timedelta(days=1), MINUTE, None),
-        (2 * HOUR + 21 * MINUTE, MINUTE, 2.25 * HOUR),
     ],
 )
 def test_an_offset_is_the_coarsest_that_fits(created, latest, offset):
