@@ -53,6 +53,7 @@ class Truth:
         """``ledger`` is that of the program which runs. ``rewound``: it may lack requests that were sent."""
         self.policy, self.ledger, self.stopped, self.rewound = policy, ledger, stopped, rewound
         self.habits = ListHabits()
+        self.now: Callable[[], datetime] = lambda: datetime.max
         self.forgotten: set[str] = set()
         self.rows: list[Row] = []
         self.requests: list[Request] = []

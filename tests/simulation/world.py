@@ -36,6 +36,7 @@ class World:
         self.paused = False
         self.policy = replace(self._policy(), **{**kind.policy, **policy})
         self.truth = Truth(self.policy, stage.raw, self._stopped, kind.history != "intact")
+        self.truth.now = lambda: self.clock.at
         self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, kind.lists, self.note)
         self.vendor.meanwhile = self._meanwhile
         self.vendor.payers.habits = kind.habits
