@@ -24,11 +24,12 @@ def check_the_end(ledger: Ledger, truth: Truth) -> None:
     _instructions_match_intent(payments, truth)
     _absent_is_absent(payments, truth)
     credited = 0
-    for payment_id, state, at in truth.ledger.execute(PAID_EVENTS):
-        _paid_at_the_vendor(payments[payment_id], state, datetime.fromisoformat(at), truth)
-        if state == State.CREDITED:
+    for payment_id, state, written_at in truth.ledger.execute(PAID_EVENTS):
+        at = datetime.fromisoformat(written_at) if truth.clock_is_right else truth.now()
+        _paid_at_the_vendor(payments[payment_id], state, at, truth)
+        if state == State.CREDITED and truth.clock_is_right:
             credited += payments[payment_id].vendor_amount_cents or 0
-            _money_arrived(payments[payment_id], credited, datetime.fromisoformat(at), truth)
+            _money_arrived(payments[payment_id], credited, at, truth)
 
 
 def _every_row_once(payments: dict[str, Payment], truth: Truth) -> None:
