@@ -307,8 +307,8 @@ class LedgerReader:
     def closed_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
         """Those of the vendor's ids whose payment an operator closed."""
         with self.read_transaction() as connection:
-            found = connection.execute(CLOSED_VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
-            return frozenset(found.scalars())
+            closed_ids = connection.execute(CLOSED_VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
+            return frozenset(closed_ids.scalars())
 
     def max_list_size(self, account_id: str, since: datetime) -> int:
         """Rows of the largest complete list since then."""
