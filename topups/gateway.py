@@ -47,7 +47,8 @@ class VendorPayment:
 class PaymentList:
     """The vendor's payments as of ``at``. Only a ``complete`` list proves that a payment is missing.
 
-    ``at`` is our clock when the request was sent, ``received_at`` when the response that counted came.
+    ``at`` is our clock when the request was sent, ``received_at`` when the response that counted came. ``zone`` is the
+    one that was assumed for local times.
     """
 
     rows: tuple[VendorPayment, ...]
@@ -56,6 +57,7 @@ class PaymentList:
     problem: str = ""
     vendor_at: datetime | None = None
     received_at: datetime | None = None
+    zone: str = "UTC"
 
     def age(self, now: datetime) -> timedelta:
         """The time since the response came."""
@@ -119,7 +121,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class NotSent:
+class Unsent:
     """The request never left this machine: no connection, no free request budget, or the last check forbade it."""
 
     detail: str
@@ -132,7 +134,7 @@ class Uncertain:
     detail: str
 
 
-Outcome = Accepted | Rejected | NotSent | Uncertain
+Outcome = Accepted | Rejected | Unsent | Uncertain
 # The last check before the request; a text says why it must not be sent.
 Confirm = Callable[[], str]
 

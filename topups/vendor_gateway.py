@@ -5,8 +5,7 @@ from typing import Any
 
 from smsonline.client import Client
 from smsonline.endpoints import ENDPOINTS, Endpoints
-from smsonline.errors import EndpointNotFound, RequestRejected, UnknownOutcome, VendorError
-from smsonline.errors import NotSent as RequestNotSent
+from smsonline.errors import EndpointNotFound, NotSent, RequestRejected, UnknownOutcome, VendorError
 from smsonline.response import VendorResponse
 from smsonline.values.paging import incomplete_member
 from smsonline.values.record_list import list_elements, only_record, select_member
@@ -14,7 +13,6 @@ from topups.gateway import (
     Balance,
     Clock,
     Confirm,
-    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
@@ -22,6 +20,7 @@ from topups.gateway import (
     SystemClock,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
     VendorUnavailable,
 )
@@ -89,7 +88,15 @@ class VendorGateway:
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
                 problem = problem or f"the vendor's list contradicts itself about {row.vendor_id}"
-        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date, received_at)
+        return PaymentList(
+            tuple(rows.values()),
+            not problem,
+            requested_at,
+            problem,
+            response.server_date,
+            received_at,
+            self._units.zone,
+        )
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""
@@ -107,8 +114,8 @@ class VendorGateway:
         rail = PAYMENT_METHODS[request.rail]
         try:
             response = self._client.create(rail.endpoint, self._parameters(rail, request), confirm=confirm)
-        except RequestNotSent as error:
-            return NotSent(str(error))
+        except NotSent as error:
+            return Unsent(str(error))
         except UnknownOutcome as error:
             return Uncertain(str(error))
         except (VendorError, ValueError) as error:

@@ -11,13 +11,13 @@ from topups.gateway import (
     Balance,
     Confirm,
     CreateResponse,
-    NotSent,
     Outcome,
     PaymentList,
     PaymentRequest,
     Rejected,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
     VendorUnavailable,
     uuid7,
@@ -134,7 +134,7 @@ class FakeVendor:
     def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
         refusal = confirm()
         if refusal:
-            return NotSent(refusal)
+            return Unsent(refusal)
         self.created.append(order)
         how = self.script.pop(0) if self.script else "ok"
         if how == "declined":

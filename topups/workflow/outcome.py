@@ -6,12 +6,12 @@ from datetime import datetime
 from topups import payment_verification
 from topups.gateway import (
     Accepted,
-    NotSent,
     Outcome,
     PaymentList,
     Rejected,
     Transaction,
     Uncertain,
+    Unsent,
     VendorPayment,
 )
 from topups.ledger.models import Payment
@@ -88,7 +88,7 @@ def state_after_max_age(payment: Payment, now: datetime, policy: Policy) -> Stat
 MAX_TRANSACTION_PROBES = 3
 STATE_AFTER: dict[type[Outcome], dict[State, State]] = {
     Rejected: {State.SENDING: State.REJECTED, State.UNKNOWN: State.NOT_CREATED},
-    NotSent: {State.SENDING: State.NOT_SENT},
+    Unsent: {State.SENDING: State.NOT_SENT},
     Uncertain: {State.SENDING: State.UNKNOWN},
 }
 

@@ -28,6 +28,8 @@ from topups.workflow.vendor_snapshots import (
     shrink_window_start,
     tracked_payments,
 )
+from topups.workflow.vendor_times import with_usable_times
+from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -41,11 +43,13 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
         evaluate_account(context, report)
     except LedgerUnavailable as error:
         report.ledger_problem = str(error)
+    record_end(context)
     return report
 
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
+    check_ledger(context, report)
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
     expire_stale_intents(context, payments, report)
@@ -71,8 +75,8 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
-    update_blocked(context, snapshot, recorded.balance, decision)
-    queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
+    queue_scheduled_notices(context.ledger, snapshot, report.payments, context.policy, now)
+    update_blocked(context, snapshot, recorded.balance, decision, report.payments)
     return snapshot
 
 
@@ -80,7 +84,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway = ReconcileReport(), context.gateway
+    seen, gateway = ReconcileReport(unproven=missing_request(context)), context.gateway
     try:
         seen.balance = gateway.balance()
     except VendorUnavailable as error:
@@ -88,7 +92,9 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     try:
         listing = gateway.payments()
         largest = context.ledger.max_list_size(context.account_id, shrink_window_start(context, listing.at))
-        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
+        payments = tracked_payments(context)
+        seen.listing = assess_completeness(listing, payments, largest, context.policy)
+        seen.listing = with_usable_times(context, seen.listing, payments)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
@@ -111,6 +117,8 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance_problem=report.balance_problem,
         listing=vendor_list,
         killed=kill_switch_on(context.environment),
+        paused=pause_reason(context),
+        unproven=report.unproven,
         burn=context.burn(),
     )
 

@@ -14,6 +14,7 @@ from topups.ledger.models import Payment, latest_amount_cents
 from topups.payment_states import OUTCOME_PENDING
 from topups.policy import DAY, Policy
 from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.vendor_times import with_usable_times
 
 # A list that lost half of its rows within this time is incomplete.
 SHRINK_WINDOW = timedelta(days=1)
@@ -62,6 +63,7 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
         assess,
         context.clock.now(),
     )
+    listing = with_usable_times(context, listing, payments, record=True)
     context.checkpoint(Checkpoint.LIST_RECORDED)
     return ListResult(listing, listing.problem, payments)
 
