@@ -28,6 +28,7 @@ from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.preview import preview_from_ledger
+from topups.decision.records import REPEAT_REFUSAL_AFTER
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
 from topups.ledger import (
     Event,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
-EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
+EMPTY_LIST = "; smsonline topup list is empty until the first reconcile or run"
 # The newest decisions may have no forecast: the warehouse was locked then, or was empty.
 DECISIONS_SEARCHED = 10
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
@@ -194,7 +195,7 @@ class TopUpService:
         environment = kill_switch_environment(settings)
         try:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
-                burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
+                burn = last_forecast(ledger, account_id, now - max(policy.balance_max_age, REPEAT_REFUSAL_AFTER))
                 return preview_from_ledger(ledger, account_id, policy, now, environment=environment, burn=burn)
         except LedgerUnavailable as error:
             # Whether top-ups are disabled or have no limits is known without a ledger.
@@ -257,7 +258,7 @@ class TopUpService:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
         with self._read_existing_ledger() as ledger:
             if ledger is None:
-                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet{EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 
