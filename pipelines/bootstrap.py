@@ -6,10 +6,10 @@ that ``smsonline --help`` and ``smsonline status`` start fast.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import re
-from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
@@ -17,21 +17,24 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pipelines.settings import PREFIX, Settings, SettingsError, load_settings
-from pipelines.settings_sources import set_variables
+from pipelines.settings_sources import read_config_file, set_variables
 from smsonline.config import ClientConfig
 from smsonline.endpoints import Endpoints, suggest_name, with_overrides
 
 if TYPE_CHECKING:
     from assets.datasets import Dataset
     from assets.sync import SyncPipeline
+    from pipelines.runway_forecast import Forecaster
     from topups.decision.snapshot import BurnForecast
     from topups.ledger import Ledger
-    from topups.ledger.companion_files import CompanionFiles
+    from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
     from topups.notifications.delivery import Notifier
     from topups.policy import Policy
     from topups.vendor_records import Units
     from topups.workflow.context import TopUpContext
 
+# A run of the top-ups reads at the vendor for so long at most; what is missing then is read by the next one.
+TOPUP_READS_SECONDS = 600.0
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
 
@@ -129,12 +132,18 @@ def configured_policy(settings: Settings) -> Policy:
 
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
-    """Where the kill switch is read: the live environment first, unless empty, then the value of the settings file."""
-    from topups.policy import KILL_VARIABLE
+    """Where the kill switch is read: the live environment, unless the settings file stops already.
 
-    in_file = {KILL_VARIABLE: str(settings.topup.kill)}
-    is_empty = not os.environ.get(KILL_VARIABLE, "unset").strip()
-    return in_file if is_empty else ChainMap[str, str](os.environ, in_file)
+    Either one stops: no value of the variable undoes the file's.
+    """
+    from topups.policy import KILL_VARIABLE, kill_switch_on
+
+    table = read_config_file()
+    topup = table.get("topup")
+    in_file = [table.get("topup_kill"), topup.get("kill") if isinstance(topup, dict) else None]
+    given = [] if KILL_VARIABLE in os.environ else [settings.topup.kill]
+    stops = [{KILL_VARIABLE: str(value)} for value in (*in_file, *given) if value is not None]
+    return next(filter(kill_switch_on, stops), os.environ)
 
 
 def configured_units(settings: Settings) -> Units:
@@ -184,6 +193,11 @@ def companion_files(settings: Settings) -> CompanionFiles | None:
     return CompanionFiles(places) if places else None
 
 
+def topup_client_config(settings: Settings) -> ClientConfig:
+    """As ``client_config``, with an end of all reads: a run ends before its time limit, however slow the vendor is."""
+    return dataclasses.replace(client_config(settings), reads_end_after_seconds=TOPUP_READS_SECONDS)
+
+
 @contextmanager
 def open_topup_context(
     settings: Settings, ledger: Ledger, *, burn: Callable[[], BurnForecast | None] | None = None
@@ -205,7 +219,7 @@ def open_topup_context(
     forecaster = Forecaster(settings.warehouse, account.user_id, policy, ledger)
     # Where a test can kill the process; installed for such a test only.
     checkpoint = (lambda name: failpoint(f"topup {name}")) if VARIABLE in os.environ else (lambda _: None)
-    with Client(account, endpoints=endpoints, config=client_config(settings), now=clock.now) as client:
+    with Client(account, endpoints=endpoints, config=topup_client_config(settings), now=clock.now) as client:
         list_members = frozenset(map(str, settings.datasets.get("invoices", {}).get("envelope_members", ())))
         gateway = VendorGateway(client, account.user_id, units, clock, endpoints, policy.statuses, list_members)
         yield TopUpContext(
@@ -217,4 +231,13 @@ def open_topup_context(
             burn=burn or (lambda: forecaster.burn(clock.now())),
             checkpoint=checkpoint,
             companions=companion_files(settings),
+            other_watermarks=lambda: _copied_states(forecaster, clock.now()),
         )
+
+
+def _copied_states(forecaster: Forecaster, now: datetime) -> list[LedgerWatermark]:
+    """What the warehouse knows of the ledger; nothing while it holds no copy of one."""
+    from topups.ledger.companion_files import LedgerWatermark
+
+    offset = forecaster.ledger_offset(now)
+    return [LedgerWatermark(offset.ledger_id, offset.seq, offset.hash)] if offset.seq else []

@@ -13,9 +13,9 @@ from typing import Self
 
 import tenacity
 
-from smsonline.config import DEFAULT_CONFIG, ClientConfig, Credentials
+from smsonline.config import DEFAULT_CONFIG, MAX_CREATE_WAIT_SECONDS, ClientConfig, Credentials
 from smsonline.endpoints import ENDPOINTS, Endpoint, Endpoints
-from smsonline.errors import NotSent, RateLimited, TransientError, VendorError
+from smsonline.errors import NotSent, RateLimited, TimedOut, TransientError, VendorError
 from smsonline.network.deadline import Confirm
 from smsonline.rate_limit import RateLimiter, RateLimitWait
 from smsonline.request import HttpRequest, ParamValue, ReadRequest, build_request, validate_credentials
@@ -25,8 +25,6 @@ from smsonline.transport import HttpTransport, HttpxTransport
 logger = logging.getLogger("smsonline.client")
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
-# A payment is not delayed any longer: the balance it was based on would be stale.
-MAX_CREATE_WAIT_SECONDS = 5.0
 
 
 def utc_now() -> datetime:
@@ -56,6 +54,7 @@ class Client:
         self._credentials = credentials
         self._endpoints = endpoints
         self._config = config
+        self._reads_end_at = time.monotonic() + config.reads_end_after_seconds
         self._sleep = sleep
         self._now = now
         self._rate_limiter = rate_limiter or RateLimiter(
@@ -93,7 +92,7 @@ class Client:
         """
         request = build_request(self._endpoint(endpoint, mutates=False), self._credentials, params)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._config.max_attempts),
+            stop=tenacity.stop_any(tenacity.stop_after_attempt(self._config.max_attempts), lambda _: self._reads_ended),
             retry=tenacity.retry_if_exception(self._is_retryable),
             wait=self._retry_wait,
             sleep=self._sleep,
@@ -177,7 +176,13 @@ class Client:
                 for future in submitted:
                     future.cancel()
 
+    @property
+    def _reads_ended(self) -> bool:
+        return time.monotonic() >= self._reads_end_at
+
     def _attempt(self, request: HttpRequest, known_hashes: Set[str]) -> VendorResponse:
+        if self._reads_ended:
+            raise TimedOut(request.endpoint, f"reads end after {self._config.reads_end_after_seconds:g} s")
         blocked = self._rate_limiter.blocked_seconds
         if blocked > self._config.retry_after_max_seconds:
             raise RateLimited(request.endpoint, "waiting for Retry-After", retry_after_seconds=blocked)

@@ -87,7 +87,15 @@ class VendorGateway:
                 continue
             if rows.setdefault(row.vendor_id, row) != row:
                 problem = problem or f"the vendor's list contradicts itself about {row.vendor_id}"
-        return PaymentList(tuple(rows.values()), not problem, requested_at, problem, response.server_date, received_at)
+        return PaymentList(
+            tuple(rows.values()),
+            not problem,
+            requested_at,
+            problem,
+            response.server_date,
+            received_at,
+            self._units.zone,
+        )
 
     def transaction(self, order_id: str) -> Transaction | None:
         """One payment, or None when the vendor says it has none. Raises ``VendorUnavailable``."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pipelines.topup_service import TopUpOutcome
 
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
-# Longer than a run whose every call is repeated until its deadline.
-MAX_RUNTIME_SECONDS = 900
+# Longer than the slowest legal run: ``ClientConfig.longest_use_seconds`` of its client, a busy ledger, notices.
+MAX_RUNTIME_SECONDS = 1800
 # Where runs are queued, money goes before syncs.
 TAGS = NO_RETRIES | {"dagster/max_runtime": str(MAX_RUNTIME_SECONDS), "dagster/priority": "10"}
 

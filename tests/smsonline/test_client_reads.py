@@ -2,6 +2,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -288,3 +289,24 @@ def test_unknown_host_is_connection_failure():
         client.get("balance")
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_reads_end_with_the_time_of_the_client(vendor):
+    """A run with a time limit keeps it: no further attempt begins, whatever the vendor asks to wait for."""
+    vendor.script = lambda handler: handler.respond(503)
+    config = ClientConfig(max_attempts=9, reads_end_after_seconds=0.2)
+    with Client(vendor.credentials(), config=config) as client:
+        started = time.monotonic()
+        for _ in range(2):
+            with pytest.raises(TransientError):
+                client.get("balance")
+        sent = len(vendor.requests)
+        with pytest.raises(TimedOut, match=r"reads end after 0\.2 s"):
+            client.get("balance")
+        assert time.monotonic() - started < 5
+    assert len(vendor.requests) == sent
+
+
+def test_longest_use_of_a_client_is_computed():
+    config = ClientConfig(reads_end_after_seconds=600, retry_after_max_seconds=90)
+    assert config.longest_use_seconds == 600 + 90 + 120 + 5 + 120

@@ -19,6 +19,7 @@ WINDOWS = (
     (Reason.CAP_WEEK, "cap_week_cents", 7 * DAY),
     (Reason.CAP_MONTH, "cap_month_cents", 30 * DAY),
 )
+NEVER_SENT = (State.RELEASED, State.NOT_SENT)
 OPEN_AT_VENDOR = (State.OPEN, State.CONFIRMING, State.UNDERPAID_WAITING, State.LOCKED, State.LATE_CONFIRMING)
 
 
@@ -153,8 +154,8 @@ def backoff_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) ->
 
 
 def cooldown_elapsed(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
-    """A pause after each payment, however it ended. A released one never reached the vendor and does not count."""
-    freed = [p.slot_freed_at for p in snapshot.payments if p.slot_freed_at and p.state != State.RELEASED]
+    """A pause after each payment, however it ended. One that never reached the vendor does not count."""
+    freed = [p.slot_freed_at for p in snapshot.payments if p.slot_freed_at and p.state not in NEVER_SENT]
     if not freed:
         return RuleResult(Reason.COOLDOWN, True, "no payment before this one", _duration(policy.cooldown))
     passed = now - max(freed)
@@ -245,7 +246,7 @@ def _payment_names(payments: list[PaymentView]) -> str:
 
 
 def _blocks(payment: PaymentView, now: datetime) -> bool:
-    return is_payable_or_pending(payment.vendor_status, payment.ends_at, now)
+    return is_payable_or_pending(payment.vendor_status, payment.ends_at, now, payment.counted_at)
 
 
 def _duration(span: timedelta) -> str:

@@ -100,14 +100,12 @@ def _accounts(ledger: Ledger) -> list[str]:
 def _observations_of_day(
     ledger: Ledger, account_id: str, day: datetime
 ) -> tuple[list[Observation], frozenset[int], Observation | None]:
-    of_account = SEEN.account_id == account_id
+    of_account = select(OBSERVATIONS).where(SEEN.account_id == account_id)
+    of_day = of_account.where(SEEN.at >= day, SEEN.at < day + DAY).order_by(SEEN.seq)
     with ledger.read_transaction() as connection:
-        rows = connection.execute(
-            select(OBSERVATIONS).where(of_account, SEEN.at >= day, SEEN.at < day + DAY).order_by(SEEN.seq)
-        ).all()
-        if not rows:
+        observations = [Observation(*row) for row in connection.execute(of_day)]
+        if not observations:
             return [], frozenset(), None
-        observations = [Observation(*row) for row in rows]
         first, last = observations[0].seq, observations[-1].seq
         referenced = (
             connection.execute(
@@ -115,12 +113,8 @@ def _observations_of_day(
             ).scalars()
             for column in (PAYMENTS.c.baseline, PAYMENTS.c.credit)
         )
-        before = connection.execute(
-            select(OBSERVATIONS)
-            .where(of_account, SEEN.kind == "decision", SEEN.seq < first)
-            .order_by(SEEN.seq.desc())
-            .limit(1)
-        ).one_or_none()
+        earlier = of_account.where(SEEN.kind == "decision", SEEN.seq < first).order_by(SEEN.seq.desc()).limit(1)
+        before = connection.execute(earlier).one_or_none()
         return observations, frozenset().union(*referenced), Observation(*before) if before else None
 
 

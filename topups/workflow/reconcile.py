@@ -18,9 +18,10 @@ from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
-from topups.workflow.payment_tracking import apply_vendor_statuses, credit_paid_payments
+from topups.workflow.payment_tracking import apply_vendor_statuses
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
@@ -28,6 +29,8 @@ from topups.workflow.vendor_snapshots import (
     fetch_payment_list,
     tracked_payments,
 )
+from topups.workflow.vendor_times import with_usable_times
+from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -41,11 +44,13 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
         evaluate_account(context, report)
     except LedgerUnavailable as error:
         report.ledger_problem = str(error)
+    record_end(context)
     return report
 
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
+    check_ledger(context, report)
     thin_observations(context.ledger, context.clock.now())
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
@@ -72,8 +77,8 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
-    update_blocked(context, snapshot, recorded.balance, decision)
-    queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
+    queue_scheduled_notices(context.ledger, snapshot, report.payments, context.policy, now)
+    update_blocked(context, snapshot, recorded.balance, decision, report.payments)
     return snapshot
 
 
@@ -81,7 +86,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway = ReconcileReport(), context.gateway
+    seen, gateway = ReconcileReport(unproven=missing_request(context)), context.gateway
     try:
         seen.balance = gateway.balance()
     except VendorUnavailable as error:
@@ -89,7 +94,9 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     try:
         listing = gateway.payments()
         largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
-        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
+        payments = tracked_payments(context)
+        seen.listing = assess_completeness(listing, payments, largest, context.policy)
+        seen.listing = with_usable_times(context, seen.listing, payments)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
@@ -114,6 +121,8 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance_problem=report.balance_problem,
         listing=vendor_list,
         killed=kill_switch_on(context.environment),
+        paused=pause_reason(context),
+        unproven=report.unproven,
         burn=context.burn(),
     )
 

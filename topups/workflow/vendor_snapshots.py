@@ -10,6 +10,7 @@ from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
 from topups.ledger.models import Payment
 from topups.policy import DAY, Policy
 from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.vendor_times import with_usable_times
 
 # A list that lost half of its rows within this time is incomplete.
 SHRINK_WINDOW = timedelta(days=1)
@@ -52,6 +53,7 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
     listing, payments = context.ledger.record_payment_list(
         context.account_id, _tracking_start(context), response.at - SHRINK_WINDOW, assess, context.clock.now()
     )
+    listing = with_usable_times(context, listing, payments, record=True)
     context.checkpoint(Checkpoint.LIST_RECORDED)
     return ListResult(listing, listing.problem, payments)
 

@@ -85,6 +85,7 @@ NOES = [
     ),
     (Reason.AWAITING_APPROVAL, with_payments(fact(State.AWAITING_APPROVAL, 2500, HOUR)), POLICY),
     (Reason.APPROVAL_EXPIRED, with_payments(fact(State.AWAITING_APPROVAL, 2500, 25 * HOUR)), POLICY),
+    (Reason.OUTSIDE_HOURS, LOW, replace(POLICY, hours="10:00-22:00", time_zone="UTC")),
     (Reason.DRY_RUN_WOULD_CREATE, LOW, replace(POLICY, mode="dry_run")),
 ]
 
@@ -101,7 +102,7 @@ def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
 def test_each_reason_that_a_decision_can_give_is_tried_here():
     outside_of_decide = {Reason.LEDGER_UNAVAILABLE, Reason.LOST_RACE, Reason.NOT_SENT_STALE, Reason.ANOMALOUS_BURN}
     outside_of_decide |= {Reason.AMOUNT_ABOVE_MAX}  # the amount is reduced to the largest one: see the rule's own test
-    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE, Reason.OUTSIDE_HOURS}
+    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE}
     assert {expected for expected, _, _ in NOES} == set(Reason) - outside_of_decide
 
 
@@ -164,7 +165,7 @@ def test_approved_amount_is_never_exceeded():
 def test_evaluation_has_every_rule_in_order():
     results = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
     assert next(finding.reason for finding in results if not finding.passed) == Reason.BALANCE_OK
-    assert len(results) == 26
+    assert len(results) == 27
     assert all(finding.figure for finding in results)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from topup_fakes import POLICY, CountingIds, FakeClock, at_checkpoint
+from topup_fakes import ACCOUNT, POLICY, CountingIds, FakeClock, World, at_checkpoint
 
 from smsonline.client import Client
 from smsonline.config import Credentials
@@ -17,6 +17,7 @@ from smsonline.sandbox import Sandbox, serve
 from smsonline.sandbox.simulation.state import SandboxState
 from topups import operator_actions
 from topups.decision.snapshot import Reason
+from topups.gateway import PaymentList
 from topups.ledger import open_ledger
 from topups.payment_states import State
 from topups.vendor_gateway import VendorGateway
@@ -68,7 +69,13 @@ def shop(served, tmp_path, clock, monkeypatch, request) -> Iterator[Shop]:
     sandbox, credentials = served
     sandbox.requests.clear()
     sandbox.state = SandboxState(7, "small", sandbox.user_id, clock.now)
-    limiter = RateLimiter(100, 1000, sleep=lambda _: shop.happen())
+    sandbox.faults.clear()
+
+    def sleep(seconds: float) -> None:
+        clock.advance(seconds=seconds)
+        shop.happen()
+
+    limiter = RateLimiter(100, 1000, sleep=sleep, clock=lambda: clock.now().timestamp())
     resolve, environment = socket.getaddrinfo, {}
 
     def resolve_slowly(*arguments, **options):
@@ -133,3 +140,47 @@ def test_short_wait_sends_one_request(shop):
     assert shop.run(lambda: shop.clock.advance(seconds=4)).payment.state == State.OPEN
     assert shop.creates() == 1
     assert timedelta(seconds=4) < shop.context.policy.send_deadline
+
+
+def list_after(world: World, seconds: float) -> None:
+    """The vendor's list takes so long."""
+    payments = world.vendor.payments
+
+    def list_slowly() -> PaymentList:
+        listing = payments()
+        world.clock.advance(seconds=seconds)
+        return replace(listing, received_at=world.clock.now())
+
+    world.vendor.payments = list_slowly
+
+
+@pytest.mark.parametrize("seconds", [31, 59, 119])
+def test_slow_list_is_as_old_as_its_response(world, seconds):
+    list_after(world, seconds)
+    assert world.run().payment.state == State.OPEN
+    assert len(world.vendor.created) == 1
+
+
+def test_retry_after_on_the_list_does_not_stop_the_request(shop):
+    """One 429: the list is asked for again after 31 s, and its age counts from the response that came."""
+    shop.sandbox.faults.add("invoices", "http_429=31", times=1)
+    assert shop.run(lambda: None).payment.state == State.OPEN
+    assert shop.creates() == 1
+
+
+@pytest.mark.parametrize("state", [State.NOT_SENT, State.RELEASED])
+def test_unsent_payment_costs_no_wait(world, state):
+    """Neither cooldown nor back-off, and no count of the day."""
+    step = Checkpoint.SENDING if state == State.NOT_SENT else Checkpoint.RESERVED
+    for _ in range(5):
+        stop = at_checkpoint(world.with_policy(creates_per_day=1), step, lambda: world.clock.advance(seconds=61))
+        if state == State.RELEASED:
+            stop = at_checkpoint(world.with_policy(creates_per_day=1), step, lambda: break_list(world))
+        assert run_topup(stop).payment.state == state
+        world.vendor.list_down = False
+    assert world.ledger.controls(ACCOUNT).failures == 0
+    assert world.run(creates_per_day=1).payment.state == State.OPEN
+
+
+def break_list(world: World) -> None:
+    world.vendor.list_down = True
