@@ -28,9 +28,8 @@ from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
-from topups.decision.preview import preview_from_ledger
-from topups.decision.records import REPEAT_REFUSAL_AFTER
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
+from topups.decision.preview import last_forecast, preview_from_ledger
+from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
 from topups.ledger import (
     Event,
     Ledger,
@@ -57,8 +56,6 @@ if TYPE_CHECKING:
 
 Warn = Callable[[str], None]
 EMPTY_LIST = "; smsonline topup list is empty until the first reconcile or run"
-# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
-DECISIONS_SEARCHED = 10
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
 
 
@@ -198,7 +195,7 @@ class TopUpService:
         paused = companions.pause_reason() if companions else ""
         try:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
-                burn = last_forecast(ledger, account_id, now - max(policy.balance_max_age, REPEAT_REFUSAL_AFTER))
+                burn = last_forecast(ledger, account_id, policy, now)
                 return preview_from_ledger(
                     ledger, account_id, policy, now, environment=environment, burn=burn, paused=paused
                 )
@@ -360,16 +357,6 @@ class TopUpService:
         except LedgerUnavailable as error:
             self._warn(f"notices wait for the next run: {error}")
             return 0
-
-
-def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:
-    """The newest forecast stored with a decision after ``since``, without reading the warehouse.
-
-    Raises ``LedgerUnavailable``.
-    """
-    decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
-    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
-    return BurnForecast(**newest.payload["burn"]) if newest else None
 
 
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
