@@ -10,7 +10,6 @@ import dataclasses
 import logging
 import os
 import re
-from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
@@ -18,16 +17,17 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pipelines.settings import PREFIX, Settings, SettingsError, load_settings
-from pipelines.settings_sources import set_variables
+from pipelines.settings_sources import read_config_file, set_variables
 from smsonline.config import ClientConfig
 from smsonline.endpoints import Endpoints, suggest_name, with_overrides
 
 if TYPE_CHECKING:
     from assets.datasets import Dataset
     from assets.sync import SyncPipeline
+    from pipelines.runway_forecast import Forecaster
     from topups.decision.snapshot import BurnForecast
     from topups.ledger import Ledger
-    from topups.ledger.companion_files import CompanionFiles
+    from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
     from topups.notifications.delivery import Notifier
     from topups.policy import Policy
     from topups.vendor_records import Units
@@ -132,12 +132,18 @@ def configured_policy(settings: Settings) -> Policy:
 
 
 def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
-    """Where the kill switch is read: the live environment first, unless empty, then the value of the settings file."""
-    from topups.policy import KILL_VARIABLE
+    """Where the kill switch is read: the live environment, unless the settings file stops already.
 
-    in_file = {KILL_VARIABLE: str(settings.topup.kill)}
-    is_empty = not os.environ.get(KILL_VARIABLE, "unset").strip()
-    return in_file if is_empty else ChainMap[str, str](os.environ, in_file)
+    Either one stops: no value of the variable undoes the file's.
+    """
+    from topups.policy import KILL_VARIABLE, kill_switch_on
+
+    table = read_config_file()
+    topup = table.get("topup")
+    in_file = [table.get("topup_kill"), topup.get("kill") if isinstance(topup, dict) else None]
+    given = [] if KILL_VARIABLE in os.environ else [settings.topup.kill]
+    stops = [{KILL_VARIABLE: str(value)} for value in (*in_file, *given) if value is not None]
+    return next(filter(kill_switch_on, stops), os.environ)
 
 
 def configured_units(settings: Settings) -> Units:
@@ -225,4 +231,13 @@ def open_topup_context(
             burn=burn or (lambda: forecaster.burn(clock.now())),
             checkpoint=checkpoint,
             companions=companion_files(settings),
+            other_watermarks=lambda: _copied_states(forecaster, clock.now()),
         )
+
+
+def _copied_states(forecaster: Forecaster, now: datetime) -> list[LedgerWatermark]:
+    """What the warehouse knows of the ledger; nothing while it holds no copy of one."""
+    from topups.ledger.companion_files import LedgerWatermark
+
+    offset = forecaster.ledger_offset(now)
+    return [LedgerWatermark(offset.ledger_id, offset.seq, offset.hash)] if offset.seq else []

@@ -31,6 +31,7 @@ from topups.policy import Policy
 from warehouse.database.reading import open_readable
 from warehouse.database.write_ahead_log import has_identity
 from warehouse.errors import WarehouseError
+from warehouse.ledger_replica import LedgerOffset, read_offset
 from warehouse.sql import quote_literal, render
 
 if TYPE_CHECKING:
@@ -40,31 +41,40 @@ Row = TypeVar("Row")
 MAX_PAYMENTS = 50
 # A forecast is worth no more: the run goes on without one.
 WAIT_SECONDS = 0.3
+NO_COPY = LedgerOffset()
 NOT_KNOWN_YET = "the burn rate is not known yet: less than one hour of the last 24 is known"
 
 
 @dataclass(frozen=True)
 class AccountHistory:
-    """Spend and terms of an account; ``problem`` says in one line why there are none."""
+    """Spend and terms of an account; ``problem`` says in one line why there are none.
+
+    ``ledger_offset`` is the state of the ledger that the warehouse has copied.
+    """
 
     spend: SpendHistory | None = None
     terms: AccountTerms | None = None
     problem: str = ""
+    ledger_offset: LedgerOffset = NO_COPY
 
 
 def load_account_history(warehouse: Path, account_id: str, at: datetime) -> AccountHistory:
     """The history of an account as it was known at ``at``. Raises nothing that a warehouse can cause."""
+    offset = NO_COPY
     try:
         with open_readable(warehouse, wait_seconds=WAIT_SECONDS) as (connection, source, _):
             if source != warehouse and not has_identity(connection):
                 return AccountHistory(problem=f"{source} was made by an earlier release: run smsonline sync")
-            return _load(connection, account_id, at)
+            offset = read_offset(connection)
+            return replace(_load(connection, account_id, at), ledger_offset=offset)
     except WarehouseError as error:
-        return AccountHistory(problem=str(error))
+        return AccountHistory(problem=str(error), ledger_offset=offset)
     except duckdb.CatalogException:
-        return AccountHistory(problem=f"{warehouse} holds no balances, orders or payments yet: run smsonline sync")
+        problem = f"{warehouse} holds no balances, orders or payments yet: run smsonline sync"
+        return AccountHistory(problem=problem, ledger_offset=offset)
     except duckdb.Error as error:
-        return AccountHistory(problem=f"{warehouse} could not be read: {str(error).splitlines()[0]}")
+        problem = f"{warehouse} could not be read: {str(error).splitlines()[0]}"
+        return AccountHistory(problem=problem, ledger_offset=offset)
 
 
 def _load(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) -> AccountHistory:
@@ -127,6 +137,10 @@ class Forecaster:
         newer = [row.figure for row in observed if spend and spend.as_of < row.at <= at]
         forecast = self.forecast(at, newer[0] if newer else None)
         return forecast.burn if forecast else None
+
+    def ledger_offset(self, at: datetime) -> LedgerOffset:
+        """The state of the ledger that the warehouse, or its copy while a sync locks it, has copied."""
+        return self._history(at).ledger_offset
 
     def recommendations(
         self, forecast: Forecast | None, at: datetime, balance_cents: int | None, planned_cents: int | None

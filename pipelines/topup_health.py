@@ -15,7 +15,7 @@ from topups.money import usd
 from topups.notifications.rules import CAP_LEVELS
 from topups.payment_states import State, expires_at
 from topups.policy import DAY, Policy
-from topups.workflow.payment_tracking import balance_increases, matched_amounts
+from topups.workflow.credit import balance_increases, matched_amounts
 
 # A reconcile run every two minutes, and as many runs by hand or by the sensor.
 OBSERVATIONS_PER_DAY = 1440

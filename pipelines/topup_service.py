@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.bootstrap import (
+    companion_files,
     configured_datasets,
     configured_notifier,
     configured_policy,
@@ -45,6 +46,7 @@ from topups.policy import Policy, kill_switch_on
 from topups.workflow.context import ReconcileReport, TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
 from topups.workflow.topup_run import TopUpRunResult, run_topup
+from topups.workflow.watermarks import adopt_ledger, pause_files, resume_files
 
 if TYPE_CHECKING:
     from pipelines.ledger_copy import LedgerCopyResult
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
+EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
 # The newest decisions may have no forecast: the warehouse was locked then, or was empty.
 DECISIONS_SEARCHED = 10
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
@@ -190,14 +193,18 @@ class TopUpService:
         """
         settings = self.settings
         account_id, policy, now = settings.account.user_id, configured_policy(settings), datetime.now(UTC)
-        environment = kill_switch_environment(settings)
+        environment, companions = kill_switch_environment(settings), companion_files(settings)
+        paused = companions.pause_reason() if companions else ""
         try:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
                 burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
-                return preview_from_ledger(ledger, account_id, policy, now, environment=environment, burn=burn)
+                return preview_from_ledger(
+                    ledger, account_id, policy, now, environment=environment, burn=burn, paused=paused
+                )
         except LedgerUnavailable as error:
-            # Whether top-ups are disabled or have no limits is known without a ledger.
-            early = evaluate(AccountSnapshot(account_id, killed=kill_switch_on(environment)), policy, now)
+            # Whether top-ups are disabled, stopped or have no limits is known without a ledger.
+            stopped = AccountSnapshot(account_id, killed=kill_switch_on(environment), paused=paused)
+            early = evaluate(stopped, policy, now)
             if early.refusal and early.refusal.reason in KNOWN_WITHOUT_LEDGER:
                 return early
             return Evaluation(account_id, _ledger_refusal(error))
@@ -256,7 +263,7 @@ class TopUpService:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
         with self._read_existing_ledger() as ledger:
             if ledger is None:
-                raise SettingsError(f"there is no payment {payment_id!r}: {LedgerNotFound()}")
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 
@@ -278,9 +285,20 @@ class TopUpService:
         return self._act(payment_id, operator_actions.close, by)
 
     def pause(self, reason: str, by: str) -> str:
-        """Switches the kill switch of the ledger on, for all its accounts. Returns the text that refusals show."""
-        with open_configured_ledger(self.settings) as ledger:
-            return operator_actions.pause(ledger, by, reason, datetime.now(UTC)).paused
+        """Switches the kill switch on, for all accounts: in the ledger and in the files that outlive it.
+
+        One of them is enough; a ledger that cannot be written is a warning then. Returns the text that refusals show.
+        """
+        text, companions = operator_actions.pause_text(by, reason), companion_files(self.settings)
+        is_written = companions is not None and pause_files(companions, text)
+        try:
+            with open_configured_ledger(self.settings) as ledger:
+                return operator_actions.pause(ledger, by, reason, datetime.now(UTC)).paused
+        except LedgerUnavailable as error:
+            if not is_written:
+                raise
+            self._warn(f"the pause is in a file beside the ledger only: {error}")
+            return text
 
     def resume(self, by: str) -> None:
         """Ends the pause of all accounts, and resets pause and circuit breaker of the configured account."""
@@ -288,6 +306,20 @@ class TopUpService:
         with open_configured_ledger(self.settings) as ledger:
             for account in accounts:
                 operator_actions.resume(ledger, by, datetime.now(UTC), account)
+        if companions := companion_files(self.settings):
+            resume_files(companions)
+
+    def adopt(self, by: str) -> list[Payment]:
+        """Accepts this ledger as complete and the payments that it could not attribute as others'; returns them.
+
+        Reads the vendor's list first. Raises ``ActionNotAllowed`` if that cannot be read completely.
+        """
+        with self._open_context() as context:
+            report = reconcile_account(context)
+            if report.listing is None or not report.listing.complete:
+                problem = report.ledger_problem or report.list_problem or "it is incomplete"
+                raise operator_actions.ActionNotAllowed(f"nothing is adopted without the vendor's list: {problem}")
+            return adopt_ledger(context, by)
 
     def _act(self, payment_id: str, action: Callable[[Ledger, str, str, datetime], Payment], by: str) -> Payment:
         with open_configured_ledger(self.settings) as ledger:

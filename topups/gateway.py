@@ -43,7 +43,8 @@ class VendorPayment:
 class PaymentList:
     """The vendor's payments as of ``at``. Only a ``complete`` list proves that a payment is missing.
 
-    ``at`` is our clock when the request was sent, ``received_at`` when the response that counted came.
+    ``at`` is our clock when the request was sent, ``received_at`` when the response that counted came. ``zone`` is the
+    one that was assumed for local times.
     """
 
     rows: tuple[VendorPayment, ...]
@@ -52,6 +53,7 @@ class PaymentList:
     problem: str = ""
     vendor_at: datetime | None = None
     received_at: datetime | None = None
+    zone: str = "UTC"
 
     def age(self, now: datetime) -> timedelta:
         """The time since the response came."""

@@ -1,12 +1,18 @@
-"""Operator actions: approve, reject or close a payment; pause and resume all top-ups."""
+"""Operator actions: approve, reject or close a payment; pause and resume all top-ups; accept a ledger as complete."""
 
 from datetime import datetime
 
+from sqlalchemy import select
+
+from topups.ledger.future_instants import correct_future_instants, read_instants
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import AccountControls, Payment
-from topups.ledger.schema import ALL_ACCOUNTS
-from topups.payment_states import MANUAL_CLOSE, PaymentException, State
+from topups.ledger.queries import read_controls
+from topups.ledger.schema import ALL_ACCOUNTS, controls, payments
+from topups.payment_states import MANUAL_CLOSE, OUTCOME_PENDING, PaymentException, State
 from topups.policy import Policy
+
+DOUBTED = (PaymentException.UNPROVEN, PaymentException.OTHER_LEDGER)
 
 
 class ActionNotAllowed(Exception):
@@ -54,17 +60,45 @@ def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     return closed
 
 
+def pause_text(by: str, explanation: str) -> str:
+    """The text of a pause, as refusals show it."""
+    return f"paused by {by}{f': {explanation}' if explanation else ''}"
+
+
 def pause(ledger: Ledger, by: str, explanation: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
     """Switches the ledger's kill switch on: no payment is created any more."""
-    reason = f"paused by {by}{f': {explanation}' if explanation else ''}"
-    return ledger.update_controls(account_id, "paused", now, by, paused=reason)
+    return ledger.update_controls(account_id, "paused", now, by, paused=pause_text(by, explanation))
 
 
 def resume(ledger: Ledger, by: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
-    """Ends the pause, and closes the breaker of a named account."""
+    """Ends the pause; of a named account also closes the breaker and corrects what a clock that was ahead recorded."""
     if account_id == ALL_ACCOUNTS:
         return ledger.update_controls(account_id, "resumed", now, by, paused="")
+    if read_instants(ledger, account_id, now).after:
+        correct_future_instants(ledger, account_id, now, now)
     return ledger.update_controls(account_id, "resumed", now, by, paused="", failures=0)
+
+
+def adopt(ledger: Ledger, account_id: str, by: str, now: datetime) -> list[Payment]:
+    """Accepts the payments that may be this program's own as made by others, and the ledger as complete.
+
+    Returns them. They count no more, and payments that appear later are others' as well. Doing it again changes
+    nothing. Raises ``ActionNotAllowed`` while the outcome of a request is unknown: a row may be its payment.
+    """
+    pending = next(iter(ledger.payments(states=OUTCOME_PENDING, limit=1)), None)
+    if pending:
+        raise ActionNotAllowed(f"the outcome of payment {pending.payment_id} is not known yet; try again later")
+    accepted: list[Payment] = []
+    with ledger.write_transaction(now) as unit:
+        rows = unit.connection.execute(select(payments).where(payments.c.exception.in_(DOUBTED)))
+        for payment in [Payment(*row) for row in rows.all()]:
+            accepted += filter(None, [unit.update(payment, "accepted", {"exception": PaymentException.EXTERNAL})])
+        doubted = {account_id, ALL_ACCOUNTS, *unit.connection.execute(select(controls.c.account_id)).scalars()}
+        for name in sorted(doubted):
+            current = next(c for c in read_controls(unit.connection, name) if c.account_id == name)
+            if (current.unproven_until is None and name == account_id) or (current.unproven_until or now) > now:
+                unit.update_controls(name, "adopted_ledger", by, unproven_until=now, unproven_reason="")
+    return accepted
 
 
 def _existing_payment(ledger: Ledger, payment_id: str) -> Payment:

@@ -102,6 +102,10 @@ SLOT_HOLDING = _states(
 OUTCOME_PENDING = _states("SENDING UNKNOWN")
 # Requested, or perhaps requested: counts against the money caps, paid or not.
 COUNTS_AS_CREATED = SLOT_HOLDING | _states("CREDITED EXPIRED LATE_CONFIRMING PAID_LATE CLOSED FAILED REFUNDED")
+# Exceptions of an external payment that may be a request of ours: it counts as if it were.
+COUNTS_LIKE_OURS = frozenset(
+    {PaymentException.DUPLICATE_SUSPECTED, PaymentException.UNPROVEN, PaymentException.OTHER_LEDGER}
+)
 # An attempt: counts against the number of payments per day.
 COUNTS_AS_ATTEMPT = COUNTS_AS_CREATED | _states("REJECTED NOT_CREATED")
 # Money that is expected and not yet part of the balance.
@@ -196,10 +200,13 @@ def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> 
 
 
 def _expired_unpaid(status: str, end: datetime, now: datetime, policy: Policy) -> bool:
-    """The vendor cancelled it and the grace is over, or the vendor never closed it and it cannot be paid any more."""
+    """The vendor cancelled it and the grace is over, or the vendor never closed it and it cannot be paid any more.
+
+    A status that is not documented says neither.
+    """
     if status in vendor_statuses.CANCELLED:
         return now >= end + policy.expiry_grace
-    return status not in vendor_statuses.FINAL and not vendor_statuses.is_payable_or_pending(status, end, now)
+    return status in vendor_statuses.AWAITING_PAYMENT and not vendor_statuses.is_payable_or_pending(status, end, now)
 
 
 def expires_at(payment: Payment, policy: Policy) -> datetime:

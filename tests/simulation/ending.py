@@ -23,8 +23,12 @@ def check_the_end(ledger: Ledger, truth: Truth) -> None:
     _every_row_once(payments, truth)
     _instructions_match_intent(payments, truth)
     _absent_is_absent(payments, truth)
+    credited = 0
     for payment_id, state, at in truth.ledger.execute(PAID_EVENTS):
         _paid_at_the_vendor(payments[payment_id], state, datetime.fromisoformat(at), truth)
+        if state == State.CREDITED:
+            credited += payments[payment_id].vendor_amount_cents or 0
+            _money_arrived(payments[payment_id], credited, datetime.fromisoformat(at), truth)
 
 
 def _every_row_once(payments: dict[str, Payment], truth: Truth) -> None:
@@ -60,10 +64,17 @@ def _paid_at_the_vendor(payment: Payment, state: str, at: datetime, truth: Truth
     row = next(row for row in truth.rows if row.vendor_id == payment.vendor_payment_id)
     if not _before(row.paid_at, at):
         raise Violation(f"7: {payment.payment_id} became {state} at {at}, paid at {row.paid_at}")
-    if state == State.CREDITED and not _before(row.credited_at, at):
-        raise Violation(f"7: {payment.payment_id} became CREDITED at {at}, in the balance at {row.credited_at}")
     if state == State.CREDITED and payment.credit is None:
         raise Violation(f"7: {payment.payment_id} is credited without a rise of the balance")
+
+
+def _money_arrived(payment: Payment, credited: int, at: datetime, truth: Truth) -> None:
+    """As much arrived as was credited so far, and since its request as much as this payment is."""
+    requested_at = payment.sending_at or payment.created_at
+    arrived = sum(cents for time, cents in truth.arrivals if time <= at)
+    since = sum(cents for time, cents in truth.arrivals if requested_at < time <= at)
+    if arrived < credited or since < (payment.vendor_amount_cents or payment.amount_cents):
+        raise Violation(f"7: {payment.payment_id} became CREDITED at {at}, of {credited} cents {arrived} arrived")
 
 
 def _before(earlier: datetime | None, later: datetime) -> bool:

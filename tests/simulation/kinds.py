@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
+from tests.simulation.lists import ListHabits
+from tests.simulation.payers import HABITS
 from tests.simulation.vendor import Faults
 from topups.policy import Policy
 
@@ -31,7 +33,9 @@ class Kind:
     """A kind of world. ``together``: the chance that the other program starts while the first is under way.
 
     ``sleeps``: the chance that a program's computer goes to sleep at a step, until a later episode. ``policy``: what
-    differs from ``BASE``.
+    differs from ``BASE``. ``history``: what becomes of the ledger, ``companions``: whether files lie beside it.
+    ``jumps``: the chance that the clock is wrong during a pass. ``refunds``: the chance that the vendor refunds orders
+    between two passes. ``habits``: what the world's people do, where it is not the usual mixture.
     """
 
     name: str
@@ -43,7 +47,13 @@ class Kind:
     operators: float = 0.15
     spends: float = 0.05
     sleeps: float = 0
+    jumps: float = 0
+    refunds: float = 0
+    history: Literal["intact", "restored", "lost", "two"] = "intact"
+    companions: bool = False
+    lists: ListHabits = field(default_factory=ListHabits)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    habits: tuple[tuple[str, int], ...] = HABITS
     gaps: tuple[float, ...] = (1, 30, 70, 120, 300, 1200, 4000, 6000)
 
 
@@ -85,6 +95,29 @@ KINDS = (
         spends=0.3,
         gaps=(600, 5500),
     ),
+    # Orders are refunded between the payments, in amounts like theirs.
+    Kind(
+        *("refunds", replace(CALM, list_fails=0, list_partial=0), 12),
+        together=0.1,
+        crash=0,
+        stall=0,
+        operators=0.02,
+        spends=0.6,
+        refunds=0.4,
+        habits=(("in_time", 6), ("never", 1)),
+        gaps=(300, 900, 1500),
+    ),
+    # What people pay takes hours to be confirmed, beyond the end of the payment.
+    Kind(
+        *("slow chain", CALM, 12),
+        together=0,
+        crash=0,
+        stall=0,
+        operators=0.3,
+        spends=0.5,
+        habits=(("slowly", 6), ("late", 2)),
+        gaps=(900, 4000, 6000),
+    ),
     # A program decides, sleeps, and wakes up in another hour.
     Kind(
         *("asleep", CALM, 12),
@@ -94,6 +127,7 @@ KINDS = (
         operators=0.02,
         spends=0.3,
         sleeps=0.1,
+        policy={"cap_day_cents": 4500},
         gaps=(5500, 6000),
     ),
     # A person agrees within minutes or after most of a day.

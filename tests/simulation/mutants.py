@@ -17,7 +17,7 @@ from topups.ledger.models import Payment
 from topups.payment_states import State
 from topups.policy import Policy
 from topups.workflow import outcome as outcomes
-from topups.workflow import payment_tracking, reconcile, topup_run
+from topups.workflow import reconcile, topup_run
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 
@@ -125,8 +125,11 @@ def no_second_decision(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_foreign_row_in_progress_stops_blocking_at_its_end(patch: pytest.MonkeyPatch) -> None:
-    def is_blocking(status: str, ends_at: datetime | None, now: datetime) -> bool:
-        return status not in vendor_statuses.FINAL and (ends_at is None or now < ends_at)
+    real = vendor_statuses.is_payable_or_pending
+
+    def is_blocking(status: str, ends_at: datetime | None, now: datetime, *rest: Any) -> bool:
+        ended = status in vendor_statuses.IN_PROGRESS and ends_at is not None and now >= ends_at
+        return not ended and real(status, ends_at, now, *rest)
 
     for module in (snapshot, rules):
         patch.setattr(module, "is_payable_or_pending", is_blocking)
@@ -146,12 +149,12 @@ def the_age_of_the_list_is_not_checked(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_rise_before_the_payment_proves_its_credit(patch: pytest.MonkeyPatch) -> None:
-    real = payment_tracking.find_matching_increase
+    real = reconcile.credit_paid_payments
 
-    def find(payment: Payment, *rest: Any) -> int | None:
-        return real(replace(payment, baseline=-1), *rest)
+    def credit(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:
+        real(context, [p if p.baseline is None else replace(p, baseline=0) for p in payments], report)
 
-    patch.setattr(payment_tracking, "find_matching_increase", find)
+    patch.setattr(reconcile, "credit_paid_payments", credit)
 
 
 def an_approval_is_not_bound_to_its_amount(patch: pytest.MonkeyPatch) -> None:
@@ -224,13 +227,19 @@ MUTANTS = (
     Mutant("approval counts from its plan", an_approved_payment_counts_from_its_plan, "approved", 400, "5"),
     Mutant("no second decision in the reservation", no_second_decision, "asleep", 400, "5"),
     Mutant(
-        *("a foreign row in progress ends", a_foreign_row_in_progress_stops_blocking_at_its_end, "by hand", 400, "2"),
+        *(
+            "a foreign row in progress ends",
+            a_foreign_row_in_progress_stops_blocking_at_its_end,
+            "slow chain",
+            400,
+            "2",
+        ),
     ),
     Mutant("memory of 30 days", the_memory_ends_before_the_month, "months", 400, "5"),
     Mutant("age of the list before sending", the_age_of_the_list_is_not_checked, "appearing", 400, "2"),
-    Mutant("earlier rise proves a credit", a_rise_before_the_payment_proves_its_credit, "by hand", 400, "7"),
+    Mutant("earlier rise proves a credit", a_rise_before_the_payment_proves_its_credit, "refunds", 400, "7"),
     Mutant("approval without its amount", an_approval_is_not_bound_to_its_amount, "approved", 400, "19"),
     Mutant("match by amount alone", a_match_needs_the_amount_alone, "everything", 400, "13"),
     Mutant("failed balance read falls back", a_failed_balance_read_falls_back, "everything", 400, "11"),
-    Mutant("paid frees the slot", paid_frees_the_slot, "by hand", 400, "20"),
+    Mutant("paid frees the slot", paid_frees_the_slot, "crowd", 100, "18"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.truth import Row
+from tests.simulation.lists import Row
 
 if TYPE_CHECKING:
     from tests.simulation.vendor import Vendor
@@ -21,11 +21,12 @@ class Payers:
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
+        self.habits = HABITS
 
     def meet(self, row: Row) -> None:
         """Decides a payment's fate."""
         vendor, random = self.vendor, self.vendor.random
-        habits, weights = zip(*HABITS, strict=True)
+        habits, weights = zip(*self.habits, strict=True)
         habit = random.choices(habits, weights)[0]
         when = random.uniform(1, 50) * MINUTE
         vendor.note(f"{row.vendor_id} will be paid: {habit}")
@@ -82,6 +83,5 @@ class Payers:
         self.vendor.truth.set(row, status, self.vendor.clock.at)
 
     def _credit(self, row: Row, cents: int) -> None:
-        self.vendor.cents += cents
-        row.credited_at = self.vendor.clock.at
+        self.vendor.receive(cents)
         self.vendor.note(f"{row.vendor_id} is credited: the balance is {self.vendor.cents}")

@@ -84,7 +84,7 @@ class Account(RuleBasedStateMachine):
     @precondition(lambda self: any(row.status == "paid" for row in self.world.truth.rows))
     @rule()
     def paid_money_arrives(self):
-        self.vendor.cents += next(row.cents for row in self.world.truth.rows if row.status == "paid")
+        self.vendor.receive(next(row.cents for row in self.world.truth.rows if row.status == "paid"))
 
     @rule(cents=st.sampled_from((700, 2100, 2500)))
     def a_person_pays_by_hand(self, cents):

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from greenlet import getcurrent
 
+from tests.simulation.lists import ListHabits, Row
 from topups.gateway import PaymentRequest
 from topups.policy import DAY, Policy
 from topups.vendor_statuses import AWAITING_PAYMENT, CONFIRMING, LOCKED, PAID, PART_PAID_WAITING
@@ -28,24 +29,6 @@ class Violation(AssertionError):
     """A promise was broken."""
 
 
-@dataclass
-class Row:
-    """One payment at the vendor. ``intent`` is the ledger's payment that asked for it; None for a person's."""
-
-    vendor_id: str
-    session_id: str
-    cents: int
-    requested_cents: int
-    intent: str | None
-    committed_at: datetime
-    listed_from: datetime
-    ends_at: datetime
-    status: str = "check"
-    since: datetime | None = None
-    paid_at: datetime | None = None
-    credited_at: datetime | None = None
-
-
 @dataclass(frozen=True)
 class Request:
     intent: str
@@ -64,10 +47,16 @@ class Reads:
 class Truth:
     """All payments and requests there ever were."""
 
-    def __init__(self, policy: Policy, ledger: sqlite3.Connection, stopped: Callable[[], bool]) -> None:
-        self.policy, self.ledger, self.stopped = policy, ledger, stopped
+    def __init__(
+        self, policy: Policy, ledger: sqlite3.Connection, stopped: Callable[[], bool], rewound: bool = False
+    ) -> None:
+        """``ledger`` is that of the program which runs. ``rewound``: it may lack requests that were sent."""
+        self.policy, self.ledger, self.stopped, self.rewound = policy, ledger, stopped, rewound
+        self.habits = ListHabits()
+        self.forgotten: set[str] = set()
         self.rows: list[Row] = []
         self.requests: list[Request] = []
+        self.arrivals: list[tuple[datetime, int]] = []
         self.approved: dict[str, int] = {}
         self.reads: dict[Any, Reads] = {}
         self.broken = ""
@@ -87,7 +76,7 @@ class Truth:
         ).fetchall()
         if order.amount_cents not in [cents for _, cents in sending]:
             self._break(f"4: a create request over {order.amount_cents} without its SENDING row: {sending}")
-        requested = {request.intent for request in self.requests}
+        requested = {request.intent for request in self.requests} - self.forgotten
         intent = next((id_ for id_, cents in sending if cents == order.amount_cents and id_ not in requested), None)
         if intent is None:
             self._break(f"3: a second create request for one intent: {sending}")
@@ -96,10 +85,27 @@ class Truth:
         self._nothing_under_way(now)
         self._nothing_on_its_way(now)
         self.requests.append(Request(intent, order.amount_cents, now))
+        self.forgotten.discard(intent)
+        if self.rewound:
+            self._within_the_caps_of_the_list(order.amount_cents, now)
+            return intent
         recent = [request for request in self.requests if request.at > now - DAY]
         if len(recent) > self.policy.creates_per_day:
             self._break(f"5: {len(recent)} create requests within a day")
         return intent
+
+    def _within_the_caps_of_the_list(self, cents: int, now: datetime) -> None:
+        """What the vendor's list shows of all requests counts, whatever became of the ledger behind them."""
+        listed = [row for row in self.rows if row.intent and self._was_listed(row, now)]
+        for window, name in WINDOWS:
+            made = [row.requested_cents for row in listed if row.committed_at > now - window]
+            if sum(made) + cents > getattr(self.policy, name):
+                self._break(f"16: {cents} cents after {sum(made)} in {window}, {name} is {getattr(self.policy, name)}")
+            if window == DAY and len(made) >= self.policy.creates_per_day:
+                self._break(f"16: a payment after {len(made)} within a day")
+
+    def _was_listed(self, row: Row, now: datetime) -> bool:
+        return row.listed_from <= now - TOLERANCE and self.habits.shows(row, now)
 
     def _break(self, promise: str) -> NoReturn:
         """The code under test catches what a gateway throws, so it is kept as well."""
@@ -123,7 +129,7 @@ class Truth:
     def _nothing_under_way(self, now: datetime) -> None:
         for row in self.rows:
             seen = max(row.listed_from, row.since or row.committed_at)
-            if row.status in UNDER_WAY and now - seen > TOLERANCE:
+            if row.status in UNDER_WAY and now - seen > TOLERANCE and self.habits.shows(row, now):
                 self._break(f"2: a create request while {row.vendor_id} is {row.status} since {now - seen}")
 
     def _nothing_on_its_way(self, now: datetime) -> None:
@@ -135,7 +141,7 @@ class Truth:
     def add(self, row: Row) -> None:
         """The vendor made a payment."""
         self.rows.append(row)
-        if row.intent is None:
+        if row.intent is None or self.rewound:
             return
         payable = [r.vendor_id for r in self.rows if r.intent and r.status in PAYABLE]
         if len(payable) > 1:
@@ -146,6 +152,11 @@ class Truth:
                 self._break(f"5: {sum(made)} cents created in {window}, {name} is {getattr(self.policy, name)}")
             if window == DAY and len(made) > self.policy.creates_per_day:
                 self._break(f"5: {len(made)} payments created within a day")
+
+    def check_slots(self) -> None:
+        """Money that was paid and did not arrive holds the slot."""
+        if self.ledger.execute("SELECT 1 FROM payments WHERE state = 'PAID' AND slot IS NULL").fetchone():
+            self._break("18: a payment is paid and not credited, and its slot is free")
 
     def set(self, row: Row, status: str, now: datetime) -> None:
         """The vendor says another word on a payment."""

@@ -2,13 +2,14 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from tests.simulation.lists import ListHabits, Row
 from tests.simulation.payers import Payers
-from tests.simulation.truth import Row, Truth
+from tests.simulation.truth import Truth
 from topups.gateway import (
     Accepted,
     Balance,
@@ -32,11 +33,14 @@ LISTED = "SELECT vendor_payment_id FROM payments WHERE listed_at IS NOT NULL AND
 
 
 class Clock:
+    """The true time, and how far the clock of the programs is off."""
+
     def __init__(self) -> None:
         self.at = START
+        self.offset = timedelta()
 
     def now(self) -> datetime:
-        return self.at
+        return self.at + self.offset
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,11 @@ class Faults:
     list_doubles: float = 0.03
     other_read_fails: float = 0.05
     lag: float = 0.4
+    waits: float = 0.05
+    sends_date: bool = False
 
 
-NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0)
+NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0, 0)
 
 
 class Vendor:
@@ -65,8 +71,18 @@ class Vendor:
 
     account_id = ACCOUNT
 
-    def __init__(self, random: Random, clock: Clock, truth: Truth, faults: Faults, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        random: Random,
+        clock: Clock,
+        truth: Truth,
+        faults: Faults,
+        habits: ListHabits,
+        note: Callable[[str], None],
+    ) -> None:
         self.random, self.clock, self.truth, self.faults, self.note = random, clock, truth, faults, note
+        self.habits = truth.habits = habits
+        self.meanwhile: Callable[[], None] = lambda: None
         self.cents = 900
         self.agenda: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = []
         self.promised = 0
@@ -84,6 +100,11 @@ class Vendor:
             what(*arguments)
         self.clock.at = end
 
+    def receive(self, cents: int) -> None:
+        """The money of a payment is in the balance."""
+        self.cents += cents
+        self.truth.arrivals.append((self.clock.at, cents))
+
     # Reads
 
     def balance(self) -> Balance:
@@ -91,29 +112,36 @@ class Vendor:
         reads.balance = self.random.random() >= self.faults.other_read_fails
         if not reads.balance:
             raise VendorUnavailable("the balance does not come")
-        return Balance(self.cents, self.clock.at)
+        return Balance(self.cents, self.clock.now(), self._date())
 
     def payments(self) -> PaymentList:
         reads = self.truth.reads_of_this_run()
         reads.listed_at = None
         listing = self._list()
-        reads.listed_at = listing.at if listing.complete else None
-        return listing
+        reads.listed_at = self.clock.at if listing.complete else None
+        return replace(listing, at=self.clock.now(), vendor_at=self._date())
+
+    def _date(self) -> datetime | None:
+        """The vendor's clock, where it sends one."""
+        return self.clock.at if self.faults.sends_date else None
 
     def _list(self) -> PaymentList:
         draw, faults, now = self.random.random(), self.faults, self.clock.at
-        rows = [row for row in self.truth.rows if row.listed_from <= now]
+        rows = [row for row in self.truth.rows if self.habits.shows(row, now)]
         self.random.shuffle(rows)
         if draw < (edge := faults.list_fails):
             raise VendorUnavailable("the list does not come")
         if draw < (edge := edge + faults.list_partial):
             shown = rows[: self.random.randrange(len(rows) + 1)] if self.random.random() < 0.5 else []
-            return PaymentList(_as_listed(shown), False, now, "a row cannot be read")
+            return PaymentList(self._as_listed(shown), False, now, "a row cannot be read")
         if draw < (edge := edge + faults.list_silently_partial):
-            return PaymentList(_as_listed(self._silently_partial(rows)), True, now)
+            return PaymentList(self._as_listed(self._silently_partial(rows)), True, now)
         if draw < edge + faults.list_doubles:
             rows = rows + rows[:1]
-        return PaymentList(_as_listed(rows), True, now)
+        return PaymentList(self._as_listed(rows), True, now)
+
+    def _as_listed(self, rows: list[Row]) -> tuple[VendorPayment, ...]:
+        return tuple(self.habits.listed(row) for row in rows)
 
     def _silently_partial(self, rows: list[Row]) -> list[Row]:
         """Lacks a payment that the ledger has seen listed before; without one, nobody could tell and none is lost."""
@@ -167,17 +195,11 @@ class Vendor:
         ends_at = now + timedelta(minutes=60)
         names = (f"order-{number}", f"session-{number}")
         row = Row(*names, cents, requested or cents, intent, now, now + timedelta(seconds=lag), ends_at)
+        row.settled_cents = cents + self.random.choice((0, 23, -cents // 100)) * self.habits.rewrites
         self.note(f"{row.vendor_id} exists: {cents} for {intent[-4:] if intent else 'a person'}, lag {lag:.0f} s")
         self.truth.add(row)
         self.payers.meet(row)
         return row
-
-
-def _as_listed(rows: list[Row]) -> tuple[VendorPayment, ...]:
-    return tuple(
-        VendorPayment(r.vendor_id, r.session_id, "cryptomus", r.cents, r.status, r.committed_at, r.ends_at)
-        for r in rows
-    )
 
 
 def _url(row: Row) -> str:

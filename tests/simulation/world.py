@@ -6,35 +6,65 @@ from random import Random
 from typing import Any
 
 from tests.simulation.ending import check_the_end
+from tests.simulation.histories import change_history
 from tests.simulation.kinds import BASE, Kind, kind_of
-from tests.simulation.stage import CountedIds, Program, Stage
-from tests.simulation.truth import Truth, Violation
-from tests.simulation.vendor import NO_FAULTS, START, Clock, Vendor
+from tests.simulation.stage import CountedIds, MemoryCompanions, Program, Stage, Store
+from tests.simulation.truth import UNDER_WAY, Truth, Violation
+from tests.simulation.vendor import ACCOUNT, NO_FAULTS, START, Clock, Vendor
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
 from topups.policy import KILL_VARIABLE, Policy
+from topups.vendor_statuses import PAID
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup
 
+UNSETTLED = "SELECT 1 FROM payments WHERE state IN ('RESERVED', 'SENDING', 'UNKNOWN')"
+WAITING = "SELECT payment_id FROM payments WHERE state = 'AWAITING_APPROVAL'"
+NO_JUMP = timedelta()
+JUMPS = (timedelta(days=365), timedelta(days=40), timedelta(days=1), -timedelta(days=40), -timedelta(hours=1))
+
 
 class World:
     def __init__(self, stage: Stage, seed: int, kind: Kind, **policy: Any) -> None:
-        stage.clear()
+        stage.clear(ACCOUNT, START)
         self.random = Random(seed)
         self.seed, self.kind, self.stage, self.ledger = seed, kind, stage, stage.ledger
         self.trace: list[tuple[float, str]] = []
         self.clock = Clock()
         self.environment: dict[str, str] = {}
+        self.paused = False
         self.policy = replace(self._policy(), **{**kind.policy, **policy})
-        self.truth = Truth(self.policy, stage.raw, self._stopped)
-        self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, self.note)
+        self.truth = Truth(self.policy, stage.raw, self._stopped, kind.history != "intact")
+        self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, kind.lists, self.note)
+        self.vendor.meanwhile = self._meanwhile
+        self.vendor.payers.habits = kind.habits
         burn = self._burn()
         context = TopUpContext(
             self.ledger, self.vendor, self.policy, self.clock, CountedIds(), self.environment, lambda: burn
         )
-        self.programs = (Program("a", context), Program("b", context))
+        self.programs = self._programs(context)
         self.asleep: set[Program] = set()
+        self.saved = False
+
+    def _programs(self, context: TopUpContext) -> tuple[Program, Program]:
+        """Two programs on one ledger, or on two machines with a ledger each."""
+        stores = [self.stage.store, self.stage.store]
+        if self.kind.history == "two":
+            self.stage.second.begin_proven(ACCOUNT, START)
+            stores[1] = self.stage.second
+        files = [MemoryCompanions() if self.kind.companions else None] * 2
+        if self.kind.companions and self.kind.history == "two":
+            files[1] = MemoryCompanions()
+        first, second = (
+            Program(name, replace(context, ledger=store.ledger, companions=beside), store)
+            for name, store, beside in zip("ab", stores, files, strict=True)
+        )
+        return first, second
+
+    @property
+    def stores(self) -> list[Store]:
+        return list({id(program.store): program.store for program in self.programs}.values())
 
     def note(self, what: str) -> None:
         self.trace.append(((self.clock.at - START).total_seconds(), what))
@@ -45,7 +75,9 @@ class World:
             for _ in range(self.kind.starts):
                 self._episode()
             self.rest()
-            check_the_end(self.ledger, self.truth)
+            for store in self.stores:
+                self.truth.ledger = store.raw
+                check_the_end(store.ledger, self.truth)
         except Exception as error:
             lines = "\n".join(f"{at:10.1f} s  {what}" for at, what in self.trace)
             message = f"seed {self.seed} ({self.kind.name}): {type(error).__name__}: {error}\n{lines}"
@@ -67,16 +99,19 @@ class World:
         return BurnForecast(self.random.choice((0, 500, 10**6)), None, self.random.choice((0, 1500, 10**9)))
 
     def _stopped(self) -> bool:
-        """The kill switch as it is, looked up without the code under test."""
-        paused = self.stage.raw.execute("SELECT count(*) FROM controls WHERE paused <> ''").fetchone()[0]
-        return bool(paused or self.environment)
+        """Whether a person stopped the top-ups, whatever became of the ledger since."""
+        return bool(self.paused or self.environment)
 
     def _episode(self) -> None:
         """One program makes a pass, and perhaps the other one meanwhile."""
         random = self.random
         self._advance(random.choice(self.kind.gaps))
+        change_history(self)
         if random.random() < self.kind.operators:
             self._operator_acts()
+        if random.random() < self.kind.refunds:
+            self._refund()
+        self.clock.offset = random.choice(JUMPS) if random.random() < self.kind.jumps else NO_JUMP
         self.asleep = {program for program in self.asleep if random.random() < 0.6}
         first, second = random.sample(self.programs, 2)
         self._start(first)
@@ -84,6 +119,7 @@ class World:
             self._start(second)
         while under_way := [p for p in self.programs if p.is_running and p not in self.asleep]:
             self._step(random.choice(under_way))
+        self.truth.check_slots()
 
     def _start(self, program: Program) -> None:
         if program.is_running:  # it woke up, or still sleeps
@@ -108,14 +144,32 @@ class World:
             self._operator_acts()
         else:
             self._advance(self.random.uniform(0, 1))
-        self.note(f"{program.name} {program.run_to_next_checkpoint()}")
+        self._run(program)
         if self.truth.broken:
             raise Violation(self.truth.broken)
+
+    def _run(self, program: Program) -> None:
+        self.truth.ledger = program.store.raw
+        self.note(f"{program.name} {program.run_to_next_checkpoint()}")
+
+    def _meanwhile(self) -> None:
+        """A create request waits for its turn: time passes, and a person may act."""
+        self._advance(self.random.choice((5, 20, 40, 70)))
+        if self.random.random() < self.kind.operators / 3:
+            self._operator_acts()
 
     def _advance(self, seconds: float) -> None:
         self.vendor.advance(seconds)
         spent = seconds * self.random.choice((0, 0.05, 0.5)) + 150 * (self.random.random() < self.kind.spends)
         self.vendor.cents -= min(self.vendor.cents, int(spent))
+
+    def _refund(self) -> None:
+        """Orders come to nothing, and their price returns; not while a payment's own money is expected."""
+        rows = [row for row in self.truth.rows if row.intent]
+        if any(row.status in UNDER_WAY or row.status in PAID for row in rows[-1:]):
+            return
+        self.vendor.cents += (cents := self.random.choice((300, 900, 2100)))
+        self.note(f"orders are refunded: {cents}, the balance is {self.vendor.cents}")
 
     def _operator_acts(self) -> None:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
@@ -132,18 +186,24 @@ class World:
         if self._stopped():
             self.note("a person resumes")
             self.environment.clear()
-            operator_actions.resume(self.ledger, "sim", now)
+            self.paused = False
+            for program in self.programs:
+                operator_actions.resume(program.context.ledger, "sim", now)
         elif self.random.random() < 0.5:
             self.note("the environment's kill switch goes on")
             self.environment[KILL_VARIABLE] = "1"
         else:
             self.note("a person pauses")
-            operator_actions.pause(self.ledger, "sim", "", now)
+            self.paused = True
+            for program in self.programs:
+                operator_actions.pause(program.context.ledger, "sim", "", now)
 
     def _agree(self) -> None:
         if self.policy.mode != "approve":
             return
-        waiting = self.stage.raw.execute("SELECT payment_id FROM payments WHERE state = 'AWAITING_APPROVAL'").fetchall()
+        waiting = self.truth.ledger.execute(
+            "SELECT payment_id FROM payments WHERE state = 'AWAITING_APPROVAL'"
+        ).fetchall()
         for (payment_id,) in waiting:
             self.note(f"a person approves {payment_id[-4:]}")
             with_time = replace(self.policy, approval_life=timedelta(days=99))
@@ -153,25 +213,22 @@ class World:
     def rest(self) -> None:
         """Nothing breaks any more and time passes, until nothing is left to be settled."""
         self.vendor.faults = NO_FAULTS
+        self.clock.offset = NO_JUMP
         for program in self.programs:
             self._drive(program)
         self._advance(1000)
+        one_of_each = {id(program.store): program for program in self.programs}.values()
         for pause in (1000, 61, 61, 61, 61, 61):
-            self._reconcile()
-            if not self.stage.raw.execute(
-                "SELECT 1 FROM payments WHERE state IN ('RESERVED', 'SENDING', 'UNKNOWN')"
-            ).fetchone():
+            for program in one_of_each:
+                program.start(reconcile_account)
+                self._drive(program)
+            if not any(store.raw.execute(UNSETTLED).fetchone() for store in self.stores):
                 break
             self._advance(pause)
 
-    def _reconcile(self) -> None:
-        program = self.programs[0]
-        program.start(reconcile_account)
-        self._drive(program)
-
     def _drive(self, program: Program) -> None:
         while program.is_running:
-            program.run_to_next_checkpoint()
+            self._run(program)
 
 
 def live(stage: Stage, seed: int, kind: Kind | None = None, **policy: Any) -> World:

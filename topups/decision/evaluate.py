@@ -19,6 +19,7 @@ from topups.decision.snapshot import (
     decision_json,
     refusal_from,
 )
+from topups.decision.unproven import ledger_proven
 from topups.policy import Policy
 
 
@@ -90,6 +91,7 @@ def evaluate_rules(
     results += [
         rules.balance_fresh(snapshot, policy, now),
         low,
+        ledger_proven(snapshot, policy, now),
         rules.outcome_known(snapshot),
         rules.paid_is_credited(snapshot, policy, now),
         rules.list_available(snapshot),

@@ -19,13 +19,17 @@ def preview_from_ledger(
     *,
     environment: Mapping[str, str] | None = None,
     burn: BurnForecast | None = None,
+    paused: str = "",
 ) -> Evaluation:
     """The decision on what the ledger has recorded by ``now``: what the sensor evaluates.
 
-    A ledger that cannot be read is the refusal ``LEDGER_UNAVAILABLE``.
+    ``paused`` is the pause of the files beside the ledger. A ledger that cannot be read is the refusal
+    ``LEDGER_UNAVAILABLE``.
     """
     try:
         recorded = ledger.snapshot(account_id, now)
     except LedgerUnavailable as error:
         return Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
-    return evaluate(dataclasses.replace(recorded, killed=kill_switch_on(environment), burn=burn), policy, now)
+    paused = recorded.paused or paused
+    snapshot = dataclasses.replace(recorded, killed=kill_switch_on(environment), burn=burn, paused=paused)
+    return evaluate(snapshot, policy, now)

@@ -39,7 +39,9 @@ def _vendor_list_view(listing: Observation, payments: tuple[PaymentView, ...], a
     """The rows of a list are not stored; external payments are in the ledger."""
     external = [fact for fact in payments if fact.state == State.EXTERNAL]
     blocking = tuple(
-        fact.payment_id for fact in external if is_payable_or_pending(fact.vendor_status, fact.ends_at, at)
+        fact.payment_id
+        for fact in external
+        if is_payable_or_pending(fact.vendor_status, fact.ends_at, at, fact.counted_at)
     )
     return VendorListView(listing.at, listing.complete, listing.payload.get("problem", ""), blocking)
 

@@ -248,7 +248,7 @@ def _payment_names(payments: list[PaymentView]) -> str:
 
 
 def _blocks(payment: PaymentView, now: datetime) -> bool:
-    return is_payable_or_pending(payment.vendor_status, payment.ends_at, now)
+    return is_payable_or_pending(payment.vendor_status, payment.ends_at, now, payment.counted_at)
 
 
 def _duration(span: timedelta) -> str:

@@ -6,7 +6,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from topups.gateway import Balance, PaymentList
-from topups.payment_states import COUNTS_AS_ATTEMPT, COUNTS_AS_CREATED, EXPECTED_MONEY, PaymentException, State
+from topups.payment_states import (
+    COUNTS_AS_ATTEMPT,
+    COUNTS_AS_CREATED,
+    COUNTS_LIKE_OURS,
+    EXPECTED_MONEY,
+    PaymentException,
+    State,
+)
 from topups.vendor_statuses import PAID, is_payable_or_pending
 
 
@@ -186,7 +193,8 @@ class AccountSnapshot:
 
     ``listing`` is None where the list was not read (sensor, plan); a run always reads it. ``failures`` counts failed
     payments since the last credited one or an operator's reset. ``paused`` and ``killed`` are the kill switches of
-    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger.
+    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``unproven`` says why nothing may be
+    created before the ledger is known to be complete; ``unproven_until`` is when the doubt about it ends.
     ``clock_problem`` is why a run did not trust this machine's clock.
     """
 
@@ -202,6 +210,8 @@ class AccountSnapshot:
     ledger_at: datetime | None = None
     clock_problem: str = ""
     burn: BurnForecast | None = None
+    unproven: str = ""
+    unproven_until: datetime | None = None
 
     def pending_approval(self) -> PaymentView | None:
         """The payment that waits for approval, if any."""
@@ -217,16 +227,25 @@ class AccountSnapshot:
 
     def attempts(self, since: datetime) -> int:
         """The number of requests since then."""
-        return sum(p.counted_at > since and p.state in COUNTS_AS_ATTEMPT for p in self.payments)
+        return sum(p.counted_at > since and (p.state in COUNTS_AS_ATTEMPT or may_be_ours(p)) for p in self.payments)
 
 
 def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
     """Whether a payment counts towards the caps of a window that began at ``since``.
 
-    An external payment counts only if it may be the lost outcome of a request of ours.
+    An external payment counts only if it may be the outcome of a request of ours.
     """
-    suspected = payment.state == State.EXTERNAL and payment.exception == PaymentException.DUPLICATE_SUSPECTED
+    suspected = payment.state == State.EXTERNAL and payment.exception in COUNTS_LIKE_OURS
     return payment.counted_at > since and (payment.state in COUNTS_AS_CREATED or suspected)
+
+
+def may_be_ours(payment: PaymentView) -> bool:
+    """Whether an external payment may be a request of ours that is not in this ledger.
+
+    The request behind a suspected duplicate is in it.
+    """
+    unknown = (PaymentException.UNPROVEN, PaymentException.OTHER_LEDGER)
+    return payment.state == State.EXTERNAL and payment.exception in unknown
 
 
 def external_arriving_since(
@@ -242,4 +261,6 @@ def external_arriving_since(
 
 def payable_ids(listing: PaymentList, now: datetime) -> tuple[str, ...]:
     """Ids of the vendor's payments that are payable or confirming, ours or external."""
-    return tuple(row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now))
+    return tuple(
+        row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
+    )

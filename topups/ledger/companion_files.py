@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import make_url
@@ -50,20 +49,22 @@ class CompanionFiles:
         """The watermark of each place that has one. One that cannot be read has a ``problem``."""
         return [_parse_watermark(path, text) for path, text in self._read_all(WATERMARK)]
 
-    def write_watermark(self, watermark: LedgerWatermark, *, replace: bool = False) -> None:
+    def write_watermark(
+        self, watermark: LedgerWatermark, *, replace: bool = False, until: datetime | None = None
+    ) -> None:
         """Writes it in every place, but never goes back to an earlier event of the same ledger unless ``replace``.
 
-        The later time of a request is kept. Raises ``CompanionFileError`` if no place can be written.
+        The latest time of a request is kept, except one after ``until``: the clock was wrong then. Raises
+        ``CompanionFileError`` if no place can be written.
         """
         existing = self.read_watermarks()
-        requests = [w.requested_at for w in [*existing, watermark] if w.requested_at and not (replace and w.problem)]
-        newest = watermark
-        if not replace:
-            same = [w for w in existing if w.ledger_id == watermark.ledger_id and not w.problem]
-            newest = max([watermark, *same], key=lambda w: w.seq)
-        document: dict[str, Any] = {"ledger_id": newest.ledger_id, "seq": newest.seq, "hash": newest.hash}
-        document["requested_at"] = max(requests).isoformat() if requests else None
-        self._write_all(WATERMARK, json.dumps(document))
+        times = [w.requested_at for w in (*existing, watermark) if w.requested_at]
+        requested_at = max((at for at in times if until is None or at <= until), default=None)
+        same = [w for w in existing if w.ledger_id == watermark.ledger_id and not w.problem and not replace]
+        newest = max([watermark, *same], key=lambda w: w.seq)
+        document = {"ledger_id": newest.ledger_id, "seq": newest.seq, "hash": newest.hash}
+        text = json.dumps({**document, "requested_at": requested_at and requested_at.isoformat()})
+        self._write_all(WATERMARK, text)
 
     def pause_reason(self) -> str:
         """Who paused and why; empty if no place has a pause. A file that cannot be read pauses too."""

@@ -1,11 +1,14 @@
 """The rows of the ledger as frozen dataclasses, and how a new payment begins."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from topups.gateway import CreateResponse, PaymentRequest, VendorPayment
-from topups.payment_states import PaymentException, State
+from topups.payment_states import COUNTS_LIKE_OURS, PaymentException, State
+
+# The zones of the world are up to 14 h from UTC.
+ZONE_DOUBT = timedelta(hours=14)
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,19 @@ def external_payment(account_id: str, external: ExternalPayment, now: datetime) 
         vendor_status=row.status,
         vendor_amount_cents=row.amount_cents,
         ends_at=row.ends_at,
-        # A suspected duplicate counts from now: the vendor's own time has no documented zone.
-        counted_at=min(row.created_at or now, now) if exception != PaymentException.DUPLICATE_SUSPECTED else now,
+        counted_at=_counted_at(row.created_at, exception, now),
         listed_at=now,
         baseline=baseline,
     )
+
+
+def _counted_at(created_at: datetime | None, exception: PaymentException, now: datetime) -> datetime:
+    """When a row that was seen first at ``now`` began to count, at the latest.
+
+    The vendor's own time has no documented zone: a payment that counts like ours may be so much younger than it says. A
+    suspected duplicate counts from now.
+    """
+    if created_at is None or exception == PaymentException.DUPLICATE_SUSPECTED:
+        return now
+    doubt = ZONE_DOUBT if exception in COUNTS_LIKE_OURS else timedelta()
+    return min(created_at + doubt, now)

@@ -24,12 +24,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from topups.decision.snapshot import AccountSnapshot, PaymentView, external_arriving_since
+from topups.decision.snapshot import AccountSnapshot, PaymentView, external_arriving_since, may_be_ours
+from topups.decision.unproven import FAILURES_REMEMBERED, failures_outside
 from topups.gateway import Balance
 from topups.ledger import schema
 from topups.ledger.database.still_file import StillFile
 from topups.ledger.models import AccountControls, Event, Observation, Payment
-from topups.payment_states import TRACKED, TRANSITIONS, State
+from topups.payment_states import TRACKED, TRANSITIONS, PaymentException, State
 
 # Longer than the longest window, so that no rule misses a payment.
 MEMORY = timedelta(days=31)
@@ -54,7 +55,12 @@ OF_ACCOUNT = P.account_id == ACCOUNT
 ACTIVE = or_(_in_states(UNFINISHED), P.slot.is_not(None))
 
 # Built once: building a statement costs more than running it.
-RECENT_PAYMENTS = select(*PAYMENT_VIEW_COLUMNS).where(OF_ACCOUNT, or_(P.counted_at > SINCE, ACTIVE))
+# What another ledger may have requested stops everything until a person looks at it.
+NEEDED = or_(P.counted_at > SINCE, ACTIVE, P.exception == literal_column(f"'{PaymentException.OTHER_LEDGER}'"))
+RECENT_PAYMENTS = select(*PAYMENT_VIEW_COLUMNS).where(OF_ACCOUNT, NEEDED)
+LAST_RESUMED = select(func.max(EVENTS.c.at)).where(
+    EVENTS.c.account_id == ACCOUNT, EVENTS.c.at > SINCE, EVENTS.c.kind == "resumed"
+)
 TRACKED_PAYMENTS = (
     select(schema.payments)
     .where(OF_ACCOUNT, or_(ACTIVE, and_(P.counted_at >= SINCE, _in_states(sorted(TRACKED)))))
@@ -125,15 +131,28 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
         vendor_at = latest[0].payload.get("vendor_at")
         balance = Balance(latest[0].figure, latest[0].at, datetime.fromisoformat(vendor_at) if vendor_at else None)
     instants = connection.execute(LATEST_TIMESTAMPS, {"account": account_id}).one()
+    doubts = (account_controls.unproven_until, common_controls.unproven_until)
+    more, last = _failures_outside(connection, account_id, payments, now)
     return AccountSnapshot(
         account_id,
         balance=balance,
         payments=payments,
-        failures=account_controls.failures,
-        last_failure_at=account_controls.last_failure_at,
+        failures=account_controls.failures + more,
+        last_failure_at=max(filter(None, (account_controls.last_failure_at, last)), default=None),
         paused=account_controls.paused or common_controls.paused,
         ledger_at=max(filter(None, instants), default=None),
+        unproven_until=max(filter(None, doubts), default=None),
     )
+
+
+def _failures_outside(
+    connection: Connection, account_id: str, payments: tuple[PaymentView, ...], now: datetime
+) -> tuple[int, datetime | None]:
+    """Failures of payments that may be ours and are in no ledger; the events are read only if there is such a one."""
+    if not any(map(may_be_ours, payments)):
+        return 0, None
+    parameters = {"account": account_id, "since": now - FAILURES_REMEMBERED}
+    return failures_outside(payments, connection.execute(LAST_RESUMED, parameters).scalar(), now)
 
 
 def read_observations(

@@ -40,13 +40,20 @@ TITLES = {
     "refunding": "A payment of {amount} is being refunded",
     "external": "Somebody else asked for {amount}; nothing is created meanwhile",
     "duplicate": "Check before paying: a payment of {amount} may exist twice",
+    "other_ledger": "A second ledger seems to ask for payments: {amount}; nothing is created until topup adopt",
+    "unproven": "The ledger may lack payments: those at the vendor count as its own",
     "breaker": "Top-ups stopped: several payments failed in a row",
     "low_balance": "The balance is low and no payment is created",
 }
 # The vendor's own texts may hold an unverified link or address.
 UNVERIFIED_TEXT = re.compile(r"\S+://\S+|\S+\.[^\s/]+/\S+|[0-9A-Za-z_]{25,}")
 CAP_TITLE = "{percent} % of a top-up limit is used"
-URGENT = frozenset({"needs_human", "mismatch", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"})
+URGENT = frozenset(
+    {
+        *("needs_human", "mismatch", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"),
+        *("other_ledger", "unproven"),
+    }
+)
 
 
 @dataclass(frozen=True)

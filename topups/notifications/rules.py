@@ -151,7 +151,7 @@ def _suppresses_low_balance(reason: Reason, payments: list[Payment], now: dateti
 
 def _blocks_topup(payment: Payment, now: datetime) -> bool:
     external = payment.state == State.EXTERNAL and (
-        is_payable_or_pending(payment.vendor_status, payment.ends_at, now) or awaits_credit(payment)
+        is_payable_or_pending(payment.vendor_status, payment.ends_at, now, payment.counted_at) or awaits_credit(payment)
     )
     return payment.slot is not None or payment.state in SLOTLESS_BLOCKERS or external
 

@@ -2,22 +2,22 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from topups.decision.clock_check import ClockCheck, FixedClock
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance, Clock, Gateway, IdGenerator, PaymentList, SystemClock, Uuid7Generator
-from topups.ledger.companion_files import CompanionFiles
+from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import State
 from topups.policy import Policy
-from topups.workflow.clock_check import ClockCheck, FixedClock
 
 
 class Checkpoint(StrEnum):
@@ -51,7 +51,8 @@ class TopUpContext:
 
     ``environment`` is read again at every check of the kill switch. ``burn`` returns the forecast for a decision, None
     where there is none. ``checkpoint`` is called after every effect: tests interleave two runs there, or end one.
-    ``companions`` are the files that outlive the ledger; None for a ledger in memory.
+    ``companions`` are the files that outlive the ledger; None for a ledger in memory. ``other_watermarks`` returns what
+    others know of the ledger, such as the warehouse.
     """
 
     ledger: Ledger
@@ -63,6 +64,7 @@ class TopUpContext:
     burn: Callable[[], BurnForecast | None] = lambda: None
     checkpoint: Callable[[Checkpoint], None] = lambda _: None
     companions: CompanionFiles | None = None
+    other_watermarks: Callable[[], Sequence[LedgerWatermark]] = tuple
 
     @cached_property
     def account_id(self) -> str:
@@ -84,6 +86,8 @@ class ReconcileReport:
     moved: list[tuple[str, str, str]] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
     ledger_problem: str = ""
+    contradiction: str = ""  # why the ledger may lack payments, found by this run
+    unproven: str = ""  # why nothing may be created before the ledger is known to be complete
     updated: int = 0  # changes without a transition
     payments: list[Payment] = field(default_factory=list)
     evaluation: Evaluation | None = None
@@ -94,7 +98,8 @@ class ReconcileReport:
         return {
             "balance_cents": self.balance.cents if self.balance else None,
             "problems": [
-                p for p in (self.clock.problem, self.balance_problem, self.list_problem, self.ledger_problem) if p
+                *filter(None, (self.clock.problem, self.balance_problem, self.list_problem)),
+                *filter(None, (self.ledger_problem, self.contradiction)),
             ],
             "moved": [{"payment_id": id_, "from": before, "to": after} for id_, before, after in self.moved],
             "adopted": self.adopted,

@@ -7,6 +7,7 @@ compare-and-swap means that another program did the same: continue with the next
 import dataclasses
 from contextlib import suppress
 
+from topups.decision.clock_check import check_clock, with_time_of
 from topups.decision.evaluate import evaluate
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView, payable_ids
 from topups.gateway import VendorUnavailable
@@ -16,11 +17,11 @@ from topups.ledger.queries import LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import HOUR, kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
-from topups.workflow.clock_check import check_clock, with_time_of
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
+from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
-from topups.workflow.payment_tracking import apply_vendor_statuses, credit_paid_payments
+from topups.workflow.payment_tracking import apply_vendor_statuses
 from topups.workflow.vendor_snapshots import (
     SHRINK_WINDOW,
     assess_completeness,
@@ -28,6 +29,8 @@ from topups.workflow.vendor_snapshots import (
     fetch_payment_list,
     tracked_payments,
 )
+from topups.workflow.vendor_times import with_usable_times
+from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -41,12 +44,14 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
         evaluate_account(context, report)
     except LedgerUnavailable as error:
         report.ledger_problem = str(error)
+    record_end(context)
     return report
 
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
     recorded = read_instants(context.ledger, context.account_id, context.clock.now() + context.policy.clock_skew)
+    check_ledger(context, report)
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
     _check_clock(context, recorded, report)
@@ -93,7 +98,8 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway, now = ReconcileReport(), context.gateway, context.clock.now()
+    seen, gateway = ReconcileReport(unproven=missing_request(context)), context.gateway
+    now = context.clock.now()
     recorded = read_instants(context.ledger, context.account_id, now + context.policy.clock_skew)
     try:
         seen.balance = gateway.balance()
@@ -102,7 +108,9 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     try:
         listing = gateway.payments()
         largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
-        seen.listing = assess_completeness(listing, tracked_payments(context), largest, context.policy)
+        payments = tracked_payments(context)
+        seen.listing = assess_completeness(listing, payments, largest, context.policy)
+        seen.listing = with_usable_times(context, seen.listing, payments)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     seen.clock = check_clock(now, recorded, seen.balance, seen.listing, context.policy)
@@ -128,6 +136,8 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance_problem=report.balance_problem,
         listing=vendor_list,
         killed=kill_switch_on(context.environment),
+        paused=pause_reason(context),
+        unproven=report.unproven,
         burn=context.burn(),
         clock_problem=report.clock.problem,
     )

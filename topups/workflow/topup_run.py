@@ -33,6 +33,7 @@ from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import record_outcome
 from topups.workflow.reconcile import evaluate_account, record_decision, record_preflight_refusal, update_from_vendor
 from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
+from topups.workflow.watermarks import announce_request, pause_reason, record_end, require_writable
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,11 @@ def run_topup(context: TopUpContext, idempotency_key: str = "") -> TopUpRunResul
     is executed. Without a key every run is a decision of its own.
     """
     try:
-        return _run(context, idempotency_key or context.ids.new(context.clock.now()))
+        result = _run(context, idempotency_key or context.ids.new(context.clock.now()))
     except LedgerUnavailable as error:
         return TopUpRunResult(context.account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
+    record_end(context)
+    return result
 
 
 def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
@@ -80,6 +83,7 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
         return TopUpRunResult(context.account_id, refusal)
     report = ReconcileReport()
     update_from_vendor(context, report)
+    require_writable(context)
     if report.balance is None or context.clock.now() - report.balance.at > context.policy.list_max_age:
         report.balance, report.balance_problem = fetch_balance(context)
     snapshot = evaluate_account(context, report, idempotency_key)
@@ -100,7 +104,7 @@ def _preflight_refusal(context: TopUpContext) -> Refusal | None:
     """The refusal of a rule that needs no vendor call: switched off, without limits, or stopped."""
     stopped = AccountSnapshot(
         context.account_id,
-        paused=context.ledger.pause_reason(context.account_id),
+        paused=pause_reason(context),
         killed=kill_switch_on(context.environment),
     )
     results = preflight_rules(stopped, context.policy)
@@ -147,6 +151,10 @@ def _send_reserved(
     context.checkpoint(Checkpoint.SENDING)
     if sending is None:
         return _release_unsent(context, payment)
+    refusal = announce_request(context, sending)
+    if refusal:
+        recorded = record_outcome(context, sending, Unsent(str(refusal)))
+        return TopUpRunResult(context.account_id, refusal, payment=recorded)
     final_check = FinalCheck(context, sending, listing)
     outcome = send_create_request(context, sending, final_check)
     context.checkpoint(Checkpoint.REQUESTED)
@@ -184,9 +192,9 @@ def check_before_send(context: TopUpContext, sending: Payment, listing: PaymentL
     current = context.ledger.payment(sending.payment_id)
     if current is None or current.version != sending.version:
         return Refusal(Reason.LOST_RACE, "another program moved the payment")
-    pause_reason = context.ledger.pause_reason(context.account_id)
-    if pause_reason or kill_switch_on(context.environment):
-        return Refusal(Reason.KILL_SWITCH, pause_reason or "the environment's kill switch is on")
+    paused = pause_reason(context)
+    if paused or kill_switch_on(context.environment):
+        return Refusal(Reason.KILL_SWITCH, paused or "the environment's kill switch is on")
     now, policy = context.clock.now(), context.policy
     deadline = sending.deadline_at or now
     age = listing.age(now)
@@ -205,10 +213,10 @@ def send_create_request(context: TopUpContext, payment: Payment, confirm: Confir
 
 def _release_unsent(context: TopUpContext, payment: Payment) -> TopUpRunResult:
     """The result when SENDING was not entered: the kill switch is on, or the compare-and-swap was lost."""
-    pause_reason = context.ledger.pause_reason(context.account_id)
-    if not pause_reason:
+    paused = pause_reason(context)
+    if not paused:
         return TopUpRunResult(context.account_id, Refusal(Reason.LOST_RACE, "another program moved the payment"))
-    refusal = Refusal(Reason.KILL_SWITCH, pause_reason)
+    refusal = Refusal(Reason.KILL_SWITCH, paused)
     released = context.ledger.transition(payment, State.RELEASED, context.clock.now(), {"detail": str(refusal)})
     return TopUpRunResult(context.account_id, refusal, payment=released)
 
@@ -283,7 +291,13 @@ def _revalidate(
     Returns None if it leads to the same plan.
     """
     merged = dataclasses.replace(
-        current, balance=seen.balance, listing=seen.listing, burn=seen.burn, killed=kill_switch_on(context.environment)
+        current,
+        balance=seen.balance,
+        listing=seen.listing,
+        burn=seen.burn,
+        killed=kill_switch_on(context.environment),
+        paused=current.paused or seen.paused,
+        unproven=seen.unproven,
     )
     decision = decide(merged, context.policy, now)
     if isinstance(decision, Refusal):

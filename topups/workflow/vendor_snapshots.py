@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
+from topups.decision.clock_check import recorded_at
 from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
 from topups.ledger.models import Payment
 from topups.policy import DAY, Policy
-from topups.workflow.clock_check import recorded_at
 from topups.workflow.context import Checkpoint, TopUpContext
+from topups.workflow.vendor_times import with_usable_times
 
 # A list that lost half of its rows within this time is incomplete.
 SHRINK_WINDOW = timedelta(days=1)
@@ -56,6 +57,7 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
         context.account_id, _tracking_start(context), at - SHRINK_WINDOW, assess, context.clock.now()
     )
     listing = dataclasses.replace(listing, at=response.at)
+    listing = with_usable_times(context, listing, payments, record=True)
     context.checkpoint(Checkpoint.LIST_RECORDED)
     return ListResult(listing, listing.problem, payments)
 

@@ -116,3 +116,14 @@ def resume(by: By = "", json: Json = False) -> None:
     from pipelines.cli.topup.payments import run_resume
 
     run_resume(by, as_json=json)
+
+
+@topup_app.command()
+def adopt(by: By = "", json: Json = False) -> None:
+    """Accepts this ledger as complete: payments at the vendor that it could not attribute are those of others.
+
+    After a restored or replaced ledger, or when a payment looks like one of another ledger. Look at the payments first.
+    """
+    from pipelines.cli.topup.adopt import run_adopt
+
+    run_adopt(by, as_json=json)

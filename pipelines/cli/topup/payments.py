@@ -4,7 +4,7 @@ import getpass
 import sys
 from typing import Literal
 
-from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_table
+from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_stderr, print_table
 from pipelines.topup_presenter import event_json, payment_json
 from pipelines.topup_service import TopUpService
 from topups.money import usd
@@ -59,7 +59,7 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
     with exit_on_topup_error(as_json=as_json):
         service = TopUpService(load_command_settings())
         apply = {"approve": service.approve, "reject": service.reject, "close": service.close}[action]
-        payment = apply(payment_id, _operator(by))
+        payment = apply(payment_id, operator_name(by))
     if as_json:
         print_json(payment_json(payment))
         return
@@ -70,7 +70,7 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
 def run_pause(why: str, by: str, *, as_json: bool) -> None:
     """Pauses all accounts of the ledger."""
     with exit_on_topup_error(as_json=as_json):
-        paused = TopUpService(load_command_settings()).pause(why, _operator(by))
+        paused = TopUpService(load_command_settings(), warn).pause(why, operator_name(by))
     if as_json:
         print_json({"paused": True, "why": paused})
     else:
@@ -80,14 +80,19 @@ def run_pause(why: str, by: str, *, as_json: bool) -> None:
 def run_resume(by: str, *, as_json: bool) -> None:
     """Ends the pause of all accounts; for the configured account also its own pause and its circuit breaker."""
     with exit_on_topup_error(as_json=as_json):
-        TopUpService(load_command_settings()).resume(_operator(by))
+        TopUpService(load_command_settings()).resume(operator_name(by))
     if as_json:
         print_json({"paused": False, "why": ""})
     else:
         sys.stdout.write("resumed: payments are created again where the policy allows it\n")
 
 
-def _operator(name: str) -> str:
+def warn(line: str) -> None:
+    """Prints what does not change the outcome."""
+    print_stderr(f"warning: {line}")
+
+
+def operator_name(name: str) -> str:
     """The given name, or that of the user who runs the command."""
     if name.strip():
         return name.strip()[:MAX_NAME_LENGTH]

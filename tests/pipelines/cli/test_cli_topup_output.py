@@ -86,7 +86,7 @@ def test_plan_replays_the_past_under_another_policy(shop, command, home):
     after = command("topup", "plan", "--json").document["at"]
     calls = shop.requests.by_endpoint()
     override = home / "other.toml"
-    override.write_text("threshold_cents = 100\ntarget_cents = 200\n")
+    override.write_text("threshold_cents = 100\ntarget_cents = 200\namount_min_cents = 100\n")
     for at, reason, under_other in (
         (before, "BALANCE_UNREADABLE", "BALANCE_UNREADABLE"),
         (after, "PAYMENT_OPEN_AT_VENDOR", "BALANCE_OK"),

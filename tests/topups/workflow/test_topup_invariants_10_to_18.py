@@ -120,7 +120,7 @@ def test_invariant_16_losing_the_ledger_never_causes_a_second_payable_payment(wo
         for _ in range(5):
             assert run_topup(lost).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
             world.clock.advance(minutes=5)
-        assert [payment.exception for payment in fresh.payments()] == [PaymentException.EXTERNAL]
+        assert [payment.exception for payment in fresh.payments()] == [PaymentException.UNPROVEN]
     assert world.vendor.payable() == len(world.vendor.created) == 1
 
 

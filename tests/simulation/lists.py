@@ -1,0 +1,62 @@
+"""The vendor's payments, and what its list makes of them: rows vanish, change and speak oddly."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from topups.gateway import VendorPayment
+from topups.vendor_statuses import FINAL, PAID, PART_PAID
+
+CAPITALS = {"check": "Check", "paid": "PAID", "cancel": "CANCEL", "process": "Process", "fail": "FAIL"}
+# Words that the policy of the world maps, and words that nobody knows.
+SYNONYMS = {"paid": "Completed", "cancel": "Canceled", "check": "Open", "process": "Pending"}
+UNKNOWN_WORDS = {"check": "kyc_review", "process": "kyc_review", "confirm_check": "swept", "locked": "on_hold"}
+MEANINGS = {"completed": "paid", "canceled": "cancel", "open": "check", "pending": "process"}
+
+
+@dataclass
+class Row:
+    """One payment at the vendor. ``intent`` is the ledger's payment that asked for it; None for a person's."""
+
+    vendor_id: str
+    session_id: str
+    cents: int
+    requested_cents: int
+    intent: str | None
+    committed_at: datetime
+    listed_from: datetime
+    ends_at: datetime
+    status: str = "check"
+    since: datetime | None = None
+    paid_at: datetime | None = None
+    settled_cents: int = 0
+
+
+@dataclass(frozen=True)
+class ListHabits:
+    """``drops``: how long final rows stay (None: for ever). ``paid_only``: a row appears once it is paid.
+
+    ``cuts``: no older rows. ``shift``: how far the times of creation and end are off. ``words``: other spellings.
+    """
+
+    drops: timedelta | None = None
+    paid_only: bool = False
+    cuts: timedelta | None = None
+    rewrites: bool = False
+    shift: timedelta = timedelta()
+    words: tuple[tuple[str, str], ...] = ()
+
+    def shows(self, row: Row, now: datetime) -> bool:
+        """Whether the list has the row by now."""
+        if row.listed_from > now or (self.cuts and row.committed_at < now - self.cuts):
+            return False
+        if self.paid_only:
+            return row.status in PAID
+        ended = row.status in FINAL and row.since is not None
+        return not (self.drops and ended and row.since and now > row.since + self.drops)
+
+    def listed(self, row: Row) -> VendorPayment:
+        """The row as the list spells it."""
+        cents = row.settled_cents if self.rewrites and row.status in PAID | PART_PAID else row.cents
+        status = dict(self.words).get(row.status, row.status)
+        created, end = row.committed_at + self.shift, row.ends_at + self.shift
+        return VendorPayment(row.vendor_id, row.session_id, "cryptomus", cents, status, created, end)
