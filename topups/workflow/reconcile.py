@@ -13,7 +13,7 @@ from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan,
 from topups.gateway import VendorUnavailable
 from topups.ledger.future_instants import RecordedInstants, correct_future_instants, read_instants
 from topups.ledger.models import Payment
-from topups.ledger.queries import LedgerUnavailable
+from topups.ledger.queries import UNFINISHED, LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import HOUR, kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
@@ -65,6 +65,18 @@ def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     credit_paid_payments(context, payments, report)
     report.payments = _refreshed(context, payments, report)
     context.checkpoint(Checkpoint.RECONCILED)
+
+
+def follow_payments(context: TopUpContext, report: ReconcileReport) -> None:
+    """As ``update_from_vendor`` if a payment is under way: a pause, or the mode ``off``, does not end that.
+
+    A ledger that cannot be used is reported in ``ledger_problem``.
+    """
+    try:
+        if any(payment.slot or payment.state in UNFINISHED for payment in tracked_payments(context)):
+            update_from_vendor(context, report)
+    except LedgerUnavailable as error:
+        report.ledger_problem = str(error)
 
 
 def _check_clock(context: TopUpContext, recorded: RecordedInstants, report: ReconcileReport) -> None:
