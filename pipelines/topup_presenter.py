@@ -46,6 +46,7 @@ CHECK_NAMES = {
     Reason.CAP_MONTH: "month cap",
     Reason.AWAITING_APPROVAL: "approval",
     Reason.APPROVAL_EXPIRED: "approval",
+    Reason.OUTSIDE_HOURS: "owner awake",
     Reason.DRY_RUN_WOULD_CREATE: "mode sends payments",
 }
 # An allow-list: the create response is unverified, and the ledger's counters are internal.

@@ -5,12 +5,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from smsonline.endpoints import suggest_name
 from topups import payment_methods, policy_checks, vendor_statuses
 from topups.money import NotWholeCents, whole_cents
 from topups.policy_checks import PREFIX
+from topups.waking_hours import WakingHours
 
 MODES = ("off", "dry_run", "approve", "auto")
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -72,6 +74,11 @@ class Policy:
     hours: str = ""
     time_zone: str = ""
 
+    @cached_property
+    def waking_hours(self) -> WakingHours:
+        """When the owner is awake. Raises ``ValueError`` for texts that ``policy_from`` refuses."""
+        return WakingHours.parse(self.hours, self.time_zone)
+
     @property
     def exposure_limit_cents(self) -> int | None:
         """The largest prepaid amount at the vendor; twice the target unless set."""
@@ -130,7 +137,9 @@ def policy_from(values: Mapping[str, Any], base: Policy | None = None) -> Policy
             raise ValueError(f"{key}: {error}") from None
         except (AttributeError, TypeError, ValueError, OverflowError):
             raise ValueError(f"{key}: {value!r} does not fit") from None
-    return dataclasses.replace(base or Policy(), **changes)
+    policy = dataclasses.replace(base or Policy(), **changes)
+    WakingHours.parse(policy.hours, policy.time_zone)
+    return policy
 
 
 def _converted(name: str, value: Any) -> Any:

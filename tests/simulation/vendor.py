@@ -119,7 +119,8 @@ class Vendor:
         reads.listed_at = None
         listing = self._list()
         reads.listed_at = self.clock.at if listing.complete else None
-        return replace(listing, at=self.clock.now(), vendor_at=self._date())
+        now = self.clock.now()
+        return replace(listing, at=now, received_at=now, vendor_at=self._date())
 
     def _date(self) -> datetime | None:
         """The vendor's clock, where it sends one."""
@@ -141,7 +142,7 @@ class Vendor:
         return PaymentList(self._as_listed(rows), True, now)
 
     def _as_listed(self, rows: list[Row]) -> tuple[VendorPayment, ...]:
-        return tuple(self.habits.listed(row) for row in rows)
+        return tuple(self.habits.listed(row, self.truth.policy.statuses) for row in rows)
 
     def _silently_partial(self, rows: list[Row]) -> list[Row]:
         """Lacks a payment that the ledger has seen listed before; without one, nobody could tell and none is lost."""
@@ -157,15 +158,18 @@ class Vendor:
         row = next((row for row in self.truth.rows if order_id in (row.vendor_id, row.session_id)), None)
         if row is None:
             return None
+        listed = self.habits.listed(row, self.truth.policy.statuses)
         return Transaction(
-            row.vendor_id, row.status, row.cents, "USDT", "tron", ADDRESS, "5.00", _url(row), row.ends_at
+            row.vendor_id, listed.status, row.cents, "USDT", "tron", ADDRESS, "5.00", _url(row), row.ends_at
         )
 
     # The create call
 
     def create(self, order: PaymentRequest, confirm: Confirm) -> Outcome:
-        refusal = confirm()
-        if refusal:
+        if self.random.random() < self.faults.waits:
+            self.note("the request waits for its turn")
+            self.meanwhile()
+        if refusal := confirm():
             return Unsent(refusal)
         intent = self.truth.request(order, self.clock.at)
         outcomes, weights = zip(*self.faults.creates, strict=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from topups.decision import rules
+from topups.decision.owner_hours import owner_awake
 from topups.decision.sizing import plan_payment
 from topups.decision.snapshot import (
     AccountSnapshot,
@@ -92,6 +93,7 @@ def evaluate_rules(
         rules.balance_fresh(snapshot, policy, now),
         low,
         ledger_proven(snapshot, policy, now),
+        rules.units_agree(snapshot, policy),
         rules.outcome_known(snapshot),
         rules.paid_is_credited(snapshot, policy, now),
         rules.list_available(snapshot),
@@ -108,6 +110,7 @@ def evaluate_rules(
         rules.exposure_below_cap(amount, snapshot, policy),
         *rules.spend_below_caps(amount, snapshot, policy, now),
         rules.approval_given(snapshot, policy, now),
+        owner_awake(snapshot, policy, now),
         RuleResult(Reason.DRY_RUN_WOULD_CREATE, policy.mode != "dry_run", plan.explanation, ""),
     ]
     return results, plan

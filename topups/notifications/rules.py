@@ -1,16 +1,16 @@
 """Maps changes of a payment, and the time that passes, to notices; gives each notice its deduplication key."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from topups.decision.rules import WINDOWS, reorder_point_cents
-from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
-from topups.ledger import outbox
+from topups.decision.snapshot import AccountSnapshot
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
-from topups.policy import DAY, Policy
-from topups.vendor_statuses import FINAL, is_payable_or_pending
+from topups.policy import Policy
+from topups.vendor_statuses import CONFIRMING, FINAL, is_unknown
 
 NOTICE_BY_STATE: dict[State, str] = {
     State.AWAITING_APPROVAL: "approval",
@@ -31,8 +31,9 @@ NOTICE_BY_STATE: dict[State, str] = {
     State.REFUNDING: "refunding",
 }
 PAYABLE = frozenset({State.OPEN, State.UNDERPAID_WAITING})
+# Notices that ask a person to pay.
+REQUESTS = frozenset({"pay", "pay_link", "half_life", "last_tenth", "underpaid"})
 CAP_LEVELS = (80, 90, 100)
-LOW_BALANCE_INTERVAL = DAY
 
 
 def payment_notice(payment_id: str, kind: str, **payload: Any) -> OutboxMessage:
@@ -53,7 +54,7 @@ def may_request_payment(payment: Payment) -> bool:
 
 def payment_reminders(payment: Payment, now: datetime, policy: Policy) -> list[OutboxMessage]:
     """Reminders at 50 % and 90 % of the life of an unpaid payment; with both due, only the later one."""
-    if payment.state not in PAYABLE or not may_request_payment(payment):
+    if payment.state not in PAYABLE or not may_request_payment(payment) or is_unknown(payment.vendor_status):
         return []
     begin, end = payment.sending_at or payment.created_at, expires_at(payment, policy)
     if now >= end or end <= begin:
@@ -62,6 +63,37 @@ def payment_reminders(payment: Payment, now: datetime, policy: Policy) -> list[O
     return (
         [payment_notice(payment.payment_id, "last_tenth" if elapsed >= 0.9 else "half_life")] if elapsed >= 0.5 else []
     )
+
+
+def withdrawal_notices(payment: Payment, now: datetime, policy: Policy, *, needed: bool) -> list[OutboxMessage]:
+    """An open payment that need not, or must not, be paid any more."""
+    unneeded = payment.state == State.OPEN and not needed
+    forbidden = payment.state in PAYABLE and not may_request_payment(payment) and now < expires_at(payment, policy)
+    return [payment_notice(payment.payment_id, "withdrawn")] if unneeded or forbidden else []
+
+
+def is_needed(payment: Payment, snapshot: AccountSnapshot, payments: Iterable[Payment], policy: Policy) -> bool:
+    """Whether the balance, with what others of ``payments`` bring, is still below the re-order point.
+
+    While the balance is unknown, another paid payment is enough to ask for no more.
+    """
+    paid = [
+        candidate for candidate in payments if candidate.payment_id != payment.payment_id and _is_arriving(candidate)
+    ]
+    if snapshot.balance is None or policy.problems():
+        return not paid
+    arriving = sum(credit.vendor_amount_cents or credit.amount_cents for credit in paid)
+    return snapshot.balance.cents + arriving < reorder_point_cents(snapshot, policy)
+
+
+def _is_arriving(payment: Payment) -> bool:
+    external = payment.state == State.EXTERNAL and awaits_credit(payment)
+    return external or payment.state in (State.PAID, State.PAID_LATE)
+
+
+def _is_confirming(payment: Payment) -> bool:
+    external = payment.state == State.EXTERNAL and payment.vendor_status in CONFIRMING
+    return external or payment.state in (State.CONFIRMING, State.LATE_CONFIRMING)
 
 
 def overdue_credit_notices(payment: Payment, now: datetime, policy: Policy) -> list[OutboxMessage]:
@@ -94,76 +126,17 @@ def breaker_notices(snapshot: AccountSnapshot, policy: Policy) -> list[OutboxMes
     return [OutboxMessage("breaker", f"{snapshot.account_id}:breaker:{at}", {"failures": snapshot.failures})]
 
 
-def low_balance_notice(snapshot: AccountSnapshot, episode: int, reason: str, explanation: str) -> OutboxMessage:
-    """The balance is low and nothing is created; ``episode`` identifies the time below the re-order point."""
-    assert snapshot.balance
-    payload = {"balance_cents": snapshot.balance.cents, "reason": reason, "facts": explanation}
-    hours = snapshot.burn.hours_to_empty if snapshot.burn else None
-    return OutboxMessage(
-        "low_balance", f"{snapshot.account_id}:low_balance:{episode}", {**payload, "hours_to_empty": hours}
-    )
-
-
-# With every other reason the low balance is left to people.
-NO_LOW_BALANCE_NOTICE = frozenset(
-    {
-        *(Reason.BALANCE_OK, Reason.BALANCE_STALE, Reason.BALANCE_UNREADABLE, Reason.DISABLED),
-        Reason.DRY_RUN_WOULD_CREATE,
-    }
-)
-# A payment in progress has notices of its own; after a day without a change the low balance is reported too.
-IN_PROGRESS_REASONS = frozenset(
-    {
-        *(Reason.IN_FLIGHT, Reason.PAYMENT_OPEN_AT_VENDOR, Reason.PAID_NOT_CREDITED, Reason.OUTCOME_UNKNOWN),
-        Reason.AWAITING_APPROVAL,
-    }
-)
-SLOTLESS_BLOCKERS = (State.AWAITING_APPROVAL, State.LATE_CONFIRMING, State.PAID_LATE)
-
-
 def queue_scheduled_notices(
-    ledger: Ledger,
-    snapshot: AccountSnapshot,
-    payments: list[Payment],
-    decision: PaymentPlan | Refusal,
-    policy: Policy,
-    now: datetime,
+    ledger: Ledger, snapshot: AccountSnapshot, payments: list[Payment], policy: Policy, now: datetime
 ) -> None:
-    """Writes the notices that are due now to the outbox; each is sent once."""
+    """Writes the notices that are due now to the outbox; each is sent once. Raises ``LedgerUnavailable``."""
     due: list[OutboxMessage] = breaker_notices(snapshot, policy)
+    confirming = any(_is_confirming(payment) for payment in payments)
     for payment in payments:
-        due += payment_reminders(payment, now, policy) + overdue_credit_notices(payment, now, policy)
-    if (
-        isinstance(decision, Refusal)
-        and snapshot.balance
-        and not _suppresses_low_balance(decision.reason, payments, now)
-    ):
-        due += _low_balance_notices(ledger, snapshot, decision, policy, now)
+        due += overdue_credit_notices(payment, now, policy)
+        withdrawn = withdrawal_notices(payment, now, policy, needed=is_needed(payment, snapshot, payments, policy))
+        due += withdrawn
+        if not withdrawn and not confirming:
+            due += payment_reminders(payment, now, policy)
     if due:
         ledger.enqueue_notices(snapshot.account_id, due, now)
-
-
-def _suppresses_low_balance(reason: Reason, payments: list[Payment], now: datetime) -> bool:
-    if reason not in IN_PROGRESS_REASONS:
-        return reason in NO_LOW_BALANCE_NOTICE
-    return any(now - payment.state_since < DAY for payment in payments if _blocks_topup(payment, now))
-
-
-def _blocks_topup(payment: Payment, now: datetime) -> bool:
-    external = payment.state == State.EXTERNAL and (
-        is_payable_or_pending(payment.vendor_status, payment.ends_at, now, payment.counted_at) or awaits_credit(payment)
-    )
-    return payment.slot is not None or payment.state in SLOTLESS_BLOCKERS or external
-
-
-def _low_balance_notices(
-    ledger: Ledger, snapshot: AccountSnapshot, refusal: Refusal, policy: Policy, now: datetime
-) -> list[OutboxMessage]:
-    if policy.problems() or snapshot.balance is None:
-        return []
-    reorder_point = reorder_point_cents(snapshot, policy)
-    last = outbox.last_notice_at(ledger, snapshot.account_id, "low_balance")
-    if snapshot.balance.cents >= reorder_point or (last and now - last < LOW_BALANCE_INTERVAL):
-        return []
-    episode = outbox.low_balance_episode(ledger, snapshot.account_id, reorder_point)
-    return [low_balance_notice(snapshot, episode, str(refusal.reason), refusal.explanation)]

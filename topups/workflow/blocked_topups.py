@@ -1,12 +1,15 @@
 """Decides whether a refusal stops a top-up that is due, and records it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from topups.decision.rules import reorder_point_cents
 from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
 from topups.gateway import Balance
 from topups.ledger.blocked import read_blocked, record_blocked
+from topups.ledger.models import Payment
 from topups.money import MAX_PLAUSIBLE_CENTS
+from topups.notifications.blocked_notices import CONTINUES, queue_blocked_notice, queue_unblocked_notice
 from topups.policy import MODES, Policy
 from topups.workflow.context import TopUpContext
 
@@ -29,14 +32,25 @@ def is_due(snapshot: AccountSnapshot, latest: Balance | None, policy: Policy, no
 
 
 def update_blocked(
-    context: TopUpContext, snapshot: AccountSnapshot, latest: Balance | None, decision: PaymentPlan | Refusal
+    context: TopUpContext,
+    snapshot: AccountSnapshot,
+    latest: Balance | None,
+    decision: PaymentPlan | Refusal,
+    payments: Sequence[Payment] = (),
 ) -> None:
-    """Records what stops the account's due top-up after a decision. Raises ``LedgerUnavailable``."""
-    now = context.clock.now()
-    due = is_due(snapshot, latest, context.policy, now)
-    if due and isinstance(decision, PaymentPlan):
-        before = read_blocked(context.ledger, context.account_id)
-        if before and before.reason in AT_SENDING:
-            return
+    """Records what stops the account's due top-up after a decision, and queues the notices that are due.
+
+    ``latest`` is the ledger's newest balance, ``payments`` are the tracked payments. Raises ``LedgerUnavailable``.
+    """
+    ledger, account_id, policy, now = context.ledger, context.account_id, context.policy, context.clock.now()
+    due = is_due(snapshot, latest, policy, now)
     refusal = decision if due and isinstance(decision, Refusal) else None
-    record_blocked(context.ledger, context.account_id, refusal, now)
+    before = read_blocked(ledger, account_id)
+    if refusal is None and due and before and before.reason in AT_SENDING:
+        return
+    ended = refusal is None or refusal.reason in CONTINUES
+    if before and before.reason not in CONTINUES and ended and policy.mode != MODES[0]:
+        queue_unblocked_notice(ledger, account_id, decision, now)
+    record_blocked(ledger, account_id, refusal, now)
+    if refusal:
+        queue_blocked_notice(ledger, snapshot, payments, refusal, before, policy, now)

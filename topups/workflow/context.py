@@ -98,8 +98,16 @@ class ReconcileReport:
         return {
             "balance_cents": self.balance.cents if self.balance else None,
             "problems": [
-                *filter(None, (self.clock.problem, self.balance_problem, self.list_problem)),
-                *filter(None, (self.ledger_problem, self.contradiction)),
+                *filter(
+                    None,
+                    (
+                        self.clock.problem,
+                        self.balance_problem,
+                        self.list_problem,
+                        self.ledger_problem,
+                        self.contradiction,
+                    ),
+                )
             ],
             "moved": [{"payment_id": id_, "from": before, "to": after} for id_, before, after in self.moved],
             "adopted": self.adopted,

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from topups.decision.clock_check import check_clock, with_time_of
 from topups.decision.evaluate import evaluate
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView, payable_ids
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView
 from topups.gateway import VendorUnavailable
 from topups.ledger.future_instants import RecordedInstants, correct_future_instants, read_instants
 from topups.ledger.models import Payment
@@ -22,11 +22,13 @@ from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.payment_tracking import apply_vendor_statuses
+from topups.workflow.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
 from topups.workflow.vendor_snapshots import (
-    SHRINK_WINDOW,
     assess_completeness,
+    blocking_ids,
     fetch_balance,
     fetch_payment_list,
+    shrink_window_start,
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
@@ -50,8 +52,8 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
-    recorded = read_instants(context.ledger, context.account_id, context.clock.now() + context.policy.clock_skew)
     check_ledger(context, report)
+    recorded = read_instants(context.ledger, context.account_id, context.clock.now() + context.policy.clock_skew)
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
     _check_clock(context, recorded, report)
@@ -59,9 +61,11 @@ def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     expire_stale_intents(context, payments, report)
     resolve_unknown_outcomes(context, _refreshed(context, payments, report), report)
     apply_vendor_statuses(context, _refreshed(context, payments, report), report)
+    resolve_unknown_statuses(context, _refreshed(context, payments, report), report)
     payments = _refreshed(context, payments, report)
     if report.listing:
         adopt_external_payments(context, report.listing, payments, report)
+        report_unknown_statuses(context, report.listing, _refreshed(context, payments, report))
     credit_paid_payments(context, payments, report)
     report.payments = _refreshed(context, payments, report)
     context.checkpoint(Checkpoint.RECONCILED)
@@ -101,8 +105,8 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     report.evaluation = evaluate(snapshot, context.policy, now)
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
-    update_blocked(context, snapshot, recorded.balance, decision)
-    queue_scheduled_notices(context.ledger, snapshot, report.payments, decision, context.policy, now)
+    queue_scheduled_notices(context.ledger, snapshot, report.payments, context.policy, now)
+    update_blocked(context, snapshot, recorded.balance, decision, report.payments)
     return snapshot
 
 
@@ -110,8 +114,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway = ReconcileReport(unproven=missing_request(context)), context.gateway
-    now = context.clock.now()
+    seen, gateway, now = ReconcileReport(unproven=missing_request(context)), context.gateway, context.clock.now()
     recorded = read_instants(context.ledger, context.account_id, now + context.policy.clock_skew)
     try:
         seen.balance = gateway.balance()
@@ -119,7 +122,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
         seen.balance_problem = str(error)
     try:
         listing = gateway.payments()
-        largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
+        largest = context.ledger.max_list_size(context.account_id, shrink_window_start(context, listing.at))
         payments = tracked_payments(context)
         seen.listing = assess_completeness(listing, payments, largest, context.policy)
         seen.listing = with_usable_times(context, seen.listing, payments)
@@ -139,9 +142,7 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
     listing = report.listing
     vendor_list = VendorListView(None, False, report.list_problem)
     if listing:
-        vendor_list = VendorListView(
-            listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now())
-        )
+        vendor_list = VendorListView(listing.at, listing.complete, listing.problem, blocking_ids(context, listing))
     return dataclasses.replace(
         snapshot,
         balance=report.balance or (None if report.balance_problem else snapshot.balance),

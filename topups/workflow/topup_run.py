@@ -19,7 +19,6 @@ from topups.decision.snapshot import (
     Reason,
     Refusal,
     decision_json,
-    payable_ids,
     refusal_from,
 )
 from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent
@@ -40,7 +39,7 @@ from topups.workflow.reconcile import (
     record_preflight_refusal,
     update_from_vendor,
 )
-from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
+from topups.workflow.vendor_snapshots import blocking_ids, fetch_balance, fetch_payment_list
 from topups.workflow.watermarks import announce_request, pause_reason, record_end, require_writable
 
 
@@ -104,10 +103,11 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
         return TopUpRunResult(context.account_id, decision, decision.plan, payment, report)
     result = _execute(context, snapshot, decision, idempotency_key, report)
     if result.refusal:
+        requested = [result.payment] if result.payment else []
         # Where a request was sent, what is known of it is said, whether or not the ledger can be written.
         with suppress(LedgerUnavailable) if result.refusal.reason == Reason.LEDGER_UNAVAILABLE else nullcontext():
             record_decision(context, idempotency_key, result.refusal)
-            update_blocked(context, snapshot, snapshot.balance, result.refusal)
+            update_blocked(context, snapshot, snapshot.balance, result.refusal, requested)
     return dataclasses.replace(result, plan=decision, report=report)
 
 
@@ -253,7 +253,7 @@ def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: s
         return Refusal(Reason.VENDOR_LIST_UNAVAILABLE, problem)
     if not listing.complete:
         return Refusal(Reason.VENDOR_LIST_INCOMPLETE, listing.problem)
-    blocking = payable_ids(listing, context.clock.now())
+    blocking = blocking_ids(context, listing)
     if blocking:
         return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
     if kill_switch_on(context.environment):

@@ -64,6 +64,8 @@ def announce_request(context: TopUpContext, sending: Payment) -> Refusal | None:
         context.companions.write_watermark(continuity.present_watermark(context.ledger, sending.sending_at))
     except CompanionFileError as error:
         return Refusal(Reason.LEDGER_UNAVAILABLE, _not_recorded(error))
+    except LedgerUnavailable as error:
+        return Refusal(Reason.LEDGER_UNAVAILABLE, str(error))
     return None
 
 

@@ -62,7 +62,7 @@ NOES = [
     (Reason.PAID_NOT_CREDITED, with_payments(fact(State.PAID_LATE)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.OPEN)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.LATE_CONFIRMING)), POLICY),
-    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, vendor_status="check")), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, ago=DAY, vendor_status="check")), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, replace(LOW, listing=VendorListView(START, True, "", ("o",))), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.RESERVED)._replace(holds_slot=True)), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.UNDERPAID)._replace(holds_slot=True)), POLICY),
@@ -85,6 +85,7 @@ NOES = [
     ),
     (Reason.AWAITING_APPROVAL, with_payments(fact(State.AWAITING_APPROVAL, 2500, HOUR)), POLICY),
     (Reason.APPROVAL_EXPIRED, with_payments(fact(State.AWAITING_APPROVAL, 2500, 25 * HOUR)), POLICY),
+    (Reason.OUTSIDE_HOURS, LOW, replace(POLICY, hours="10:00-22:00", time_zone="UTC")),
     (Reason.DRY_RUN_WOULD_CREATE, LOW, replace(POLICY, mode="dry_run")),
 ]
 
@@ -101,7 +102,7 @@ def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
 def test_each_reason_that_a_decision_can_give_is_tried_here():
     outside_of_decide = {Reason.LEDGER_UNAVAILABLE, Reason.LOST_RACE, Reason.NOT_SENT_STALE, Reason.ANOMALOUS_BURN}
     outside_of_decide |= {Reason.AMOUNT_ABOVE_MAX}  # the amount is reduced to the largest one: see the rule's own test
-    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE, Reason.OUTSIDE_HOURS}
+    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE}
     assert {expected for expected, _, _ in NOES} == set(Reason) - outside_of_decide
 
 

@@ -11,7 +11,7 @@ from topups.decision.snapshot import Reason, Refusal
 from topups.ledger.blocked import read_blocked, record_blocked
 from topups.workflow.context import Checkpoint
 
-CAPPED = {"cap_day_cents": 600, "cap_week_cents": 700}
+STOPPED = {"rail": "v3_wallet", "currency": "USDT", "network": "ETH"}
 
 
 def blocked(world: World) -> tuple[Reason, str] | None:
@@ -34,10 +34,10 @@ def test_blocked_reason_has_its_beginning(any_ledger):
 
 
 def test_reconcile_records_what_blocks_while_due(world):
-    world.reconcile(**CAPPED)
-    assert blocked(world) == (Reason.CAP_DAY, "09:00")
+    world.reconcile(**STOPPED)
+    assert blocked(world) == (Reason.NETWORK_NOT_ALLOWED, "09:00")
     world.vendor.cents = 5000
-    world.reconcile(**CAPPED)
+    world.reconcile(**STOPPED)
     assert blocked(world) is None
 
 

@@ -15,6 +15,8 @@ from topups.notifications.rendering import TITLES, Notice, qr_png, render
 from topups.notifications.rules import NOTICE_BY_STATE
 from topups.workflow.context import Checkpoint
 
+LOW = "The balance is low and no payment is requested"
+
 
 @pytest.fixture
 def inbox() -> Inbox:
@@ -108,7 +110,7 @@ def test_stale_payment_notice_is_not_sent_late(world, inbox):
     world.vendor.set("cancel")
     world.reconcile()
     inbox.broken = False
-    assert set(post(world, inbox)) == {"Nobody paid 25.00 USD in time", TITLES["low_balance"]}
+    assert set(post(world, inbox)) == {"Nobody paid 25.00 USD in time", f"{LOW}: BACKOFF"}
 
 
 def test_a_notice_nobody_took_is_tried_again_later(world, inbox):
@@ -141,18 +143,6 @@ def test_cap_levels_are_reported_once_each(world, inbox):
     assert any("CAP_DAY: 25.00 USD of 27.00 USD" in notice.body for notice in inbox.notices)
 
 
-def test_low_balance_notice_once_per_episode_and_daily(world, inbox):
-    blocked = {"currency": "USDT", "network": "ETH", "rail": "v3_wallet"}
-    delivered_texts = []
-    for hour in range(72):
-        world.vendor.cents = 5000 if hour % 12 == 11 else 500
-        world.reconcile(**blocked)
-        delivered_texts += [hour] * post(world, inbox).count("The balance is low and no payment is created")
-        world.clock.advance(hours=1)
-    assert delivered_texts == [0, 24, 48]
-    assert "NETWORK_NOT_ALLOWED" in inbox.notices[0].body
-
-
 def test_overdue_credit_is_reported(world, inbox):
     world.run()
     world.vendor.set("paid")
@@ -171,7 +161,8 @@ def test_open_breaker_and_approval_request_are_reported(world, inbox):
 
 def test_every_notice_kind_renders_without_a_payment(world):
     kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
-    assert kinds | {"duplicate", "breaker", "low_balance", "unproven", "other_ledger"} == set(TITLES)
+    others = {"unproven", "other_ledger", "withdrawn", "unblocked", "unknown_status", "zone"}
+    assert kinds | others | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
     row = drive_claim(world)
     for kind in (*TITLES, "cap_day_90"):
@@ -251,9 +242,12 @@ def test_no_reminder_for_unpayable_payments(world, trouble):
     delivered_texts(world)
     if trouble == "cancel":
         world.vendor.set("cancel")
+    titles = []
     for _ in range(6):
         world.clock.advance(minutes=10)
-        assert delivered_texts(world) == []
+        titles += [text.partition("\n")[0] for text in delivered_texts(world)]
+    withdrawn = ["Do not pay 25.00 USD: it is no longer needed or can no longer be paid"]
+    assert titles == withdrawn * (trouble == "cancel")
 
 
 def test_delayed_notice_of_cancelled_payment_is_dropped(world):
@@ -275,7 +269,7 @@ def test_low_balance_notice_after_a_day_without_progress(world, whose):
     for _ in range(72):
         world.clock.advance(hours=1)
         titles += [text.partition("\n")[0] for text in delivered_texts(world)]
-    assert titles == ["The balance is low and no payment is created"]
+    assert titles == [f"{LOW}: {'IN_FLIGHT' if whose == 'ours' else 'PAYMENT_OPEN_AT_VENDOR'}"] * 3
 
 
 def test_failing_service_does_not_repeat_notices_to_others(service):
