@@ -214,6 +214,8 @@ class TopUpService:
         try:
             with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
                 payments = ledger.snapshot(self.settings.account.user_id, datetime.now(UTC)).payments
+        except LedgerOutdated:
+            return ""
         except LedgerUnavailable as error:
             return f"{Reason.DISABLED}: mode is off; {error}"
         return "" if payments else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
