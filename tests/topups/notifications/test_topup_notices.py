@@ -261,7 +261,7 @@ def test_low_balance_notice_after_a_day_without_progress(world, whose):
     """Its own notices came and went; nobody would hear of the balance again."""
     if whose == "ours":
         world.run()
-        world.vendor.set("wrong_amount")
+        world.vendor.set("refund_process")
     else:
         world.vendor.bill(700, "process")
     delivered_texts(world)
