@@ -11,12 +11,13 @@ from assets.quality.checks import CheckResult
 from pipelines.topup_state import TopUpState
 from topups.decision.rules import WINDOWS
 from topups.decision.snapshot import AccountSnapshot
+from topups.evidence.arrivals import balance_increases
 from topups.ledger import Ledger, Observation, Payment
 from topups.money import usd
 from topups.notifications.rules import CAP_LEVELS
 from topups.payment_states import State, expires_at
 from topups.policy import DAY, Policy
-from topups.workflow.credit import balance_increases, matched_amounts
+from topups.workflow.credit import matched_amounts
 
 # A reconcile run every two minutes, and as many runs by hand or by the sensor.
 OBSERVATIONS_PER_DAY = 1440

@@ -234,7 +234,12 @@ class AccountSnapshot:
 
     def attempts(self, since: datetime) -> int:
         """The number of requests since then."""
-        return sum(p.counted_at > since and (_is_attempt(p) or may_be_ours(p)) for p in self.payments)
+        return sum(p.counted_at > since and (is_attempt(p) or may_be_ours(p)) for p in self.payments)
+
+
+def is_attempt(payment: PaymentView) -> bool:
+    """Whether a payment was requested, or tried to be, by this ledger; an external one may be closed."""
+    return payment.state in COUNTS_AS_ATTEMPT and payment.exception != PaymentException.EXTERNAL
 
 
 def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
@@ -245,10 +250,6 @@ def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
     suspected = payment.state == State.EXTERNAL and payment.exception in COUNTS_LIKE_OURS
     ours = payment.state in COUNTS_AS_CREATED and payment.exception != PaymentException.EXTERNAL
     return payment.counted_at > since and (ours or suspected)
-
-
-def _is_attempt(payment: PaymentView) -> bool:
-    return payment.state in COUNTS_AS_ATTEMPT and payment.exception != PaymentException.EXTERNAL
 
 
 def may_be_ours(payment: PaymentView) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from topups import payment_units, vendor_statuses
+from topups import vendor_statuses
+from topups.evidence import payment_units
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment, latest_amount_cents
@@ -139,8 +140,8 @@ def follow_status(context: TopUpContext, payment: Payment, status: str, report: 
         state = next_state(current, status, context.clock.now(), context.policy) if current else None
         if current is None or state is None:
             return
-        changes = {"exception": payment_exception(current, state, status), "vendor_status": status}
-        current = transition(context, current, state, report, current.detail, **changes)
+        exception = payment_exception(current, state, status)
+        current = transition(context, current, state, report, current.detail, exception=exception, vendor_status=status)
 
 
 def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:

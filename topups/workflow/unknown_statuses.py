@@ -2,13 +2,14 @@
 the payment's transaction decides, then the balance, and in the end the time.
 """
 
+from topups.evidence.arrivals import arrivals, spending_per_hour
 from topups.gateway import PaymentList
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
 from topups.vendor_statuses import is_unknown
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.credit import balance_increases, find_matching_increase, matched_amounts, spending_per_hour
+from topups.workflow.credit import find_matching_increase, matched_amounts
 from topups.workflow.payment_tracking import follow_status
 from topups.workflow.vendor_snapshots import fetch_transaction
 
@@ -53,7 +54,7 @@ def _arrived(context: TopUpContext, payment: Payment, payments: list[Payment]) -
     if payment.baseline is None or any(awaits_credit(other) for other in payments):
         return False
     balances = context.ledger.observations(context.account_id, "balance", payment.baseline)[::-1]
-    increases, matched = balance_increases(balances), matched_amounts(payments)
+    increases, matched = arrivals(balances, context.policy.credit_wait), matched_amounts(payments)
     return find_matching_increase(payment, increases, matched, spending_per_hour(balances)) is not None
 
 
