@@ -128,7 +128,7 @@ def _propose_paid_only_list(context: TopUpContext, payment: Payment, listing: Pa
         return
     if now < payment.state_since + context.policy.unknown_quiescence:
         return
-    if outbox.last_notice_at(context.ledger, account, "list_paid_only") is None:
+    if outbox.last_notice(context.ledger, account, "list_paid_only").at is None:
         notice = OutboxMessage("list_paid_only", f"{account}:list_paid_only", {}, payment.payment_id)
         context.ledger.enqueue_notices(account, [notice], now)
 
