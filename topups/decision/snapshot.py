@@ -61,13 +61,15 @@ class Reason(StrEnum):
 class RuleResult:
     """The result of one rule: the measured value, its limit, and whether the rule passes.
 
-    ``reason`` is that of the refusal if it does not. Both texts carry their units.
+    ``reason`` is that of the refusal if it does not. Both texts carry their units. ``payment_id`` is the payment that
+    the refusal is about, by our id or the vendor's, if it is about one.
     """
 
     reason: Reason
     passed: bool
     figure: str
     limit: str
+    payment_id: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
@@ -107,12 +109,14 @@ class Refusal:
     """The refusal of a payment: its reason, the measured value and the limit.
 
     ``plan`` is the payment that would have been created, where the rules got that far (dry run, waiting for approval).
+    ``payment_id`` is the payment that the refusal is about, if it is about one.
     """
 
     reason: Reason
     figure: str = ""
     limit: str = ""
     plan: PaymentPlan | None = None
+    payment_id: str = ""
 
     @property
     def explanation(self) -> str:
@@ -141,7 +145,7 @@ def decision_json(refusal: Refusal | None, plan: PaymentPlan | None) -> dict[str
 
 def refusal_from(finding: RuleResult) -> Refusal:
     """The refusal of a rule that does not pass."""
-    return Refusal(finding.reason, finding.figure, finding.limit)
+    return Refusal(finding.reason, finding.figure, finding.limit, payment_id=finding.payment_id)
 
 
 class PaymentView(NamedTuple):
@@ -198,8 +202,9 @@ class AccountSnapshot:
 
     ``listing`` is None where the list was not read (sensor, plan); a run always reads it. ``failures`` counts failed
     payments since the last credited one or an operator's reset. ``paused`` and ``killed`` are the kill switches of
-    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``unproven`` says why nothing may be
-    created before the ledger is known to be complete; ``unproven_until`` is when the doubt about it ends.
+    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``clock_problem`` is why a run did not
+    trust this machine's clock. ``unproven`` says why nothing may be created before the ledger is known to be complete;
+    ``unproven_until`` is when the doubt about it ends.
     """
 
     account_id: str
@@ -212,6 +217,7 @@ class AccountSnapshot:
     paused: str = ""
     killed: bool = False
     ledger_at: datetime | None = None
+    clock_problem: str = ""
     burn: BurnForecast | None = None
     unproven: str = ""
     unproven_until: datetime | None = None

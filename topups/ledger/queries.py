@@ -95,11 +95,11 @@ MAX_LIST_SIZE = select(func.max(OBSERVATIONS.c.figure)).where(
     OBSERVATIONS.c.complete,
     OBSERVATIONS.c.at > SINCE,
 )
+# The last event, not the latest one: a clock that was ahead cannot be taken back from an event.
+LAST_EVENT_OF_ACCOUNT = select(EVENTS.c.at).where(EVENTS.c.account_id == ACCOUNT).order_by(EVENTS.c.seq.desc()).limit(1)
 LATEST_TIMESTAMPS = select(
-    *(
-        select(func.max(table.c.at)).where(table.c.account_id == ACCOUNT).scalar_subquery().label(table.name)
-        for table in (EVENTS, OBSERVATIONS)
-    )
+    LAST_EVENT_OF_ACCOUNT.scalar_subquery().label("event"),
+    select(func.max(OBSERVATIONS.c.at)).where(OBSERVATIONS.c.account_id == ACCOUNT).scalar_subquery().label("observed"),
 )
 LAST_EVENT = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
 INSERT_EVENT, INSERT_PAYMENT = EVENTS.insert(), schema.payments.insert()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from topups import vendor_statuses
+from topups.decision.clock_check import recorded_at
 from topups.decision.snapshot import payable_ids
 from topups.evidence import payment_units
 from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
@@ -30,7 +31,8 @@ def fetch_balance(context: TopUpContext) -> tuple[Balance | None, str]:
         context.checkpoint(Checkpoint.BALANCE_READ)
         return None, str(error)
     context.checkpoint(Checkpoint.BALANCE_READ)
-    context.ledger.record_balance(context.account_id, balance, context.clock.now())
+    recorded = dataclasses.replace(balance, at=recorded_at(balance, context.policy))
+    context.ledger.record_balance(context.account_id, recorded, context.clock.now())
     context.checkpoint(Checkpoint.BALANCE_RECORDED)
     return balance, ""
 
@@ -55,15 +57,16 @@ def fetch_payment_list(context: TopUpContext) -> ListResult:
     context.checkpoint(Checkpoint.LIST_READ)
     if isinstance(response, VendorUnavailable):
         return ListResult(None, str(response), tracked_payments(context))
-    assess = partial(assess_completeness, response, policy=context.policy)
+    at = recorded_at(response, context.policy)
+    assess = partial(assess_completeness, dataclasses.replace(response, at=at), policy=context.policy)
     listing, payments = context.ledger.record_payment_list(
         context.account_id,
         _tracking_start(context),
-        shrink_window_start(context, response.at),
+        shrink_window_start(context, at),
         assess,
         context.clock.now(),
     )
-    listing = with_usable_times(context, listing, payments, record=True)
+    listing = with_usable_times(context, dataclasses.replace(listing, at=response.at), payments, record=True)
     context.checkpoint(Checkpoint.LIST_RECORDED)
     return ListResult(listing, listing.problem, payments)
 
