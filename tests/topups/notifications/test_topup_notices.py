@@ -162,6 +162,7 @@ def test_open_breaker_and_approval_request_are_reported(world, inbox):
 def test_every_notice_kind_renders_without_a_payment(world):
     kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
     others = {"unproven", "other_ledger", "withdrawn", "unblocked", "unknown_status", "zone"}
+    others |= {"other_amount", "credit_unproven", "units_disagree", "list_paid_only"}
     assert kinds | others | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
     row = drive_claim(world)
