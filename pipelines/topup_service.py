@@ -28,8 +28,8 @@ from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
-from topups.decision.preview import preview_from_ledger
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
+from topups.decision.preview import last_forecast, preview_from_ledger
+from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
 from topups.ledger import (
     Event,
     Ledger,
@@ -55,9 +55,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
-EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
-# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
-DECISIONS_SEARCHED = 10
+EMPTY_LIST = "; smsonline topup list is empty until the first reconcile or run"
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
 
 
@@ -197,7 +195,7 @@ class TopUpService:
         paused = companions.pause_reason() if companions else ""
         try:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
-                burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
+                burn = last_forecast(ledger, account_id, policy, now)
                 return preview_from_ledger(
                     ledger, account_id, policy, now, environment=environment, burn=burn, paused=paused
                 )
@@ -263,7 +261,7 @@ class TopUpService:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
         with self._read_existing_ledger() as ledger:
             if ledger is None:
-                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet{EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 
@@ -359,16 +357,6 @@ class TopUpService:
         except LedgerUnavailable as error:
             self._warn(f"notices wait for the next run: {error}")
             return 0
-
-
-def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:
-    """The newest forecast stored with a decision after ``since``, without reading the warehouse.
-
-    Raises ``LedgerUnavailable``.
-    """
-    decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
-    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
-    return BurnForecast(**newest.payload["burn"]) if newest else None
 
 
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:

@@ -25,7 +25,7 @@ from topups.gateway import (
     VendorUnavailable,
 )
 from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
-from topups.vendor_records import RecordReader, Units, parse_cents, parse_create_response
+from topups.vendor_records import RecordReader, Units, cents_or_none, parse_cents, parse_create_response
 
 Members = dict[str, Any]
 
@@ -66,7 +66,8 @@ class VendorGateway:
             cents = parse_cents(record.get("balance"), self._units.balance)
         except ValueError as error:
             raise VendorUnavailable(f"the balance cannot be read: {error}") from None
-        return Balance(cents, requested_at, response.server_date)
+        charges = cents_or_none(record.get("totalCharges"), self._units.balance)
+        return Balance(cents, requested_at, response.server_date, charges)
 
     def payments(self) -> PaymentList:
         """All payments of the account. A row that cannot be read, or a sign of further pages, makes it incomplete."""

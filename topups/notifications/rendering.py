@@ -16,6 +16,7 @@ from topups.money import usd
 from topups.notifications.blocked_notices import BLOCKED
 from topups.notifications.payment_uris import scan_text
 from topups.notifications.rules import PAYABLE, REQUESTS
+from topups.notifications.vendor_texts import unknown_status_lines, zone_lines
 from topups.payment_states import State
 from topups.policy import Policy
 
@@ -47,6 +48,8 @@ TITLES = {
     "other_ledger": "A second ledger seems to ask for payments: {amount}; nothing is created until topup adopt",
     "unproven": "The ledger may lack payments: those at the vendor count as its own",
     "breaker": "Top-ups stopped: several payments failed in a row",
+    "unknown_status": "The vendor uses a status that is not known",
+    "zone": "The vendor's times are in another zone than set",
     "unblocked": "Top-ups continue",
     "low_balance": "The balance is low and no payment is created",  # written by earlier versions
 }
@@ -99,7 +102,8 @@ class Notice:
 def render(row: OutboxRow, payment: Payment | None, now: datetime, policy: Policy | None = None) -> Notice:
     """The message of a notice. Times are in the zone of the policy's owner, and named."""
     policy = policy or Policy()
-    lines = [*_payload_lines(row, policy), *(_payment_lines(payment, row, now, policy) if payment else [])]
+    lines = [*_payload_lines(row, policy), *_vendor_lines(row, now)]
+    lines += _payment_lines(payment, row, now, policy) if payment else []
     target = scan_text(payment) if payment and row.kind in REQUESTS else ""
     body = "\n".join(filter(None, lines))
     return Notice(_title(row, payment), body, is_urgent(row), qr_png(target) if target else b"")
@@ -110,6 +114,14 @@ def is_urgent(row: OutboxRow) -> bool:
     if row.kind.startswith(BLOCKED):
         return row.payload.get("mode") != "dry_run" and row.payload.get("reason") not in NOT_URGENT_REASONS
     return row.kind in URGENT
+
+
+def _vendor_lines(row: OutboxRow, now: datetime) -> list[str]:
+    if row.kind == "zone":
+        return zone_lines(row.payload, now)
+    if row.kind == "unknown_status":
+        return unknown_status_lines(UNVERIFIED_TEXT.sub("...", row.payload.get("status", "")))
+    return []
 
 
 def qr_png(text: str) -> bytes:

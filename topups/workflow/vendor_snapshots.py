@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from topups import payment_units, vendor_statuses
+from topups import vendor_statuses
 from topups.decision.snapshot import payable_ids
+from topups.evidence import payment_units
 from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
 from topups.ledger.models import Payment, latest_amount_cents
 from topups.payment_states import OUTCOME_PENDING

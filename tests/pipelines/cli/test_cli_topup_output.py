@@ -105,7 +105,7 @@ def test_wrong_policy_file_exits_2_with_one_line(shop, command, home):
     assert command("topup", "plan", "--policy", "missing.toml").code == 2
 
 
-@pytest.mark.parametrize("name", ["run", "plan", "reconcile", "list", "pause"])
+@pytest.mark.parametrize("name", ["run", "plan", "reconcile", "list", "resume"])
 def test_corrupt_ledger_is_one_line(shop, command, home, name):
     (home / "data").mkdir()
     (home / "data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
@@ -118,7 +118,7 @@ def test_corrupt_ledger_is_one_line(shop, command, home, name):
     assert shop.creates() == 0
 
 
-@pytest.mark.parametrize("name", ["run", "reconcile", "pause"])
+@pytest.mark.parametrize("name", ["run", "reconcile", "resume"])
 def test_read_only_ledger_is_one_line(shop, command, home, monkeypatch, name):
     command("topup", "list")
     monkeypatch.setenv("SMSONLINE_LEDGER", f"sqlite:///file:{home}/data/ledger.db?mode=ro&uri=true")

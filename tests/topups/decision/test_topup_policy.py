@@ -62,7 +62,7 @@ NOES = [
     (Reason.PAID_NOT_CREDITED, with_payments(fact(State.PAID_LATE)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.OPEN)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.LATE_CONFIRMING)), POLICY),
-    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, vendor_status="check")), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, ago=DAY, vendor_status="check")), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, replace(LOW, listing=VendorListView(START, True, "", ("o",))), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.RESERVED)._replace(holds_slot=True)), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.UNDERPAID)._replace(holds_slot=True)), POLICY),
