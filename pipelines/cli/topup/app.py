@@ -141,3 +141,11 @@ def adopt(by: By = "", json: Json = False) -> None:
     from pipelines.cli.topup.adopt import run_adopt
 
     run_adopt(by, as_json=json)
+
+
+@topup_app.command()
+def prove(json: Json = False) -> None:
+    """Shows on a local sandbox that no payment is requested twice, beside a simple script. Needs no settings."""
+    from pipelines.cli.topup.prove import run_prove
+
+    run_prove(as_json=json)
