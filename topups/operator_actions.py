@@ -44,7 +44,7 @@ def reject(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
 
 
 def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
-    """Closes a stuck payment, after a check on the vendor's site: its slot becomes free.
+    """Closes a stuck payment, ours or an external one, after a check on the vendor's site: it blocks nothing any more.
 
     Raises ``ActionNotAllowed`` if it is not stuck.
     """
@@ -52,7 +52,9 @@ def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     to = MANUAL_CLOSE.get(payment.state)
     if to is None:
         raise ActionNotAllowed(f"payment {payment_id} is {payment.state}; there is nothing to close")
-    changes = {"exception": PaymentException.MANUAL_MARK, "detail": f"closed by {by}"}
+    # The exception of an external payment tells whether it counts towards the caps.
+    exception = payment.exception if payment.state == State.EXTERNAL else PaymentException.MANUAL_MARK
+    changes = {"exception": exception, "detail": f"closed by {by}"}
     closed = ledger.transition(payment, to, now, changes)
     if closed is None:
         raise ActionNotAllowed(f"payment {payment_id} changed in the meantime; check it again")

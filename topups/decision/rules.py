@@ -50,6 +50,8 @@ def clock_in_sync(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
 
     If the vendor's clock confirms ours, a ledger from the future was written while ours was wrong, and the rule passes.
     """
+    if snapshot.clock_problem:
+        return RuleResult(Reason.CLOCK_SUSPECT, False, snapshot.clock_problem, "")
     balance = snapshot.balance
     confirmed = balance is not None and balance.vendor_at is not None
     timestamps = [at for at in (None if confirmed else snapshot.ledger_at, balance and balance.at) if at]
@@ -84,6 +86,14 @@ def balance_low(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
     low = snapshot.balance.cents < reorder_point
     figure = f"{usd(snapshot.balance.cents)} is {'' if low else 'not '}below {usd(reorder_point)}"
     return RuleResult(Reason.BALANCE_OK, low, figure, "")
+
+
+def units_agree(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
+    """No payment of this payment method is in another unit than its settings say, until an operator closed it."""
+    over = (State.CLOSED, State.REFUNDED)
+    wrong = [p for p in snapshot.payments if p.unit_problem and p.rail == policy.rail and p.state not in over]
+    figure = f"payment {wrong[0].payment_id}: {wrong[0].unit_problem}" if wrong else "no amount contradicts its unit"
+    return RuleResult(Reason.UNITS_DISAGREE, not wrong, figure, "")
 
 
 def outcome_known(snapshot: AccountSnapshot) -> RuleResult:

@@ -1,5 +1,6 @@
 """The dependencies of one run of the top-ups, and the checkpoints between its effects."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from topups.ledger.models import Payment
 from topups.notifications import rules
 from topups.payment_states import State
 from topups.policy import Policy
+from topups.workflow.clock_check import ClockCheck, FixedClock
 
 
 class Checkpoint(StrEnum):
@@ -89,13 +91,23 @@ class ReconcileReport:
     updated: int = 0  # changes without a transition
     payments: list[Payment] = field(default_factory=list)
     evaluation: Evaluation | None = None
+    clock: ClockCheck = field(default_factory=ClockCheck)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""
         return {
             "balance_cents": self.balance.cents if self.balance else None,
             "problems": [
-                *filter(None, (self.balance_problem, self.list_problem, self.ledger_problem, self.contradiction))
+                *filter(
+                    None,
+                    (
+                        self.clock.problem,
+                        self.balance_problem,
+                        self.list_problem,
+                        self.ledger_problem,
+                        self.contradiction,
+                    ),
+                )
             ],
             "moved": [{"payment_id": id_, "from": before, "to": after} for id_, before, after in self.moved],
             "adopted": self.adopted,
@@ -112,3 +124,8 @@ def transition(
     if moved:
         report.moved.append((payment.payment_id, payment.state, state))
     return moved
+
+
+def with_trusted_time(context: TopUpContext, report: ReconcileReport) -> TopUpContext:
+    """The context with the time that counts: not this machine's, if this run does not trust it."""
+    return context if report.clock.now is None else dataclasses.replace(context, clock=FixedClock(report.clock.now))

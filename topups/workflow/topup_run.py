@@ -18,7 +18,6 @@ from topups.decision.snapshot import (
     Reason,
     Refusal,
     decision_json,
-    payable_ids,
     refusal_from,
 )
 from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent
@@ -32,7 +31,7 @@ from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import record_outcome
 from topups.workflow.reconcile import evaluate_account, record_decision, record_preflight_refusal, update_from_vendor
-from topups.workflow.vendor_snapshots import fetch_balance, fetch_payment_list
+from topups.workflow.vendor_snapshots import blocking_ids, fetch_balance, fetch_payment_list
 from topups.workflow.watermarks import announce_request, pause_reason, record_end, require_writable
 
 
@@ -227,7 +226,7 @@ def _list_refusal(context: TopUpContext, listing: PaymentList | None, problem: s
         return Refusal(Reason.VENDOR_LIST_UNAVAILABLE, problem)
     if not listing.complete:
         return Refusal(Reason.VENDOR_LIST_INCOMPLETE, listing.problem)
-    blocking = payable_ids(listing, context.clock.now())
+    blocking = blocking_ids(context, listing)
     if blocking:
         return Refusal(Reason.PAYMENT_OPEN_AT_VENDOR, f"payable or confirming: {', '.join(blocking[:3])}", "none")
     if kill_switch_on(context.environment):
