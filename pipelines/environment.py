@@ -89,6 +89,8 @@ def _check_topups(policy: Policy, *, has_notifier: bool) -> EnvironmentCheck:
         text = f"mode {policy.mode}, but no payment is requested: {problems[0]}"
         return EnvironmentCheck("top-ups", "note", text)
     if not has_notifier:
-        text = f"mode {policy.mode}, complete; SMSONLINE_TOPUP_NOTIFY names no recipient for notices"
-        return EnvironmentCheck("top-ups", "note", text)
+        notes = ["SMSONLINE_TOPUP_NOTIFY names no recipient for notices", *policy.warnings()]
+        return EnvironmentCheck("top-ups", "note", f"mode {policy.mode}, complete; {'; '.join(notes)}")
+    if warnings := policy.warnings():
+        return EnvironmentCheck("top-ups", "note", f"mode {policy.mode}, complete; {'; '.join(warnings)}")
     return EnvironmentCheck("top-ups", "ok", f"mode {policy.mode}, complete")

@@ -19,11 +19,11 @@ from pipelines.cli.console import (
     print_stderr,
     print_table,
 )
-from pipelines.cli.topup.forecast_text import NOT_KNOWN_YET, reorder_text, runway_text
+from pipelines.cli.topup.forecast_text import reorder_text, runway_text
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings
 from pipelines.topup_state import TopUpState, read_topup_state
-from topups.forecast.runway import Forecast
+from topups.forecast.runway import NOT_KNOWN_YET, Forecast
 from topups.money import usd
 from warehouse.database.opening import published_path
 from warehouse.status import AGES, WarehouseStatus, read_status
