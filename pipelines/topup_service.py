@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bootstrap import (
     companion_files,
     configured_datasets,
-    configured_notifier,
     configured_policy,
     kill_switch_environment,
+    missing_address,
     open_configured_ledger,
     open_topup_context,
 )
+from pipelines.notifications import NoticeSender
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
-from topups.decision.preview import preview_from_ledger
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
+from topups.decision.preview import last_forecast, preview_from_ledger
+from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
 from topups.ledger import (
     Event,
     Ledger,
@@ -40,8 +41,8 @@ from topups.ledger import (
     open_ledger,
     open_ledger_readonly,
 )
+from topups.ledger.payment_ids import PaymentNotFound, find_payment
 from topups.ledger.schema import ALL_ACCOUNTS
-from topups.notifications.delivery import Notifier, deliver_outbox
 from topups.policy import Policy, kill_switch_on
 from topups.workflow.context import ReconcileReport, TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
@@ -55,9 +56,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
-EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
-# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
-DECISIONS_SEARCHED = 10
+EMPTY_LIST = "; smsonline topup list is empty until the first reconcile or run"
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
 
 
@@ -145,23 +144,33 @@ class TopUpService:
 
         A ledger that cannot be used is a refusal in the outcome, not an exception.
         """
-        notifier = configured_notifier(self.settings)
+        sender = NoticeSender(self.settings, self._warn)
         try:
             with self._open_context() as context:
                 result = run_topup(context, idempotency_key)
-                return TopUpOutcome(result, self._deliver_notices(context, notifier))
+                outcome = TopUpOutcome(result, sender.deliver(context))
         except LedgerUnavailable as error:
-            return TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
+            outcome = TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
+        sender.report_ledger(outcome.ledger_problem)
+        if not outcome.ledger_problem and (line := missing_address(self.settings)):
+            self._warn(line)
+        return outcome
 
     def reconcile(self) -> ReconcileOutcome:
         """One run that updates the ledger from the vendor, stores the decision of now and delivers notices.
 
         Requests no payment, needs no limits and works in every mode.
         """
-        notifier = configured_notifier(self.settings)
-        with self._open_context() as context:
-            report = reconcile_account(context)
-            return ReconcileOutcome(context.account_id, report, self._deliver_notices(context, notifier))
+        sender = NoticeSender(self.settings, self._warn)
+        try:
+            with self._open_context() as context:
+                report = reconcile_account(context)
+                outcome = ReconcileOutcome(context.account_id, report, sender.deliver(context))
+        except LedgerUnavailable as error:
+            sender.report_ledger(str(error))
+            raise
+        sender.report_ledger(outcome.ledger_problem)
+        return outcome
 
     def preview(self, at: datetime | None = None, policy: Policy | None = None) -> TopUpPreview:
         """What a run would decide, now from fresh vendor responses, or at a past time from the ledger. Writes nothing.
@@ -197,7 +206,7 @@ class TopUpService:
         paused = companions.pause_reason() if companions else ""
         try:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
-                burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
+                burn = last_forecast(ledger, account_id, policy, now)
                 return preview_from_ledger(
                     ledger, account_id, policy, now, environment=environment, burn=burn, paused=paused
                 )
@@ -216,6 +225,8 @@ class TopUpService:
         try:
             with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
                 payments = ledger.snapshot(self.settings.account.user_id, datetime.now(UTC)).payments
+        except LedgerOutdated:
+            return ""
         except LedgerUnavailable as error:
             return f"{Reason.DISABLED}: mode is off; {error}"
         return "" if payments else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
@@ -263,7 +274,7 @@ class TopUpService:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
         with self._read_existing_ledger() as ledger:
             if ledger is None:
-                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet{EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 
@@ -350,32 +361,12 @@ class TopUpService:
         with ledger:
             yield ledger, note
 
-    def _deliver_notices(self, context: TopUpContext, notifier: Notifier | None) -> int:
-        """How many notices were delivered. A failure here does not change the outcome of the run."""
-        if notifier is None:
-            return 0
-        try:
-            return deliver_outbox(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
-        except LedgerUnavailable as error:
-            self._warn(f"notices wait for the next run: {error}")
-            return 0
-
-
-def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:
-    """The newest forecast stored with a decision after ``since``, without reading the warehouse.
-
-    Raises ``LedgerUnavailable``.
-    """
-    decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
-    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
-    return BurnForecast(**newest.payload["burn"]) if newest else None
-
 
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
-    payment = ledger.payment(payment_id)
-    if payment is None:
-        raise SettingsError(f"there is no payment {payment_id!r}: smsonline topup list shows their ids")
-    return payment
+    try:
+        return find_payment(ledger, payment_id)
+    except PaymentNotFound as error:
+        raise SettingsError(str(error)) from None
 
 
 def _ledger_refusal(error: LedgerUnavailable) -> Refusal:

@@ -63,6 +63,7 @@ class PaymentException(StrEnum):
     UNPROVEN = "unproven"
     OTHER_LEDGER = "other_ledger"
     CREDIT_UNPROVEN = "credit_unproven"
+    UNKNOWN_STATUS = "unknown_status"
 
 
 def _states(names: str) -> frozenset[State]:

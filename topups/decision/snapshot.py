@@ -61,13 +61,15 @@ class Reason(StrEnum):
 class RuleResult:
     """The result of one rule: the measured value, its limit, and whether the rule passes.
 
-    ``reason`` is that of the refusal if it does not. Both texts carry their units.
+    ``reason`` is that of the refusal if it does not. Both texts carry their units. ``payment_id`` is the payment that
+    the refusal is about, by our id or the vendor's, if it is about one.
     """
 
     reason: Reason
     passed: bool
     figure: str
     limit: str
+    payment_id: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
@@ -107,12 +109,14 @@ class Refusal:
     """The refusal of a payment: its reason, the measured value and the limit.
 
     ``plan`` is the payment that would have been created, where the rules got that far (dry run, waiting for approval).
+    ``payment_id`` is the payment that the refusal is about, if it is about one.
     """
 
     reason: Reason
     figure: str = ""
     limit: str = ""
     plan: PaymentPlan | None = None
+    payment_id: str = ""
 
     @property
     def explanation(self) -> str:
@@ -141,7 +145,7 @@ def decision_json(refusal: Refusal | None, plan: PaymentPlan | None) -> dict[str
 
 def refusal_from(finding: RuleResult) -> Refusal:
     """The refusal of a rule that does not pass."""
-    return Refusal(finding.reason, finding.figure, finding.limit)
+    return Refusal(finding.reason, finding.figure, finding.limit, payment_id=finding.payment_id)
 
 
 class PaymentView(NamedTuple):
@@ -149,7 +153,8 @@ class PaymentView(NamedTuple):
 
     ``amount_cents`` is the larger of the requested and the vendor's amount. ``counted_at`` is when it began to count
     towards the caps. ``slot_freed_at`` is set once it gave its slot back. ``arriving_since`` is when an external
-    payment was first seen paid, until the balance shows it. ``unit_problem`` is what contradicts its unit.
+    payment was first seen paid, until the balance shows it. ``instructions_problem`` is why nobody
+    is told how to pay it.
     """
 
     payment_id: str
@@ -164,7 +169,8 @@ class PaymentView(NamedTuple):
     approved_at: datetime | None = None
     arriving_since: datetime | None = None
     rail: str = ""
-    unit_problem: str = ""
+    instructions_problem: str = ""
+    units_disagree: bool = False
 
 
 class VendorListView(NamedTuple):
@@ -230,7 +236,12 @@ class AccountSnapshot:
 
     def attempts(self, since: datetime) -> int:
         """The number of requests since then."""
-        return sum(p.counted_at > since and (_is_attempt(p) or may_be_ours(p)) for p in self.payments)
+        return sum(p.counted_at > since and (is_attempt(p) or may_be_ours(p)) for p in self.payments)
+
+
+def is_attempt(payment: PaymentView) -> bool:
+    """Whether a payment was requested, or tried to be, by this ledger; an external one may be closed."""
+    return payment.state in COUNTS_AS_ATTEMPT and payment.exception != PaymentException.EXTERNAL
 
 
 def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
@@ -241,10 +252,6 @@ def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
     suspected = payment.state == State.EXTERNAL and payment.exception in COUNTS_LIKE_OURS
     ours = payment.state in COUNTS_AS_CREATED and payment.exception != PaymentException.EXTERNAL
     return payment.counted_at > since and (ours or suspected)
-
-
-def _is_attempt(payment: PaymentView) -> bool:
-    return payment.state in COUNTS_AS_ATTEMPT and payment.exception != PaymentException.EXTERNAL
 
 
 def may_be_ours(payment: PaymentView) -> bool:

@@ -148,16 +148,6 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
     )
 
 
-def _failures_outside(
-    connection: Connection, account_id: str, payments: tuple[PaymentView, ...], now: datetime
-) -> tuple[int, datetime | None]:
-    """Failures of payments that may be ours and are in no ledger; the events are read only if there is such a one."""
-    if not any(map(may_be_ours, payments)):
-        return 0, None
-    parameters = {"account": account_id, "since": now - FAILURES_REMEMBERED}
-    return failures_outside(payments, connection.execute(LAST_RESUMED, parameters).scalar(), now)
-
-
 def _payment_view(
     payment_id: str,
     state: State,
@@ -183,8 +173,19 @@ def _payment_view(
         ),
         external_arriving_since(state, status, baseline, credit, since),
         rail,
-        problem if proof == UNITS_DISAGREE else "",
+        problem,
+        proof == UNITS_DISAGREE,
     )
+
+
+def _failures_outside(
+    connection: Connection, account_id: str, payments: tuple[PaymentView, ...], now: datetime
+) -> tuple[int, datetime | None]:
+    """Failures of payments that may be ours and are in no ledger; the events are read only if there is such a one."""
+    if not any(map(may_be_ours, payments)):
+        return 0, None
+    parameters = {"account": account_id, "since": now - FAILURES_REMEMBERED}
+    return failures_outside(payments, connection.execute(LAST_RESUMED, parameters).scalar(), now)
 
 
 def read_observations(
@@ -326,8 +327,8 @@ class LedgerReader:
     def closed_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
         """Those of the vendor's ids whose payment an operator closed."""
         with self.read_transaction() as connection:
-            found = connection.execute(CLOSED_VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
-            return frozenset(found.scalars())
+            closed_ids = connection.execute(CLOSED_VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
+            return frozenset(closed_ids.scalars())
 
     def max_list_size(self, account_id: str, since: datetime) -> int:
         """Rows of the largest complete list since then."""

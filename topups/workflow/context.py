@@ -8,16 +8,16 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from topups.decision.clock_check import ClockCheck, FixedClock
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance, Clock, Gateway, IdGenerator, PaymentList, SystemClock, Uuid7Generator
 from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
 from topups.ledger.ledger import Ledger
-from topups.ledger.models import Payment
+from topups.ledger.models import OutboxMessage, Payment
 from topups.notifications import rules
 from topups.payment_states import State
 from topups.policy import Policy
-from topups.workflow.clock_check import ClockCheck, FixedClock
 
 
 class Checkpoint(StrEnum):
@@ -115,10 +115,19 @@ class ReconcileReport:
 
 
 def transition(
-    context: TopUpContext, payment: Payment, state: State, report: ReconcileReport, detail: str, **changes: Any
+    context: TopUpContext,
+    payment: Payment,
+    state: State,
+    report: ReconcileReport,
+    detail: str,
+    notices: Sequence[OutboxMessage] = (),
+    **changes: Any,
 ) -> Payment | None:
-    """One transition of one payment, with its notices. Returns None after a lost compare-and-swap."""
-    notices = rules.notices_for_state(payment.payment_id, state)
+    """One transition of one payment, with its notices: those of the state, and further ones.
+
+    Returns None after a lost compare-and-swap.
+    """
+    notices = [*rules.notices_for_state(payment.payment_id, state), *notices]
     moved = context.ledger.transition(payment, state, context.clock.now(), {**changes, "detail": detail}, notices)
     context.checkpoint(Checkpoint.MOVED)
     if moved:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from topups import payment_methods, payment_units, payment_verification
+from topups import payment_methods, payment_verification
+from topups.evidence import payment_units
 from topups.gateway import CreateResponse, PaymentList, Transaction, VendorPayment
 from topups.ledger.database.conflicts import Constraint, LedgerConflict
 from topups.ledger.models import Payment

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from topups import payment_units, vendor_statuses
+from topups import vendor_statuses
+from topups.evidence import payment_units
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment, latest_amount_cents
@@ -60,7 +61,7 @@ def _apply_row(context: TopUpContext, payment: Payment, row: VendorPayment, repo
     if current and current.state == State.OPEN and _needs_verification(current):
         current = _verify_instructions(context, current, row, report)
     if current and current.state != State.EXTERNAL:
-        _apply_transitions(context, current, row.status, report)
+        follow_status(context, current, row.status, report)
 
 
 def _needs_verification(payment: Payment) -> bool:
@@ -108,7 +109,7 @@ def _apply_without_row(context: TopUpContext, payment: Payment, listing: Payment
         if updated is None:
             return
         current = updated
-    _apply_transitions(context, current, status, report)
+    follow_status(context, current, status, report)
 
 
 CANCELLED_STATUS = "cancel"
@@ -132,14 +133,15 @@ def _propose_paid_only_list(context: TopUpContext, payment: Payment, listing: Pa
         context.ledger.enqueue_notices(account, [notice], now)
 
 
-def _apply_transitions(context: TopUpContext, payment: Payment, status: str, report: ReconcileReport) -> None:
+def follow_status(context: TopUpContext, payment: Payment, status: str, report: ReconcileReport) -> None:
+    """Moves a payment along the graph as far as the vendor's ``status`` leads."""
     current: Payment | None = payment
     for _ in range(MAX_TRANSITIONS_PER_RUN):
         state = next_state(current, status, context.clock.now(), context.policy) if current else None
         if current is None or state is None:
             return
-        changes = {"exception": payment_exception(current, state, status), "vendor_status": status}
-        current = transition(context, current, state, report, current.detail, **changes)
+        exception = payment_exception(current, state, status)
+        current = transition(context, current, state, report, current.detail, exception=exception, vendor_status=status)
 
 
 def _changed_columns(payment: Payment, row: VendorPayment, now: datetime) -> dict[str, Any]:

@@ -13,7 +13,9 @@ topup_app = typer.Typer(
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="The payment's id, or its id at the vendor.")]
+PaymentId = Annotated[
+    str, typer.Argument(metavar="ID", help="The payment's id or the vendor's; eight characters suffice.")
+]
 By = Annotated[str, typer.Option(metavar="NAME", help="Who does this (default: the user who runs the command).")]
 
 
@@ -51,6 +53,20 @@ def reconcile(json: Json = False) -> None:
     from pipelines.cli.topup.run import run_reconcile
 
     run_reconcile(as_json=json)
+
+
+@topup_app.command()
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to every address.")] = False,
+    json: Json = False,
+) -> None:
+    """Lists the addresses for notices, without their secrets; with --test sends a message to each.
+
+    Exits 1 when an address cannot be used or did not accept the message, 2 when none is set.
+    """
+    from pipelines.cli.topup.notify import run_notify
+
+    run_notify(test=test, as_json=json)
 
 
 @topup_app.command("list")
@@ -127,3 +143,11 @@ def adopt(by: By = "", json: Json = False) -> None:
     from pipelines.cli.topup.adopt import run_adopt
 
     run_adopt(by, as_json=json)
+
+
+@topup_app.command()
+def prove(json: Json = False) -> None:
+    """Shows on a local sandbox that no payment is requested twice, beside a simple script. Needs no settings."""
+    from pipelines.cli.topup.prove import run_prove
+
+    run_prove(as_json=json)

@@ -46,7 +46,8 @@ def test_list_is_an_array_newest_first(shop, command):
     assert (ours["account_id"], ours["rail"], ours["state"]) == (shop.user_id, "v3_invoice", "OPEN")
     assert ours["vendor_payment_id"] in {row["payment_id"] for row in shop.truth()["invoices"]}
     assert len(command("topup", "list", "--limit", "1", "--json").document) == 1
-    assert result["payment_id"] in command("topup", "list").out
+    table = command("topup", "list").out
+    assert result["payment_id"][:8] in table or result["payment_id"][-8:] in table
 
 
 def test_show_prints_the_verified_link_and_the_history(shop, command):
@@ -114,7 +115,7 @@ def test_corrupt_ledger_is_one_line(shop, command, home, name):
     assert len(result.err.splitlines()) == 1
     assert "restore it from a backup" in result.error_lines[0]
     assert "restore it from a backup" in result.document["error"]
-    assert result.document.get("reason") == ("LEDGER_UNAVAILABLE" if name == "run" else None)
+    assert result.document.get("reason") == ("LEDGER_UNAVAILABLE" if name in ("run", "plan") else None)
     assert shop.creates() == 0
 
 
@@ -134,6 +135,8 @@ def test_run_delivers_its_own_notices(shop, command, set_topup, monkeypatch):
     sent = []
 
     class Inbox:
+        problems = ()
+
         def __init__(self, urls):
             self.urls = urls
 
@@ -166,9 +169,9 @@ def test_no_output_contains_a_secret(shop, command, home, set_topup):
 def test_invalid_notice_address_is_named_by_number(shop, command, set_topup):
     set_topup(NOTIFY=f"json://127.0.0.1/ nonsense://{shop.api_key}")
     result = command("topup", "run", "--json")
-    assert (result.code, shop.api_key in result.out + result.err) == (2, False)
-    assert "SMSONLINE_TOPUP_NOTIFY: address number 2" in result.document["error"]
-    assert shop.creates() == 0
+    assert (result.code, shop.api_key in result.out + result.err) == (0, False)
+    assert "warning: SMSONLINE_TOPUP_NOTIFY: address number 2" in result.err
+    assert shop.creates() == 1
 
 
 def test_further_policy_entries_come_from_the_file(shop, command, home):
