@@ -248,14 +248,14 @@ def test_a_vendor_that_counts_in_dollars_stops_the_rail_over_http(shop, monkeypa
     assert shop.creates() == 1
 
 
-def test_settled_amount_and_dropped_rows_over_http(shop, monkeypatch):
+def test_final_amount_and_dropped_rows_over_http(shop, monkeypatch):
     real = serializers.invoice
 
-    def settled(item, user_id, now):
+    def received_amount(item, user_id, now):
         received = item.received_cents(now)
         return {**real(item, user_id, now), "amount": received or item.amount_cents}
 
-    monkeypatch.setattr(serializers, "invoice", settled)
+    monkeypatch.setattr(serializers, "invoice", received_amount)
     payment = shop.run().payment
     shop.sandbox.pay(payment.vendor_payment_id, payment.amount_cents + 23)
     shop.pass_time(10)

@@ -41,7 +41,7 @@ def settle(world, status, cents):
         ("paid", 2600, PaymentException.PAID_OVER),
     ],
 )
-def test_settled_amount_is_recorded_and_proves_the_credit(world, status, cents, exception):
+def test_final_amount_is_recorded_and_proves_the_credit(world, status, cents, exception):
     world.run()
     settle(world, status, cents)
     report = world.reconcile()
@@ -70,7 +70,7 @@ def test_underpaid_amount_that_arrived_ends_the_payment(world):
 
 
 @pytest.mark.parametrize(("status", "cents"), [("paid_over", 1523), ("wrong_amount", 1200), ("paid", 1480)])
-def test_settled_amount_of_a_foreign_payment_stops_nothing(world, status, cents):
+def test_final_amount_of_a_foreign_payment_stops_nothing(world, status, cents):
     see_foreign(world, "check")
     settle(world, status, cents)
     world.reconcile()
