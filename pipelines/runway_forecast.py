@@ -42,7 +42,7 @@ MAX_PAYMENTS = 50
 # A forecast is worth no more: the run goes on without one.
 WAIT_SECONDS = 0.3
 NO_COPY = LedgerOffset()
-NOT_KNOWN_YET = "the burn rate is not known yet: less than one hour of the last 24 is known"
+TOO_FEW_HOURS = "the burn rate is not known yet: less than one hour of the last 24 is known"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Forecaster:
         lead = lead_time(payments, self._policy, at)
         cents = history.terms.balance_cents if balance_cents is None else balance_cents
         forecast = forecast_runway(history.spend, cents, lead, at)
-        self.problem = "" if forecast else NOT_KNOWN_YET
+        self.problem = "" if forecast else TOO_FEW_HOURS
         return forecast
 
     def burn(self, at: datetime) -> BurnForecast | None:

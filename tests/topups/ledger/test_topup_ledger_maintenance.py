@@ -13,7 +13,7 @@ from topups.decision.replay import replay_snapshot
 from topups.gateway import Balance
 from topups.ledger import LedgerUnavailable, open_ledger
 from topups.ledger.audit import audit
-from topups.ledger.maintenance import THINNED_AFTER, thin_observations
+from topups.ledger.database.maintenance import THINNED_AFTER, thin_observations
 from topups.ledger.models import NewPayment
 from topups.ledger.schema import identity, observations
 from topups.payment_states import State
@@ -192,7 +192,7 @@ def test_damage_after_the_check_stops_the_next_read(path):
 
 
 def test_ledger_of_a_year_becomes_small_again(path, monkeypatch):
-    monkeypatch.setattr("topups.ledger.maintenance.WORTH_VACUUM_BYTES", 100_000)
+    monkeypatch.setattr("topups.ledger.database.maintenance.WORTH_VACUUM_BYTES", 100_000)
     with open_ledger(f"sqlite:///{path}") as ledger:
         fill(ledger, days=20)
     large, now = path.stat().st_size, START + THINNED_AFTER + 30 * DAY
