@@ -100,11 +100,13 @@ class FakeVendor:
     hidden: set[str] = field(default_factory=set)
     transactions: bool = True
     host: str = "pay.cryptomus.com"
+    charges: int | None = None
+    cents_per_unit: int = 1
 
     def balance(self) -> Balance:
         if self.balance_down:
             raise VendorUnavailable("the balance does not come")
-        return Balance(self.cents, self.clock.now())
+        return Balance(self.cents, self.clock.now(), charges_cents=self.charges)
 
     def payments(self) -> PaymentList:
         if self.list_down:
@@ -119,7 +121,7 @@ class FakeVendor:
         return Transaction(
             row.vendor_id,
             row.status,
-            row.amount_cents,
+            row.amount_cents * self.cents_per_unit,
             "USDT",
             "tron",
             "T" + "a" * 33,

@@ -37,7 +37,7 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.CLOCK_SUSPECT: "set the clock of this machine",
     Reason.LEDGER_UNAVAILABLE: "do what the message says, then smsonline topup reconcile",
     Reason.LEDGER_UNPROVEN: "compare smsonline topup list with the vendor's site, then smsonline topup adopt",
-    Reason.UNITS_DISAGREE: "correct [topup_units]; smsonline doctor shows the vendor's figures",
+    Reason.UNITS_DISAGREE: "correct [topup_units] as the message says, then smsonline topup close {id}",
     Reason.OUTSIDE_HOURS: "wait, or change [topup] hours",
     Reason.LOST_RACE: "nothing to do: another program was faster",
     Reason.NOT_SENT_STALE: "nothing to do: the next run decides again",

@@ -148,34 +148,12 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
     )
 
 
-def _payment_view(
-    payment_id: str,
-    state: State,
-    exception: PaymentException,
-    requested: int,
-    created: int | None,
-    *columns: Any,
-) -> PaymentView:
-    at, slot, freed, status, ends, approved, baseline, credit, since, rail, proof, problem = columns
-    amount = max(requested, created or 0)
-    return PaymentView(
-        *(
-            payment_id,
-            state,
-            exception,
-            amount,
-            at,
-            slot is not None,
-            freed,
-            status,
-            ends,
-            approved,
-        ),
-        external_arriving_since(state, status, baseline, credit, since),
-        rail,
-        problem,
-        proof == UNITS_DISAGREE,
-    )
+def _payment_view(*row: Any) -> PaymentView:
+    payment_id, state, exception, requested, created, at, slot, *columns = row
+    freed, status, ends, approved, baseline, credit, since, rail, proof, problem = columns
+    arriving = external_arriving_since(state, status, baseline, credit, since)
+    head = (payment_id, state, exception, max(requested, created or 0), at, slot is not None)
+    return PaymentView(*head, freed, status, ends, approved, arriving, rail, problem, proof == UNITS_DISAGREE)
 
 
 def _failures_outside(

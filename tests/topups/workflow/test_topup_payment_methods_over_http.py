@@ -14,6 +14,7 @@ from topup_fakes import POLICY, CountingIds, FakeClock, run_killed_at
 from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials
 from smsonline.sandbox import Sandbox, SandboxAddress, serve
+from smsonline.sandbox.api import serializers
 from smsonline.sandbox.simulation.state import SandboxState
 from topups.decision.snapshot import Reason
 from topups.ledger import Ledger, open_ledger
@@ -230,3 +231,35 @@ def test_a_payment_that_nobody_pays_expires_and_a_late_one_is_still_credited(sho
     shop.pass_time(15)
     assert shop.ledger.payment(first.payment_id).state == State.CREDITED
     is_safe(shop)
+
+
+def test_a_vendor_that_counts_in_dollars_stops_the_rail_over_http(shop, monkeypatch):
+    real = serializers.transaction
+
+    def in_dollars(item, now):
+        return {**real(item, now), "amountInUSD": f"{item.amount_cents}.00"}
+
+    monkeypatch.setattr(serializers, "transaction", in_dollars)
+    payment = shop.run().payment
+    assert (payment.url, payment.unit_proof) == (None, "disagree")
+    refusal = shop.run().refusal
+    assert refusal.reason == Reason.UNITS_DISAGREE
+    assert 'create = "dollars"' in refusal.explanation
+    assert shop.creates() == 1
+
+
+def test_final_amount_and_dropped_rows_over_http(shop, monkeypatch):
+    real = serializers.invoice
+
+    def received_amount(item, user_id, now):
+        received = item.received_cents(now)
+        return {**real(item, user_id, now), "amount": received or item.amount_cents}
+
+    monkeypatch.setattr(serializers, "invoice", received_amount)
+    payment = shop.run().payment
+    shop.sandbox.pay(payment.vendor_payment_id, payment.amount_cents + 23)
+    shop.pass_time(10)
+    credited = shop.ledger.payment(payment.payment_id)
+    assert (credited.state, credited.settled_cents) == (State.CREDITED, payment.amount_cents + 23)
+    shop.clock.advance(minutes=31)
+    assert shop.run().refusal.reason == Reason.BALANCE_OK
