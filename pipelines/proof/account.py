@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from smsonline.client import Client
@@ -17,7 +17,7 @@ SETTINGS = ClientConfig(max_attempts=1, read_timeout_seconds=5, requests_per_sec
 
 
 @dataclass
-class SimulatedClock:
+class ProofClock:
     """Stands still until ``advance``."""
 
     at: datetime = START
@@ -33,14 +33,17 @@ class SimulatedClock:
 
 @dataclass
 class ProofAccount:
-    """The vendor's side of one story. ``most_payable`` is the largest number of payments open at the same time."""
+    """The vendor's side of one story. ``most_payable`` is the largest number of payments open at the same time.
+
+    ``most_paid_cents`` is what a person would have paid at most who trusts every page that is open.
+    """
 
     sandbox: Sandbox
     client: Client
-    clock: SimulatedClock
+    clock: ProofClock
     earlier: frozenset[str] = frozenset()
     most_payable: int = 0
-    paid: set[str] = field(default_factory=set)
+    most_paid_cents: int = 0
 
     def requested(self) -> int:
         """The create requests that the server received."""
@@ -56,16 +59,14 @@ class ProofAccount:
         return [row for row in self.invoices() if row["status"] not in FINAL]
 
     def observe(self) -> None:
-        """Counts what can be paid now."""
+        """Counts what is paid and what can be paid now."""
+        invoices = [row for row in self.invoices() if row["status"] in PAID or row["status"] not in FINAL]
         self.most_payable = max(self.most_payable, len(self.payable()))
+        self.most_paid_cents = max(self.most_paid_cents, sum(map(_cents, invoices)))
 
     def pay(self, row: dict[str, object]) -> None:
         """A person pays one payment in full; the vendor confirms it five minutes later."""
         self.sandbox.pay(str(row["payment_id"]), _cents(row))
-
-    def would_be_paid_cents(self) -> int:
-        """US cents that a person pays who trusts every page that is open, and what was paid already."""
-        return sum(_cents(row) for row in self.invoices() if row["status"] in PAID or row["status"] not in FINAL)
 
     def requested_cents(self) -> int:
         """US cents of all payments that were created."""
@@ -81,7 +82,7 @@ def _cents(row: dict[str, object]) -> int:
 @contextmanager
 def proof_account() -> Iterator[ProofAccount]:
     """A new account at a new sandbox; nothing leaves this machine."""
-    clock = SimulatedClock()
+    clock = ProofClock()
     sandbox = Sandbox(now=clock.now)
     with serve(sandbox) as address:
         credentials = Credentials(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)

@@ -119,11 +119,11 @@ class ThisProgram:
             raise Crash
 
 
-TICK = timedelta(minutes=5)
+TICK = timedelta(minutes=10)
 
 
 def pass_time(account: ProofAccount, buyer: Buyer, span: timedelta) -> None:
-    """Ticks every five minutes for so long."""
+    """Ticks every ten minutes for so long."""
     for _ in range(int(span / TICK)):
         account.clock.advance(TICK)
         buyer.tick()

@@ -27,7 +27,7 @@ def crash_after_request(account: ProofAccount, buyer: Buyer) -> None:
 
 def restored_ledger(account: ProofAccount, buyer: Buyer) -> None:
     """The payment is paid, the files are restored from a copy made before it, and the balance is low again."""
-    pass_time(account, buyer, 5 * MINUTE)
+    pass_time(account, buyer, 10 * MINUTE)
     for row in account.payable():
         account.pay(row)
     pass_time(account, buyer, 20 * MINUTE)
@@ -70,26 +70,26 @@ class StoryResult:
     created_cents: int
 
     @property
-    def kept(self) -> bool:
+    def is_safe(self) -> bool:
         """Whether this program requested at most one payable payment and stayed below the cap of the day."""
         assert POLICY.cap_day_cents is not None
         return self.most_payable <= 1 and self.created_cents <= POLICY.cap_day_cents
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
-        return {**asdict(self), "kept": self.kept}
+        return {**asdict(self), "safe": self.is_safe}
 
 
 def tell_stories(folder: Path) -> list[StoryResult]:
     """Every story twice, each time with a new account; the ledgers lie in ``folder``."""
-    return [_tell(name, story, folder / str(number)) for number, (name, story) in enumerate(STORIES.items())]
+    return [_report(name, story, folder / str(number)) for number, (name, story) in enumerate(STORIES.items())]
 
 
-def _tell(name: str, story: Story, folder: Path) -> StoryResult:
+def _report(name: str, story: Story, folder: Path) -> StoryResult:
     (folder / "state").mkdir(parents=True)
     with proof_account() as account:
         story(account, SimpleScript(account))
-        naive_requests, naive_cents = account.requested(), account.would_be_paid_cents()
+        naive_requests, naive_cents = account.requested(), account.most_paid_cents
     with proof_account() as account:
         story(account, ThisProgram(account, folder))
         return StoryResult(
@@ -98,7 +98,7 @@ def _tell(name: str, story: Story, folder: Path) -> StoryResult:
             naive_requests,
             naive_cents,
             account.requested(),
-            account.would_be_paid_cents(),
+            account.most_paid_cents,
             account.most_payable,
             account.requested_cents(),
         )

@@ -21,27 +21,29 @@ COLUMNS = (
 
 
 def run_prove(*, as_json: bool) -> None:
-    """Prints the table and a verdict; exits 1 if this program did not keep its promise."""
+    """Prints the table and a conclusion; exits 1 if this program did not keep its promise."""
     with exit_on_topup_error(as_json=as_json), TemporaryDirectory() as folder:
         logging.getLogger("smsonline").setLevel(logging.ERROR)  # the lost responses of the stories are no news
         results = tell_stories(Path(folder))
-    kept = all(result.kept for result in results)
+    safe = all(result.is_safe for result in results)
     if as_json:
-        print_json({"kept": kept, "verdict": verdict(results), "stories": [result.as_json() for result in results]})
+        print_json(
+            {"safe": safe, "conclusion": conclusion(results), "stories": [result.as_json() for result in results]}
+        )
     else:
         rows = [
             [r.story, r.naive_requests, usd(r.naive_cents), r.program_requests, usd(r.program_cents)] for r in results
         ]
         print_table("top-ups on a local sandbox", COLUMNS, rows, right=COLUMNS[1:])
         sys.stdout.write("".join(f"{result.story}: {result.sentence}\n" for result in results))
-        sys.stdout.write(f"\n{verdict(results)}\n")
-    if not kept:
+        sys.stdout.write(f"\n{conclusion(results)}\n")
+    if not safe:
         sys.exit(FAILED)
 
 
-def verdict(results: list[StoryResult]) -> str:
+def conclusion(results: list[StoryResult]) -> str:
     """One sentence about all stories."""
-    broken = [result.story for result in results if not result.kept]
+    broken = [result.story for result in results if not result.is_safe]
     if broken:
         return f"NOT KEPT: more than one payable payment, or more than the cap of the day, in: {', '.join(broken)}"
     extra = sum(result.naive_cents - result.program_cents for result in results)
