@@ -6,7 +6,6 @@ from datetime import datetime
 from topups import payment_methods, payment_verification
 from topups.gateway import (
     Accepted,
-    CreateResponse,
     Outcome,
     PaymentList,
     Rejected,
