@@ -90,9 +90,9 @@ def _check_topups(policy: Policy, notifier: AppriseNotifier | None) -> Environme
         text = f"mode {policy.mode}, but no payment is requested: {problems[0]}"
         return EnvironmentCheck("top-ups", "note", text)
     if notifier is None:
-        text = f"mode {policy.mode}, complete; SMSONLINE_TOPUP_NOTIFY names no recipient for notices"
-        return EnvironmentCheck("top-ups", "note", text)
-    if notifier.problems:
-        text = f"mode {policy.mode}, complete; {notifier.problems[0]}: smsonline topup notify --test"
-        return EnvironmentCheck("top-ups", "note", text)
+        notes = ["SMSONLINE_TOPUP_NOTIFY names no recipient for notices"]
+    else:
+        notes = [f"{problem}: smsonline topup notify --test" for problem in notifier.problems[:1]]
+    if notes := [*notes, *policy.warnings()]:
+        return EnvironmentCheck("top-ups", "note", f"mode {policy.mode}, complete; {'; '.join(notes)}")
     return EnvironmentCheck("top-ups", "ok", f"mode {policy.mode}, complete")

@@ -31,7 +31,7 @@ from topups.policy import Policy
 from warehouse.database.reading import open_readable
 from warehouse.database.write_ahead_log import has_identity
 from warehouse.errors import WarehouseError
-from warehouse.ledger_replica import LedgerOffset, read_offset
+from warehouse.ledger_replica import LedgerOffset
 from warehouse.sql import quote_literal, render
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ MAX_PAYMENTS = 50
 # A forecast is worth no more: the run goes on without one.
 WAIT_SECONDS = 0.3
 NO_COPY = LedgerOffset()
-NOT_KNOWN_YET = "the burn rate is not known yet: less than one hour of the last 24 is known"
+TOO_FEW_HOURS = "the burn rate is not known yet: less than one hour of the last 24 is known"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def load_account_history(warehouse: Path, account_id: str, at: datetime) -> Acco
         with open_readable(warehouse, wait_seconds=WAIT_SECONDS) as (connection, source, _):
             if source != warehouse and not has_identity(connection):
                 return AccountHistory(problem=f"{source} was made by an earlier release: run smsonline sync")
-            offset = read_offset(connection)
+            offset = _copied_ledger(connection)
             return replace(_load(connection, account_id, at), ledger_offset=offset)
     except WarehouseError as error:
         return AccountHistory(problem=str(error), ledger_offset=offset)
@@ -75,6 +75,15 @@ def load_account_history(warehouse: Path, account_id: str, at: datetime) -> Acco
     except duckdb.Error as error:
         problem = f"{warehouse} could not be read: {str(error).splitlines()[0]}"
         return AccountHistory(problem=problem, ledger_offset=offset)
+
+
+def _copied_ledger(connection: duckdb.DuckDBPyConnection) -> LedgerOffset:
+    """The state of the ledger that was copied; none in a file of an earlier schema. The analysts' copy has it too."""
+    try:
+        row = connection.execute("SELECT seq, hash, coalesce(ledger_id, '') FROM ops.ledger_offset").fetchone()
+    except duckdb.Error:
+        return NO_COPY
+    return LedgerOffset(*row) if row else NO_COPY
 
 
 def _load(connection: duckdb.DuckDBPyConnection, account_id: str, at: datetime) -> AccountHistory:
@@ -127,7 +136,7 @@ class Forecaster:
         lead = lead_time(payments, self._policy, at)
         cents = history.terms.balance_cents if balance_cents is None else balance_cents
         forecast = forecast_runway(history.spend, cents, lead, at)
-        self.problem = "" if forecast else NOT_KNOWN_YET
+        self.problem = "" if forecast else TOO_FEW_HOURS
         return forecast
 
     def burn(self, at: datetime) -> BurnForecast | None:

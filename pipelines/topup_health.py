@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assets.quality.checks import CheckResult
+from pipelines.topup_state import TopUpState
 from topups.decision.rules import WINDOWS
 from topups.decision.snapshot import AccountSnapshot
+from topups.evidence.arrivals import balance_increases
 from topups.ledger import Ledger, Observation, Payment
 from topups.money import usd
 from topups.notifications.rules import CAP_LEVELS
 from topups.payment_states import State, expires_at
 from topups.policy import DAY, Policy
-from topups.workflow.credit import balance_increases, matched_amounts
+from topups.workflow.credit import matched_amounts
 
 # A reconcile run every two minutes, and as many runs by hand or by the sensor.
 OBSERVATIONS_PER_DAY = 1440
@@ -119,6 +121,20 @@ def observations_fresh(health: TopUpHealth) -> CheckResult:
     seconds = round(limit.total_seconds())
     message = f"not seen for {seconds} s or more: {', '.join(old)}" if old else "seen lately"
     return CheckResult(not old, message, True, {"limit_seconds": seconds})
+
+
+def topups_not_blocked(state: TopUpState) -> CheckResult:
+    """No due top-up is stopped: a warning while it waits for approval, otherwise an error."""
+    lines = "; ".join(state.lines())
+    measurements = {
+        "due": state.is_due,
+        "state": state.state,
+        "reason": str(state.reason or ""),
+        "what_to_do": state.remedy,
+    }
+    if state.since:
+        measurements["since"] = state.since.isoformat()
+    return CheckResult(not state.is_blocked, lines, not state.waits_for_approval, measurements)
 
 
 HealthCheck = Callable[[TopUpHealth], CheckResult]

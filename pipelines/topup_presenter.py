@@ -5,28 +5,33 @@ Links and addresses come from columns that were verified; amounts in JSON are US
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import Reason, Refusal, RuleResult
+from topups.evidence.payment_units import unit_warning
 from topups.ledger import Event, Payment
 from topups.money import usd
 from topups.notifications.rules import PAYABLE
+from topups.payment_states import State
+from topups.vendor_statuses import is_payable_or_pending
 from topups.workflow.topup_run import TopUpRunResult
 
 if TYPE_CHECKING:
     from pipelines.topup_service import ReconcileOutcome
 
 # What a rule requires, by the reason that it gives when it is not met.
-CHECK_NAMES = {
+CHECK_NAMES: Mapping[Reason, str] = {
     Reason.DISABLED: "top-ups enabled",
-    Reason.NO_POLICY: "all limits set",
+    Reason.NO_POLICY: "limits set and consistent",
     Reason.KILL_SWITCH: "kill switch off",
     Reason.CLOCK_SUSPECT: "clock in sync",
     Reason.BALANCE_UNREADABLE: "balance readable",
     Reason.BALANCE_STALE: "balance recent",
     Reason.BALANCE_OK: "balance low",
+    Reason.UNITS_DISAGREE: "units agree",
     Reason.OUTCOME_UNKNOWN: "outcomes known",
     Reason.PAID_NOT_CREDITED: "paid is credited",
     Reason.VENDOR_LIST_UNAVAILABLE: "vendor list available",
@@ -36,25 +41,33 @@ CHECK_NAMES = {
     Reason.BREAKER_OPEN: "circuit breaker closed",
     Reason.BACKOFF: "backoff elapsed",
     Reason.COOLDOWN: "cooldown elapsed",
-    Reason.COUNT_CAP: "payments per day",
+    Reason.COUNT_CAP: "payments of the day within limit",
     Reason.NETWORK_NOT_ALLOWED: "coin and network allowed",
-    Reason.AMOUNT_BELOW_MIN: "smallest amount",
-    Reason.AMOUNT_ABOVE_MAX: "largest amount",
-    Reason.EXPOSURE_CAP: "prepaid money",
-    Reason.CAP_DAY: "day cap",
-    Reason.CAP_WEEK: "week cap",
-    Reason.CAP_MONTH: "month cap",
-    Reason.AWAITING_APPROVAL: "approval",
-    Reason.APPROVAL_EXPIRED: "approval",
+    Reason.AMOUNT_BELOW_MIN: "at least the smallest amount",
+    Reason.AMOUNT_ABOVE_MAX: "at most the largest amount",
+    Reason.EXPOSURE_CAP: "prepaid money within limit",
+    Reason.CAP_DAY: "within day cap",
+    Reason.CAP_WEEK: "within week cap",
+    Reason.CAP_MONTH: "within month cap",
+    Reason.AWAITING_APPROVAL: "approval given",
+    Reason.APPROVAL_EXPIRED: "approval recent",
     Reason.OUTSIDE_HOURS: "owner awake",
     Reason.DRY_RUN_WOULD_CREATE: "mode sends payments",
+    Reason.ANOMALOUS_BURN: "spending as usual",
+    Reason.LEDGER_UNAVAILABLE: "ledger available",
+    Reason.LEDGER_UNPROVEN: "ledger proven",
+    Reason.UNITS_DISAGREE: "units agree",
+    Reason.LOST_RACE: "no other run is faster",
+    Reason.NOT_SENT_STALE: "list recent when sending",
 }
 # An allow-list: the create response is unverified, and the ledger's counters are internal.
 PAYMENT_COLUMNS = (
     *("payment_id", "account_id", "decision_id", "state", "exception", "rail", "amount_cents", "currency", "network"),
-    *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents", "url"),
-    *("address", "amount_in_crypto", "ends_at", "created_at", "counted_at", "state_since", "sending_at"),
+    *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents"),
+    *("settled_cents", "url", "address", "amount_in_crypto", "instructions_problem", "unit_proof"),
+    *("ends_at", "created_at", "counted_at", "state_since", "sending_at"),
     *("deadline_at", "slot_freed_at", "approved_at", "approved_by", "detail"),
+    "vendor_created_at",
 )
 
 
@@ -98,6 +111,7 @@ def run_lines(result: TopUpRunResult) -> list[str]:
         how = payment_instructions(payment)
         lines += [payment.why, f"send {how['send']} to {how['address']}" if "address" in how else ""]
         lines += [f"pay at {how['link']}" if "link" in how and "address" not in how else "", payment.detail]
+        lines += [payment.instructions_problem, unit_warning(payment)]
     return [line for line in lines if line]
 
 
@@ -111,14 +125,33 @@ def reconcile_lines(outcome: ReconcileOutcome) -> list[str]:
 
 def rule_row(rule: RuleResult) -> list[str]:
     """One rule as a row: check, result, value, limit; a rule that blocks names its reason."""
-    name = CHECK_NAMES.get(rule.reason, str(rule.reason))
-    return [name, "pass" if rule.passed else f"blocks ({rule.reason})", rule.figure, rule.limit]
+    result = "pass" if rule.passed else f"blocks ({rule.reason})"
+    return [CHECK_NAMES[rule.reason], result, rule.figure, rule.limit]
+
+
+def rule_json(rule: RuleResult) -> dict[str, Any]:
+    """One rule with the same words as in the table."""
+    return {"check": CHECK_NAMES[rule.reason], "result": "pass" if rule.passed else "blocks", **rule.as_json()}
 
 
 def payment_json(payment: Payment) -> dict[str, Any]:
     """The columns of a payment that a user may see."""
     values = {name: getattr(payment, name) for name in PAYMENT_COLUMNS}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def payment_problems(payment: Payment, now: datetime) -> list[str]:
+    """What a person should know of a payment beside its state: why it is not shown, what confirms its amount, what was
+    really paid, and that a closed one can still be paid.
+    """
+    problems = []
+    if payment.state == State.CLOSED and is_payable_or_pending(payment.vendor_status, payment.ends_at, now):
+        problems.append("the vendor still lists it as payable; if somebody pays it, two payments arrive")
+    if payment.state in PAYABLE:
+        problems += [payment.instructions_problem, unit_warning(payment)]
+    if payment.settled_cents is not None and payment.settled_cents != payment.amount_cents:
+        problems.append(f"{usd(payment.settled_cents)} were paid instead of {usd(payment.amount_cents)}")
+    return [problem for problem in problems if problem]
 
 
 def event_json(event: Event) -> dict[str, Any]:

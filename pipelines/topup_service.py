@@ -29,8 +29,8 @@ from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
-from topups.decision.preview import preview_from_ledger
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, Reason, Refusal
+from topups.decision.preview import last_forecast, preview_from_ledger
+from topups.decision.snapshot import AccountSnapshot, Reason, Refusal
 from topups.ledger import (
     Event,
     Ledger,
@@ -41,6 +41,7 @@ from topups.ledger import (
     open_ledger,
     open_ledger_readonly,
 )
+from topups.ledger.payment_ids import PaymentNotFound, find_payment
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.policy import Policy, kill_switch_on
 from topups.workflow.context import ReconcileReport, TopUpContext
@@ -55,9 +56,7 @@ if TYPE_CHECKING:
     from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
-EMPTY_LIST = "smsonline topup list is empty until the first reconcile or run"
-# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
-DECISIONS_SEARCHED = 10
+EMPTY_LIST = "; smsonline topup list is empty until the first reconcile or run"
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
 
 
@@ -207,7 +206,7 @@ class TopUpService:
         paused = companions.pause_reason() if companions else ""
         try:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
-                burn = last_forecast(ledger, account_id, now - policy.balance_max_age)
+                burn = last_forecast(ledger, account_id, policy, now)
                 return preview_from_ledger(
                     ledger, account_id, policy, now, environment=environment, burn=burn, paused=paused
                 )
@@ -226,6 +225,8 @@ class TopUpService:
         try:
             with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
                 payments = ledger.snapshot(self.settings.account.user_id, datetime.now(UTC)).payments
+        except LedgerOutdated:
+            return ""
         except LedgerUnavailable as error:
             return f"{Reason.DISABLED}: mode is off; {error}"
         return "" if payments else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
@@ -273,7 +274,7 @@ class TopUpService:
         """A payment by its id or the vendor's, and its events. Raises ``SettingsError`` when there is none."""
         with self._read_existing_ledger() as ledger:
             if ledger is None:
-                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet, {EMPTY_LIST}")
+                raise SettingsError(f"there is no payment {payment_id!r}: there is no ledger yet{EMPTY_LIST}")
             payment = _find_payment(ledger, payment_id)
             return payment, ledger.events(payment.payment_id)
 
@@ -361,21 +362,11 @@ class TopUpService:
             yield ledger, note
 
 
-def last_forecast(ledger: Ledger, account_id: str, since: datetime) -> BurnForecast | None:
-    """The newest forecast stored with a decision after ``since``, without reading the warehouse.
-
-    Raises ``LedgerUnavailable``.
-    """
-    decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
-    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
-    return BurnForecast(**newest.payload["burn"]) if newest else None
-
-
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:
-    payment = ledger.payment(payment_id)
-    if payment is None:
-        raise SettingsError(f"there is no payment {payment_id!r}: smsonline topup list shows their ids")
-    return payment
+    try:
+        return find_payment(ledger, payment_id)
+    except PaymentNotFound as error:
+        raise SettingsError(str(error)) from None
 
 
 def _ledger_refusal(error: LedgerUnavailable) -> Refusal:

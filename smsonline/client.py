@@ -92,7 +92,7 @@ class Client:
         """
         request = build_request(self._endpoint(endpoint, mutates=False), self._credentials, params)
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(self._config.max_attempts), lambda _: self._reads_ended),
+            stop=self._stop_retrying,
             retry=tenacity.retry_if_exception(self._is_retryable),
             wait=self._retry_wait,
             sleep=self._sleep,
@@ -175,6 +175,9 @@ class Client:
             finally:
                 for future in submitted:
                     future.cancel()
+
+    def _stop_retrying(self, state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number >= self._config.max_attempts or self._reads_ended
 
     @property
     def _reads_ended(self) -> bool:

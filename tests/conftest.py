@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres_ledgers import migrated_postgres, postgres  # noqa: F401 - fixtures
 
 from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials

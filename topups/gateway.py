@@ -15,11 +15,15 @@ class VendorUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Balance:
-    """US cents at ``at``, our clock when the request was sent; ``vendor_at`` is the vendor's clock, if it sent one."""
+    """US cents at ``at``, our clock when the request was sent; ``vendor_at`` is the vendor's clock, if it sent one.
+
+    ``charges_cents`` is what was topped up ever, if the vendor says so.
+    """
 
     cents: int
     at: datetime
     vendor_at: datetime | None = None
+    charges_cents: int | None = None
 
 
 @dataclass(frozen=True)

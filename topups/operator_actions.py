@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from topups.ledger.future_instants import correct_future_instants, read_instants
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import AccountControls, Payment
 from topups.ledger.queries import read_controls
@@ -47,7 +48,7 @@ def reject(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
 
 
 def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
-    """Closes a stuck payment, after a check on the vendor's site: its slot becomes free.
+    """Closes a stuck payment, ours or an external one, after a check on the vendor's site: it blocks nothing any more.
 
     Raises ``ActionNotAllowed`` if it is not stuck.
     """
@@ -55,7 +56,9 @@ def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     to = MANUAL_CLOSE.get(payment.state)
     if to is None:
         raise ActionNotAllowed(f"payment {payment_id} is {payment.state}; there is nothing to close")
-    changes = {"exception": PaymentException.MANUAL_MARK, "detail": f"closed by {by}"}
+    # The exception of an external payment tells whether it counts towards the caps.
+    exception = payment.exception if payment.state == State.EXTERNAL else PaymentException.MANUAL_MARK
+    changes = {"exception": exception, "detail": f"closed by {by}"}
     # Delivered only to people who were asked to pay it.
     withdrawn = [payment_notice(payment_id, "withdrawn")] if payment.state in PAYABLE else []
     closed = ledger.transition(payment, to, now, changes, withdrawn)
@@ -75,9 +78,11 @@ def pause(ledger: Ledger, by: str, explanation: str, now: datetime, account_id: 
 
 
 def resume(ledger: Ledger, by: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
-    """Ends the pause, and closes the breaker of a named account."""
+    """Ends the pause; of a named account also closes the breaker and corrects what a clock that was ahead recorded."""
     if account_id == ALL_ACCOUNTS:
         return ledger.update_controls(account_id, "resumed", now, by, paused="")
+    if read_instants(ledger, account_id, now).after:
+        correct_future_instants(ledger, account_id, now, now)
     return ledger.update_controls(account_id, "resumed", now, by, paused="", failures=0)
 
 

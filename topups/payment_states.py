@@ -63,11 +63,17 @@ class PaymentException(StrEnum):
     UNPROVEN = "unproven"
     OTHER_LEDGER = "other_ledger"
     CREDIT_UNPROVEN = "credit_unproven"
+    UNKNOWN_STATUS = "unknown_status"
 
 
 def _states(names: str) -> frozenset[State]:
     return frozenset(State(name) for name in names.split())
 
+
+# What confirmed the unit of a payment's amount (the column ``unit_proof``); empty while nothing did.
+UNIT_BY_TRANSACTION, UNIT_BY_BALANCE, UNIT_BY_EARLIER = "transaction", "balance", "earlier"
+# Something that names its unit contradicts the amount: the payment method stops until an operator closes the payment.
+UNITS_DISAGREE = "disagree"
 
 INITIAL_STATES = _states("PLANNED EXTERNAL")
 
@@ -86,11 +92,12 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.PAID: _states("CREDITED CLOSED REFUNDING"),
     State.CREDITED: _states("REFUNDING"),
     State.EXPIRED: _states("LATE_CONFIRMING CLOSED REFUNDING"),
-    State.FAILED: _states("LATE_CONFIRMING REFUNDING"),
+    State.FAILED: _states("LATE_CONFIRMING CLOSED REFUNDING"),
     State.LATE_CONFIRMING: _states("PAID_LATE UNDERPAID EXPIRED CLOSED REFUNDING"),
     State.PAID_LATE: _states("CREDITED CLOSED REFUNDING"),
     State.REFUNDING: _states("REFUNDED CLOSED"),
-    **dict.fromkeys(_states("SKIPPED RELEASED REJECTED NOT_SENT NOT_CREATED CLOSED REFUNDED EXTERNAL"), frozenset()),
+    State.EXTERNAL: _states("CLOSED"),
+    **dict.fromkeys(_states("SKIPPED RELEASED REJECTED NOT_SENT NOT_CREATED CLOSED REFUNDED"), frozenset()),
 }
 
 # The slot is a column of its own: a state listed here keeps a slot that was taken at RESERVED, none of them takes one.
@@ -123,7 +130,10 @@ TRACKED = _states(
 MANUAL_CLOSE: dict[State, State] = {
     State.NEEDS_HUMAN: State.NOT_CREATED,
     **dict.fromkeys(
-        _states("OPEN CONFIRMING UNDERPAID_WAITING UNDERPAID LOCKED PAID LATE_CONFIRMING PAID_LATE REFUNDING"),
+        _states(
+            "OPEN CONFIRMING UNDERPAID_WAITING UNDERPAID LOCKED PAID EXPIRED FAILED LATE_CONFIRMING PAID_LATE "
+            "REFUNDING EXTERNAL"
+        ),
         State.CLOSED,
     ),
 }
@@ -194,7 +204,8 @@ def next_state(payment: Payment, status: str, now: datetime, policy: Policy) -> 
     if state == State.OPEN and _expired_unpaid(status, expires_at(payment, policy), now, policy):
         return State.EXPIRED
     following = next((after for statuses, after in STATUS_TRANSITIONS.get(state, ()) if status in statuses), None)
-    if following is None and state == State.EXPIRED and now >= expires_at(payment, policy) + policy.late_watch:
+    over = now >= expires_at(payment, policy) + policy.late_watch and payment.unit_proof != UNITS_DISAGREE
+    if following is None and state == State.EXPIRED and over:
         return State.CLOSED
     return following
 

@@ -37,7 +37,8 @@ def url_problem(url: str, hosts: Container[str]) -> str:
     if url_parts.scheme != "https" or url_parts.username is not None or port not in (None, 443):
         return "the link is not plain https"
     if host not in hosts:
-        return f"the link leads to {host[:60]!r}, which is not among the allowed hosts"
+        problem = f"the link leads to {host[:60]!r}, which is not among the allowed hosts"
+        return f"{problem}; if you trust it, add it to [topup] url_hosts"
     return "" if PATH_SEGMENT.fullmatch(last_path_segment(url)) else "the link names no payment"
 
 

@@ -71,7 +71,7 @@ class RecordReader:
         return Transaction(
             **texts,
             status=parse_status(_optional_text(record.get("status")), self.statuses),
-            amount_cents=dollars_or_none(record.get("amountInUSD")),
+            amount_cents=cents_or_none(record.get("amountInUSD"), "dollars"),
             address=_optional_text(record.get("to_address")),
             amount_in_crypto=_optional_text(record.get("amountInCrypto")),
             url=_optional_text(record.get("url")),
@@ -93,7 +93,7 @@ def parse_create_response(rail: PaymentMethod, body: Any) -> Outcome:
     if missing := [names[name] for name, text in texts.items() if not text]:
         return Uncertain(f"the response cannot be read: {', '.join(missing)} is missing")
     url = _optional_text(body.get("url"))
-    amount_cents = dollars_or_none(body.get("amountInUSD"))
+    amount_cents = cents_or_none(body.get("amountInUSD"), "dollars")
     return Accepted(CreateResponse(url=url, session_id=_session_id(url), amount_cents=amount_cents, **texts))
 
 
@@ -111,10 +111,10 @@ def parse_cents(value: Any, unit: str) -> int:
     return cents
 
 
-def dollars_or_none(value: Any) -> int | None:
-    """US cents of an amount in dollars; None if it cannot be read."""
+def cents_or_none(value: Any, unit: str) -> int | None:
+    """US cents of an amount in ``unit``; None if it cannot be read."""
     try:
-        return parse_cents(value, "dollars")
+        return parse_cents(value, unit)
     except ValueError:
         return None
 

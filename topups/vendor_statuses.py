@@ -61,6 +61,11 @@ def status_mapping(entries: Mapping[str, str]) -> dict[str, str]:
     return mapping
 
 
+def is_unknown(status: str) -> bool:
+    """Whether the vendor names a status that is not documented; no status at all is none."""
+    return bool(status) and status not in ALL_STATUSES
+
+
 def is_payable_or_pending(status: str, ends_at: datetime | None, now: datetime, since: datetime | None = None) -> bool:
     """Whether a payment with this status is payable or confirming.
 

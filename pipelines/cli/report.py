@@ -1,6 +1,7 @@
 """``smsonline report``."""
 
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from pipelines.report.data import load_report_data
 from pipelines.report.render_html import render_html
 from pipelines.report.write import PageNotWritable, default_page_path, write_page
 from pipelines.settings import expand_home
+from pipelines.topup_state import read_topup_state
 
 
 def run_report(out: Path | None, now: datetime, *, as_json: bool) -> None:
     """Writes the report as of ``now`` to ``out``, or beside the warehouse, and prints its path."""
     with exit_on_error(as_json=as_json):
-        warehouse = load_command_settings().warehouse
-        data = load_report_data(warehouse, now)
+        settings = load_command_settings()
+        warehouse = settings.warehouse
+        data = replace(load_report_data(warehouse, now), topups=read_topup_state(settings))
         path = expand_home(out) if out else default_page_path(warehouse)
         try:
             write_page(render_html(build_report(data)), path, make_folder=out is None)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assets.datasets import Dataset
-from pipelines.bootstrap import configured_datasets, configured_policy, missing_address
+from pipelines.bootstrap import configured_datasets, configured_policy
 from pipelines.cli.console import (
     FAILED,
     exit_on_error,
@@ -18,12 +18,12 @@ from pipelines.cli.console import (
     print_json,
     print_stderr,
     print_table,
-    print_warning,
 )
-from pipelines.cli.topup.forecast_text import NOT_KNOWN_YET, reorder_text, runway_text
+from pipelines.cli.topup.forecast_text import reorder_text, runway_text
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings
-from topups.forecast.runway import Forecast
+from pipelines.topup_state import TopUpState, read_topup_state
+from topups.forecast.runway import NOT_KNOWN_YET, Forecast
 from topups.money import usd
 from warehouse.database.opening import published_path
 from warehouse.status import AGES, WarehouseStatus, read_status
@@ -46,24 +46,23 @@ DAY_SECONDS = 86400
 
 
 def run_status(*, as_json: bool) -> None:
-    """Prints the state of every dataset; exits 1 when one is stale or was never loaded."""
+    """Prints the state of every dataset and of the top-ups; exits 1 when one is stale or was never loaded."""
     with exit_on_error(as_json=as_json):
         settings = load_command_settings()
-        if line := missing_address(settings):
-            print_warning(line)
         datasets = configured_datasets(settings)
         status = WarehouseStatus([], [])
         if settings.warehouse.exists() or published_path(settings.warehouse).exists():
             status = read_status(settings.warehouse, {name: dataset.table for name, dataset in datasets.items()})
         accounts = _with_forecasts(status.accounts, settings) if status.accounts else []
+        topups = read_topup_state(settings)
     rows = [row for dataset in datasets.values() for row in dataset_rows(dataset, status.loads)]
     if status.notice:
         print_stderr(f"note: {status.notice}")
     if as_json:
         document = {"warehouse": str(settings.warehouse), "notice": status.notice or None, "datasets": rows}
-        print_json({**document, "accounts": [account for account, _ in accounts]})
+        print_json({**document, "accounts": [account for account, _ in accounts], "topups": topups.as_json()})
     else:
-        _print(rows, accounts)
+        _print(rows, accounts, topups)
     if any(row["stale"] for row in rows):
         if not status.loads:
             print_stderr(f"nothing has been synced into {settings.warehouse} yet: run smsonline sync")
@@ -116,12 +115,14 @@ def _ledger(settings: Settings) -> Iterator[Ledger | None]:
         yield ledger
 
 
-def _print(rows: Sequence[Row], accounts: Sequence[Account]) -> None:
+def _print(rows: Sequence[Row], accounts: Sequence[Account], topups: TopUpState) -> None:
     owners = list(dict.fromkeys(row["account_id"] for row in rows if row["account_id"]))
     several = len(owners) > 1
     for owner in [None, *owners] if several else [None]:
         shown = [_cells(row) for row in rows if not several or row["account_id"] == owner]
         print_table(f"datasets of account {owner}" if owner else "datasets", COLUMNS, shown, right=NUMBERS)
+    for line in topups.lines():
+        print_folded(line)
     for row in rows:
         label = f"{row['dataset']} (account {row['account_id']})" if several and row["account_id"] else row["dataset"]
         for text, command in dataset_notes(row):

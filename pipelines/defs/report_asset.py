@@ -3,6 +3,7 @@
 # No postponed annotations here: Dagster reads the parameters' types.
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,12 +42,13 @@ def report(
     from pipelines.report.render_chart import render_png
     from pipelines.report.render_html import render_html
     from pipelines.report.write import PageNotWritable, default_page_path, write_page
+    from pipelines.topup_state import read_topup_state
 
-    began = time.perf_counter()
+    began, settings = time.perf_counter(), load_settings()
     with warehouse.read() as connection:
         data = query_report_data(connection, datetime.now(UTC))
-    contents = build_report(data)
-    page, path = render_html(contents), default_page_path(load_settings().warehouse)
+    contents = build_report(replace(data, topups=read_topup_state(settings)))
+    page, path = render_html(contents), default_page_path(settings.warehouse)
     try:
         write_page(page, path)
     except PageNotWritable as error:

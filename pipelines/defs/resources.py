@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # they import pandas, DuckDB and SQLAlchemy, which only a run
     from pipelines.ledger_copy import LedgerCopyResult
     from pipelines.topup_health import TopUpHealth
     from pipelines.topup_service import ReconcileOutcome, TopUpOutcome, TopUpService, Warn
+    from pipelines.topup_state import TopUpState
 
 API_KEY, LEDGER = f"{PREFIX}API_KEY", f"{PREFIX}LEDGER"
 SHOWN_SETTINGS = ("base_url", "v2_base_url", "requests_per_second", "requests_per_minute", "parallel_requests")
@@ -129,6 +130,13 @@ class TopUpResource(VendorAccount):
         """What the health checks measure; None when there is no ledger yet."""
         with self._service() as service:
             return service.load_health()
+
+    def read_state(self) -> "TopUpState":
+        """The state of the top-ups, also of a ledger that cannot be read."""
+        from pipelines.topup_state import read_topup_state
+
+        with self._service() as service:
+            return read_topup_state(service.settings)
 
     def audit_ledger(self) -> list[str]:
         """Contradictions in the history of the ledger. Reads all events."""

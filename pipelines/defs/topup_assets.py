@@ -29,6 +29,12 @@ SCHEMAS = {
     name: dg.TableSchema([dg.TableColumn(column.name, column.type, column.comment) for column in columns])
     for name, columns in TABLES.items()
 }
+# It reads the ledger by itself, because it also reports a ledger that cannot be read.
+NOT_BLOCKED = dg.AssetCheckSpec(
+    "topups_not_blocked",
+    asset=PAYMENTS,
+    description="No due top-up is stopped; an error, or a warning while it waits for approval.",
+)
 # The checks of pipelines.topup_health, which imports SQLAlchemy: only a run does that.
 HEALTH_CHECKS = {
     "no_unknown_outcomes": "No request has an unknown outcome; an error when one waits for a person or for too long.",
@@ -52,16 +58,25 @@ NO_LEDGER = CheckResult(True, "there is no ledger yet")
         )
         for name in TABLES
     ],
-    check_specs=[dg.AssetCheckSpec(name, asset=PAYMENTS, description=text) for name, text in HEALTH_CHECKS.items()],
+    check_specs=[
+        NOT_BLOCKED,
+        *(dg.AssetCheckSpec(name, asset=PAYMENTS, description=text) for name, text in HEALTH_CHECKS.items()),
+    ],
     pool=POOL,
 )
 def ledger_tables(
     context: dg.AssetExecutionContext, topups: dg.ResourceParam[TopUpResource]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """Without a change in the ledger nothing is written."""
-    from pipelines.topup_health import CHECKS
+    """Without a change in the ledger nothing is written. A ledger that cannot be read fails a check before the run."""
+    from pipelines.topup_health import CHECKS, topups_not_blocked
 
-    result, health = topups.copy_ledger(), topups.load_health()
+    not_blocked = asset_check_result(PAYMENTS, NOT_BLOCKED.name, topups_not_blocked(topups.read_state()))
+    try:
+        result, health = topups.copy_ledger(), topups.load_health()
+    except dg.Failure:
+        yield not_blocked
+        raise
+    yield not_blocked if health else asset_check_result(PAYMENTS, NOT_BLOCKED.name, NO_LEDGER)
     for name in TABLES:
         # The marts follow the data version: the same ledger refreshes nothing.
         version = dg.DataVersion((result and result.version) or "empty")

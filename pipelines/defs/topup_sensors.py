@@ -6,7 +6,8 @@ records, call no vendor and write nothing. The run decides again, on fresh data.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import dagster as dg
 
@@ -14,11 +15,13 @@ from pipelines.defs.jobs import NO_RETRIES
 from pipelines.defs.schedules import active_runs
 from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, create_payment_run_config
 from pipelines.settings import SettingsError, load_settings
+from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason, Refusal
 
 if TYPE_CHECKING:
     from pipelines.topup_service import TopUpService
 
+Result = TypeVar("Result")
 RECONCILE = "topup_reconcile"
 MIN_INTERVAL_SECONDS = 60
 EVERY_TWO_MINUTES = "*/2 * * * *"
@@ -34,15 +37,11 @@ FIXED_BY_RECONCILE = frozenset({Reason.BALANCE_UNREADABLE, Reason.BALANCE_STALE,
 )
 def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
     """The run key names the data decided on: the same data request one run, changed data may request another."""
-    if active_runs(context.instance, CREATE_JOB):
-        return dg.SkipReason(f"{Reason.IN_FLIGHT}: a run of {CREATE_JOB} has not ended")
-    try:
-        evaluation = _service().evaluate_now()
-    except SettingsError as error:
-        return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
+    evaluation = _read_unless_running(context.instance, CREATE_JOB, lambda service: service.evaluate_now())
+    if isinstance(evaluation, str):
+        return dg.SkipReason(evaluation)
     if isinstance(evaluation.decision, Refusal):
-        fix = f"; the schedule {RECONCILE} has to be on" if evaluation.decision.reason in FIXED_BY_RECONCILE else ""
-        return dg.SkipReason(f"{evaluation.decision}{fix}")
+        return dg.SkipReason(_refusal_text(evaluation.decision))
     return dg.RunRequest(
         run_key=f"{evaluation.account_id}:{evaluation.facts_fingerprint}",
         run_config=create_payment_run_config(evaluation.account_id, evaluation.facts_fingerprint),
@@ -63,16 +62,27 @@ def low_balance(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRe
 )
 def topup_reconcile(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """On by default, so that switching the mode off leaves no payment untracked."""
-    if active_runs(context.instance, RECONCILE_JOB):
-        return dg.SkipReason(f"the previous run of {RECONCILE_JOB} has not ended")
-    try:
-        idle_reason = _service().idle_reason()
-    except SettingsError as error:
-        return dg.SkipReason(f"{Reason.NO_POLICY}: {error}")
+    idle_reason = _read_unless_running(context.instance, RECONCILE_JOB, lambda service: service.idle_reason())
     return dg.SkipReason(idle_reason) if idle_reason else dg.RunRequest()
 
 
-def _service() -> TopUpService:
+def _read_unless_running(
+    instance: dg.DagsterInstance, job: str, read: Callable[[TopUpService], Result]
+) -> Result | str:
+    """What ``read`` returns, or why it is not called: a run of the job goes on, or a setting is wrong."""
     from pipelines.topup_service import TopUpService  # imports SQLAlchemy
 
-    return TopUpService(load_settings())
+    if active_runs(instance, job):
+        return f"{Reason.IN_FLIGHT}: a run of {job} has not ended"
+    try:
+        return read(TopUpService(load_settings()))
+    except SettingsError as error:
+        return f"{Reason.NO_POLICY}: {error}"
+
+
+def _refusal_text(refusal: Refusal) -> str:
+    """The refusal and what helps."""
+    if refusal.reason == Reason.BALANCE_OK:
+        return str(refusal)
+    reconciles = f"; the schedule {RECONCILE} has to be on" if refusal.reason in FIXED_BY_RECONCILE else ""
+    return f"{refusal}; what to do: {remedy(refusal.reason, refusal.payment_id)}{reconciles}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.topup_state import TopUpState
 from warehouse.database.opening import open_warehouse
 from warehouse.schema.migrations import require_known_version
 
@@ -26,12 +27,14 @@ class ReportData:
     """The rows of every query in ``sql``, by its name, as of ``now`` (UTC).
 
     ``absent`` are the queries whose tables the warehouse does not have yet. ``problem`` explains why there is no data.
+    ``topups`` is the state of the top-ups, None where it was not asked for.
     """
 
     now: datetime
     results: Mapping[str, list[Row]] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     problem: str = ""
+    topups: TopUpState | None = None
 
     def rows(self, query: str) -> list[Row]:
         """The rows of ``query``; none when its table is absent."""

@@ -1,6 +1,8 @@
 """Corruption of a good response: its records, its values, its envelope."""
 
+import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from itertools import cycle
 from typing import Any
 
@@ -8,6 +10,7 @@ Records = list[Any]
 CODES = ("cShort", "sShort", "carrier")
 KEYS = ("cShort", "sShort", "orderId", "payId", "code", "userId")
 RATES = ("successRate",)
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 MONEY = ("price", "purchasePrice", "amount", "balance")
 
 CORRUPTIONS = {
@@ -28,6 +31,7 @@ CORRUPTIONS = {
     "conflicting_rows": "every tenth record twice, with two values of a number, in turns",
     "positions": "the records as an object by position, as PHP sends a list with gaps",
     "zero_dates": "times are 0000-00-00 00:00:00 in every third record",
+    "local_times": "times of another zone, =HOURS ahead of UTC (default 3)",
     "surrogate": "a text of one record ends in half a character",
     "nul": "a text of one record contains a NUL character",
     "nan": "a number of one record is NaN",
@@ -161,6 +165,18 @@ def _wrapped(payload: Any, parent: Any, path: list[str], records: Any) -> Any:
     return payload
 
 
+def _local_times(rows: Records, hours: str) -> Records:
+    """The texts that are timestamps, in a zone so many hours ahead of UTC."""
+    offset = timedelta(hours=float(hours or 3))
+    return [{name: _moved(value, offset) for name, value in row.items()} for row in rows]
+
+
+def _moved(value: Any, offset: timedelta) -> Any:
+    if not (isinstance(value, str) and TIMESTAMP.fullmatch(value)):
+        return value
+    return str(datetime.fromisoformat(value) + offset)
+
+
 ENVELOPES: dict[str, Callable[[Any, Any, list[str], Any], Any]] = {
     "paged": _first_page,
     "wrapped": _wrapped,
@@ -183,6 +199,7 @@ CORRUPTORS: dict[str, Callable[[Records, str], Any]] = {
     "conflicting_rows": lambda rows, _: _conflicting_rows(rows),
     "positions": lambda rows, _: {str(number + number // 2): row for number, row in enumerate(rows)},
     "zero_dates": lambda rows, _: _zero_dates(rows),
+    "local_times": _local_times,
     "surrogate": lambda rows, _: _mark_one_value(rows, is_text=True),
     "nul": lambda rows, _: _mark_one_value(rows, is_text=True),
     "nan": lambda rows, _: _mark_one_value(rows, is_text=False),

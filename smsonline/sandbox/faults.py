@@ -73,14 +73,16 @@ KINDS: dict[str, FaultKind] = {
     **{name: FaultKind("corrupt", text) for name, text in CORRUPTIONS.items()},
     **{name: FaultKind("headers", text) for name, text in HEADERS.items()},
 }
-# Seconds, or megabytes for gzip_bomb.
+# Seconds, megabytes for gzip_bomb, hours for local_times.
 DEFAULT_AMOUNTS = {
     "latency": 0.05,
     "http_429": 1.0,
     "stale_edge": 86_400.0,
     "skewed_date": 34_560_000.0,
     "gzip_bomb": 300.0,
+    "local_times": 3.0,
 }
+MAY_BE_NEGATIVE = frozenset({"skewed_date", "local_times"})
 MAX_AMOUNT = 100_000_000
 
 
@@ -166,7 +168,7 @@ def make_fault(endpoint: str, kind: str, times: int | None = None, after: int = 
         raise ValueError(f"fault {name}: the number of times must be 1 or more, and after not negative")
     if value and name in DEFAULT_AMOUNTS:
         try:
-            lowest = -MAX_AMOUNT if name == "skewed_date" else 0
+            lowest = -MAX_AMOUNT if name in MAY_BE_NEGATIVE else 0
             valid = lowest <= float(value) <= MAX_AMOUNT
         except ValueError:
             valid = False

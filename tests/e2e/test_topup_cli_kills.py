@@ -27,7 +27,7 @@ def smsonline(till, tmp_path):
     home |= {"SMSONLINE_USER_ID": account.user_id, "SMSONLINE_API_KEY": account.api_key}
     home |= {"SMSONLINE_BASE_URL": account.base_url, "SMSONLINE_V2_BASE_URL": account.v2_base_url}
     home |= {f"SMSONLINE_TOPUP_{name.upper()}": str(getattr(POLICY, name)) for name in ("mode", *REQUIRED)}
-    home |= {"SMSONLINE_LEDGER": f"sqlite:///{till.path}"}
+    home |= {"SMSONLINE_LEDGER": till.url}
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", COMMAND, *arguments]

@@ -8,7 +8,6 @@ import signal
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 
 import httpx
 from forked import FORKS
@@ -43,7 +42,7 @@ class Job:
     It dies by SIGKILL at ``die_at``. ``patience``: seconds until an answer is given up on.
     """
 
-    ledger: Path
+    ledger: str
     account: Credentials
     now: datetime
     rail: str = "v3_invoice"
@@ -100,7 +99,7 @@ def work(job: Job) -> None:
     clock = Clock(job.now)
     policy = ClientConfig(read_timeout_seconds=job.patience, requests_per_second=1000, requests_per_minute=10_000)
     with (
-        open_ledger(f"sqlite:///{job.ledger}") as ledger,
+        open_ledger(job.ledger) as ledger,
         Client(job.account, config=policy, now=clock.now, sleep=lambda _: None) as client,
     ):
         gateway = VendorGateway(client, job.account.user_id, clock=clock)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from forked import start_fork_server
+from postgres_ledgers import empty_ledger
 from topup_process import RAILS, Job
 
 from smsonline.config import Credentials
@@ -30,12 +31,12 @@ UNSETTLED = (State.RESERVED, State.SENDING, State.UNKNOWN)
 class Till:
     sandbox: Sandbox
     account: Credentials
-    path: Path
+    url: str
 
     def job(self, **more: Any) -> Job:
         """One pass now."""
         now = datetime.fromtimestamp(self.sandbox.state.clock.instant(), UTC)
-        return Job(self.path, self.account, now, **more)
+        return Job(self.url, self.account, now, **more)
 
     def creates(self) -> int:
         """Requests that asked for a payment, counted at the server."""
@@ -60,7 +61,7 @@ class Till:
         assert [payment.state for payment in payments if payment.state in UNSETTLED] == []
 
     def _opened(self) -> Ledger:
-        return open_ledger(f"sqlite:///{self.path}")
+        return open_ledger(self.url)
 
 
 @pytest.fixture(scope="module")
@@ -72,18 +73,29 @@ def counting() -> Iterator[tuple[Sandbox, SandboxAddress]]:
 
 
 @pytest.fixture(scope="module")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrated once: that costs more than a whole pass."""
     path = tmp_path_factory.mktemp("empty") / "ledger.db"
     open_ledger(f"sqlite:///{path}").close()
     return path
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh ledger on each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{copyfile(request.getfixturevalue('empty_file'), tmp_path / 'ledger.db')}"
+    url: str = request.getfixturevalue("migrated_postgres")
+    with open_ledger(url) as ledger:
+        empty_ledger(ledger.engine)
+    return url
+
+
 @pytest.fixture
-def till(counting: tuple[Sandbox, SandboxAddress], empty_ledger: Path, tmp_path: Path) -> Iterator[Till]:
+def till(counting: tuple[Sandbox, SandboxAddress], ledger_url: str) -> Iterator[Till]:
     sandbox, address = counting
     sandbox.state = SandboxState(7, "small", sandbox.user_id, lambda: START)
     sandbox.requests.clear()
     account = Credentials(sandbox.user_id, sandbox.api_key, address.base_url, address.v2_base_url)
-    yield Till(sandbox, account, Path(copyfile(empty_ledger, tmp_path / "ledger.db")))
+    yield Till(sandbox, account, ledger_url)
     sandbox.faults.clear()

@@ -24,18 +24,20 @@ def check_the_end(ledger: Ledger, truth: Truth) -> None:
     _instructions_match_intent(payments, truth)
     _absent_is_absent(payments, truth)
     credited = 0
-    for payment_id, state, at in truth.ledger.execute(PAID_EVENTS):
-        _paid_at_the_vendor(payments[payment_id], state, datetime.fromisoformat(at), truth)
-        if state == State.CREDITED:
+    for payment_id, state, written_at in truth.ledger.execute(PAID_EVENTS):
+        at = datetime.fromisoformat(written_at) if truth.clock_is_right else truth.now()
+        _paid_at_the_vendor(payments[payment_id], state, at, truth)
+        if state == State.CREDITED and truth.clock_is_right:
             credited += payments[payment_id].vendor_amount_cents or 0
-            _money_arrived(payments[payment_id], credited, datetime.fromisoformat(at), truth)
+            _money_arrived(payments[payment_id], credited, at, truth)
 
 
 def _every_row_once(payments: dict[str, Payment], truth: Truth) -> None:
     recorded = Counter(payment.vendor_payment_id for payment in payments.values() if payment.vendor_payment_id)
-    there = Counter(row.vendor_id for row in truth.rows)
-    if recorded != there:
-        raise Violation(f"6: the ledger has {dict(recorded)}, the vendor {dict(there)}")
+    there = {row.vendor_id for row in truth.rows}
+    listed = {row.vendor_id for row in truth.rows if truth.habits.shows(row, truth.now())}
+    if set(recorded.values()) - {1} or not listed <= set(recorded) <= there:
+        raise Violation(f"6: the ledger has {dict(recorded)}, the vendor {there} and lists {listed}")
 
 
 def _instructions_match_intent(payments: dict[str, Payment], truth: Truth) -> None:
@@ -54,10 +56,16 @@ def _instructions_match_intent(payments: dict[str, Payment], truth: Truth) -> No
 
 
 def _absent_is_absent(payments: dict[str, Payment], truth: Truth) -> None:
-    """The vendor is never slower than the policy waits, so what was declared absent is nowhere."""
+    """The vendor is never slower than the policy waits, so what was declared absent is nowhere.
+
+    A row that its list has dropped since may never have been in a list that was read.
+    """
     for row in truth.rows:
-        if row.intent and payments[row.intent].state in NOTHING_THERE:
-            raise Violation(f"7: {row.intent} is {payments[row.intent].state} and is at the vendor as {row.vendor_id}")
+        if not truth.habits.shows(row, truth.now()):
+            continue
+        payment = payments.get(row.intent or "")
+        if payment and payment.state in NOTHING_THERE and payment.payment_id not in truth.forgotten:
+            raise Violation(f"7: {row.intent} is {payment.state} and is at the vendor as {row.vendor_id}")
 
 
 def _paid_at_the_vendor(payment: Payment, state: str, at: datetime, truth: Truth) -> None:

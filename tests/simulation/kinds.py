@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from tests.simulation.lists import ListHabits
+from tests.simulation.lists import CAPITALS, MEANINGS, SYNONYMS, UNKNOWN_WORDS, ListHabits
 from tests.simulation.payers import HABITS
 from tests.simulation.vendor import Faults
 from topups.policy import Policy
@@ -32,10 +32,10 @@ BASE = Policy(
 class Kind:
     """A kind of world. ``together``: the chance that the other program starts while the first is under way.
 
-    ``sleeps``: the chance that the computer of program b goes to sleep at a step, until a later episode. ``policy``: what
-    differs from ``BASE``. ``history``: what becomes of the ledger, ``companions``: whether files lie beside it.
-    ``jumps``: the chance that the clock is wrong during a pass. ``refunds``: the chance that the vendor refunds orders
-    between two passes. ``habits``: what the world's people do, where it is not the usual mixture.
+    ``sleeps``: the chance that the computer of program b goes to sleep at a step, until a later episode.
+    ``policy``: what differs from ``BASE``. ``history``: what becomes of the ledger; ``companions``: whether files lie
+    beside it. ``jumps``: the chance that the clock is wrong during a pass. ``refunds``: the chance that the vendor
+    refunds orders between two passes. ``habits``: what the world's people do, where it is not the usual mixture.
     """
 
     name: str
@@ -152,6 +152,38 @@ KINDS = (
         policy={"mode": "approve", "cap_day_cents": 4500},
         gaps=(600, 4000, 6000, 70_000),
     ),
+    # The list drops what ended, spells words differently and corrects the amounts of what was paid.
+    Kind("odd lists", lists=ListHabits(drops=timedelta(minutes=10), rewrites=True, words=CAPITALS)),
+    Kind(
+        *("odd words", replace(CALM, lag=0.4), 10),
+        operators=0.5,
+        spends=0.3,
+        lists=ListHabits(rewrites=True, words=SYNONYMS),
+        policy={"statuses": MEANINGS},
+        gaps=(300, 900, 1500, 5500),
+    ),
+    Kind(
+        *("unknown words", replace(CALM, lag=0.4), 10),
+        operators=0.5,
+        spends=0.3,
+        lists=ListHabits(words=UNKNOWN_WORDS),
+        gaps=(300, 900, 1500, 5500, 40_000),
+    ),
+    Kind(
+        *("paid only", LATE, 10),
+        operators=0.1,
+        lists=ListHabits(paid_only=True),
+        policy={"list_shows_paid_only": True},
+        gaps=(61, 300, 900, 5500),
+    ),
+    Kind("zones", lists=ListHabits(shift=timedelta(hours=-5), words=CAPITALS), gaps=(30, 120, 300, 1200, 4000)),
+    # The clock is wrong during some passes; the vendor's own clock tells.
+    Kind("clock jumps", replace(LATE, sends_date=True), 10, jumps=0.25, stall=0, gaps=(61, 300, 1200, 4000)),
+    # The ledger is set back, lost, or not the only one; with the files beside it and without.
+    Kind("restored", CALM, 8, spends=0.3, history="restored", companions=True, gaps=(300, 1200, 4000, 6000)),
+    Kind("restored alone", CALM, 8, spends=0.3, history="restored", gaps=(300, 1200, 4000, 6000)),
+    Kind("lost", CALM, 8, spends=0.3, history="lost", companions=True, gaps=(300, 1200, 4000, 6000)),
+    Kind("lost alone", CALM, 8, spends=0.3, history="lost", gaps=(300, 1200, 4000, 6000)),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind(
         "days",
@@ -181,8 +213,10 @@ KINDS = (
 
 
 def kind_of(seed: int) -> Kind:
-    """Every twelfth world lives through days or months, which cost more; the other kinds take turns."""
-    *short, days, months = KINDS
-    if seed % 12 == 11:
-        return days if seed % 24 == 11 else months
-    return short[seed % len(short)]
+    """The first six kinds are most of the worlds, for there the programs come nearest to each other.
+
+    Each of the others has a share of its own; those with long lives cost more.
+    """
+    if seed % 3:
+        return KINDS[seed // 3 * 2 % 6 + seed % 3 - 1]
+    return KINDS[6 + seed // 3 % (len(KINDS) - 6)]

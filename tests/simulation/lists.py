@@ -1,15 +1,22 @@
 """The vendor's payments, and what its list makes of them: rows vanish, change and speak oddly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from topups.gateway import VendorPayment
-from topups.vendor_statuses import FINAL, PAID, PART_PAID
+from topups.vendor_statuses import FINAL, PAID, PART_PAID, parse_status
 
-CAPITALS = {"check": "Check", "paid": "PAID", "cancel": "CANCEL", "process": "Process", "fail": "FAIL"}
-# Words that the policy of the world maps, and words that nobody knows.
-SYNONYMS = {"paid": "Completed", "cancel": "Canceled", "check": "Open", "process": "Pending"}
-UNKNOWN_WORDS = {"check": "kyc_review", "process": "kyc_review", "confirm_check": "swept", "locked": "on_hold"}
+Words = tuple[tuple[str, str], ...]
+CAPITALS: Words = (("check", "Check"), ("paid", "PAID"), ("cancel", "CANCEL"), ("process", "Process"), ("fail", "FAIL"))
+# Words that the policy of the world maps, and words that nobody has heard of.
+SYNONYMS: Words = (("paid", "Completed"), ("cancel", "Canceled"), ("check", "Open"), ("process", "Pending"))
+UNKNOWN_WORDS: Words = (
+    ("process", "kyc review"),
+    ("confirm_check", "swept"),
+    ("locked", "on_hold"),
+    ("paid", "banked"),
+)
 MEANINGS = {"completed": "paid", "canceled": "cancel", "open": "check", "pending": "process"}
 
 
@@ -43,7 +50,7 @@ class ListHabits:
     cuts: timedelta | None = None
     rewrites: bool = False
     shift: timedelta = timedelta()
-    words: tuple[tuple[str, str], ...] = ()
+    words: Words = ()
 
     def shows(self, row: Row, now: datetime) -> bool:
         """Whether the list has the row by now."""
@@ -54,9 +61,9 @@ class ListHabits:
         ended = row.status in FINAL and row.since is not None
         return not (self.drops and ended and row.since and now > row.since + self.drops)
 
-    def listed(self, row: Row) -> VendorPayment:
-        """The row as the list spells it."""
+    def listed(self, row: Row, statuses: Mapping[str, str]) -> VendorPayment:
+        """The row as the list spells it and the gateway reads it."""
         cents = row.settled_cents if self.rewrites and row.status in PAID | PART_PAID else row.cents
-        status = dict(self.words).get(row.status, row.status)
+        status = parse_status(dict(self.words).get(row.status, row.status), statuses)
         created, end = row.committed_at + self.shift, row.ends_at + self.shift
         return VendorPayment(row.vendor_id, row.session_id, "cryptomus", cents, status, created, end)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from greenlet import getcurrent
@@ -22,6 +22,7 @@ FOLLOWED = """
 SELECT 1 FROM payments
 WHERE state = 'EXTERNAL' AND vendor_payment_id = ? AND baseline IS NOT NULL AND credit IS NULL
 """
+ENDED = "SELECT vendor_payment_id FROM payments WHERE state IN ('EXPIRED', 'CLOSED')"
 WINDOWS = ((DAY, "cap_day_cents"), (7 * DAY, "cap_week_cents"), (30 * DAY, "cap_month_cents"))
 
 
@@ -48,12 +49,20 @@ class Truth:
     """All payments and requests there ever were."""
 
     def __init__(
-        self, policy: Policy, ledger: sqlite3.Connection, stopped: Callable[[], bool], rewound: bool = False
+        self,
+        policy: Policy,
+        ledger: sqlite3.Connection,
+        stopped: Callable[[], bool],
+        rewound: bool = False,
+        clock_is_right: bool = True,
     ) -> None:
         """``ledger`` is that of the program which runs. ``rewound``: it may lack requests that were sent."""
+        self.clock_is_right = clock_is_right
         self.policy, self.ledger, self.stopped, self.rewound = policy, ledger, stopped, rewound
         self.habits = ListHabits()
+        self.now: Callable[[], datetime] = lambda: datetime.max.replace(tzinfo=UTC)
         self.forgotten: set[str] = set()
+        self.accepted: set[str] = set()
         self.rows: list[Row] = []
         self.requests: list[Request] = []
         self.arrivals: list[tuple[datetime, int]] = []
@@ -96,7 +105,7 @@ class Truth:
 
     def _within_the_caps_of_the_list(self, cents: int, now: datetime) -> None:
         """What the vendor's list shows of all requests counts, whatever became of the ledger behind them."""
-        listed = [row for row in self.rows if row.intent and self._was_listed(row, now)]
+        listed = [row for row in self.rows if row.intent not in {None, *self.accepted} and self._was_listed(row, now)]
         for window, name in WINDOWS:
             made = [row.requested_cents for row in listed if row.committed_at > now - window]
             if sum(made) + cents > getattr(self.policy, name):
@@ -153,10 +162,14 @@ class Truth:
             if window == DAY and len(made) > self.policy.creates_per_day:
                 self._break(f"5: {len(made)} payments created within a day")
 
-    def check_slots(self) -> None:
-        """Money that was paid and did not arrive holds the slot."""
+    def check_ledger(self, now: datetime) -> None:
+        """Money that was paid and did not arrive holds the slot, and nothing ends while people may still pay it."""
         if self.ledger.execute("SELECT 1 FROM payments WHERE state = 'PAID' AND slot IS NULL").fetchone():
             self._break("18: a payment is paid and not credited, and its slot is free")
+        ended = {id_ for (id_,) in self.ledger.execute(ENDED)}
+        for row in self.rows:
+            if row.vendor_id in ended and row.status in PAYABLE and now < row.ends_at:
+                self._break(f"20: {row.vendor_id} has ended in the ledger and is payable until {row.ends_at}")
 
     def set(self, row: Row, status: str, now: datetime) -> None:
         """The vendor says another word on a payment."""

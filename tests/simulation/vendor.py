@@ -142,7 +142,7 @@ class Vendor:
         return PaymentList(self._as_listed(rows), True, now)
 
     def _as_listed(self, rows: list[Row]) -> tuple[VendorPayment, ...]:
-        return tuple(self.habits.listed(row) for row in rows)
+        return tuple(self.habits.listed(row, self.truth.policy.statuses) for row in rows)
 
     def _silently_partial(self, rows: list[Row]) -> list[Row]:
         """Lacks a payment that the ledger has seen listed before; without one, nobody could tell and none is lost."""
@@ -158,8 +158,9 @@ class Vendor:
         row = next((row for row in self.truth.rows if order_id in (row.vendor_id, row.session_id)), None)
         if row is None:
             return None
+        listed = self.habits.listed(row, self.truth.policy.statuses)
         return Transaction(
-            row.vendor_id, row.status, row.cents, "USDT", "tron", ADDRESS, "5.00", _url(row), row.ends_at
+            row.vendor_id, listed.status, row.cents, "USDT", "tron", ADDRESS, "5.00", _url(row), row.ends_at
         )
 
     # The create call

@@ -15,6 +15,7 @@ from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
 from topups.policy import KILL_VARIABLE, Policy
 from topups.vendor_statuses import PAID
+from topups.workflow import watermarks
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup
@@ -35,7 +36,8 @@ class World:
         self.environment: dict[str, str] = {}
         self.paused = False
         self.policy = replace(self._policy(), **{**kind.policy, **policy})
-        self.truth = Truth(self.policy, stage.raw, self._stopped, kind.history != "intact")
+        self.truth = Truth(self.policy, stage.raw, self._stopped, kind.history != "intact", kind.jumps == 0)
+        self.truth.now = lambda: self.clock.at
         self.vendor = Vendor(self.random, self.clock, self.truth, kind.faults, kind.lists, self.note)
         self.vendor.meanwhile = self._meanwhile
         self.vendor.payers.habits = kind.habits
@@ -119,7 +121,7 @@ class World:
             self._start(second)
         while under_way := [p for p in self.programs if p.is_running and p not in self.asleep]:
             self._step(random.choice(under_way))
-        self.truth.check_slots()
+        self.truth.check_ledger(self.clock.at)
 
     def _start(self, program: Program) -> None:
         if program.is_running:  # it woke up, or still sleeps
@@ -175,7 +177,8 @@ class World:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
         deeds = (self._bill_by_hand, self._bill_by_hand, self._flip, self._flip)
         agreeing = (self._agree,) * (6 if self.policy.mode == "approve" else 1)
-        self.random.choice((*deeds, *agreeing))()
+        adopting = (self._adopt,) * (self.kind.history != "intact")
+        self.random.choice((*deeds, *agreeing, *adopting))()
 
     def _bill_by_hand(self) -> None:
         # A fingerprinted amount is ours alone: that is what it is for.
@@ -190,6 +193,8 @@ class World:
             self.paused = False
             for program in self.programs:
                 operator_actions.resume(program.context.ledger, "sim", now)
+                if program.context.companions:
+                    watermarks.resume_files(program.context.companions)
         elif self.random.random() < 0.5:
             self.note("the environment's kill switch goes on")
             self.environment[KILL_VARIABLE] = "1"
@@ -198,6 +203,8 @@ class World:
             self.paused = True
             for program in self.programs:
                 operator_actions.pause(program.context.ledger, "sim", "", now)
+                if program.context.companions:
+                    watermarks.pause_files(program.context.companions, operator_actions.pause_text("sim", ""))
 
     def _agree(self) -> None:
         if self.policy.mode != "approve":
@@ -211,6 +218,16 @@ class World:
             approved = operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
             self.truth.approved[payment_id] = approved.amount_cents
 
+    def _adopt(self) -> None:
+        """A person compared the ledger with the vendor's site: what it lacks is accepted as made by others."""
+        program = self.random.choice(self.programs)
+        try:
+            watermarks.adopt_ledger(program.context, "sim")
+        except operator_actions.ActionNotAllowed:
+            return
+        self.note(f"a person adopts the ledger of {program.name}")
+        self.truth.accepted |= self.truth.forgotten
+
     def rest(self) -> None:
         """Nothing breaks any more and time passes, until nothing is left to be settled."""
         self.vendor.faults = NO_FAULTS
@@ -219,7 +236,7 @@ class World:
             self._drive(program)
         self._advance(1000)
         one_of_each = {id(program.store): program for program in self.programs}.values()
-        for pause in (1000, 61, 61, 61, 61, 61):
+        for pause in (1000, 61, 61, 61, 61, 7200, 61):
             for program in one_of_each:
                 program.start(reconcile_account)
                 self._drive(program)

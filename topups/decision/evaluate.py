@@ -93,6 +93,7 @@ def evaluate_rules(
         rules.balance_fresh(snapshot, policy, now),
         low,
         ledger_proven(snapshot, policy, now),
+        rules.units_agree(snapshot, policy),
         rules.outcome_known(snapshot),
         rules.paid_is_credited(snapshot, policy, now),
         rules.list_available(snapshot),

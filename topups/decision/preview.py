@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from topups.decision.evaluate import Evaluation, evaluate
+from topups.decision.records import REPEAT_REFUSAL_AFTER
 from topups.decision.snapshot import BurnForecast, Reason, Refusal
 from topups.ledger.ledger import Ledger
 from topups.ledger.queries import LedgerUnavailable
 from topups.policy import Policy, kill_switch_on
+
+# The newest decisions may have no forecast: the warehouse was locked then, or was empty.
+DECISIONS_SEARCHED = 10
 
 
 def preview_from_ledger(
@@ -33,3 +37,14 @@ def preview_from_ledger(
     paused = recorded.paused or paused
     snapshot = dataclasses.replace(recorded, killed=kill_switch_on(environment), burn=burn, paused=paused)
     return evaluate(snapshot, policy, now)
+
+
+def last_forecast(ledger: Ledger, account_id: str, policy: Policy, now: datetime) -> BurnForecast | None:
+    """The forecast stored with a recent decision, without reading the warehouse. Raises ``LedgerUnavailable``.
+
+    A refusal that repeats the last one, forecast included, is recorded hourly.
+    """
+    since = now - max(policy.balance_max_age, REPEAT_REFUSAL_AFTER)
+    decisions = ledger.observations(account_id, "decision", limit=DECISIONS_SEARCHED)
+    newest = next((decision for decision in decisions if decision.payload.get("burn") and decision.at >= since), None)
+    return BurnForecast(**newest.payload["burn"]) if newest else None

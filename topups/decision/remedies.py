@@ -35,7 +35,7 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.APPROVAL_EXPIRED: "smsonline topup run requests approval again",
     Reason.ANOMALOUS_BURN: "check the spending, then smsonline topup approve {id}",
     Reason.CLOCK_SUSPECT: "set the clock of this machine",
-    Reason.LEDGER_UNAVAILABLE: "repair the ledger as the message says; smsonline topup list opens it",
+    Reason.LEDGER_UNAVAILABLE: "do what the message says, then smsonline topup reconcile",
     Reason.LEDGER_UNPROVEN: "compare smsonline topup list with the vendor's site, then smsonline topup adopt",
     Reason.UNITS_DISAGREE: "correct [topup_units]; smsonline doctor shows the vendor's figures",
     Reason.OUTSIDE_HOURS: "wait, or change [topup] hours",

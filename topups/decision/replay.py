@@ -9,7 +9,7 @@ from topups.ledger.audit import replay_events
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import Event, Observation
 from topups.ledger.queries import MEMORY, UNFINISHED
-from topups.payment_states import PaymentException, State
+from topups.payment_states import UNITS_DISAGREE, PaymentException, State
 from topups.vendor_statuses import is_payable_or_pending
 
 
@@ -76,6 +76,9 @@ def _payment_view(row: dict[str, Any]) -> PaymentView:
             *(State(row["state"]), row["vendor_status"], row["baseline"], row["credit"]),
             datetime.fromisoformat(row["state_since"]),
         ),
+        row["rail"],
+        row.get("instructions_problem", ""),
+        row.get("unit_proof") == UNITS_DISAGREE,
     )
 
 

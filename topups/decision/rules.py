@@ -50,6 +50,8 @@ def clock_in_sync(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
 
     If the vendor's clock confirms ours, a ledger from the future was written while ours was wrong, and the rule passes.
     """
+    if snapshot.clock_problem:
+        return RuleResult(Reason.CLOCK_SUSPECT, False, snapshot.clock_problem, "")
     balance = snapshot.balance
     confirmed = balance is not None and balance.vendor_at is not None
     timestamps = [at for at in (None if confirmed else snapshot.ledger_at, balance and balance.at) if at]
@@ -86,10 +88,24 @@ def balance_low(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
     return RuleResult(Reason.BALANCE_OK, low, figure, "")
 
 
+def units_agree(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
+    """No payment of this payment method is in another unit than its settings say, until an operator closed it."""
+    over = (State.CLOSED, State.REFUNDED)
+    wrong = [p for p in snapshot.payments if p.units_disagree and p.rail == policy.rail and p.state not in over]
+    figures = [f"payment {payment.payment_id}: {payment.instructions_problem}" for payment in wrong]
+    return RuleResult(
+        Reason.UNITS_DISAGREE,
+        not wrong,
+        "; ".join(figures) or "no amount contradicts its unit",
+        "",
+        wrong[0].payment_id if wrong else "",
+    )
+
+
 def outcome_known(snapshot: AccountSnapshot) -> RuleResult:
     """A payment may exist that has not been found yet."""
     unresolved = _in_states(snapshot.payments, (State.UNKNOWN, State.NEEDS_HUMAN))
-    return RuleResult(Reason.OUTCOME_UNKNOWN, not unresolved, _payment_names(unresolved), "none")
+    return _no_payment(Reason.OUTCOME_UNKNOWN, unresolved)
 
 
 def paid_is_credited(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
@@ -100,7 +116,7 @@ def paid_is_credited(snapshot: AccountSnapshot, policy: Policy, now: datetime) -
     """
     external = [p for p in snapshot.payments if p.arriving_since and now - p.arriving_since < policy.credit_wait]
     not_credited = [*_in_states(snapshot.payments, (State.PAID, State.PAID_LATE)), *external]
-    return RuleResult(Reason.PAID_NOT_CREDITED, not not_credited, _payment_names(not_credited), "none")
+    return _no_payment(Reason.PAID_NOT_CREDITED, not_credited)
 
 
 def nothing_payable(snapshot: AccountSnapshot, now: datetime) -> RuleResult:
@@ -109,15 +125,16 @@ def nothing_payable(snapshot: AccountSnapshot, now: datetime) -> RuleResult:
     if snapshot.listing is None:
         own_ids |= {p.payment_id for p in _in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
     vendor_ids = snapshot.listing.blocking if snapshot.listing else ()
-    passed = not own_ids and not vendor_ids
-    figure = f"payable or confirming: {', '.join([*sorted(own_ids), *vendor_ids][:3]) or 'none'}"
-    return RuleResult(Reason.PAYMENT_OPEN_AT_VENDOR, passed, figure, "none")
+    ids = [*sorted(own_ids), *vendor_ids]
+    problems = [p.instructions_problem for p in snapshot.payments if p.payment_id in own_ids and p.instructions_problem]
+    figure = "; ".join([f"payable or confirming: {', '.join(ids[:3]) or 'none'}", *problems])
+    return RuleResult(Reason.PAYMENT_OPEN_AT_VENDOR, not ids, figure, "none", ids[0] if ids else "")
 
 
 def slot_free(snapshot: AccountSnapshot) -> RuleResult:
     """One payment at a time: the slot is free."""
     holders = [payment for payment in snapshot.payments if payment.holds_slot]
-    return RuleResult(Reason.IN_FLIGHT, not holders, _payment_names(holders), "none")
+    return _no_payment(Reason.IN_FLIGHT, holders)
 
 
 def list_available(snapshot: AccountSnapshot) -> RuleResult:
@@ -226,10 +243,11 @@ def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> 
     age, limit = now - waiting.counted_at, policy.approval_life
     if age > limit:
         figure = f"{waiting.payment_id} waited {_duration(age)}"
-        return RuleResult(Reason.APPROVAL_EXPIRED, False, figure, _duration(limit))
+        return RuleResult(Reason.APPROVAL_EXPIRED, False, figure, _duration(limit), waiting.payment_id)
     approved = waiting.approved_at is not None
     status = "is approved" if approved else f"over {usd(waiting.amount_cents)} waits since {_duration(age)}"
-    return RuleResult(Reason.AWAITING_APPROVAL, approved, f"{waiting.payment_id} {status}", _duration(limit))
+    figure = f"{waiting.payment_id} {status}"
+    return RuleResult(Reason.AWAITING_APPROVAL, approved, figure, _duration(limit), waiting.payment_id)
 
 
 def _with_quiescence(window: timedelta, policy: Policy) -> timedelta:
@@ -241,8 +259,10 @@ def _in_states(payments: Iterable[PaymentView], states: Iterable[State]) -> list
     return [payment for payment in payments if payment.state in states]
 
 
-def _payment_names(payments: list[PaymentView]) -> str:
-    return ", ".join(f"{payment.payment_id} {payment.state}" for payment in payments[:3]) or "none"
+def _no_payment(reason: Reason, payments: list[PaymentView]) -> RuleResult:
+    """Passes without such a payment."""
+    names = ", ".join(f"{payment.payment_id} {payment.state}" for payment in payments[:3])
+    return RuleResult(reason, not payments, names or "none", "none", payments[0].payment_id if payments else "")
 
 
 def _blocks(payment: PaymentView, now: datetime) -> bool:

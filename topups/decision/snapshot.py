@@ -1,5 +1,6 @@
 """The input of a decision, frozen: the same snapshot gives the same decision, now or in a replay."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,13 +61,15 @@ class Reason(StrEnum):
 class RuleResult:
     """The result of one rule: the measured value, its limit, and whether the rule passes.
 
-    ``reason`` is that of the refusal if it does not. Both texts carry their units.
+    ``reason`` is that of the refusal if it does not. Both texts carry their units. ``payment_id`` is the payment that
+    the refusal is about, by our id or the vendor's, if it is about one.
     """
 
     reason: Reason
     passed: bool
     figure: str
     limit: str
+    payment_id: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
@@ -106,12 +109,14 @@ class Refusal:
     """The refusal of a payment: its reason, the measured value and the limit.
 
     ``plan`` is the payment that would have been created, where the rules got that far (dry run, waiting for approval).
+    ``payment_id`` is the payment that the refusal is about, if it is about one.
     """
 
     reason: Reason
     figure: str = ""
     limit: str = ""
     plan: PaymentPlan | None = None
+    payment_id: str = ""
 
     @property
     def explanation(self) -> str:
@@ -140,7 +145,7 @@ def decision_json(refusal: Refusal | None, plan: PaymentPlan | None) -> dict[str
 
 def refusal_from(finding: RuleResult) -> Refusal:
     """The refusal of a rule that does not pass."""
-    return Refusal(finding.reason, finding.figure, finding.limit)
+    return Refusal(finding.reason, finding.figure, finding.limit, payment_id=finding.payment_id)
 
 
 class PaymentView(NamedTuple):
@@ -148,7 +153,8 @@ class PaymentView(NamedTuple):
 
     ``amount_cents`` is the larger of the requested and the vendor's amount. ``counted_at`` is when it began to count
     towards the caps. ``slot_freed_at`` is set once it gave its slot back. ``arriving_since`` is when an external
-    payment was first seen paid, until the balance shows it.
+    payment was first seen paid, until the balance shows it. ``instructions_problem`` is why nobody
+    is told how to pay it.
     """
 
     payment_id: str
@@ -162,6 +168,9 @@ class PaymentView(NamedTuple):
     ends_at: datetime | None = None
     approved_at: datetime | None = None
     arriving_since: datetime | None = None
+    rail: str = ""
+    instructions_problem: str = ""
+    units_disagree: bool = False
 
 
 class VendorListView(NamedTuple):
@@ -193,8 +202,9 @@ class AccountSnapshot:
 
     ``listing`` is None where the list was not read (sensor, plan); a run always reads it. ``failures`` counts failed
     payments since the last credited one or an operator's reset. ``paused`` and ``killed`` are the kill switches of
-    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``unproven`` says why nothing may be
-    created before the ledger is known to be complete; ``unproven_until`` is when the doubt about it ends.
+    ledger and environment. ``ledger_at`` is the latest timestamp in the ledger. ``clock_problem`` is why a run did not
+    trust this machine's clock. ``unproven`` says why nothing may be created before the ledger is known to be complete;
+    ``unproven_until`` is when the doubt about it ends.
     """
 
     account_id: str
@@ -207,6 +217,7 @@ class AccountSnapshot:
     paused: str = ""
     killed: bool = False
     ledger_at: datetime | None = None
+    clock_problem: str = ""
     burn: BurnForecast | None = None
     unproven: str = ""
     unproven_until: datetime | None = None
@@ -225,16 +236,22 @@ class AccountSnapshot:
 
     def attempts(self, since: datetime) -> int:
         """The number of requests since then."""
-        return sum(p.counted_at > since and (p.state in COUNTS_AS_ATTEMPT or may_be_ours(p)) for p in self.payments)
+        return sum(p.counted_at > since and (is_attempt(p) or may_be_ours(p)) for p in self.payments)
+
+
+def is_attempt(payment: PaymentView) -> bool:
+    """Whether a payment was requested, or tried to be, by this ledger; an external one may be closed."""
+    return payment.state in COUNTS_AS_ATTEMPT and payment.exception != PaymentException.EXTERNAL
 
 
 def counts_towards_caps(payment: PaymentView, since: datetime) -> bool:
     """Whether a payment counts towards the caps of a window that began at ``since``.
 
-    An external payment counts only if it may be the outcome of a request of ours.
+    An external payment, closed or not, counts only if it may be the outcome of a request of ours.
     """
     suspected = payment.state == State.EXTERNAL and payment.exception in COUNTS_LIKE_OURS
-    return payment.counted_at > since and (payment.state in COUNTS_AS_CREATED or suspected)
+    ours = payment.state in COUNTS_AS_CREATED and payment.exception != PaymentException.EXTERNAL
+    return payment.counted_at > since and (ours or suspected)
 
 
 def may_be_ours(payment: PaymentView) -> bool:
@@ -257,8 +274,13 @@ def external_arriving_since(
     return since if followed and credit is None else None
 
 
-def payable_ids(listing: PaymentList, now: datetime) -> tuple[str, ...]:
-    """Ids of the vendor's payments that are payable or confirming, ours or external."""
+def payable_ids(listing: PaymentList, now: datetime, closed_ids: Set[str] = frozenset()) -> tuple[str, ...]:
+    """Ids of the vendor's payments that are payable or confirming, ours or external.
+
+    ``closed_ids`` are those that an operator closed: they no longer block.
+    """
     return tuple(
-        row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
+        row.vendor_id
+        for row in listing.rows
+        if row.vendor_id not in closed_ids and is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from topups.ledger.models import Payment
 
 
+NOT_KNOWN_YET = "not known yet"
 HISTORY_DAYS = 28
 HOURS_PER_DAY = 24
 # With less of an hour known, its rate would be a guess.

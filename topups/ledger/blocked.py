@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from topups.decision.snapshot import Reason, Refusal
@@ -17,6 +17,9 @@ REWRITE_AFTER = timedelta(minutes=10)
 
 _OF_ACCOUNT = TABLE.c.account_id == bindparam("account")
 _SELECT, _DELETE = select(TABLE).where(_OF_ACCOUNT), delete(TABLE).where(_OF_ACCOUNT)
+_PAUSED_AT = select(func.max(schema.events.c.at)).where(
+    schema.events.c.kind == "paused", schema.events.c.account_id.in_([bindparam("account"), schema.ALL_ACCOUNTS])
+)
 _LITE, _POSTGRES = sqlite.insert(TABLE), postgresql.insert(TABLE)
 _UPSERT = {
     "sqlite": _LITE.on_conflict_do_update(index_elements=["account_id"], set_=dict(_LITE.excluded)),
@@ -46,6 +49,13 @@ def read_blocked(reader: LedgerReader, account_id: str) -> Blocked | None:
     with reader.read_transaction() as connection:
         row = connection.execute(_SELECT, {"account": account_id}).one_or_none()
     return None if row is None else Blocked(row.account_id, Reason(row.reason), row.since, row.seen_at, row.explanation)
+
+
+def read_paused_at(reader: LedgerReader, account_id: str) -> datetime | None:
+    """When the account, or all accounts, were paused last. Raises ``LedgerUnavailable``."""
+    with reader.read_transaction() as connection:
+        paused_at: datetime | None = connection.execute(_PAUSED_AT, {"account": account_id}).scalar()
+    return paused_at
 
 
 def record_blocked(ledger: Ledger, account_id: str, refusal: Refusal | None, now: datetime) -> Blocked | None:

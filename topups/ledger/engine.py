@@ -1,10 +1,12 @@
 """Opens the ledger: SQLite by default, PostgreSQL where several machines run; migrated, durable, one writer."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from topups.ledger.database.connections import LedgerNotFound, connect_for_reading, connect_for_writing
+from topups.ledger.database.maintenance import integrity_check_due, record_integrity_check
 from topups.ledger.database.transactions import write_transaction
 from topups.ledger.ledger import Ledger
 from topups.ledger.queries import LedgerUnavailable, map_database_errors
@@ -26,15 +28,17 @@ class LedgerOutdated(LedgerUnavailable):
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS, check: bool = False) -> Ledger:
     """The ledger at a SQLAlchemy URL, migrated to the newest schema. Close it after use.
 
-    ``check`` runs an integrity check on the whole file (SQLite; some milliseconds per thousand payments). Raises
-    ``LedgerUnavailable`` if it is locked, read-only, damaged, unreachable, or written by a newer version.
+    ``check`` looks for damage in the whole file of a SQLite ledger, once a day; a read of a damaged page fails at any
+    time. Raises ``LedgerUnavailable`` if it is locked, read-only, damaged, unreachable, or written by a newer version.
     """
     engine = connect_for_writing(url, busy_seconds)
     try:
         with map_database_errors():
-            if check:
-                _integrity_check(engine)
+            checked = check and _check_once_a_day(engine)
             _migrate_if_needed(engine)
+            if checked:
+                with write_transaction(engine) as connection:
+                    record_integrity_check(connection, datetime.now(UTC))
     except BaseException:
         engine.dispose()
         raise
@@ -64,6 +68,17 @@ def open_ledger_readonly(url: str, *, busy_seconds: float = BUSY_SECONDS, check:
         engine.dispose()
         raise
     return Ledger(engine)
+
+
+def _check_once_a_day(engine: Engine) -> bool:
+    """Whether the file was due for a check, and passed it. An older schema does not say when it was checked."""
+    if engine.dialect.name != "sqlite":
+        return False
+    with engine.connect() as connection:
+        if _version(connection) == HEAD and not integrity_check_due(connection, datetime.now(UTC)):
+            return False
+    _integrity_check(engine)
+    return True
 
 
 def _integrity_check(engine: Engine) -> None:

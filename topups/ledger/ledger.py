@@ -306,7 +306,8 @@ class Ledger(LedgerReader):
 
     def record_balance(self, account_id: str, balance: Balance, now: datetime) -> None:
         """Records a balance."""
-        payload = {"vendor_at": balance.vendor_at} if balance.vendor_at else {}
+        also = {"vendor_at": balance.vendor_at, "charges_cents": balance.charges_cents}
+        payload = {name: value for name, value in also.items() if value is not None}
         seen = {"complete": True, "figure": balance.cents, "payload": payload}
         with self.write_transaction(now) as unit:
             unit.record_observation(account_id, "balance", balance.at, **seen)

@@ -71,6 +71,11 @@ class Payment:
         return CreateResponse(**(self.claim or {}))
 
 
+def latest_amount_cents(payment: Payment) -> int:
+    """The amount that the vendor listed last; before that, the amount that was requested."""
+    return payment.settled_cents or payment.vendor_amount_cents or payment.amount_cents
+
+
 @dataclass(frozen=True)
 class NewPayment:
     """A payment before it is inserted. ``payment_id`` is generated before anything else."""

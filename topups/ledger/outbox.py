@@ -1,6 +1,6 @@
 """Transactional outbox: lease, complete and reschedule notices (at-least-once delivery)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -79,6 +79,15 @@ def last_notice(ledger: Ledger, account_id: str, kind: str) -> LastNotice:
     """The last notice of this kind for an account; ``kind`` is a pattern of SQL's ``LIKE``."""
     with ledger.read_transaction() as connection:
         return LastNotice(*connection.execute(LAST_NOTICE, {"account": account_id, "kind": kind}).one())
+
+
+def existing_keys(ledger: Ledger, keys: Iterable[str]) -> frozenset[str]:
+    """Those of ``keys`` that name a notice which was written before."""
+    wanted = sorted(keys)
+    if not wanted:
+        return frozenset()
+    with ledger.read_transaction() as connection:
+        return frozenset(connection.execute(select(OUTBOX.c.key).where(OUTBOX.c.key.in_(wanted))).scalars())
 
 
 def last_payment_notice_at(ledger: Ledger, account_id: str, payment_ids: Sequence[str]) -> datetime | None:

@@ -30,12 +30,14 @@ from topups.gateway import Balance
 from topups.ledger import schema
 from topups.ledger.database.still_file import StillFile
 from topups.ledger.models import AccountControls, Event, Observation, Payment
-from topups.payment_states import TRACKED, TRANSITIONS, PaymentException, State
+from topups.payment_states import TRACKED, TRANSITIONS, UNITS_DISAGREE, PaymentException, State
 
 # Longer than the longest window, so that no rule misses a payment.
 MEMORY = timedelta(days=31)
-# May still change by itself. After a credit or a failure that is rare, so only young payments are tracked.
-UNFINISHED = tuple(s for s, following in TRANSITIONS.items() if following and s not in (State.CREDITED, State.FAILED))
+# May still change by itself. After a credit or a failure that is rare, and others' payments are many: of those only the
+# young ones are tracked.
+SELDOM_CHANGING = (State.CREDITED, State.FAILED, State.EXTERNAL)
+UNFINISHED = tuple(s for s, following in TRANSITIONS.items() if following and s not in SELDOM_CHANGING)
 
 P, EVENTS, OBSERVATIONS = schema.payments.c, schema.events, schema.observations
 
@@ -48,6 +50,7 @@ def _in_states(states: Iterable[State]) -> ColumnElement[bool]:
 PAYMENT_VIEW_COLUMNS = (
     *(P.payment_id, P.state, P.exception, P.amount_cents, P.vendor_amount_cents, P.counted_at, P.slot),
     *(P.slot_freed_at, P.vendor_status, P.ends_at, P.approved_at, P.baseline, P.credit, P.state_since),
+    *(P.rail, P.unit_proof, P.instructions_problem),
 )
 ACCOUNT: BindParameter[str] = bindparam("account")
 SINCE: BindParameter[Any] = bindparam("since")
@@ -67,6 +70,12 @@ TRACKED_PAYMENTS = (
     .order_by(P.payment_id)
 )
 VENDOR_IDS = select(P.vendor_payment_id).where(OF_ACCOUNT, P.vendor_payment_id.in_(bindparam("ids", expanding=True)))
+# An external payment has this decision; only an operator closes one.
+EXTERNAL_DECISION = "external:"
+CLOSED_VENDOR_IDS = VENDOR_IDS.where(
+    P.state == State.CLOSED,
+    or_(P.exception == PaymentException.MANUAL_MARK, P.decision_id.startswith(EXTERNAL_DECISION)),
+)
 PAYMENT_BY_ID = (
     select(schema.payments).where(or_(P.payment_id == bindparam("id"), P.vendor_payment_id == bindparam("id"))).limit(1)
 )
@@ -86,11 +95,11 @@ MAX_LIST_SIZE = select(func.max(OBSERVATIONS.c.figure)).where(
     OBSERVATIONS.c.complete,
     OBSERVATIONS.c.at > SINCE,
 )
+# The last event, not the latest one: a clock that was ahead cannot be taken back from an event.
+LAST_EVENT_OF_ACCOUNT = select(EVENTS.c.at).where(EVENTS.c.account_id == ACCOUNT).order_by(EVENTS.c.seq.desc()).limit(1)
 LATEST_TIMESTAMPS = select(
-    *(
-        select(func.max(table.c.at)).where(table.c.account_id == ACCOUNT).scalar_subquery().label(table.name)
-        for table in (EVENTS, OBSERVATIONS)
-    )
+    LAST_EVENT_OF_ACCOUNT.scalar_subquery().label("event"),
+    select(func.max(OBSERVATIONS.c.at)).where(OBSERVATIONS.c.account_id == ACCOUNT).scalar_subquery().label("observed"),
 )
 LAST_EVENT = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
 INSERT_EVENT, INSERT_PAYMENT = EVENTS.insert(), schema.payments.insert()
@@ -118,13 +127,7 @@ INSERT_NOTICE: dict[str, Insert] = {
 def read_snapshot(connection: Connection, account_id: str, now: datetime) -> AccountSnapshot:
     """What the ledger knows of an account: with the latest balance, without the vendor's list."""
     rows = connection.execute(RECENT_PAYMENTS, {"account": account_id, "since": now - MEMORY}).all()
-    payments = tuple(
-        PaymentView(
-            *(id_, state, exception, max(requested, created or 0), at, slot is not None, freed, status, ends, approved),
-            external_arriving_since(state, status, *since),
-        )
-        for id_, state, exception, requested, created, at, slot, freed, status, ends, approved, *since in rows
-    )
+    payments = tuple(_payment_view(*row) for row in rows)
     account_controls, common_controls = read_controls(connection, account_id)
     balance, latest = None, read_observations(connection, account_id, "balance", 0, 1)
     if latest and latest[0].figure is not None:
@@ -142,6 +145,36 @@ def read_snapshot(connection: Connection, account_id: str, now: datetime) -> Acc
         paused=account_controls.paused or common_controls.paused,
         ledger_at=max(filter(None, instants), default=None),
         unproven_until=max(filter(None, doubts), default=None),
+    )
+
+
+def _payment_view(
+    payment_id: str,
+    state: State,
+    exception: PaymentException,
+    requested: int,
+    created: int | None,
+    *columns: Any,
+) -> PaymentView:
+    at, slot, freed, status, ends, approved, baseline, credit, since, rail, proof, problem = columns
+    amount = max(requested, created or 0)
+    return PaymentView(
+        *(
+            payment_id,
+            state,
+            exception,
+            amount,
+            at,
+            slot is not None,
+            freed,
+            status,
+            ends,
+            approved,
+        ),
+        external_arriving_since(state, status, baseline, credit, since),
+        rail,
+        problem,
+        proof == UNITS_DISAGREE,
     )
 
 
@@ -290,6 +323,12 @@ class LedgerReader:
         with self.read_transaction() as connection:
             vendor_ids_found = connection.execute(VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
             return frozenset(vendor_ids_found.scalars())
+
+    def closed_vendor_ids(self, account_id: str, vendor_ids: Iterable[str]) -> frozenset[str]:
+        """Those of the vendor's ids whose payment an operator closed."""
+        with self.read_transaction() as connection:
+            closed_ids = connection.execute(CLOSED_VENDOR_IDS, {"account": account_id, "ids": sorted(vendor_ids)})
+            return frozenset(closed_ids.scalars())
 
     def max_list_size(self, account_id: str, since: datetime) -> int:
         """Rows of the largest complete list since then."""

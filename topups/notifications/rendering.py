@@ -11,11 +11,13 @@ import segno
 
 from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason
+from topups.evidence.payment_units import unit_warning
 from topups.ledger.models import OutboxRow, Payment
 from topups.money import usd
 from topups.notifications.blocked_notices import BLOCKED
 from topups.notifications.payment_uris import scan_text
 from topups.notifications.rules import PAYABLE, REQUESTS
+from topups.notifications.vendor_texts import unknown_status_lines, zone_lines
 from topups.payment_states import State
 from topups.policy import Policy
 
@@ -47,6 +49,12 @@ TITLES = {
     "other_ledger": "A second ledger seems to ask for payments: {amount}; nothing is created until topup adopt",
     "unproven": "The ledger may lack payments: those at the vendor count as its own",
     "breaker": "Top-ups stopped: several payments failed in a row",
+    "other_amount": "The vendor's list changed the amount of a payment of {amount}",
+    "credit_unproven": "Paid, and nothing shows that it arrived: {amount}",
+    "units_disagree": "Top-ups stopped: another amount than {amount} arrived",
+    "list_paid_only": "The vendor's list lacks a payment that can be paid",
+    "unknown_status": "The vendor uses a status that is not known",
+    "zone": "The vendor's times are in another zone than set",
     "unblocked": "Top-ups continue",
     "low_balance": "The balance is low and no payment is created",  # written by earlier versions
 }
@@ -65,6 +73,9 @@ STEPS: Mapping[str, str] = {
     "locked": "Ask the vendor; smsonline topup show {id}",
     "failed": f"{DO_NOT_PAY}; smsonline topup show {{id}}",
     "credit_late": "Contact the vendor; smsonline topup show {id}",
+    "credit_unproven": "Top-ups continue. Compare smsonline topup show {id} with the vendor's site",
+    "units_disagree": "Correct [topup_units], then smsonline topup close {id}",
+    "list_paid_only": "If it lists payments only once they are paid, add to [topup]: list_shows_paid_only = true",
     "expired": DO_NOT_PAY,
     "external": "Pay it on the vendor's site, or let it expire",
     "duplicate": "Compare smsonline topup list with the vendor's site, and pay one of them only",
@@ -79,6 +90,7 @@ UNVERIFIED_TEXT = re.compile(
 URGENT = frozenset(
     {
         *("needs_human", "mismatch", "withdrawn", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"),
+        *("credit_unproven", "units_disagree"),
         *("other_ledger", "unproven"),
     }
 )
@@ -99,7 +111,8 @@ class Notice:
 def render(row: OutboxRow, payment: Payment | None, now: datetime, policy: Policy | None = None) -> Notice:
     """The message of a notice. Times are in the zone of the policy's owner, and named."""
     policy = policy or Policy()
-    lines = [*_payload_lines(row, policy), *(_payment_lines(payment, row, now, policy) if payment else [])]
+    lines = [*_payload_lines(row, policy), *_vendor_lines(row, now)]
+    lines += _payment_lines(payment, row, now, policy) if payment else []
     target = scan_text(payment) if payment and row.kind in REQUESTS else ""
     body = "\n".join(filter(None, lines))
     return Notice(_title(row, payment), body, is_urgent(row), qr_png(target) if target else b"")
@@ -110,6 +123,14 @@ def is_urgent(row: OutboxRow) -> bool:
     if row.kind.startswith(BLOCKED):
         return row.payload.get("mode") != "dry_run" and row.payload.get("reason") not in NOT_URGENT_REASONS
     return row.kind in URGENT
+
+
+def _vendor_lines(row: OutboxRow, now: datetime) -> list[str]:
+    if row.kind == "zone":
+        return zone_lines(row.payload, now)
+    if row.kind == "unknown_status":
+        return unknown_status_lines(UNVERIFIED_TEXT.sub("...", row.payload.get("status", "")))
+    return []
 
 
 def qr_png(text: str) -> bytes:
@@ -132,7 +153,10 @@ def _payment_lines(payment: Payment, row: OutboxRow, now: datetime, policy: Poli
     if payment.hours_to_empty:
         lines.append(f"The balance lasts about {payment.hours_to_empty} hours")
     if row.kind in REQUESTS and payment.state in PAYABLE:
-        lines += _how_to_pay(payment, now, policy)
+        lines += [*_how_to_pay(payment, now, policy), unit_warning(payment)]
+    lines.append(payment.instructions_problem if payment.state in PAYABLE | {State.PAID} else "")
+    if payment.settled_cents is not None:
+        lines.append(f"The vendor's list now says {usd(payment.settled_cents)}")
     if row.kind == "approval":
         lines.append(f"Decide until {policy.waking_hours.text(payment.state_since + policy.approval_life)}")
     lines.append(STEPS.get(row.kind, "").format(id=payment.payment_id))
@@ -150,7 +174,7 @@ def _how_to_pay(payment: Payment, now: datetime, policy: Policy) -> list[str]:
         return [where, f"Its page: {payment.url}" if payment.url else "", left, FEE_LINE]
     if payment.url:
         return [f"Pay here, where you choose coin and network: {payment.url}", left, FEE_LINE]
-    return ["Its link could not be verified yet: open the payment on the vendor's site", left, FEE_LINE]
+    return ["Its link is not shown yet: open the payment on the vendor's site", left, FEE_LINE]
 
 
 def _payload_lines(row: OutboxRow, policy: Policy) -> list[str]:

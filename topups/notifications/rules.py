@@ -10,7 +10,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
 from topups.policy import Policy
-from topups.vendor_statuses import CONFIRMING, FINAL
+from topups.vendor_statuses import CONFIRMING, FINAL, is_unknown
 
 NOTICE_BY_STATE: dict[State, str] = {
     State.AWAITING_APPROVAL: "approval",
@@ -57,7 +57,9 @@ REMINDERS = (("half_life", 0.5), ("last_tenth", 0.9))
 
 def payment_reminders(payment: Payment, now: datetime, policy: Policy) -> list[OutboxMessage]:
     """Reminders at 50 % and 90 % of the life of an unpaid payment; with both due, only the later one."""
-    if payment.state not in PAYABLE or not may_request_payment(payment) or now >= expires_at(payment, policy):
+    if payment.state not in PAYABLE or not may_request_payment(payment) or is_unknown(payment.vendor_status):
+        return []
+    if now >= expires_at(payment, policy):
         return []
     due = [kind for kind, at in reminder_times(payment, policy) if now >= at]
     return [payment_notice(payment.payment_id, due[-1])] if due else []

@@ -1,5 +1,6 @@
 """The dependencies of one run of the top-ups, and the checkpoints between its effects."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +8,13 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from topups.decision.clock_check import ClockCheck, FixedClock
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance, Clock, Gateway, IdGenerator, PaymentList, SystemClock, Uuid7Generator
 from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
 from topups.ledger.ledger import Ledger
-from topups.ledger.models import Payment
+from topups.ledger.models import OutboxMessage, Payment
 from topups.notifications import rules
 from topups.payment_states import State
 from topups.policy import Policy
@@ -89,13 +91,23 @@ class ReconcileReport:
     updated: int = 0  # changes without a transition
     payments: list[Payment] = field(default_factory=list)
     evaluation: Evaluation | None = None
+    clock: ClockCheck = field(default_factory=ClockCheck)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``--json`` and run metadata."""
         return {
             "balance_cents": self.balance.cents if self.balance else None,
             "problems": [
-                *filter(None, (self.balance_problem, self.list_problem, self.ledger_problem, self.contradiction))
+                *filter(
+                    None,
+                    (
+                        self.clock.problem,
+                        self.balance_problem,
+                        self.list_problem,
+                        self.ledger_problem,
+                        self.contradiction,
+                    ),
+                )
             ],
             "moved": [{"payment_id": id_, "from": before, "to": after} for id_, before, after in self.moved],
             "adopted": self.adopted,
@@ -103,10 +115,19 @@ class ReconcileReport:
 
 
 def transition(
-    context: TopUpContext, payment: Payment, state: State, report: ReconcileReport, detail: str, **changes: Any
+    context: TopUpContext,
+    payment: Payment,
+    state: State,
+    report: ReconcileReport,
+    detail: str,
+    notices: Sequence[OutboxMessage] = (),
+    **changes: Any,
 ) -> Payment | None:
-    """One transition of one payment, with its notices. Returns None after a lost compare-and-swap."""
-    notices = rules.notices_for_state(payment.payment_id, state)
+    """One transition of one payment, with its notices: those of the state, and further ones.
+
+    Returns None after a lost compare-and-swap.
+    """
+    notices = [*rules.notices_for_state(payment.payment_id, state), *notices]
     columns, now = {**changes, "detail": detail}, context.clock.now()
     # An invoice of the night says nothing about the owner.
     is_failure = False if state == State.EXPIRED and not rules.reminded_awake(payment, context.policy) else None
@@ -115,3 +136,8 @@ def transition(
     if moved:
         report.moved.append((payment.payment_id, payment.state, state))
     return moved
+
+
+def with_trusted_time(context: TopUpContext, report: ReconcileReport) -> TopUpContext:
+    """The context with the time that counts: not this machine's, if this run does not trust it."""
+    return context if report.clock.now is None else dataclasses.replace(context, clock=FixedClock(report.clock.now))

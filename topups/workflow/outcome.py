@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from topups import payment_methods, payment_verification
+from topups import payment_verification
 from topups.gateway import (
     Accepted,
     Outcome,
@@ -67,12 +67,13 @@ def resolve_state(
 
     ``same_amount_count`` and ``other_amount_count`` count the unmatched rows of this list, ``missing_count`` the
     complete lists without a candidate. A row of another amount may be the payment too, if the vendor changed its
-    amount. An intent with a create response exists, so it never becomes NOT_CREATED.
+    amount. An intent with a create response exists, so it never becomes NOT_CREATED; neither does one that the vendor
+    would list only once it is paid.
     """
     if listing.complete and is_after_quiescence(payment, listing, policy):
         if same_amount_count:
             return State.OPEN if same_amount_count + other_amount_count == 1 else State.NEEDS_HUMAN
-        if missing_count >= policy.absent_lists and not payment.claim:
+        if missing_count >= policy.absent_lists and not payment.claim and not policy.list_shows_paid_only:
             return State.NEEDS_HUMAN if other_amount_count else State.NOT_CREATED
     return state_after_max_age(payment, now, policy)
 
@@ -142,14 +143,22 @@ def locate_and_open(context: TopUpContext, payment: Payment, listing: PaymentLis
     row = exact_match(payment, rows, context.policy)
     transaction = None
     if row is not None:
-        transaction = _fetch_detail(context, payment, row)
+        transaction = fetch_transaction(context, row.vendor_id)
     elif payment.claim:
         row, transaction = _probe_transactions(context, payment, rows)
-    if row is None and transaction is None:
+    if row is None and transaction is None and not _is_proven_by_response(context, payment):
         return None
     opened = mark_open(context, payment, row, transaction)
     context.checkpoint(Checkpoint.VERIFIED)
     return opened
+
+
+def _is_proven_by_response(context: TopUpContext, payment: Payment) -> bool:
+    """Whether the create response alone opens a payment: the vendor lists it only once it is paid."""
+    if not context.policy.list_shows_paid_only or not payment.claim:
+        return False
+    problem = payment_verification.response_problem(payment.create_response, payment.request, context.policy.url_hosts)
+    return not problem
 
 
 def _probe_transactions(
@@ -157,21 +166,15 @@ def _probe_transactions(
 ) -> tuple[VendorPayment | None, Transaction | None]:
     """Looks up the id of the create response, then the link behind the rows of the same amount."""
     response = payment.create_response
-    transaction = fetch_transaction(context, response.order_id or response.session_id)
-    if transaction and matches_intent(context, payment, transaction):
+    name = response.order_id or response.session_id
+    transaction = fetch_transaction(context, name)
+    if transaction and (transaction.order_id == name or matches_intent(context, payment, transaction)):
         return next((row for row in rows if row.vendor_id == transaction.order_id), None), transaction
     for row in same_amount_rows(payment, rows)[:MAX_TRANSACTION_PROBES] if response.url else []:
         transaction = fetch_transaction(context, row.vendor_id)
         if transaction and transaction.url == response.url and matches_intent(context, payment, transaction):
             return row, transaction
     return None, None
-
-
-def _fetch_detail(context: TopUpContext, payment: Payment, row: VendorPayment) -> Transaction | None:
-    """The transaction of a row, where the list alone cannot verify the link or address."""
-    if payment.create_response.url and not payment_methods.PAYMENT_METHODS[payment.rail].wallet:
-        return None
-    return fetch_transaction(context, row.vendor_id)
 
 
 def expire_stale_intents(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> None:

@@ -7,24 +7,30 @@ compare-and-swap means that another program did the same: continue with the next
 import dataclasses
 from contextlib import suppress
 
+from topups.decision.clock_check import check_clock, with_time_of
 from topups.decision.evaluate import evaluate
-from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView, payable_ids
+from topups.decision.records import REPEAT_REFUSAL_AFTER, decision_payload, repeats
+from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView
 from topups.gateway import VendorUnavailable
+from topups.ledger.database.maintenance import thin_observations
+from topups.ledger.future_instants import RecordedInstants, correct_future_instants, read_instants
 from topups.ledger.models import Payment
-from topups.ledger.queries import LedgerUnavailable
+from topups.ledger.queries import UNFINISHED, LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
-from topups.policy import HOUR, kill_switch_on
+from topups.policy import kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
-from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
 from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.payment_tracking import apply_vendor_statuses
+from topups.workflow.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
 from topups.workflow.vendor_snapshots import (
-    SHRINK_WINDOW,
     assess_completeness,
+    blocking_ids,
     fetch_balance,
     fetch_payment_list,
+    shrink_window_start,
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
@@ -49,17 +55,45 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
     check_ledger(context, report)
+    recorded = read_instants(context.ledger, context.account_id, context.clock.now() + context.policy.clock_skew)
     report.balance, report.balance_problem = fetch_balance(context)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
+    _check_clock(context, recorded, report)
+    if not report.clock.problem:
+        thin_observations(context.ledger, context.clock.now())
+    context = with_trusted_time(context, report)
     expire_stale_intents(context, payments, report)
     resolve_unknown_outcomes(context, _refreshed(context, payments, report), report)
     apply_vendor_statuses(context, _refreshed(context, payments, report), report)
+    resolve_unknown_statuses(context, _refreshed(context, payments, report), report)
     payments = _refreshed(context, payments, report)
     if report.listing:
         adopt_external_payments(context, report.listing, payments, report)
+        report_unknown_statuses(context, report.listing, _refreshed(context, payments, report))
     credit_paid_payments(context, payments, report)
     report.payments = _refreshed(context, payments, report)
     context.checkpoint(Checkpoint.RECONCILED)
+
+
+def follow_payments(context: TopUpContext, report: ReconcileReport) -> None:
+    """As ``update_from_vendor`` if a payment is under way: a pause, or the mode ``off``, does not end that.
+
+    A ledger that cannot be used is reported in ``ledger_problem``.
+    """
+    try:
+        if any(payment.slot or payment.state in UNFINISHED for payment in tracked_payments(context)):
+            update_from_vendor(context, report)
+    except LedgerUnavailable as error:
+        report.ledger_problem = str(error)
+
+
+def _check_clock(context: TopUpContext, recorded: RecordedInstants, report: ReconcileReport) -> None:
+    """Compares this machine's clock with the others; once it is right, corrects what it wrote while it was ahead."""
+    now, policy = context.clock.now(), context.policy
+    report.clock = check_clock(now, recorded, report.balance, report.listing, policy)
+    report.listing = with_time_of(report.listing, report.clock)
+    if recorded.after and not report.clock.problem:
+        correct_future_instants(context.ledger, context.account_id, now + policy.clock_skew, now)
 
 
 def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:
@@ -68,6 +102,7 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     The evaluation is in ``report.evaluation``, recorded under ``idempotency_key`` or else under the fingerprint of its
     inputs. Returns the snapshot that was evaluated. Raises ``LedgerUnavailable``.
     """
+    context = with_trusted_time(context, report)
     now = context.clock.now()
     recorded = context.ledger.snapshot(context.account_id, now)
     snapshot = merge_observations(context, recorded, report)
@@ -83,19 +118,21 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway = ReconcileReport(unproven=missing_request(context)), context.gateway
+    seen, gateway, now = ReconcileReport(unproven=missing_request(context)), context.gateway, context.clock.now()
+    recorded = read_instants(context.ledger, context.account_id, now + context.policy.clock_skew)
     try:
         seen.balance = gateway.balance()
     except VendorUnavailable as error:
         seen.balance_problem = str(error)
     try:
         listing = gateway.payments()
-        largest = context.ledger.max_list_size(context.account_id, listing.at - SHRINK_WINDOW)
+        largest = context.ledger.max_list_size(context.account_id, shrink_window_start(context, listing.at))
         payments = tracked_payments(context)
         seen.listing = assess_completeness(listing, payments, largest, context.policy)
         seen.listing = with_usable_times(context, seen.listing, payments)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
+    seen.clock = check_clock(now, recorded, seen.balance, seen.listing, context.policy)
     return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
 
 
@@ -109,9 +146,7 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
     listing = report.listing
     vendor_list = VendorListView(None, False, report.list_problem)
     if listing:
-        vendor_list = VendorListView(
-            listing.at, listing.complete, listing.problem, payable_ids(listing, context.clock.now())
-        )
+        vendor_list = VendorListView(listing.at, listing.complete, listing.problem, blocking_ids(context, listing))
     return dataclasses.replace(
         snapshot,
         balance=report.balance or (None if report.balance_problem else snapshot.balance),
@@ -121,37 +156,27 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         paused=pause_reason(context),
         unproven=report.unproven,
         burn=context.burn(),
+        clock_problem=report.clock.problem,
     )
-
-
-# A schedule gets the same refusal every minute while top-ups are switched off or paused.
-REPEAT_REFUSAL_AFTER = HOUR
 
 
 def record_decision(
     context: TopUpContext, idempotency_key: str, decision: PaymentPlan | Refusal, burn: BurnForecast | None = None
 ) -> None:
-    """Records a decision under its idempotency key, with the forecast behind it, which the sensor reads again."""
-    payload = {
-        "decision_id": idempotency_key,
-        **(decision.as_json() if isinstance(decision, Refusal) else {"reason": None, "decision": decision.as_json()}),
-        **({"burn": burn._asdict()} if burn else {}),
-    }
-    context.ledger.record_decision(context.account_id, payload, context.clock.now())
+    """Records a decision under its idempotency key, with the forecast behind it, which the sensor reads again.
+
+    Not a refusal that repeats the last record of the last hour.
+    """
+    payload, now = decision_payload(idempotency_key, decision, burn), context.clock.now()
+    recorded = context.ledger.observations(context.account_id, "decision", limit=1)
+    if recorded and abs(now - recorded[0].at) < REPEAT_REFUSAL_AFTER and repeats(payload, recorded[0].payload):
+        return
+    context.ledger.record_decision(context.account_id, payload, now)
 
 
 def record_preflight_refusal(context: TopUpContext, idempotency_key: str, refusal: Refusal) -> None:
-    """Records a refusal that needed no vendor call, unless the same one was recorded within the last hour.
-
-    A ledger that cannot be written does not change the refusal.
-    """
+    """Records a refusal that needed no vendor call. A ledger that cannot be written does not change the refusal."""
     with suppress(LedgerUnavailable):
         snapshot = context.ledger.snapshot(context.account_id, context.clock.now())
         update_blocked(context, snapshot, snapshot.balance, refusal)
-    recorded = context.ledger.observations(context.account_id, "decision", limit=1)
-    if recorded and context.clock.now() - recorded[0].at < REPEAT_REFUSAL_AFTER:
-        latest = recorded[0].payload
-        if all(latest.get(name) == value for name, value in refusal.as_json().items()):
-            return
-    with suppress(LedgerUnavailable):
         record_decision(context, idempotency_key, refusal)

@@ -13,7 +13,9 @@ topup_app = typer.Typer(
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="The payment's id, or its id at the vendor.")]
+PaymentId = Annotated[
+    str, typer.Argument(metavar="ID", help="The payment's id or the vendor's; eight characters suffice.")
+]
 By = Annotated[str, typer.Option(metavar="NAME", help="Who does this (default: the user who runs the command).")]
 
 
@@ -141,3 +143,11 @@ def adopt(by: By = "", json: Json = False) -> None:
     from pipelines.cli.topup.adopt import run_adopt
 
     run_adopt(by, as_json=json)
+
+
+@topup_app.command()
+def prove(json: Json = False) -> None:
+    """Shows on a local sandbox that no payment is requested twice, beside a simple script. Needs no settings."""
+    from pipelines.cli.topup.prove import run_prove
+
+    run_prove(as_json=json)

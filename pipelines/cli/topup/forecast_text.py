@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from topups.forecast.recommendations import ASSUMPTIONS, Recommendation
-from topups.forecast.runway import MIN_KNOWN_HOURS, MIN_PAYMENTS, RECENT_HOURS, Forecast, LeadTime
+from topups.forecast.runway import MIN_KNOWN_HOURS, MIN_PAYMENTS, NOT_KNOWN_YET, RECENT_HOURS, Forecast, LeadTime
 from topups.money import usd
-
-NOT_KNOWN_YET = "not known yet"
 
 
 def runway_text(figures: Mapping[str, Any]) -> str:

@@ -2,11 +2,20 @@
 
 import getpass
 import sys
+from datetime import UTC, datetime
 from typing import Literal
 
-from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_stderr, print_table
-from pipelines.topup_presenter import event_json, payment_json
+from pipelines.cli.console import (
+    exit_on_topup_error,
+    load_command_settings,
+    print_folded,
+    print_json,
+    print_stderr,
+    print_table,
+)
+from pipelines.topup_presenter import event_json, payment_json, payment_problems
 from pipelines.topup_service import TopUpService
+from topups.ledger.payment_ids import shorten_ids
 from topups.money import usd
 
 COLUMNS = ("created (UTC)", "payment", "account", "state", "exception", "amount", "rail", "vendor's id")
@@ -21,24 +30,31 @@ EFFECTS = {
 def run_list(limit: int | None, *, as_json: bool) -> None:
     """Prints the payments of all accounts, newest first; with ``--json`` an array."""
     with exit_on_topup_error(as_json=as_json):
-        payments = TopUpService(load_command_settings()).payments(limit)
+        service = TopUpService(load_command_settings())
+        payments = service.payments(limit if as_json else None)
     if as_json:
         print_json([payment_json(payment) for payment in payments])
         return
+    # Of all payments, also of those that are not shown: an id is short only where it names one payment.
+    short_ids = shorten_ids(id_ for p in payments for id_ in (p.payment_id, p.vendor_payment_id) if id_)
+    shown = payments[:limit]
     rows = [
         [
             f"{payment.created_at:%Y-%m-%d %H:%M:%S}",
-            payment.payment_id,
+            short_ids[payment.payment_id],
             payment.account_id,
             payment.state,
             payment.exception,
             usd(payment.amount_cents),
             payment.rail,
-            payment.vendor_payment_id,
+            short_ids[payment.vendor_payment_id] if payment.vendor_payment_id else "",
         ]
-        for payment in payments
+        for payment in shown
     ]
     print_table("payments", COLUMNS, rows, right=("amount",))
+    for payment in shown:
+        for problem in payment_problems(payment, datetime.now(UTC)):
+            print_folded(f"payment {short_ids[payment.payment_id]}: {problem}")
 
 
 def run_show(payment_id: str, *, as_json: bool) -> None:
@@ -65,6 +81,8 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
         return
     effect = EFFECTS[action].format(state=payment.state)
     sys.stdout.write(f"payment {payment.payment_id} over {usd(payment.amount_cents)} {effect}\n")
+    if action == "close":
+        sys.stdout.write("".join(f"{line}\n" for line in payment_problems(payment, datetime.now(UTC))))
 
 
 def run_pause(why: str, by: str, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 
+from pipelines.bootstrap import configured_policy
 from pipelines.cli.console import (
     FAILED,
     configure_log_file,
@@ -19,6 +20,8 @@ def run_topup(*, as_json: bool) -> None:
     with exit_on_topup_error(as_json=as_json):
         settings = load_command_settings()
         configure_log_file(settings.warehouse)
+        for line in configured_policy(settings).warnings():
+            _warn(line)
         outcome = TopUpService(settings, _warn).request_topup()
     if as_json:
         print_json(outcome.as_json())

@@ -12,9 +12,9 @@ from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import HOUR, count, dollars, duration, plural, timestamp
 from pipelines.report.model import Chart, Columns, Figure, Legend, Section, Spec, make_table
+from topups.forecast.runway import NOT_KNOWN_YET
 
 MAX_CHARTED = 4
-NOT_KNOWN_YET = "not known yet"
 # Length of the projection as a share of the history shown.
 PROJECTION_SHARE = 0.35
 SECTION = Section(

@@ -12,7 +12,9 @@ from pipelines.report import charts
 from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import NOT_AVAILABLE, dollars, duration, join_labels, plural, timestamp
-from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, Section, Spec, make_table
+from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, ReportTable, Section, Spec, make_table
+from pipelines.topup_state import TopUpState
+from topups.decision.snapshot import Reason
 
 MAX_CHARTED = 4
 SECTION = Section(
@@ -74,15 +76,30 @@ COLUMNS: Columns = {
 
 def topups(data: ReportData) -> Section:
     """The newest top-ups, a chart and a table per account."""
-    rows = data.rows("topups")
+    rows, state = data.rows("topups"), [_state_figure(data.topups)] if data.topups else []
     if not rows:
-        return empty_section(SECTION, data, "topups", "invoices", "No account has been topped up yet.")
+        empty = empty_section(SECTION, data, "topups", "invoices", "No account has been topped up yet.")
+        return replace(empty, figures=state)
     accounts = [(name, list(lines)) for name, lines in groupby(rows, key=lambda row: row["account_id"])]
     figures = [_account(name, lines, number) for number, (name, lines) in enumerate(accounts[:MAX_CHARTED], 1)]
     if len(accounts) > MAX_CHARTED:
         note = f"Shown: {MAX_CHARTED} of {plural(len(accounts), 'account')}. All top-ups: marts.topups."
         figures[0] = replace(figures[0], note=note)
-    return replace(SECTION, figures=figures, source=provenance(data, "invoices"))
+    return replace(SECTION, figures=[*state, *figures], source=provenance(data, "invoices"))
+
+
+def _state_figure(state: TopUpState) -> Figure:
+    """Whether the next payment is requested by itself, and otherwise why not, since when, and what helps."""
+    tone = "bad" if state.is_blocked or state.reason == Reason.KILL_SWITCH else "plain"
+    cells: list[Cell | str] = [
+        Cell(state.state, f"mode {state.mode}", tone=tone),
+        Cell(str(state.reason or "none"), state.explanation),
+        timestamp(state.since) if state.since else NOT_AVAILABLE,
+        state.remedy or "nothing to do",
+    ]
+    columns = ["State", "Reason", "Since (UTC)", "What to do"]
+    table = ReportTable("State of the top-ups", columns, [cells], columns)
+    return Figure(table=table, title="Present state", note=" ".join(f"Note: {note}." for note in state.notes))
 
 
 def _account(name: str, rows: Sequence[Row], number: int) -> Figure:

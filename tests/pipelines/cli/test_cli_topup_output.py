@@ -46,7 +46,8 @@ def test_list_is_an_array_newest_first(shop, command):
     assert (ours["account_id"], ours["rail"], ours["state"]) == (shop.user_id, "v3_invoice", "OPEN")
     assert ours["vendor_payment_id"] in {row["payment_id"] for row in shop.truth()["invoices"]}
     assert len(command("topup", "list", "--limit", "1", "--json").document) == 1
-    assert result["payment_id"] in command("topup", "list").out
+    table = command("topup", "list").out
+    assert result["payment_id"][:8] in table or result["payment_id"][-8:] in table
 
 
 def test_show_prints_the_verified_link_and_the_history(shop, command):
@@ -105,7 +106,7 @@ def test_wrong_policy_file_exits_2_with_one_line(shop, command, home):
     assert command("topup", "plan", "--policy", "missing.toml").code == 2
 
 
-@pytest.mark.parametrize("name", ["run", "plan", "reconcile", "list", "pause"])
+@pytest.mark.parametrize("name", ["run", "plan", "reconcile", "list", "resume"])
 def test_corrupt_ledger_is_one_line(shop, command, home, name):
     (home / "data").mkdir()
     (home / "data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
@@ -114,11 +115,11 @@ def test_corrupt_ledger_is_one_line(shop, command, home, name):
     assert len(result.err.splitlines()) == 1
     assert "restore it from a backup" in result.error_lines[0]
     assert "restore it from a backup" in result.document["error"]
-    assert result.document.get("reason") == ("LEDGER_UNAVAILABLE" if name == "run" else None)
+    assert result.document.get("reason") == ("LEDGER_UNAVAILABLE" if name in ("run", "plan") else None)
     assert shop.creates() == 0
 
 
-@pytest.mark.parametrize("name", ["run", "reconcile", "pause"])
+@pytest.mark.parametrize("name", ["run", "reconcile", "resume"])
 def test_read_only_ledger_is_one_line(shop, command, home, monkeypatch, name):
     command("topup", "list")
     monkeypatch.setenv("SMSONLINE_LEDGER", f"sqlite:///file:{home}/data/ledger.db?mode=ro&uri=true")

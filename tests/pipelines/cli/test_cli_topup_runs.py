@@ -10,7 +10,7 @@ pytest_plugins = ("topup_shop",)
 
 
 def listed(command):
-    return [entry for entry in command("topup", "list", "--json").document if entry["exception"] != "external"]
+    return [entry for entry in command("topup", "list", "--json").document if entry["state"] != "EXTERNAL"]
 
 
 def test_repeated_runs_and_reconciles_create_one_payment(shop, command):

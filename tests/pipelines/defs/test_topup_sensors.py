@@ -112,7 +112,7 @@ def test_a_preview_reads_an_unmerged_write_ahead_log(shop_observed, preview, hom
     shutil.move("ledger.db", LEDGER)
     shutil.move("ledger.db-wal", f"{LEDGER}-wal")
     before = files()
-    assert preview() == "KILL_SWITCH: paused by Ada: holidays"
+    assert preview().startswith("KILL_SWITCH: paused by Ada: holidays; what to do: smsonline topup resume")
     assert files() == before
 
 
@@ -122,9 +122,9 @@ def test_a_preview_reads_an_unmerged_write_ahead_log(shop_observed, preview, hom
         ({"MODE": "off"}, "DISABLED: mode is off (limit: dry_run, approve or auto)"),
         ({"MODE": "dry_run"}, "DRY_RUN_WOULD_CREATE: "),
         ({"KILL": "yes"}, "KILL_SWITCH: the environment's kill switch is on"),
-        ({"THRESHOLD_CENTS": "100", "TARGET_CENTS": "300"}, "BALANCE_OK: "),
-        ({"AMOUNT_MIN_CENTS": "39000"}, "AMOUNT_BELOW_MIN: "),
-        ({"CAP_DAY_CENTS": "600"}, "CAP_DAY: "),
+        ({"THRESHOLD_CENTS": "100", "TARGET_CENTS": "300", "AMOUNT_MIN_CENTS": "100"}, "BALANCE_OK: "),
+        ({"AMOUNT_MIN_CENTS": "20000"}, "AMOUNT_BELOW_MIN: "),
+        ({"AMOUNT_MIN_CENTS": "7000", "EXPOSURE_CENTS": "10000"}, "EXPOSURE_CAP: "),
         ({"RAIL": "cash"}, "NO_POLICY: SMSONLINE_TOPUP_RAIL: "),
     ],
 )
@@ -135,7 +135,9 @@ def test_every_no_is_one_code_with_its_figure(shop_observed, preview, set_topup,
 
 def test_missing_limits_are_named(shop_observed, preview, monkeypatch):
     monkeypatch.delenv("SMSONLINE_TOPUP_CAP_DAY_CENTS")
-    assert preview() == "NO_POLICY: SMSONLINE_TOPUP_CAP_DAY_CENTS must be set: nothing is paid without these limits"
+    line = preview()
+    assert line.startswith("NO_POLICY: SMSONLINE_TOPUP_CAP_DAY_CENTS must be set: nothing is paid without these limits")
+    assert line.endswith("; what to do: correct the settings that the message names, then smsonline topup plan")
 
 
 def test_a_missing_account_is_a_reason_too(shop_observed, preview, scheduled, monkeypatch):
@@ -147,13 +149,14 @@ def test_an_old_balance_asks_for_nothing_and_says_what_refreshes_it(shop, previe
     old = datetime.now(UTC) - timedelta(minutes=11)
     with open_configured_ledger(load_settings()) as ledger:
         ledger.record_balance(shop.user_id, Balance(100, old), old)
-    message = "BALANCE_STALE: the balance is 11 min old (limit: 10 min); the schedule topup_reconcile has to be on"
-    assert preview() == message
+    remedy = "run smsonline topup reconcile every two minutes; the schedule topup_reconcile has to be on"
+    assert preview() == f"BALANCE_STALE: the balance is 11 min old (limit: 10 min); what to do: {remedy}"
 
 
 def test_a_ledger_without_a_balance_names_the_fix(shop, preview):
     open_configured_ledger(load_settings()).close()
-    assert preview() == "BALANCE_UNREADABLE: no balance is known; the schedule topup_reconcile has to be on"
+    assert preview().startswith("BALANCE_UNREADABLE: no balance is known; what to do: smsonline doctor")
+    assert preview().endswith("; the schedule topup_reconcile has to be on")
 
 
 def test_a_forecast_requests_before_the_threshold(shop, preview, set_topup, monkeypatch):
@@ -187,7 +190,7 @@ def test_an_active_run_blocks_the_next(shop_observed, preview, scheduled, instan
     for job in (CREATE_JOB, RECONCILE_JOB):
         instance.add_run(dg.DagsterRun(job_name=job, run_id=job, status=dg.DagsterRunStatus.STARTED))
     assert preview() == f"IN_FLIGHT: a run of {CREATE_JOB} has not ended"
-    assert scheduled() == f"the previous run of {RECONCILE_JOB} has not ended"
+    assert scheduled() == f"IN_FLIGHT: a run of {RECONCILE_JOB} has not ended"
 
 
 def test_an_abandoned_run_blocks_no_later_one(shop_observed, preview, scheduled, instance):

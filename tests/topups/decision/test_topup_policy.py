@@ -62,7 +62,7 @@ NOES = [
     (Reason.PAID_NOT_CREDITED, with_payments(fact(State.PAID_LATE)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.OPEN)), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.LATE_CONFIRMING)), POLICY),
-    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, vendor_status="check")), POLICY),
+    (Reason.PAYMENT_OPEN_AT_VENDOR, with_payments(fact(State.EXTERNAL, ago=DAY, vendor_status="check")), POLICY),
     (Reason.PAYMENT_OPEN_AT_VENDOR, replace(LOW, listing=VendorListView(START, True, "", ("o",))), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.RESERVED)._replace(holds_slot=True)), POLICY),
     (Reason.IN_FLIGHT, with_payments(fact(State.UNDERPAID)._replace(holds_slot=True)), POLICY),
@@ -165,7 +165,7 @@ def test_approved_amount_is_never_exceeded():
 def test_evaluation_has_every_rule_in_order():
     results = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
     assert next(finding.reason for finding in results if not finding.passed) == Reason.BALANCE_OK
-    assert len(results) == 27
+    assert len(results) == 29
     assert all(finding.figure for finding in results)
 
 

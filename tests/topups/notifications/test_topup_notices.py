@@ -158,9 +158,9 @@ def test_open_breaker_and_approval_request_are_reported(world, inbox):
 
 def test_every_notice_kind_renders_without_a_payment(world):
     kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
-    assert kinds | {"duplicate", "breaker", "low_balance", "unproven", "other_ledger", "withdrawn", "unblocked"} == set(
-        TITLES
-    )
+    others = {"unproven", "other_ledger", "withdrawn", "unblocked", "unknown_status", "zone"}
+    others |= {"other_amount", "credit_unproven", "units_disagree", "list_paid_only"}
+    assert kinds | others | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
     row = drive_claim(world)
     for kind in (*TITLES, "cap_day_90"):
@@ -236,7 +236,7 @@ def test_low_balance_notice_after_a_day_without_progress(world, whose):
     """Its own notices came and went; nobody would hear of the balance again."""
     if whose == "ours":
         world.run()
-        world.vendor.set("wrong_amount")
+        world.vendor.set("refund_process")
     else:
         world.vendor.bill(700, "process")
     delivered_texts(world)

@@ -1,0 +1,174 @@
+"""One state of the top-ups in status, plan, report and the Dagster check: reason, since when, and what helps."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from report_warehouse import make_warehouse
+
+from pipelines import topup_state
+from pipelines.bootstrap import open_configured_ledger
+from pipelines.report.build import build_report
+from pipelines.report.data import load_report_data
+from pipelines.report.render_html import render_html
+from pipelines.settings import load_settings
+from pipelines.topup_health import topups_not_blocked
+from pipelines.topup_presenter import CHECK_NAMES
+from pipelines.topup_state import ENDED_BY_A_PERSON, NOT_BLOCKING, describe_decision, read_topup_state
+from topups.decision.evaluate import Evaluation
+from topups.decision.remedies import remedy
+from topups.decision.snapshot import Reason, Refusal
+from topups.gateway import Balance
+from topups.ledger.blocked import record_blocked
+from topups.policy import Policy, policy_from
+
+ACCOUNT = "sandbox"
+SINCE = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+SETTINGS = {
+    **{"USER_ID": ACCOUNT, "API_KEY": "key", "TOPUP_MODE": "auto", "TOPUP_APPROVAL_ABOVE_CENTS": "9000"},
+    **{"TOPUP_THRESHOLD_CENTS": "2000", "TOPUP_TARGET_CENTS": "5000", "TOPUP_AMOUNT_MIN_CENTS": "1000"},
+    **{"TOPUP_AMOUNT_MAX_CENTS": "5000", "TOPUP_CAP_DAY_CENTS": "6000", "TOPUP_CAP_WEEK_CENTS": "15000"},
+    **{"TOPUP_CAP_MONTH_CENTS": "40000", "TOPUP_NOTIFY": "json://127.0.0.1:1/"},
+}
+POLICY = policy_from({"mode": "auto"}, Policy())
+BLOCKING = [reason for reason in Reason if reason not in NOT_BLOCKING]
+
+
+@pytest.fixture
+def ledger(home, monkeypatch):
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(f"SMSONLINE_{name}", value)
+    with open_configured_ledger(load_settings()) as opened:
+        yield opened
+
+
+def stop(ledger, reason: Reason) -> None:
+    """The last run was stopped by the reason, as it was all the time since."""
+    now = datetime.now(UTC)
+    ledger.record_balance(ACCOUNT, Balance(500, now), now)
+    for at in (SINCE, now):
+        record_blocked(ledger, ACCOUNT, Refusal(reason, "what was measured"), at)
+
+
+@pytest.fixture(scope="module")
+def report_data(tmp_path_factory):
+    path = make_warehouse(tmp_path_factory.mktemp("report") / "warehouse.duckdb")
+    return load_report_data(path, datetime.now(UTC))
+
+
+@pytest.mark.parametrize("reason", [reason for reason in BLOCKING if reason not in ENDED_BY_A_PERSON])
+def test_reason_of_the_last_run_is_the_state(ledger, reason):
+    stop(ledger, reason)
+    state = read_topup_state(load_settings())
+    assert (state.reason, state.since, state.is_blocked) == (reason, SINCE, True)
+    assert (state.explanation, state.remedy) == ("what was measured", remedy(reason))
+
+
+@pytest.mark.parametrize("reason", BLOCKING)
+def test_each_blocking_reason_is_visible_everywhere(ledger, command, report_data, monkeypatch, reason):
+    """In status, plan, report and check: its name, since when, and the command."""
+    stop(ledger, reason)
+    stopped = Evaluation(ACCOUNT, Refusal(reason, "what was measured"))
+    monkeypatch.setattr("pipelines.topup_service.TopUpService.evaluate_now", lambda _: stopped)
+    monkeypatch.setattr("topups.workflow.reconcile.evaluate", lambda *_: stopped)
+    monkeypatch.setattr("pipelines.topup_service.evaluate", lambda *_: stopped)
+    monkeypatch.setattr("pipelines.topup_service.preview_snapshot", lambda c: c.ledger.snapshot(ACCOUNT, SINCE))
+    state = read_topup_state(load_settings())
+    check = topups_not_blocked(state)
+    assert (check.passed, check.is_error) == (False, not state.waits_for_approval)
+    section = next(s for s in build_report(replace(report_data, topups=state)).sections if s.key == "topups")
+    assert section.figures[0].table
+    cells = section.figures[0].table.rows[0]
+    shown = " ".join(cell if isinstance(cell, str) else f"{cell.text} {cell.small}" for cell in cells)
+    places = {"status": command("status").out, "plan": command("topup", "plan").out}
+    for place, text in (places | {"report": shown, "check": check.message}).items():
+        assert str(reason) in text, place
+        assert remedy(reason) in text, place
+        assert "2026-03-02 08:30" in text, place
+    documents = command("status", "--json").document, command("topup", "plan", "--json").document
+    for topups in (document["topups"] for document in documents):
+        assert (topups["reason"], topups["remedy"], topups["blocked"]) == (reason, remedy(reason), True)
+        assert topups["since"] == SINCE.isoformat()
+
+
+def test_ledger_that_cannot_be_read_is_visible_everywhere(ledger, command, report_data):
+    ledger.close()
+    Path("data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
+    state = read_topup_state(load_settings())
+    assert (state.reason, state.is_blocked) == (Reason.LEDGER_UNAVAILABLE, True)
+    page = render_html(build_report(replace(report_data, topups=state)))
+    places = [command("status").out, command("topup", "plan").out, page, topups_not_blocked(state).message]
+    assert all("LEDGER_UNAVAILABLE" in text and remedy(Reason.LEDGER_UNAVAILABLE) in text for text in places)
+    assert all("file is not a database" in text for text in places)
+
+
+def test_pause_is_shown_with_its_time_and_command(ledger, command):
+    stop(ledger, Reason.CAP_DAY)
+    command("topup", "pause", "--why", "holidays")
+    state = read_topup_state(load_settings())
+    assert (state.state, state.reason) == ("paused", Reason.KILL_SWITCH)
+    assert state.since
+    assert datetime.now(UTC) - state.since < timedelta(minutes=1)
+    assert "holidays" in state.explanation
+    assert "smsonline topup resume" in command("status").out
+
+
+def test_resume_ends_what_the_last_run_saw(ledger, command):
+    stop(ledger, Reason.KILL_SWITCH)
+    assert read_topup_state(load_settings()).reason is None
+
+
+def test_old_row_gives_way_to_the_stale_balance(ledger):
+    now = datetime.now(UTC)
+    ledger.record_balance(ACCOUNT, Balance(500, now - timedelta(hours=2)), now - timedelta(hours=2))
+    record_blocked(ledger, ACCOUNT, Refusal(Reason.VENDOR_LIST_UNAVAILABLE), now - timedelta(hours=2))
+    state = read_topup_state(load_settings())
+    assert (state.reason, state.is_blocked) == (Reason.BALANCE_STALE, True)
+
+
+def test_nothing_due_is_ready_and_passes(ledger):
+    now = datetime.now(UTC)
+    ledger.record_balance(ACCOUNT, Balance(4000, now), now)
+    state = read_topup_state(load_settings())
+    assert (state.state, state.remedy, state.is_due) == ("ready", "", False)
+    assert topups_not_blocked(state).passed
+
+
+def test_mode_off_needs_no_account_and_no_ledger(home, command, imported):
+    state = read_topup_state(load_settings())
+    assert (state.state, state.is_blocked, topups_not_blocked(state).passed) == ("off", False, True)
+    assert "top-ups: off: DISABLED" in command("status").out
+    assert "sqlalchemy" not in imported("status")
+
+
+def test_missing_account_is_a_blocked_state(home, monkeypatch):
+    monkeypatch.setenv("SMSONLINE_TOPUP_MODE", "auto")
+    state = read_topup_state(load_settings())
+    assert (state.state, state.reason) == ("blocked", Reason.NO_POLICY)
+    assert "SMSONLINE_USER_ID is not set" in state.explanation
+
+
+def test_notes_name_what_the_owner_should_know(ledger, monkeypatch, command):
+    stop(ledger, Reason.CAP_DAY)
+    monkeypatch.setenv("SMSONLINE_TOPUP_NOTIFY", "")
+    monkeypatch.setenv("SMSONLINE_TOPUP_APPROVAL_ABOVE_CENTS", "")
+    now = datetime.now(UTC)
+    ledger.update_controls(
+        ACCOUNT, "unproven", now, unproven_until=now + timedelta(days=3), unproven_reason="the ledger is new"
+    )
+    notes = read_topup_state(load_settings()).notes
+    assert [fragment in note for note, fragment in zip(notes, ("NOTIFY", "asks a person", "is new"), strict=True)]
+    text = command("status").out
+    assert all(f"note: {note}" in text for note in notes)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_has_a_positive_name(reason):
+    assert CHECK_NAMES[reason]
+    assert describe_decision(Refusal(reason), POLICY).remedy or reason == Reason.BALANCE_OK
+
+
+def test_names_of_the_checks_differ():
+    assert len(set(CHECK_NAMES.values())) == len(CHECK_NAMES)
+    assert topup_state.STATES.keys() >= NOT_BLOCKING
