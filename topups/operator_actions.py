@@ -9,6 +9,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import AccountControls, Payment
 from topups.ledger.queries import read_controls
 from topups.ledger.schema import ALL_ACCOUNTS, controls, payments
+from topups.notifications.rules import PAYABLE, payment_notice
 from topups.payment_states import MANUAL_CLOSE, OUTCOME_PENDING, PaymentException, State
 from topups.policy import Policy
 
@@ -38,7 +39,9 @@ def approve(ledger: Ledger, payment_id: str, by: str, now: datetime, policy: Pol
 def reject(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     """Rejects a waiting payment. Raises ``ActionNotAllowed`` if it does not wait."""
     payment = _payment_awaiting_approval(ledger, payment_id)
-    released = ledger.transition(payment, State.RELEASED, now, {"detail": f"rejected by {by}"})
+    # A failure for the breaker: asking again at once would not help.
+    is_failure = payment.approved_at is None
+    released = ledger.transition(payment, State.RELEASED, now, {"detail": f"rejected by {by}"}, is_failure=is_failure)
     if released is None:
         raise ActionNotAllowed(f"payment {payment_id} changed in the meantime; check it again")
     return released
@@ -56,7 +59,9 @@ def close(ledger: Ledger, payment_id: str, by: str, now: datetime) -> Payment:
     # The exception of an external payment tells whether it counts towards the caps.
     exception = payment.exception if payment.state == State.EXTERNAL else PaymentException.MANUAL_MARK
     changes = {"exception": exception, "detail": f"closed by {by}"}
-    closed = ledger.transition(payment, to, now, changes)
+    # Delivered only to people who were asked to pay it.
+    withdrawn = [payment_notice(payment_id, "withdrawn")] if payment.state in PAYABLE else []
+    closed = ledger.transition(payment, to, now, changes, withdrawn)
     if closed is None:
         raise ActionNotAllowed(f"payment {payment_id} changed in the meantime; check it again")
     return closed

@@ -79,8 +79,13 @@ class UnitOfWork:
         self.connection.execute(INSERT_PAYMENT, row)
         self.append_event(payment.account_id, kind, row, payment.payment_id, (None, payment.state))
 
-    def transition(self, payment: Payment, to: State, changes: Mapping[str, Any]) -> Payment | None:
-        """The payment in its next state; None if it is no longer as ``payment`` says (lost compare-and-swap)."""
+    def transition(
+        self, payment: Payment, to: State, changes: Mapping[str, Any], is_failure: bool | None = None
+    ) -> Payment | None:
+        """The payment in its next state; None if it is no longer as ``payment`` says (lost compare-and-swap).
+
+        ``is_failure`` says whether it counts for the breaker; None: as its states say.
+        """
         if to not in TRANSITIONS[payment.state]:
             raise IllegalTransition(f"{payment.state} -> {to}")
         wanted = {**changes, "state": to, "state_since": self.now, **self._slot_columns(payment, to)}
@@ -88,7 +93,7 @@ class UnitOfWork:
         if moved:
             changed = {**wanted, "version": moved.version}
             self.append_event(payment.account_id, "moved", changed, payment.payment_id, (payment.state, to))
-            self._update_counters(payment, moved)
+            self._update_counters(payment, moved, is_failure)
         return moved
 
     def update(self, payment: Payment, kind: str, changes: Mapping[str, Any]) -> Payment | None:
@@ -149,13 +154,11 @@ class UnitOfWork:
             return {"slot": None, "slot_freed_at": self.now}
         return {}
 
-    def _update_counters(self, before: Payment, after: Payment) -> None:
+    def _update_counters(self, before: Payment, after: Payment, is_failure: bool | None) -> None:
         """Updates reserved money and failures in a row together with the change that causes them."""
         reserved = (after.amount_cents if after.slot else 0) - (before.amount_cents if before.slot else 0)
-        # An approval that is rejected or not given is a failure too: asking again at once would not help.
-        was_waiting = before.state == State.AWAITING_APPROVAL and after.state == State.RELEASED
-        unapproved = was_waiting and before.approved_at is None
-        failed = unapproved or (after.state in FAILURES and before.state != State.LATE_CONFIRMING)
+        failed = after.state in FAILURES and before.state != State.LATE_CONFIRMING
+        failed = failed if is_failure is None else is_failure
         if not (reserved or failed or after.state == State.CREDITED):
             return
         current = read_controls(self.connection, after.account_id)[0]
@@ -241,11 +244,13 @@ class Ledger(LedgerReader):
         notices: Iterable[OutboxMessage] = (),
         precondition: Precondition | None = None,
         unless_paused: bool = False,
+        is_failure: bool | None = None,
     ) -> Payment | None:
         """One transition with its event and notices. Returns None after a lost compare-and-swap: then do nothing.
 
-        ``precondition``, or the ledger's kill switch, may refuse inside the transaction (None then too). Raises
-        ``LedgerConflict`` for a vendor's id that another payment has.
+        ``precondition``, or the ledger's kill switch, may refuse inside the transaction (None then too).
+        ``is_failure`` says whether it counts for the breaker; None: as its states say. Raises ``LedgerConflict`` for
+        a vendor's id that another payment has.
         """
         try:
             with self.write_transaction(now) as unit:
@@ -253,7 +258,7 @@ class Ledger(LedgerReader):
                     return None
                 if precondition and precondition(read_snapshot(unit.connection, payment.account_id, now)):
                     return None
-                moved = unit.transition(payment, to, changes or {})
+                moved = unit.transition(payment, to, changes or {}, is_failure)
                 if moved:
                     unit.enqueue_notices(payment.account_id, notices)
                 return moved

@@ -52,17 +52,28 @@ def may_request_payment(payment: Payment) -> bool:
     return payment.exception != PaymentException.AMOUNT_MISMATCH and payment.vendor_status not in FINAL
 
 
+REMINDERS = (("half_life", 0.5), ("last_tenth", 0.9))
+
+
 def payment_reminders(payment: Payment, now: datetime, policy: Policy) -> list[OutboxMessage]:
     """Reminders at 50 % and 90 % of the life of an unpaid payment; with both due, only the later one."""
     if payment.state not in PAYABLE or not may_request_payment(payment) or is_unknown(payment.vendor_status):
         return []
-    begin, end = payment.sending_at or payment.created_at, expires_at(payment, policy)
-    if now >= end or end <= begin:
+    if now >= expires_at(payment, policy):
         return []
-    elapsed = (now - begin) / (end - begin)
-    return (
-        [payment_notice(payment.payment_id, "last_tenth" if elapsed >= 0.9 else "half_life")] if elapsed >= 0.5 else []
-    )
+    due = [kind for kind, at in reminder_times(payment, policy) if now >= at]
+    return [payment_notice(payment.payment_id, due[-1])] if due else []
+
+
+def reminder_times(payment: Payment, policy: Policy) -> list[tuple[str, datetime]]:
+    """When people are reminded to pay, by the kind of the notice."""
+    begin, end = payment.sending_at or payment.created_at, expires_at(payment, policy)
+    return [(kind, begin + fraction * (end - begin)) for kind, fraction in REMINDERS] if end > begin else []
+
+
+def reminded_awake(payment: Payment, policy: Policy) -> bool:
+    """Whether the owner was awake at both reminders; an invoice that nobody paid then is a failure."""
+    return all(policy.waking_hours.is_awake(at) for _, at in reminder_times(payment, policy))
 
 
 def withdrawal_notices(payment: Payment, now: datetime, policy: Policy, *, needed: bool) -> list[OutboxMessage]:

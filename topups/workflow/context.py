@@ -128,7 +128,10 @@ def transition(
     Returns None after a lost compare-and-swap.
     """
     notices = [*rules.notices_for_state(payment.payment_id, state), *notices]
-    moved = context.ledger.transition(payment, state, context.clock.now(), {**changes, "detail": detail}, notices)
+    columns, now = {**changes, "detail": detail}, context.clock.now()
+    # An invoice of the night says nothing about the owner.
+    is_failure = False if state == State.EXPIRED and not rules.reminded_awake(payment, context.policy) else None
+    moved = context.ledger.transition(payment, state, now, columns, notices, is_failure=is_failure)
     context.checkpoint(Checkpoint.MOVED)
     if moved:
         report.moved.append((payment.payment_id, payment.state, state))

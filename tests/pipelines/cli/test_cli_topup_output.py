@@ -198,3 +198,20 @@ def test_malformed_ledger_url_is_a_wrong_setting(shop, command, monkeypatch):
 
 def test_run_imports_neither_pandas_nor_dagster(shop, imported):
     assert not {"pandas", "dagster", "numpy", "apprise"} & imported("topup", "run")
+
+
+def test_notify_reports_each_address_without_its_secret(shop, command, set_topup, monkeypatch):
+    monkeypatch.setattr(
+        "topups.notifications.apprise_notifier.AppriseNotifier.send", lambda notifier, _: not notifier.problems
+    )
+    assert command("topup", "notify", "--test", "--json").code == 2
+    set_topup(NOTIFY=f"json://{shop.api_key}@127.0.0.1/{shop.api_key} nonsense://{shop.api_key}")
+    result = command("topup", "notify", "--test", "--json")
+    assert (result.code, shop.api_key in result.out + result.err) == (1, False)
+    rows = [(row["address"], row["accepted"]) for row in result.document["addresses"]]
+    assert rows == [("json://127.0.0.1", True), ("nonsense://", False)]
+
+
+def test_missing_notification_address_is_said(shop, command):
+    for arguments in (["run"], ["plan"]):
+        assert "warning: SMSONLINE_TOPUP_NOTIFY is not set" in command("topup", *arguments).err

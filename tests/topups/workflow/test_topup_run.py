@@ -79,11 +79,12 @@ def test_large_payment_is_sent_once_approved(world):
     assert world.only.state == State.OPEN
 
 
-def test_missing_approval_expires_and_backs_off(world):
+def test_missing_approval_expires_and_is_requested_again(world):
     requested = world.run(mode="approve")
     world.clock.advance(hours=25)
-    assert world.run(mode="approve").refusal.reason == Reason.BACKOFF
-    assert world.only.state == State.RELEASED
+    assert world.run(mode="approve").refusal.reason == Reason.AWAITING_APPROVAL
+    assert world.ledger.payment(requested.payment.payment_id).state == State.RELEASED
+    assert world.ledger.controls(ACCOUNT).failures == 0
     with pytest.raises(operator_actions.ActionNotAllowed):
         operator_actions.approve(
             world.ledger, requested.payment.payment_id, "me", world.clock.now(), world.context.policy
