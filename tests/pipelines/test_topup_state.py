@@ -82,10 +82,10 @@ def test_each_blocking_reason_is_visible_everywhere(ledger, command, report_data
     cells = section.figures[0].table.rows[0]
     shown = " ".join(cell if isinstance(cell, str) else f"{cell.text} {cell.small}" for cell in cells)
     places = {"status": command("status").out, "plan": command("topup", "plan").out}
-    for place, text in (places | {"report": shown, "check": check.message}).items():
-        assert str(reason) in text, place
-        assert remedy(reason) in text, place
-        assert "2026-03-02 08:30" in text, place
+    for view, text in (places | {"report": shown, "check": check.message}).items():
+        assert str(reason) in text, view
+        assert remedy(reason) in text, view
+        assert "2026-03-02 08:30" in text, view
     documents = command("status", "--json").document, command("topup", "plan", "--json").document
     for topups in (document["topups"] for document in documents):
         assert (topups["reason"], topups["remedy"], topups["blocked"]) == (reason, remedy(reason), True)

@@ -30,8 +30,7 @@ def names() -> Names:
     assert isinstance(topup, typer.core.TyperGroup)
     commands = {*root.list_commands(context), *(f"topup {name}" for name in topup.list_commands(context))}
     variables = {f"SMSONLINE_TOPUP_{name.upper()}" for name in TopUpSettings.model_fields}
-    # Comes with the branch that adds it.
-    return Names(frozenset(commands | {"topup adopt"}), frozenset(variables | {KILL_VARIABLE}))
+    return Names(frozenset(commands), frozenset(variables | {KILL_VARIABLE}))
 
 
 @pytest.mark.parametrize("reason", Reason)
