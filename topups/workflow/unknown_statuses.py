@@ -2,13 +2,14 @@
 the payment's transaction decides, then the balance, and in the end the time.
 """
 
+from topups.evidence.arrivals import balance_increases, spending_per_hour
 from topups.gateway import PaymentList
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
 from topups.vendor_statuses import is_unknown
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.credit import balance_increases, find_matching_increase, matched_amounts, spending_per_hour
+from topups.workflow.credit import find_matching_increase, matched_amounts
 from topups.workflow.payment_tracking import follow_status
 from topups.workflow.vendor_snapshots import fetch_transaction
 
