@@ -28,13 +28,17 @@ if TYPE_CHECKING:
     from topups.decision.snapshot import BurnForecast
     from topups.ledger import Ledger
     from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
-    from topups.notifications.delivery import Notifier
+    from topups.notifications.apprise_notifier import AppriseNotifier
     from topups.policy import Policy
     from topups.vendor_records import Units
     from topups.workflow.context import TopUpContext
 
 # A run of the top-ups reads at the vendor for so long at most; what is missing then is read by the next one.
 TOPUP_READS_SECONDS = 600.0
+NO_ADDRESS = (
+    "SMSONLINE_TOPUP_NOTIFY is not set: nobody is notified of a payment to make, or of what stops one; "
+    "set it, then smsonline topup notify --test"
+)
 # A comma can be part of an apprise URL; the next URL begins with its scheme.
 BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
 
@@ -163,19 +167,30 @@ def configured_units(settings: Settings) -> Units:
     return Units(**settings.topup.units)
 
 
-def configured_notifier(settings: Settings) -> Notifier | None:
-    """The notifier for the configured addresses, None without one. Raises ``SettingsError`` that shows no URL."""
+def notification_urls(settings: Settings) -> list[str]:
+    """The addresses for notices, which are secrets."""
+    return list(filter(None, BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))))
+
+
+def missing_address(settings: Settings) -> str:
+    """A line if top-ups are on and no address for notices is set, or an empty text."""
+    return NO_ADDRESS if settings.topup.mode != "off" and not notification_urls(settings) else ""
+
+
+def silence_apprise() -> None:
+    """Its log lines can contain the addresses, which are secrets."""
+    logging.getLogger("apprise").disabled = True
+
+
+def configured_notifier(settings: Settings) -> AppriseNotifier | None:
+    """The notifier for the configured addresses, None without one. Its ``problems`` show no address."""
     from topups.notifications.apprise_notifier import AppriseNotifier
 
-    urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))
-    if not any(urls):
+    urls = notification_urls(settings)
+    if not urls:
         return None
-    # Its log lines can contain the addresses, which are secrets.
-    logging.getLogger("apprise").disabled = True
-    try:
-        return AppriseNotifier(urls)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
+    silence_apprise()
+    return AppriseNotifier(urls)
 
 
 def open_configured_ledger(settings: Settings) -> Ledger:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.bootstrap import configured_datasets, open_pipeline
+from pipelines.bootstrap import configured_datasets, missing_address, open_pipeline
 from pipelines.cli.console import (
     FAILED,
     MISCONFIGURED,
@@ -20,6 +20,7 @@ from pipelines.cli.console import (
     exit_with_error,
     load_command_settings,
     print_stderr,
+    print_warning,
 )
 from pipelines.settings import Settings
 from pipelines.up.child_processes import ChildFailed, ChildProcess
@@ -86,6 +87,8 @@ def check_settings() -> Settings:
 
     with exit_on_error():
         settings = load_command_settings()
+        if line := missing_address(settings):
+            print_warning(line)
         sync_schedule(configured_datasets(settings))
         with open_pipeline(settings):
             pass

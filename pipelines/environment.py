@@ -15,6 +15,7 @@ from assets.doctor import EnvironmentCheck
 from pipelines.bootstrap import configured_notifier, configured_policy, configured_units
 from pipelines.settings import Settings, SettingsError
 from topups.ledger import LedgerNotFound, LedgerUnavailable, open_ledger_readonly
+from topups.notifications.apprise_notifier import AppriseNotifier
 from topups.policy import Policy
 from warehouse.database.opening import open_warehouse
 from warehouse.errors import WarehouseError, WarehouseLocked
@@ -38,7 +39,7 @@ def check_environment(settings: Settings) -> tuple[list[EnvironmentCheck], timed
         notifier = configured_notifier(settings)
     except SettingsError as error:
         return [*checks, EnvironmentCheck("top-ups", "note", str(error))], policy.clock_skew
-    return [*checks, _check_topups(policy, has_notifier=notifier is not None)], policy.clock_skew
+    return [*checks, _check_topups(policy, notifier)], policy.clock_skew
 
 
 def _check_warehouse(path: Path) -> EnvironmentCheck:
@@ -82,13 +83,16 @@ def _check_creatable(
     return EnvironmentCheck(name, "ok", f"{file} does not exist yet: {creator}")
 
 
-def _check_topups(policy: Policy, *, has_notifier: bool) -> EnvironmentCheck:
+def _check_topups(policy: Policy, notifier: AppriseNotifier | None) -> EnvironmentCheck:
     if policy.mode == "off":
         return EnvironmentCheck("top-ups", "ok", "off")
     if problems := policy.problems():
         text = f"mode {policy.mode}, but no payment is requested: {problems[0]}"
         return EnvironmentCheck("top-ups", "note", text)
-    if not has_notifier:
+    if notifier is None:
         text = f"mode {policy.mode}, complete; SMSONLINE_TOPUP_NOTIFY names no recipient for notices"
+        return EnvironmentCheck("top-ups", "note", text)
+    if notifier.problems:
+        text = f"mode {policy.mode}, complete; {notifier.problems[0]}: smsonline topup notify --test"
         return EnvironmentCheck("top-ups", "note", text)
     return EnvironmentCheck("top-ups", "ok", f"mode {policy.mode}, complete")

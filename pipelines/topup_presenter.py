@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import Reason, Refusal, RuleResult
+from topups.evidence.payment_units import unit_warning
 from topups.ledger import Event, Payment
 from topups.money import usd
 from topups.notifications.rules import PAYABLE
+from topups.payment_states import State
+from topups.vendor_statuses import is_payable_or_pending
 from topups.workflow.topup_run import TopUpRunResult
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ CHECK_NAMES = {
     Reason.BALANCE_UNREADABLE: "balance readable",
     Reason.BALANCE_STALE: "balance recent",
     Reason.BALANCE_OK: "balance low",
+    Reason.UNITS_DISAGREE: "units agree",
     Reason.OUTCOME_UNKNOWN: "outcomes known",
     Reason.PAID_NOT_CREDITED: "paid is credited",
     Reason.VENDOR_LIST_UNAVAILABLE: "vendor list available",
@@ -52,8 +56,9 @@ CHECK_NAMES = {
 # An allow-list: the create response is unverified, and the ledger's counters are internal.
 PAYMENT_COLUMNS = (
     *("payment_id", "account_id", "decision_id", "state", "exception", "rail", "amount_cents", "currency", "network"),
-    *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents", "url"),
-    *("address", "amount_in_crypto", "ends_at", "created_at", "counted_at", "state_since", "sending_at"),
+    *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents"),
+    *("settled_cents", "url", "address", "amount_in_crypto", "instructions_problem", "unit_proof"),
+    *("ends_at", "created_at", "counted_at", "state_since", "sending_at"),
     *("deadline_at", "slot_freed_at", "approved_at", "approved_by", "detail"),
 )
 
@@ -98,6 +103,7 @@ def run_lines(result: TopUpRunResult) -> list[str]:
         how = payment_instructions(payment)
         lines += [payment.why, f"send {how['send']} to {how['address']}" if "address" in how else ""]
         lines += [f"pay at {how['link']}" if "link" in how and "address" not in how else "", payment.detail]
+        lines += [payment.instructions_problem, unit_warning(payment)]
     return [line for line in lines if line]
 
 
@@ -119,6 +125,15 @@ def payment_json(payment: Payment) -> dict[str, Any]:
     """The columns of a payment that a user may see."""
     values = {name: getattr(payment, name) for name in PAYMENT_COLUMNS}
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def payment_problems(payment: Payment, now: datetime) -> list[str]:
+    """What a person has to know about an open payment: why it is not shown, or what confirms its amount."""
+    closed = payment.state == State.CLOSED and is_payable_or_pending(payment.vendor_status, payment.ends_at, now)
+    consequence = "the vendor still lists it as payable; if somebody pays it, two payments arrive" if closed else ""
+    if payment.state not in PAYABLE:
+        return [consequence] if consequence else []
+    return [line for line in (payment.instructions_problem, unit_warning(payment)) if line]
 
 
 def event_json(event: Event) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from pipelines.bootstrap import (
     companion_files,
     configured_datasets,
-    configured_notifier,
     configured_policy,
     kill_switch_environment,
+    missing_address,
     open_configured_ledger,
     open_topup_context,
 )
+from pipelines.notifications import NoticeSender
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
 from topups import operator_actions
@@ -41,7 +42,6 @@ from topups.ledger import (
     open_ledger_readonly,
 )
 from topups.ledger.schema import ALL_ACCOUNTS
-from topups.notifications.delivery import Notifier, deliver_outbox
 from topups.policy import Policy, kill_switch_on
 from topups.workflow.context import ReconcileReport, TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
@@ -143,23 +143,33 @@ class TopUpService:
 
         A ledger that cannot be used is a refusal in the outcome, not an exception.
         """
-        notifier = configured_notifier(self.settings)
+        sender = NoticeSender(self.settings, self._warn)
         try:
             with self._open_context() as context:
                 result = run_topup(context, idempotency_key)
-                return TopUpOutcome(result, self._deliver_notices(context, notifier))
+                outcome = TopUpOutcome(result, sender.deliver(context))
         except LedgerUnavailable as error:
-            return TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
+            outcome = TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
+        sender.report_ledger(outcome.ledger_problem)
+        if not outcome.ledger_problem and (line := missing_address(self.settings)):
+            self._warn(line)
+        return outcome
 
     def reconcile(self) -> ReconcileOutcome:
         """One run that updates the ledger from the vendor, stores the decision of now and delivers notices.
 
         Requests no payment, needs no limits and works in every mode.
         """
-        notifier = configured_notifier(self.settings)
-        with self._open_context() as context:
-            report = reconcile_account(context)
-            return ReconcileOutcome(context.account_id, report, self._deliver_notices(context, notifier))
+        sender = NoticeSender(self.settings, self._warn)
+        try:
+            with self._open_context() as context:
+                report = reconcile_account(context)
+                outcome = ReconcileOutcome(context.account_id, report, sender.deliver(context))
+        except LedgerUnavailable as error:
+            sender.report_ledger(str(error))
+            raise
+        sender.report_ledger(outcome.ledger_problem)
+        return outcome
 
     def preview(self, at: datetime | None = None, policy: Policy | None = None) -> TopUpPreview:
         """What a run would decide, now from fresh vendor responses, or at a past time from the ledger. Writes nothing.
@@ -214,6 +224,8 @@ class TopUpService:
         try:
             with open_ledger_readonly(self.settings.ledger.get_secret_value()) as ledger:
                 payments = ledger.snapshot(self.settings.account.user_id, datetime.now(UTC)).payments
+        except LedgerOutdated:
+            return ""
         except LedgerUnavailable as error:
             return f"{Reason.DISABLED}: mode is off; {error}"
         return "" if payments else f"{Reason.DISABLED}: mode is off and no payment of the last month is to be followed"
@@ -347,16 +359,6 @@ class TopUpService:
             ledger, note = open_ledger("sqlite://"), f"decided as with an empty ledger: {error}"
         with ledger:
             yield ledger, note
-
-    def _deliver_notices(self, context: TopUpContext, notifier: Notifier | None) -> int:
-        """How many notices were delivered. A failure here does not change the outcome of the run."""
-        if notifier is None:
-            return 0
-        try:
-            return deliver_outbox(context.ledger, notifier, context.account_id, context.clock, context.checkpoint)
-        except LedgerUnavailable as error:
-            self._warn(f"notices wait for the next run: {error}")
-            return 0
 
 
 def _find_payment(ledger: Ledger, payment_id: str) -> Payment:

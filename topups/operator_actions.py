@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from topups.ledger.future_instants import correct_future_instants, read_instants
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import AccountControls, Payment
 from topups.ledger.queries import read_controls
@@ -72,9 +73,11 @@ def pause(ledger: Ledger, by: str, explanation: str, now: datetime, account_id: 
 
 
 def resume(ledger: Ledger, by: str, now: datetime, account_id: str = ALL_ACCOUNTS) -> AccountControls:
-    """Ends the pause, and closes the breaker of a named account."""
+    """Ends the pause; of a named account also closes the breaker and corrects what a clock that was ahead recorded."""
     if account_id == ALL_ACCOUNTS:
         return ledger.update_controls(account_id, "resumed", now, by, paused="")
+    if read_instants(ledger, account_id, now).after:
+        correct_future_instants(ledger, account_id, now, now)
     return ledger.update_controls(account_id, "resumed", now, by, paused="", failures=0)
 
 

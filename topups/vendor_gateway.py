@@ -1,6 +1,7 @@
 """The gateway over ``smsonline.client``: turns responses into balances, payment lists and outcomes."""
 
 from collections.abc import Mapping, Set
+from datetime import datetime
 from typing import Any
 
 from smsonline.client import Client
@@ -28,6 +29,8 @@ from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
 from topups.vendor_records import RecordReader, Units, cents_or_none, parse_cents, parse_create_response
 
 Members = dict[str, Any]
+
+PLAUSIBLE_YEARS = range(2000, 2200)
 
 
 class VendorGateway:
@@ -66,14 +69,15 @@ class VendorGateway:
             cents = parse_cents(record.get("balance"), self._units.balance)
         except ValueError as error:
             raise VendorUnavailable(f"the balance cannot be read: {error}") from None
-        charges = cents_or_none(record.get("totalCharges"), self._units.balance)
-        return Balance(cents, requested_at, response.server_date, charges)
+        vendor_at = _vendor_time(requested_at, self._clock.now(), response.server_date)
+        return Balance(cents, requested_at, vendor_at, cents_or_none(record.get("totalCharges"), self._units.balance))
 
     def payments(self) -> PaymentList:
         """All payments of the account. A row that cannot be read, or a sign of further pages, makes it incomplete."""
         requested_at = self._clock.now()
         response, body, members = self._read("invoices")
         received_at = self._clock.now()
+        vendor_at = _vendor_time(requested_at, received_at, response.server_date)
         elements = list_elements(body)
         if elements is None:
             raise VendorUnavailable("the list of payments is no list")
@@ -93,7 +97,7 @@ class VendorGateway:
             not problem,
             requested_at,
             problem,
-            response.server_date,
+            vendor_at,
             received_at,
             self._units.zone,
         )
@@ -149,6 +153,17 @@ class VendorGateway:
             return response, *select_member(response.payload, self._catalogue[endpoint].records_path)
         except (ValueError, LookupError) as error:
             raise VendorUnavailable(f"{endpoint}: {error.args[0] if error.args else error}") from None
+
+
+def _vendor_time(requested_at: datetime, received_at: datetime, date: datetime | None) -> datetime | None:
+    """The vendor's clock when the request was sent; None without a plausible ``Date``.
+
+    It was written at some time until the response came. Of the possible times the one nearest to ours: a slow response
+    is no wrong clock.
+    """
+    if date is None or date.year not in PLAUSIBLE_YEARS:
+        return None
+    return date if date <= requested_at else max(requested_at, date - (received_at - requested_at))
 
 
 def _pages_problem(members: Members, count: int, ignored: Set[str]) -> str:

@@ -17,13 +17,18 @@ TOPUP_UNITS = {("balances", "balance_cents"): "balance", ("invoices", "amount_ce
 TOPUP_DATASETS = {"balances", "invoices"}
 
 
-def suggest_settings(results: Sequence[ProbeResult], settings: Mapping[str, Any]) -> tuple[str, list[str]]:
+def suggest_settings(
+    results: Sequence[ProbeResult],
+    settings: Mapping[str, Any],
+    further: Mapping[TableName, tuple[str, Mapping[str, Any]]] | None = None,
+) -> tuple[str, list[str]]:
     """TOML that makes the responses fit (empty if none is needed), and notes on what no setting can fix.
 
-    ``settings`` are the present tables of the file: ``endpoints``, ``datasets`` and ``topup_units``.
+    ``settings`` are the present tables of the file, such as ``endpoints``; ``further`` are tables of others to suggest,
+    each with its comment.
     """
-    tables: Tables = {}
-    comments: dict[TableName, str] = {}
+    tables: Tables = {name: dict(table) for name, (_, table) in (further or {}).items()}
+    comments: dict[TableName, str] = {name: comment for name, (comment, _) in (further or {}).items()}
     notes: list[str] = []
     for result in results:
         for diagnosis in result.diagnoses:

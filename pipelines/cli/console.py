@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from textwrap import TextWrapper
@@ -222,13 +222,33 @@ def exit_on_error(
         exit_with_error(interrupted, INTERRUPTED, as_json=as_json)
 
 
-def exit_on_topup_error(*, as_json: bool) -> AbstractContextManager[None]:
-    """As ``exit_on_error``; exits 1 too for a ledger that cannot be used or a payment in the wrong state."""
+@contextmanager
+def exit_on_topup_error(*, as_json: bool) -> Iterator[None]:
+    """As ``exit_on_error``; exits 1 too for a ledger that cannot be used, a payment in the wrong state, a defect."""
     from topups.ledger import LedgerUnavailable
     from topups.operator_actions import ActionNotAllowed
 
-    return exit_on_error(
+    expected = exit_on_error(
         as_json=as_json,
         failures=(LedgerUnavailable, ActionNotAllowed),
         interrupted="interrupted; the ledger knows what was sent: run smsonline topup reconcile",
     )
+    with _exit_on_defect(as_json=as_json), expected:
+        yield
+
+
+@contextmanager
+def _exit_on_defect(*, as_json: bool) -> Iterator[None]:
+    """Exits with one line for an error that nobody expected; the traceback is in the log file only."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        with suppress(Exception):  # the line is more important than the log
+            if not logging.getLogger().handlers:
+                configure_log_file(load_checked_settings().warehouse)
+            logging.getLogger("smsonline.topups").exception("a defect stopped the command")
+        line = f"a defect stopped the command ({type(error).__name__}); the traceback is in smsonline.log"
+        sent = "the ledger knows what was sent: run smsonline topup reconcile"
+        exit_with_error(f"{line}; {sent}; please report it", FAILED, as_json=as_json)

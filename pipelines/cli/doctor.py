@@ -1,6 +1,7 @@
 """``smsonline doctor``: composes the doctor from the settings, prints its report and saves redacted samples."""
 
 import dataclasses
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ import msgspec
 
 from assets.doctor import DoctorReport, EndpointProber, ProbeResult, known_values, probe_targets, suggest_settings
 from assets.pii_policy import pii_policy
-from pipelines.bootstrap import client_config, configured_datasets, configured_endpoints
+from pipelines.bootstrap import client_config, configured_datasets, configured_endpoints, configured_policy
 from pipelines.cli.console import (
     configure_log_file,
     exit_on_error,
@@ -20,6 +21,7 @@ from pipelines.cli.console import (
     print_stderr,
     print_table,
 )
+from pipelines.doctor.topup_settings import suggest_topup_tables
 from pipelines.environment import check_environment
 from pipelines.settings import Settings, SettingsError, config_file, expand_home
 from smsonline.client import Client
@@ -73,15 +75,21 @@ def examine_account(settings: Settings) -> DoctorReport:
         read_timeout_seconds=READ_TIMEOUT_SECONDS,
         total_timeout_seconds=DEADLINE_SECONDS,
     )
+    statuses = configured_policy(settings).statuses
     with Client(account, endpoints=endpoints, config=policy) as client:
         with suppress(WarehouseError):  # reported by the environment check
             configure_log_file(settings.warehouse)
         prober = EndpointProber(
-            client, account.user_id, privacy, policy.max_concurrency, known_values(vendor_statuses.ALL_STATUSES)
+            client,
+            account.user_id,
+            privacy,
+            policy.max_concurrency,
+            known_values(vendor_statuses.ALL_STATUSES | statuses.keys()),
         )
         results = prober.probe_all(targets)
     tables = {"endpoints": settings.endpoints, "datasets": settings.datasets, "topup_units": settings.topup.units}
-    toml, notes = suggest_settings(results, tables)
+    tables["topup"] = {"statuses": {json.dumps(name): status for name, status in statuses.items()}}
+    toml, notes = suggest_settings(results, tables, suggest_topup_tables(settings, results))
     return DoctorReport(results, environment, skew_limit.total_seconds(), toml, notes)
 
 

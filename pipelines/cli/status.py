@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assets.datasets import Dataset
-from pipelines.bootstrap import configured_datasets, configured_policy
+from pipelines.bootstrap import configured_datasets, configured_policy, missing_address
 from pipelines.cli.console import (
     FAILED,
     exit_on_error,
@@ -18,6 +18,7 @@ from pipelines.cli.console import (
     print_json,
     print_stderr,
     print_table,
+    print_warning,
 )
 from pipelines.cli.topup.forecast_text import NOT_KNOWN_YET, reorder_text, runway_text
 from pipelines.runway_forecast import Forecaster
@@ -49,6 +50,8 @@ def run_status(*, as_json: bool) -> None:
     """Prints the state of every dataset and of the top-ups; exits 1 when one is stale or was never loaded."""
     with exit_on_error(as_json=as_json):
         settings = load_command_settings()
+        if line := missing_address(settings):
+            print_warning(line)
         datasets = configured_datasets(settings)
         status = WarehouseStatus([], [])
         if settings.warehouse.exists() or published_path(settings.warehouse).exists():

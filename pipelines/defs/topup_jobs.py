@@ -8,6 +8,9 @@ does not delay money.
 # No postponed annotations here: Dagster reads the parameters' types.
 
 import base64
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,15 +18,33 @@ from pydantic import Field
 
 from pipelines.defs.jobs import NO_RETRIES
 from pipelines.defs.resources import TopUpResource
+from pipelines.settings import SettingsError
+from smsonline.errors import VendorError
 
 if TYPE_CHECKING:
     from pipelines.topup_service import TopUpOutcome
 
+logger = logging.getLogger("smsonline.topups")
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
 # Longer than the slowest legal run: ``ClientConfig.longest_use_seconds`` of its client, a busy ledger, notices.
 MAX_RUNTIME_SECONDS = 1800
 # Where runs are queued, money goes before syncs.
 TAGS = NO_RETRIES | {"dagster/max_runtime": str(MAX_RUNTIME_SECONDS), "dagster/priority": "10"}
+
+
+@contextmanager
+def fail_in_one_line() -> Iterator[None]:
+    """Raises ``dagster.Failure`` with one line for an unexpected error; the traceback is in the log."""
+    from topups.ledger import LedgerUnavailable  # imports SQLAlchemy
+
+    try:
+        yield
+    except (SettingsError, VendorError, LedgerUnavailable):  # each is one line already
+        raise
+    except Exception as error:
+        logger.exception("a defect stopped the run")
+        line = f"a defect stopped the run ({type(error).__name__}); the traceback is in the log; please report it"
+        raise dg.Failure(line, allow_retries=False) from None
 
 
 class CreatePaymentConfig(dg.Config):
@@ -49,7 +70,8 @@ def create_payment(
     context.instance.add_run_tags(context.run_id, NO_RETRIES)
     # A re-execution of a run without a key is still the same decision.
     idempotency_key = config.decision_id or f"run:{context.run.root_run_id or context.run_id}"
-    outcome = topups.request_topup(config.account_id, idempotency_key, context.log.warning)
+    with fail_in_one_line():
+        outcome = topups.request_topup(config.account_id, idempotency_key, context.log.warning)
     context.log.info(outcome_line(outcome.result))
     context.add_output_metadata(create_metadata(outcome))
 
@@ -68,7 +90,8 @@ def topup_create_job() -> None:
 @dg.op(description="Updates the ledger from the vendor and sends waiting notices.", out=dg.Out(dg.Nothing))
 def reconcile_ledger(context: dg.OpExecutionContext, topups: dg.ResourceParam[TopUpResource]) -> None:
     """Requests no payment. A vendor that does not respond is no failure: a check reports how long that lasts."""
-    report = topups.reconcile(context.log.warning).as_json()
+    with fail_in_one_line():
+        report = topups.reconcile(context.log.warning).as_json()
     for problem in report["problems"]:
         context.log.warning(problem)
     context.add_output_metadata(reconcile_metadata(report))

@@ -277,7 +277,7 @@ MUTANTS = (
     Mutant("approval without its amount", an_approval_is_not_bound_to_its_amount, "approved", 400, "19"),
     Mutant("match by amount alone", a_match_needs_the_amount_alone, "everything", 400, "13"),
     Mutant("failed balance read falls back", a_failed_balance_read_falls_back, "everything", 400, "11"),
-    Mutant("watermarks are not compared", watermarks_are_not_compared, "restored", 400, "16"),
+    Mutant("watermarks are not compared", watermarks_are_not_compared, "restored", 400, "16 2 5"),
     Mutant("pause beside the ledger ignored", the_pause_beside_the_ledger_is_ignored, "lost", 400, "9"),
     Mutant("unproven rows do not count", unproven_rows_do_not_count, "lost alone", 400, "16"),
     Mutant("time alone moves", time_alone_moves_while_clocks_disagree, "clock jumps", 400, "20"),

@@ -77,7 +77,8 @@ def _payment_view(row: dict[str, Any]) -> PaymentView:
             datetime.fromisoformat(row["state_since"]),
         ),
         row["rail"],
-        row.get("instructions_problem", "") if row.get("unit_proof") == UNITS_DISAGREE else "",
+        row.get("instructions_problem", ""),
+        row.get("unit_proof") == UNITS_DISAGREE,
     )
 
 

@@ -91,9 +91,15 @@ def balance_low(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
 def units_agree(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
     """No payment of this payment method is in another unit than its settings say, until an operator closed it."""
     over = (State.CLOSED, State.REFUNDED)
-    wrong = [p for p in snapshot.payments if p.unit_problem and p.rail == policy.rail and p.state not in over]
-    figure = f"payment {wrong[0].payment_id}: {wrong[0].unit_problem}" if wrong else "no amount contradicts its unit"
-    return RuleResult(Reason.UNITS_DISAGREE, not wrong, figure, "")
+    wrong = [p for p in snapshot.payments if p.units_disagree and p.rail == policy.rail and p.state not in over]
+    figures = [f"payment {payment.payment_id}: {payment.instructions_problem}" for payment in wrong]
+    return RuleResult(
+        Reason.UNITS_DISAGREE,
+        not wrong,
+        "; ".join(figures) or "no amount contradicts its unit",
+        "",
+        wrong[0].payment_id if wrong else "",
+    )
 
 
 def outcome_known(snapshot: AccountSnapshot) -> RuleResult:
@@ -120,7 +126,8 @@ def nothing_payable(snapshot: AccountSnapshot, now: datetime) -> RuleResult:
         own_ids |= {p.payment_id for p in _in_states(snapshot.payments, (State.EXTERNAL,)) if _blocks(p, now)}
     vendor_ids = snapshot.listing.blocking if snapshot.listing else ()
     ids = [*sorted(own_ids), *vendor_ids]
-    figure = f"payable or confirming: {', '.join(ids[:3]) or 'none'}"
+    problems = [p.instructions_problem for p in snapshot.payments if p.payment_id in own_ids and p.instructions_problem]
+    figure = "; ".join([f"payable or confirming: {', '.join(ids[:3]) or 'none'}", *problems])
     return RuleResult(Reason.PAYMENT_OPEN_AT_VENDOR, not ids, figure, "none", ids[0] if ids else "")
 
 

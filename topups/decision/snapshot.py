@@ -153,7 +153,8 @@ class PaymentView(NamedTuple):
 
     ``amount_cents`` is the larger of the requested and the vendor's amount. ``counted_at`` is when it began to count
     towards the caps. ``slot_freed_at`` is set once it gave its slot back. ``arriving_since`` is when an external
-    payment was first seen paid, until the balance shows it. ``unit_problem`` is what contradicts its unit.
+    payment was first seen paid, until the balance shows it. ``instructions_problem`` is why nobody
+    is told how to pay it.
     """
 
     payment_id: str
@@ -168,7 +169,8 @@ class PaymentView(NamedTuple):
     approved_at: datetime | None = None
     arriving_since: datetime | None = None
     rail: str = ""
-    unit_problem: str = ""
+    instructions_problem: str = ""
+    units_disagree: bool = False
 
 
 class VendorListView(NamedTuple):

@@ -4,14 +4,14 @@ The events stay as they are. Otherwise a cooldown, a back-off or a cap would las
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 
 from topups.ledger import schema
 from topups.ledger.ledger import Ledger, UnitOfWork
 from topups.ledger.models import Payment
-from topups.ledger.queries import LAST_EVENT_OF_ACCOUNT, LedgerReader, read_controls
+from topups.ledger.queries import LAST_EVENT_OF_ACCOUNT, MEMORY, LedgerReader, read_controls
 
 P, OBSERVED = schema.payments.c, schema.observations.c
 # When something happened by our clock. The end of a payment page is the vendor's, a deadline lies ahead.
@@ -22,7 +22,10 @@ PAYMENT_INSTANTS = (
 
 
 class RecordedInstants(NamedTuple):
-    """The latest observation that is not in the future, and the earliest instant that is; None where there is none."""
+    """The earliest instant in the future, and the latest observation before it; None where there is none.
+
+    ``before`` was also written before: what a clock that fell back has recorded since is not meant.
+    """
 
     before: datetime | None
     after: datetime | None
@@ -30,17 +33,22 @@ class RecordedInstants(NamedTuple):
 
 def read_instants(reader: LedgerReader, account_id: str, limit: datetime) -> RecordedInstants:
     """The account's instants around ``limit``: what lies behind it is in the future. Raises ``LedgerUnavailable``."""
-    observed = select(OBSERVED.at).where(OBSERVED.account_id == account_id)
-    earliest = [observed.where(OBSERVED.at > limit).order_by(OBSERVED.at).limit(1), LAST_EVENT_OF_ACCOUNT]
-    earliest += [
+    observed = select(OBSERVED.at, OBSERVED.seq).where(OBSERVED.account_id == account_id)
+    queries = [LAST_EVENT_OF_ACCOUNT]
+    queries += [
         select(func.min(column)).where(P.account_id == account_id, column > limit)
         for column in (P.counted_at, P.state_since, P.slot_freed_at)
     ]
     with reader.read_transaction() as connection:
-        before = connection.execute(observed.where(OBSERVED.at <= limit).order_by(OBSERVED.at.desc()).limit(1)).scalar()
-        found = [connection.execute(query, {"account": account_id}).scalar() for query in earliest]
-        found.append(read_controls(connection, account_id)[0].last_failure_at)
-    return RecordedInstants(before, min((at for at in found if at and at > limit), default=None))
+        first = connection.execute(observed.where(OBSERVED.at > limit).order_by(OBSERVED.seq).limit(1)).one_or_none()
+        history = observed.where(OBSERVED.at <= limit).order_by(OBSERVED.at.desc()).limit(1)
+        before = connection.execute(history.where(OBSERVED.seq < first.seq) if first else history).one_or_none()
+        instants = [
+            first and first.at,
+            *(connection.execute(query, {"account": account_id}).scalar() for query in queries),
+        ]
+        instants.append(read_controls(connection, account_id)[0].last_failure_at)
+    return RecordedInstants(before and before.at, min((at for at in instants if at and at > limit), default=None))
 
 
 def correct_future_instants(ledger: Ledger, account_id: str, limit: datetime, now: datetime) -> None:
@@ -55,9 +63,15 @@ def correct_future_instants(ledger: Ledger, account_id: str, limit: datetime, no
         )
         for row in unit.connection.execute(select(schema.payments).where(P.account_id == account_id)).all():
             _correct_payment(unit, Payment(*row), limit)
-        failed_at = read_controls(unit.connection, account_id)[0].last_failure_at
-        if failed_at and failed_at > limit:
-            unit.update_controls(account_id, "clock_corrected", last_failure_at=now)
+        for name in (account_id, schema.ALL_ACCOUNTS):
+            controls = read_controls(unit.connection, name)[0]
+            changes: dict[str, Any] = (
+                {"last_failure_at": now} if controls.last_failure_at and controls.last_failure_at > limit else {}
+            )
+            if controls.unproven_until and controls.unproven_until > limit + MEMORY:
+                changes["unproven_until"] = now + MEMORY
+            if changes:
+                unit.update_controls(name, "clock_corrected", **changes)
 
 
 def _correct_payment(unit: UnitOfWork, payment: Payment, limit: datetime) -> None:

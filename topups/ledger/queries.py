@@ -173,7 +173,8 @@ def _payment_view(
         ),
         external_arriving_since(state, status, baseline, credit, since),
         rail,
-        problem if proof == UNITS_DISAGREE else "",
+        problem,
+        proof == UNITS_DISAGREE,
     )
 
 

@@ -45,7 +45,7 @@ def deliver_outbox(
         if not stale and not waking.is_awake(now) and can_wait(row):
             outbox.reschedule(ledger, row.key, now, "it waits for the morning", waking.next_morning(now))
             continue
-        sent = not stale and _send(notifier, render(row, payment, now, policy))
+        sent = not stale and send_notice(notifier, render(row, payment, now, policy))
         checkpoint(Checkpoint.NOTIFIED)
         if sent or stale:
             outbox.mark_done(ledger, row.key, clock.now(), stale or outbox.DELIVERED)
@@ -62,7 +62,8 @@ def can_wait(row: OutboxRow) -> bool:
     return not is_urgent(row) and row.kind != "approval" and row.kind not in REQUESTS
 
 
-def _send(notifier: Notifier, notice: Notice) -> bool:
+def send_notice(notifier: Notifier, notice: Notice) -> bool:
+    """Whether a service accepted it; False for whatever fails."""
     try:
         return notifier.send(notice)
     except Exception:  # a failing service must not stop the others, and its text may hold its address

@@ -11,6 +11,7 @@ import segno
 
 from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason
+from topups.evidence.payment_units import unit_warning
 from topups.ledger.models import OutboxRow, Payment
 from topups.money import usd
 from topups.notifications.blocked_notices import BLOCKED
@@ -48,6 +49,10 @@ TITLES = {
     "other_ledger": "A second ledger seems to ask for payments: {amount}; nothing is created until topup adopt",
     "unproven": "The ledger may lack payments: those at the vendor count as its own",
     "breaker": "Top-ups stopped: several payments failed in a row",
+    "other_amount": "The vendor's list changed the amount of a payment of {amount}",
+    "credit_unproven": "Paid, and nothing shows that it arrived: {amount}",
+    "units_disagree": "Top-ups stopped: another amount than {amount} arrived",
+    "list_paid_only": "The vendor's list lacks a payment that can be paid",
     "unknown_status": "The vendor uses a status that is not known",
     "zone": "The vendor's times are in another zone than set",
     "unblocked": "Top-ups continue",
@@ -68,6 +73,9 @@ STEPS: Mapping[str, str] = {
     "locked": "Ask the vendor; smsonline topup show {id}",
     "failed": f"{DO_NOT_PAY}; smsonline topup show {{id}}",
     "credit_late": "Contact the vendor; smsonline topup show {id}",
+    "credit_unproven": "Top-ups continue. Compare smsonline topup show {id} with the vendor's site",
+    "units_disagree": "Correct [topup_units], then smsonline topup close {id}",
+    "list_paid_only": "If it lists payments only once they are paid, add to [topup]: list_shows_paid_only = true",
     "expired": DO_NOT_PAY,
     "external": "Pay it on the vendor's site, or let it expire",
     "duplicate": "Compare smsonline topup list with the vendor's site, and pay one of them only",
@@ -82,6 +90,7 @@ UNVERIFIED_TEXT = re.compile(
 URGENT = frozenset(
     {
         *("needs_human", "mismatch", "withdrawn", "duplicate", "credit_late", "last_tenth", "breaker", "low_balance"),
+        *("credit_unproven", "units_disagree"),
         *("other_ledger", "unproven"),
     }
 )
@@ -144,7 +153,10 @@ def _payment_lines(payment: Payment, row: OutboxRow, now: datetime, policy: Poli
     if payment.hours_to_empty:
         lines.append(f"The balance lasts about {payment.hours_to_empty} hours")
     if row.kind in REQUESTS and payment.state in PAYABLE:
-        lines += _how_to_pay(payment, now, policy)
+        lines += [*_how_to_pay(payment, now, policy), unit_warning(payment)]
+    lines.append(payment.instructions_problem if payment.state in PAYABLE | {State.PAID} else "")
+    if payment.settled_cents is not None:
+        lines.append(f"The vendor's list now says {usd(payment.settled_cents)}")
     if row.kind == "approval":
         lines.append(f"Decide until {policy.waking_hours.text(payment.state_since + policy.approval_life)}")
     lines.append(STEPS.get(row.kind, "").format(id=payment.payment_id))
@@ -162,7 +174,7 @@ def _how_to_pay(payment: Payment, now: datetime, policy: Policy) -> list[str]:
         return [where, f"Its page: {payment.url}" if payment.url else "", left, FEE_LINE]
     if payment.url:
         return [f"Pay here, where you choose coin and network: {payment.url}", left, FEE_LINE]
-    return ["Its link could not be verified yet: open the payment on the vendor's site", left, FEE_LINE]
+    return ["Its link is not shown yet: open the payment on the vendor's site", left, FEE_LINE]
 
 
 def _payload_lines(row: OutboxRow, policy: Policy) -> list[str]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from topups.decision.clock_check import ClockCheck, FixedClock
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import BurnForecast
 from topups.gateway import Balance, Clock, Gateway, IdGenerator, PaymentList, SystemClock, Uuid7Generator
@@ -17,7 +18,6 @@ from topups.ledger.models import OutboxMessage, Payment
 from topups.notifications import rules
 from topups.payment_states import State
 from topups.policy import Policy
-from topups.workflow.clock_check import ClockCheck, FixedClock
 
 
 class Checkpoint(StrEnum):

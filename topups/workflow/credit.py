@@ -58,7 +58,7 @@ def _record_credit(context: TopUpContext, payment: Payment, seq: int, report: Re
 def _end_unproven_wait(context: TopUpContext, payment: Payment, report: ReconcileReport) -> None:
     """Closes a paid payment whose arrival nothing proved in time, so that top-ups continue."""
     now, policy = context.clock.now(), context.policy
-    if payment.state == State.EXTERNAL or report.balance is None:
+    if payment.state not in (State.PAID, State.PAID_LATE) or report.balance is None:
         return
     if now < payment.state_since + policy.credit_unproven_after:
         return

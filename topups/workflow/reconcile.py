@@ -7,6 +7,7 @@ compare-and-swap means that another program did the same: continue with the next
 import dataclasses
 from contextlib import suppress
 
+from topups.decision.clock_check import check_clock, with_time_of
 from topups.decision.evaluate import evaluate
 from topups.decision.records import REPEAT_REFUSAL_AFTER, decision_payload, repeats
 from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentPlan, Refusal, VendorListView
@@ -14,11 +15,10 @@ from topups.gateway import VendorUnavailable
 from topups.ledger.future_instants import RecordedInstants, correct_future_instants, read_instants
 from topups.ledger.maintenance import thin_observations
 from topups.ledger.models import Payment
-from topups.ledger.queries import LedgerUnavailable
+from topups.ledger.queries import UNFINISHED, LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
-from topups.workflow.clock_check import check_clock, with_time_of
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
 from topups.workflow.credit import credit_paid_payments
 from topups.workflow.external_payments import adopt_external_payments
@@ -73,6 +73,18 @@ def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     credit_paid_payments(context, payments, report)
     report.payments = _refreshed(context, payments, report)
     context.checkpoint(Checkpoint.RECONCILED)
+
+
+def follow_payments(context: TopUpContext, report: ReconcileReport) -> None:
+    """As ``update_from_vendor`` if a payment is under way: a pause, or the mode ``off``, does not end that.
+
+    A ledger that cannot be used is reported in ``ledger_problem``.
+    """
+    try:
+        if any(payment.slot or payment.state in UNFINISHED for payment in tracked_payments(context)):
+            update_from_vendor(context, report)
+    except LedgerUnavailable as error:
+        report.ledger_problem = str(error)
 
 
 def _check_clock(context: TopUpContext, recorded: RecordedInstants, report: ReconcileReport) -> None:

@@ -6,6 +6,7 @@ last check and the request there is none.
 """
 
 import dataclasses
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from topups.decision.snapshot import (
 from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent
 from topups.ledger.models import NewPayment, Payment
 from topups.ledger.queries import LedgerUnavailable
+from topups.money import usd
 from topups.notifications import rules
 from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.policy import kill_switch_on
@@ -30,7 +32,13 @@ from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import record_outcome
-from topups.workflow.reconcile import evaluate_account, record_decision, record_preflight_refusal, update_from_vendor
+from topups.workflow.reconcile import (
+    evaluate_account,
+    follow_payments,
+    record_decision,
+    record_preflight_refusal,
+    update_from_vendor,
+)
 from topups.workflow.vendor_snapshots import blocking_ids, fetch_balance, fetch_payment_list
 from topups.workflow.watermarks import announce_request, pause_reason, record_end, require_writable
 
@@ -76,11 +84,12 @@ def run_topup(context: TopUpContext, idempotency_key: str = "") -> TopUpRunResul
 
 def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
     refusal = _preflight_refusal(context)
+    report = ReconcileReport()
     if refusal:
+        follow_payments(context, report)
         record_preflight_refusal(context, idempotency_key, refusal)
         context.checkpoint(Checkpoint.DECIDED)
-        return TopUpRunResult(context.account_id, refusal)
-    report = ReconcileReport()
+        return TopUpRunResult(context.account_id, refusal, report=report)
     update_from_vendor(context, report)
     require_writable(context)
     if report.balance is None or context.clock.now() - report.balance.at > context.policy.list_max_age:
@@ -94,8 +103,11 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
         return TopUpRunResult(context.account_id, decision, decision.plan, payment, report)
     result = _execute(context, snapshot, decision, idempotency_key, report)
     if result.refusal:
-        record_decision(context, idempotency_key, result.refusal)
-        update_blocked(context, snapshot, snapshot.balance, result.refusal, [result.payment] if result.payment else [])
+        requested = [result.payment] if result.payment else []
+        # Where a request was sent, what is known of it is said, whether or not the ledger can be written.
+        with suppress(LedgerUnavailable) if result.refusal.reason == Reason.LEDGER_UNAVAILABLE else nullcontext():
+            record_decision(context, idempotency_key, result.refusal)
+            update_blocked(context, snapshot, snapshot.balance, result.refusal, requested)
     return dataclasses.replace(result, plan=decision, report=report)
 
 
@@ -161,13 +173,28 @@ def _send_reserved(
         refusal = final_check.refusal or Refusal(Reason.NOT_SENT_STALE, outcome.detail)
         recorded = record_outcome(context, sending, Unsent(str(refusal)))
         return TopUpRunResult(context.account_id, refusal, payment=recorded)
+    try:
+        recorded = _record_sent(context, sending, outcome, before)
+    except LedgerUnavailable as error:
+        return TopUpRunResult(context.account_id, _outcome_not_recorded(sending, error), payment=sending)
+    return TopUpRunResult(context.account_id, payment=recorded)
+
+
+def _record_sent(context: TopUpContext, sending: Payment, outcome: Outcome, before: AccountSnapshot) -> Payment:
     recorded = record_outcome(context, sending, outcome)
     if recorded.state in COUNTS_AS_CREATED:
         now = context.clock.now()
         context.ledger.enqueue_notices(
             context.account_id, rules.cap_notices(recorded, before, context.policy, now), now
         )
-    return TopUpRunResult(context.account_id, payment=recorded)
+    return recorded
+
+
+def _outcome_not_recorded(sending: Payment, error: LedgerUnavailable) -> Refusal:
+    """What is known once the request was sent: a payment may exist, and the ledger has SENDING."""
+    cause = str(error).replace("nothing is paid; ", "")
+    sent = f"a request over {usd(sending.amount_cents)} was sent, its outcome could not be written down"
+    return Refusal(Reason.LEDGER_UNAVAILABLE, f"{sent}: it is searched for with the next run; {cause}")
 
 
 class FinalCheck:

@@ -2,7 +2,7 @@
 the payment's transaction decides, then the balance, and in the end the time.
 """
 
-from topups.evidence.arrivals import balance_increases, spending_per_hour
+from topups.evidence.arrivals import arrivals, spending_per_hour
 from topups.gateway import PaymentList
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment
@@ -54,7 +54,7 @@ def _arrived(context: TopUpContext, payment: Payment, payments: list[Payment]) -
     if payment.baseline is None or any(awaits_credit(other) for other in payments):
         return False
     balances = context.ledger.observations(context.account_id, "balance", payment.baseline)[::-1]
-    increases, matched = balance_increases(balances), matched_amounts(payments)
+    increases, matched = arrivals(balances, context.policy.credit_wait), matched_amounts(payments)
     return find_matching_increase(payment, increases, matched, spending_per_hour(balances)) is not None
 
 

@@ -53,6 +53,20 @@ def reconcile(json: Json = False) -> None:
     run_reconcile(as_json=json)
 
 
+@topup_app.command()
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to every address.")] = False,
+    json: Json = False,
+) -> None:
+    """Lists the addresses for notices, without their secrets; with --test sends a message to each.
+
+    Exits 1 when an address cannot be used or did not accept the message, 2 when none is set.
+    """
+    from pipelines.cli.topup.notify import run_notify
+
+    run_notify(test=test, as_json=json)
+
+
 @topup_app.command("list")
 def list_payments(
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of payments to show (default: all).")] = None,
@@ -127,3 +141,11 @@ def adopt(by: By = "", json: Json = False) -> None:
     from pipelines.cli.topup.adopt import run_adopt
 
     run_adopt(by, as_json=json)
+
+
+@topup_app.command()
+def prove(json: Json = False) -> None:
+    """Shows on a local sandbox that no payment is requested twice, beside a simple script. Needs no settings."""
+    from pipelines.cli.topup.prove import run_prove
+
+    run_prove(as_json=json)

@@ -2,10 +2,11 @@
 
 import getpass
 import sys
+from datetime import UTC, datetime
 from typing import Literal
 
 from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_stderr, print_table
-from pipelines.topup_presenter import event_json, payment_json
+from pipelines.topup_presenter import event_json, payment_json, payment_problems
 from pipelines.topup_service import TopUpService
 from topups.money import usd
 
@@ -39,6 +40,8 @@ def run_list(limit: int | None, *, as_json: bool) -> None:
         for payment in payments
     ]
     print_table("payments", COLUMNS, rows, right=("amount",))
+    problems = [(p.payment_id, line) for p in payments for line in payment_problems(p, datetime.now(UTC))]
+    sys.stdout.write("".join(f"{payment_id}: {line}\n" for payment_id, line in problems))
 
 
 def run_show(payment_id: str, *, as_json: bool) -> None:
@@ -65,6 +68,8 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
         return
     effect = EFFECTS[action].format(state=payment.state)
     sys.stdout.write(f"payment {payment.payment_id} over {usd(payment.amount_cents)} {effect}\n")
+    if action == "close":
+        sys.stdout.write("".join(f"{line}\n" for line in payment_problems(payment, datetime.now(UTC))))
 
 
 def run_pause(why: str, by: str, *, as_json: bool) -> None:

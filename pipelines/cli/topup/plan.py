@@ -5,13 +5,14 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.bootstrap import configured_policy
+from pipelines.bootstrap import configured_policy, missing_address
 from pipelines.cli.console import (
     configure_log_file,
     exit_on_topup_error,
     load_command_settings,
     print_json,
     print_table,
+    print_warning,
 )
 from pipelines.cli.topup.forecast_text import forecast_json, forecast_lines, recommendation_lines
 from pipelines.settings import SettingsError, expand_home
@@ -28,6 +29,8 @@ def run_plan(at: datetime | None, file: Path | None, *, as_json: bool) -> None:
         utc = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
         policy = _override_policy(file, configured_policy(settings))
         preview = TopUpService(settings).preview(utc, policy)
+    if line := missing_address(settings):
+        print_warning(line)
     if as_json:
         forecast = forecast_json(preview.forecast, preview.problem, preview.recommendations)
         print_json({**preview.as_json(), **forecast})

@@ -91,7 +91,7 @@ def topups(data: ReportData) -> Section:
 def _state_figure(state: TopUpState) -> Figure:
     """Whether the next payment is requested by itself, and otherwise why not, since when, and what helps."""
     tone = "bad" if state.is_blocked or state.reason == Reason.KILL_SWITCH else "plain"
-    cells = [
+    cells: list[Cell | str] = [
         Cell(state.state, f"mode {state.mode}", tone=tone),
         Cell(str(state.reason or "none"), state.explanation),
         timestamp(state.since) if state.since else NOT_AVAILABLE,

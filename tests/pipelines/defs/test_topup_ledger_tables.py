@@ -124,6 +124,8 @@ def test_a_reconcile_delivers_notices(shop, set_topup, monkeypatch):
     sent = []
 
     class Inbox:
+        problems = ()
+
         def __init__(self, urls):
             self.urls = urls
 

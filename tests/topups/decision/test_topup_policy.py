@@ -165,7 +165,7 @@ def test_approved_amount_is_never_exceeded():
 def test_evaluation_has_every_rule_in_order():
     results = evaluate(replace(LOW, balance=Balance(5000, START)), POLICY, START).results
     assert next(finding.reason for finding in results if not finding.passed) == Reason.BALANCE_OK
-    assert len(results) == 27
+    assert len(results) == 29
     assert all(finding.figure for finding in results)
 
 

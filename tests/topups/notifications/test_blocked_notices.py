@@ -152,7 +152,7 @@ def test_names_of_settings_are_shown_in_full(person):
 
 def test_notice_names_the_blocking_payment(person, world):
     world.run()
-    world.vendor.set("wrong_amount")
+    world.vendor.set("refund_process")
     person.watch(26)
     assert person.times("IN_FLIGHT") == [24]
     assert f"smsonline topup show {world.only.payment_id}" in person.inbox.notices[-1].body

@@ -44,7 +44,7 @@ def vendor_skew(read: Balance | PaymentList | None) -> timedelta | None:
 def recorded_at(read: Balance | PaymentList, policy: Policy) -> datetime:
     """When a read took place; while the two clocks disagree the earlier one, so that the ledger gets no future."""
     skew = vendor_skew(read) or timedelta()
-    return read.at + skew if skew < -policy.clock_skew else read.at
+    return read.vendor_at if read.vendor_at and skew < -policy.clock_skew else read.at
 
 
 def check_clock(
@@ -62,7 +62,7 @@ def check_clock(
             return ClockCheck()
         direction = "ahead of" if worst < timedelta() else "behind"
         problem = f"this machine's clock is {_span(worst)} {direction} the vendor's"
-        return ClockCheck(problem, min(now, now + worst))
+        return ClockCheck(problem, now + worst if worst < timedelta() else now)
     created = [row.created_at for row in listing.rows if row.created_at] if listing else []
     if max(created, default=now) > now + JUMP:
         return ClockCheck("a payment of the vendor is younger than this machine's time", now)
@@ -77,8 +77,8 @@ def check_clock(
 def _check_recorded_future(now: datetime, recorded: RecordedInstants) -> ClockCheck:
     """What lies far ahead of a history that goes on was recorded by a clock that was ahead; else ours is behind."""
     assert recorded.after
-    ahead = recorded.after - now
-    if recorded.before and ahead > GAP and now - recorded.before < ahead:
+    distance = recorded.after - now
+    if recorded.before and distance > GAP and now - recorded.before < distance:
         return ClockCheck()
     text = f"the ledger was written at {recorded.after:%Y-%m-%d %H:%M} UTC, which lies ahead"
     return ClockCheck(f"{text}; if this machine's clock is right: smsonline topup resume", now)

@@ -1,0 +1,1 @@
+"""What the doctor proposes beyond the tables that a sync fills."""
