@@ -61,6 +61,15 @@ UNCLEAR = (("ok", 6), ("timeout_late", 8), ("timeout_never", 4), ("timeout_after
 # Slow lists and little else: here two programs come as near to each other as they can.
 CALM = replace(Faults(), creates=(("ok", 5), ("timeout_late", 1)), list_fails=0.01, list_partial=0.01, lag=1)
 LATE = replace(Faults(), creates=(("ok", 2), ("timeout_late", 3), ("timeout_never", 1)))
+SET_BACK = Kind(
+    *("", CALM, 8),
+    together=0.1,
+    operators=0.4,
+    spends=0.3,
+    policy={"cap_day_cents": 3500},
+    habits=(("never", 4), ("in_time", 2), ("slowly", 1)),
+    gaps=(300, 1200, 4000, 6000),
+)
 KINDS = (
     Kind("everything"),
     Kind("crowd", CALM, starts=4, together=1, crash=0.01, stall=0.01, operators=0.02, spends=0.15, gaps=(1, 5500)),
@@ -107,7 +116,7 @@ KINDS = (
     ),
     # Orders are refunded between the payments, in amounts like theirs.
     Kind(
-        *("refunds", replace(CALM, list_fails=0, list_partial=0), 12),
+        *("refunds", replace(CALM, list_fails=0, list_partial=0, sends_charges=True), 12),
         together=0.1,
         crash=0,
         stall=0,
@@ -180,10 +189,10 @@ KINDS = (
     # The clock is wrong during some passes; the vendor's own clock tells.
     Kind("clock jumps", replace(LATE, sends_date=True), 10, jumps=0.25, stall=0, gaps=(61, 300, 1200, 4000)),
     # The ledger is set back, lost, or not the only one; with the files beside it and without.
-    Kind("restored", CALM, 8, spends=0.3, history="restored", companions=True, gaps=(300, 1200, 4000, 6000)),
-    Kind("restored alone", CALM, 8, spends=0.3, history="restored", gaps=(300, 1200, 4000, 6000)),
-    Kind("lost", CALM, 8, spends=0.3, history="lost", companions=True, gaps=(300, 1200, 4000, 6000)),
-    Kind("lost alone", CALM, 8, spends=0.3, history="lost", gaps=(300, 1200, 4000, 6000)),
+    replace(SET_BACK, name="restored", history="restored", companions=True),
+    replace(SET_BACK, name="restored alone", history="restored"),
+    replace(SET_BACK, name="lost", history="lost", companions=True),
+    replace(SET_BACK, name="lost alone", history="lost"),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind(
         "days",

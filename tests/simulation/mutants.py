@@ -11,13 +11,15 @@ from topups import vendor_statuses
 from topups.decision import replay, rules, sizing, snapshot
 from topups.decision.snapshot import PaymentView
 from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent, VendorPayment
-from topups.ledger import ledger, queries
+from topups.ledger import continuity, ledger, queries
+from topups.ledger.companion_files import CompanionFiles
 from topups.ledger.ledger import UnitOfWork
 from topups.ledger.models import Payment
-from topups.payment_states import State
+from topups.payment_states import PaymentException, State
 from topups.policy import Policy
+from topups.workflow import credit, reconcile, topup_run, watermarks
 from topups.workflow import outcome as outcomes
-from topups.workflow import reconcile, topup_run
+from topups.workflow.clock_check import ClockCheck
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 
@@ -189,6 +191,32 @@ def the_final_check_is_not_made(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(topup_run, "send_create_request", send)
 
 
+def watermarks_are_not_compared(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(continuity, "_contradiction", lambda *_: "")
+    patch.setattr(watermarks, "missing_request", lambda _: "")
+
+
+def the_pause_beside_the_ledger_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(CompanionFiles, "pause_reason", lambda _: "")
+
+
+def unproven_rows_do_not_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(snapshot, "COUNTS_LIKE_OURS", frozenset({PaymentException.DUPLICATE_SUSPECTED}))
+
+
+def time_alone_moves_while_clocks_disagree(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reconcile, "check_clock", lambda *_: ClockCheck())
+
+
+def a_refund_proves_a_credit(patch: pytest.MonkeyPatch) -> None:
+    real = credit.arrivals
+
+    def increases(*seen: Any) -> Any:
+        return [increase._replace(charged_cents=None) for increase in real(*seen)]
+
+    patch.setattr(credit, "arrivals", increases)
+
+
 def paid_frees_the_slot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger, "SLOT_HOLDING", ledger.SLOT_HOLDING - {State.PAID})
 
@@ -249,5 +277,10 @@ MUTANTS = (
     Mutant("approval without its amount", an_approval_is_not_bound_to_its_amount, "approved", 400, "19"),
     Mutant("match by amount alone", a_match_needs_the_amount_alone, "everything", 400, "13"),
     Mutant("failed balance read falls back", a_failed_balance_read_falls_back, "everything", 400, "11"),
+    Mutant("watermarks are not compared", watermarks_are_not_compared, "restored", 400, "16 2 5"),
+    Mutant("pause beside the ledger ignored", the_pause_beside_the_ledger_is_ignored, "lost", 400, "9"),
+    Mutant("unproven rows do not count", unproven_rows_do_not_count, "lost alone", 400, "16"),
+    Mutant("time alone moves", time_alone_moves_while_clocks_disagree, "clock jumps", 400, "20"),
+    Mutant("a refund proves a credit", a_refund_proves_a_credit, "refunds", 400, "7"),
     Mutant("paid frees the slot", paid_frees_the_slot, "crowd", 100, "18"),
 )

@@ -61,6 +61,7 @@ class Faults:
     lag: float = 0.4
     waits: float = 0.05
     sends_date: bool = False
+    sends_charges: bool = False
 
 
 NO_FAULTS = Faults((("ok", 1),), 0, 0, 0, 0, 0, 0, 0)
@@ -84,6 +85,7 @@ class Vendor:
         self.habits = truth.habits = habits
         self.meanwhile: Callable[[], None] = lambda: None
         self.cents = 900
+        self.charged = 0
         self.agenda: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = []
         self.promised = 0
         self.payers = Payers(self)
@@ -103,6 +105,7 @@ class Vendor:
     def receive(self, cents: int) -> None:
         """The money of a payment is in the balance."""
         self.cents += cents
+        self.charged += cents
         self.truth.arrivals.append((self.clock.at, cents))
 
     # Reads
@@ -112,7 +115,8 @@ class Vendor:
         reads.balance = self.random.random() >= self.faults.other_read_fails
         if not reads.balance:
             raise VendorUnavailable("the balance does not come")
-        return Balance(self.cents, self.clock.now(), self._date())
+        charges = self.charged if self.faults.sends_charges else None
+        return Balance(self.cents, self.clock.now(), self._date(), charges)
 
     def payments(self) -> PaymentList:
         reads = self.truth.reads_of_this_run()

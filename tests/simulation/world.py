@@ -9,12 +9,11 @@ from tests.simulation.ending import check_the_end
 from tests.simulation.histories import change_history
 from tests.simulation.kinds import BASE, Kind, kind_of
 from tests.simulation.stage import CountedIds, MemoryCompanions, Program, Stage, Store
-from tests.simulation.truth import UNDER_WAY, Truth, Violation
+from tests.simulation.truth import Truth, Violation
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, START, Clock, Vendor
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
 from topups.policy import KILL_VARIABLE, Policy
-from topups.vendor_statuses import PAID
 from topups.workflow import watermarks
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import reconcile_account
@@ -166,11 +165,9 @@ class World:
         self.vendor.cents -= min(self.vendor.cents, int(spent))
 
     def _refund(self) -> None:
-        """Orders come to nothing, and their price returns; not while a payment's own money is expected."""
-        rows = [row for row in self.truth.rows if row.intent]
-        if any(row.status in UNDER_WAY or row.status in PAID for row in rows[-1:]):
-            return
-        self.vendor.cents += (cents := self.random.choice((300, 900, 2100)))
+        """Orders come to nothing, and their price returns: by chance as much as a payment."""
+        amounts = [row.cents for row in self.truth.rows[-1:]]
+        self.vendor.cents += (cents := self.random.choice((300, 900, *amounts)))
         self.note(f"orders are refunded: {cents}, the balance is {self.vendor.cents}")
 
     def _operator_acts(self) -> None:
