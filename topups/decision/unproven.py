@@ -14,10 +14,10 @@ FAILURES_REMEMBERED = 7 * DAY
 
 def ledger_proven(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> RuleResult:
     """Passes unless a payment may exist, or may be made at the same time, that the vendor's list cannot show."""
-    other = next((p for p in snapshot.payments if p.exception == PaymentException.OTHER_LEDGER), None)
+    suspect = next((p for p in snapshot.payments if p.exception == PaymentException.OTHER_LEDGER), None)
     until, figure = snapshot.unproven_until, snapshot.unproven
-    if not figure and other:
-        figure = f"payment {other.payment_id} looks like one of this program with another ledger"
+    if not figure and suspect:
+        figure = f"payment {suspect.payment_id} looks like one of this program with another ledger"
     if not figure and policy.list_shows_paid_only and until and now < until:
         figure = "this ledger may lack payments, and the vendor lists only paid ones"
     return RuleResult(Reason.LEDGER_UNPROVEN, not figure, figure or "complete", "until smsonline topup adopt")

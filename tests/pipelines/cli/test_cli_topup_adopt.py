@@ -111,8 +111,8 @@ def test_damaged_watermark_is_named(shop, command, home):
 
 def test_unwritable_places_send_nothing(shop, command):
     command("topup", "reconcile")
-    for place in companion_files(load_settings()).places:
-        path = place.with_name(place.name + ".watermark")
+    for base in companion_files(load_settings()).places:
+        path = base.with_name(base.name + ".watermark")
         path.unlink(missing_ok=True)
         path.mkdir()
     result = command("topup", "run", "--json")

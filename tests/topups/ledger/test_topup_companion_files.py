@@ -8,7 +8,7 @@ from topup_fakes import START
 
 from topups.ledger.companion_files import CompanionFileError, CompanionFiles, LedgerWatermark, companion_places
 
-MARK = LedgerWatermark("ledger-1", 7, "ab" * 32, START)
+WATERMARK = LedgerWatermark("ledger-1", 7, "ab" * 32, START)
 
 
 @pytest.fixture
@@ -34,28 +34,28 @@ def block(places):
 
 
 def test_watermark_lies_in_each_place_for_the_owner(files, places):
-    files.write_watermark(MARK)
-    assert files.read_watermarks() == [MARK, MARK]
-    for place in places:
-        path = place.with_name(place.name + ".watermark")
+    files.write_watermark(WATERMARK)
+    assert files.read_watermarks() == [WATERMARK, WATERMARK]
+    for base in places:
+        path = base.with_name(base.name + ".watermark")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert list(place.parent.iterdir()) == [path]
+        assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_one_place_is_enough(files, block, number):
     block(number)
-    files.write_watermark(MARK)
+    files.write_watermark(WATERMARK)
     files.pause("paused by anna")
     files.record_notice("disk", START)
-    assert files.read_watermarks() == [MARK]
+    assert files.read_watermarks() == [WATERMARK]
     assert files.pause_reason() == "paused by anna"
     assert files.last_notice_at("disk") == START
 
 
 def test_without_a_place_writing_fails(files, block):
     block(0, 1)
-    for write in (lambda: files.write_watermark(MARK), lambda: files.pause("why")):
+    for write in (lambda: files.write_watermark(WATERMARK), lambda: files.pause("why")):
         with pytest.raises(CompanionFileError, match=r"cannot be written: .*ledger\.db.* \(.*\), .*ledger-0123"):
             write()
     files.record_notice("disk", START)
@@ -64,9 +64,9 @@ def test_without_a_place_writing_fails(files, block):
 
 
 def test_watermark_does_not_go_back(files):
-    files.write_watermark(MARK)
+    files.write_watermark(WATERMARK)
     files.write_watermark(LedgerWatermark("ledger-1", 5, "cd" * 32, START - timedelta(hours=1)))
-    assert files.read_watermarks()[0] == MARK
+    assert files.read_watermarks()[0] == WATERMARK
     files.write_watermark(LedgerWatermark("ledger-1", 5, "cd" * 32), replace=True)
     assert files.read_watermarks()[0] == LedgerWatermark("ledger-1", 5, "cd" * 32, START)
     files.write_watermark(LedgerWatermark("ledger-2", 1, "ef" * 32))
@@ -82,11 +82,11 @@ def test_watermark_does_not_go_back(files):
     ],
 )
 def test_damaged_watermark_is_named(files, places, text):
-    files.write_watermark(MARK)
+    files.write_watermark(WATERMARK)
     places[0].with_name("ledger.db.watermark").write_text(text)
     damaged, intact = files.read_watermarks()
     assert damaged.problem == f"{places[0]}.watermark cannot be read"
-    assert intact == MARK
+    assert intact == WATERMARK
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", None])
