@@ -9,6 +9,7 @@ import pytest
 
 from topups import vendor_statuses
 from topups.decision import replay, rules, sizing, snapshot
+from topups.decision.clock_check import ClockCheck
 from topups.decision.snapshot import PaymentView
 from topups.gateway import Confirm, Outcome, PaymentList, Uncertain, Unsent, VendorPayment
 from topups.ledger import continuity, ledger, queries
@@ -19,7 +20,6 @@ from topups.payment_states import PaymentException, State
 from topups.policy import Policy
 from topups.workflow import credit, reconcile, topup_run, watermarks
 from topups.workflow import outcome as outcomes
-from topups.workflow.clock_check import ClockCheck
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 
