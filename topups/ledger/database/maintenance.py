@@ -29,10 +29,10 @@ def thin_observations(ledger: Ledger, now: datetime) -> int:
     day = _first_day(ledger, now)
     if day is None:
         return 0
-    accounts, removed = _accounts(ledger), 0
+    accounts, referenced, removed = _accounts(ledger), _referenced(ledger), 0
     while day + DAY <= now - THINNED_AFTER:
         for account_id in accounts:
-            superfluous = superfluous_observations(*_observations_of_day(ledger, account_id, day))
+            superfluous = superfluous_observations(*_observations_of_day(ledger, account_id, day), referenced)
             with ledger.write_transaction(now) as unit:
                 unit.connection.execute(delete(OBSERVATIONS).where(SEEN.seq.in_(superfluous)))
                 unit.connection.execute(update(IDENTITY).values(thinned_at=day + DAY + THINNED_AFTER))
@@ -45,7 +45,7 @@ def thin_observations(ledger: Ledger, now: datetime) -> int:
 
 
 def superfluous_observations(
-    observations: Iterable[Observation], referenced: frozenset[int], decided_before: Observation | None
+    observations: Iterable[Observation], decided_before: Observation | None, referenced: frozenset[int]
 ) -> list[int]:
     """Numbers of what an old day does not need (oldest first). ``referenced`` are the balances that payments name.
 
@@ -85,7 +85,10 @@ def _first_day(ledger: Ledger, now: datetime) -> datetime | None:
         thinned_at = connection.execute(select(IDENTITY.c.thinned_at)).scalar()
         if thinned_at is not None and now < thinned_at + DAY:
             return None
-        newest = connection.execute(select(SEEN.at).order_by(SEEN.seq.desc()).limit(1)).scalar()
+        # Not decisions: a pass that doubts its clock writes another time for them.
+        newest = connection.execute(
+            select(SEEN.at).where(SEEN.kind != "decision").order_by(SEEN.seq.desc()).limit(1)
+        ).scalar()
         if newest is None or now - newest > DAY:
             return None
         oldest = thinned_at - THINNED_AFTER if thinned_at else connection.execute(select(func.min(SEEN.at))).scalar()
@@ -97,25 +100,26 @@ def _accounts(ledger: Ledger) -> list[str]:
         return list(connection.execute(select(SEEN.account_id).distinct().order_by(SEEN.account_id)).scalars())
 
 
+def _referenced(ledger: Ledger) -> frozenset[int]:
+    """Numbers of the balances that payments name."""
+    numbers = select(PAYMENTS.c.baseline).union(select(PAYMENTS.c.credit))
+    with ledger.read_transaction() as connection:
+        return frozenset(connection.execute(numbers).scalars()) - {None}
+
+
 def _observations_of_day(
     ledger: Ledger, account_id: str, day: datetime
-) -> tuple[list[Observation], frozenset[int], Observation | None]:
+) -> tuple[list[Observation], Observation | None]:
+    """The observations of a day, oldest first, and the decision before them."""
     of_account = select(OBSERVATIONS).where(SEEN.account_id == account_id)
     of_day = of_account.where(SEEN.at >= day, SEEN.at < day + DAY).order_by(SEEN.seq)
     with ledger.read_transaction() as connection:
         observations = [Observation(*row) for row in connection.execute(of_day)]
         if not observations:
-            return [], frozenset(), None
-        first, last = observations[0].seq, observations[-1].seq
-        referenced = (
-            connection.execute(
-                select(column).where(PAYMENTS.c.account_id == account_id, column.between(first, last))
-            ).scalars()
-            for column in (PAYMENTS.c.baseline, PAYMENTS.c.credit)
-        )
-        earlier = of_account.where(SEEN.kind == "decision", SEEN.seq < first).order_by(SEEN.seq.desc()).limit(1)
-        before = connection.execute(earlier).one_or_none()
-        return observations, frozenset().union(*referenced), Observation(*before) if before else None
+            return [], None
+        earlier = of_account.where(SEEN.kind == "decision", SEEN.seq < observations[0].seq)
+        before = connection.execute(earlier.order_by(SEEN.seq.desc()).limit(1)).one_or_none()
+        return observations, Observation(*before) if before else None
 
 
 def _return_free_space(engine: Engine) -> None:
