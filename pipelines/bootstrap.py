@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from topups.ledger.companion_files import CompanionFiles, LedgerWatermark
     from topups.notifications.apprise_notifier import AppriseNotifier
     from topups.policy import Policy
-    from topups.vendor_records import Units
+    from topups.vendor.records import Units
     from topups.workflow.context import TopUpContext
 
 # A run of the top-ups reads at the vendor for so long at most; what is missing then is read by the next one.
@@ -152,7 +152,7 @@ def kill_switch_environment(settings: Settings) -> Mapping[str, str]:
 
 def configured_units(settings: Settings) -> Units:
     """The units of the vendor's amounts. Raises ``SettingsError`` that names the entry."""
-    from topups.vendor_records import Units
+    from topups.vendor.records import Units
 
     for name, value in settings.topup.units.items():
         if name not in Units.__dataclass_fields__:
@@ -225,7 +225,7 @@ def open_topup_context(
     from pipelines.runway_forecast import Forecaster
     from smsonline.client import Client
     from topups.gateway import SystemClock
-    from topups.vendor_gateway import VendorGateway
+    from topups.vendor.http_gateway import VendorGateway
     from topups.workflow.context import TopUpContext
     from warehouse.failpoints import VARIABLE, failpoint
 

@@ -62,7 +62,7 @@ class TopUpSettings(BaseModel):
     )
     kill: bool | str = Field(False, description="Kill switch: stops unless empty, 0, false, no or off.")
     units: dict[str, str] = Field(
-        {}, description="Units of the vendor's amounts, named as in topups.vendor_records.Units."
+        {}, description="Units of the vendor's amounts, named as in topups.vendor.records.Units."
     )
 
     @field_validator("*", mode="before")

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from topups import vendor_statuses
+from topups.vendor import statuses as vendor_statuses
 
 if TYPE_CHECKING:
     from topups.ledger.models import Payment

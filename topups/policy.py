@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from smsonline.endpoints import suggest_name
-from topups import payment_methods, policy_checks, vendor_statuses
+from topups import payment_methods, policy_checks
 from topups.money import NotWholeCents, whole_cents
 from topups.policy_checks import PREFIX
+from topups.vendor import statuses as vendor_statuses
 from topups.waking_hours import WakingHours
 
 MODES = ("off", "dry_run", "approve", "auto")

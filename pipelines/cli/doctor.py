@@ -27,7 +27,7 @@ from pipelines.settings import Settings, SettingsError, config_file, expand_home
 from smsonline.client import Client
 from smsonline.config import Credentials
 from smsonline.secret_masking import SecretMasker
-from topups import vendor_statuses
+from topups.vendor import statuses as vendor_statuses
 from warehouse.errors import WarehouseError
 
 READ_TIMEOUT_SECONDS = 20

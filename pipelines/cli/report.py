@@ -18,7 +18,7 @@ from pipelines.report.data import load_report_data
 from pipelines.report.render_html import render_html
 from pipelines.report.write import PageNotWritable, default_page_path, write_page
 from pipelines.settings import expand_home
-from pipelines.topup_state import read_topup_state
+from pipelines.topups.state import read_topup_state
 
 
 def run_report(out: Path | None, now: datetime, *, as_json: bool) -> None:

@@ -22,7 +22,7 @@ from pipelines.cli.console import (
 from pipelines.cli.topup.forecast_text import reorder_text, runway_text
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings
-from pipelines.topup_state import TopUpState, read_topup_state
+from pipelines.topups.state import TopUpState, read_topup_state
 from topups.forecast.runway import NOT_KNOWN_YET, Forecast
 from topups.money import usd
 from warehouse.database.opening import published_path

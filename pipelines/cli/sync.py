@@ -68,7 +68,7 @@ def _copy_ledger(settings: Settings, pipeline: SyncPipeline) -> list[str]:
     if settings.ledger_file and not settings.ledger_file.is_file():
         return []  # before SQLAlchemy is imported, which takes a fifth of a small sync
 
-    from pipelines.topup_service import TopUpService
+    from pipelines.topups.service import TopUpService
     from topups.ledger import LedgerNotFound, LedgerUnavailable
 
     try:

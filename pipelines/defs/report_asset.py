@@ -42,7 +42,7 @@ def report(
     from pipelines.report.render_chart import render_png
     from pipelines.report.render_html import render_html
     from pipelines.report.write import PageNotWritable, default_page_path, write_page
-    from pipelines.topup_state import read_topup_state
+    from pipelines.topups.state import read_topup_state
 
     began, settings = time.perf_counter(), load_settings()
     with warehouse.read() as connection:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:  # they import pandas, DuckDB and SQLAlchemy, which only a run
     from duckdb import DuckDBPyConnection
 
     from assets.sync import SyncResult
-    from pipelines.ledger_copy import LedgerCopyResult
-    from pipelines.topup_health import TopUpHealth
-    from pipelines.topup_service import ReconcileOutcome, TopUpOutcome, TopUpService, Warn
-    from pipelines.topup_state import TopUpState
+    from pipelines.topups.health import TopUpHealth
+    from pipelines.topups.ledger_copy import LedgerCopyResult
+    from pipelines.topups.service import ReconcileOutcome, TopUpOutcome, TopUpService, Warn
+    from pipelines.topups.state import TopUpState
 
 API_KEY, LEDGER = f"{PREFIX}API_KEY", f"{PREFIX}LEDGER"
 SHOWN_SETTINGS = ("base_url", "v2_base_url", "requests_per_second", "requests_per_minute", "parallel_requests")
@@ -133,7 +133,7 @@ class TopUpResource(VendorAccount):
 
     def read_state(self) -> "TopUpState":
         """The state of the top-ups, also of a ledger that cannot be read."""
-        from pipelines.topup_state import read_topup_state
+        from pipelines.topups.state import read_topup_state
 
         with self._service() as service:
             return read_topup_state(service.settings)
@@ -145,7 +145,7 @@ class TopUpResource(VendorAccount):
 
     @contextmanager
     def _service(self, warn: "Warn" = lambda _: None) -> Iterator["TopUpService"]:
-        from pipelines.topup_service import TopUpService
+        from pipelines.topups.service import TopUpService
 
         with as_dagster_failure():
             settings = self.configured_settings()

@@ -35,7 +35,7 @@ NOT_BLOCKED = dg.AssetCheckSpec(
     asset=PAYMENTS,
     description="No due top-up is stopped; an error, or a warning while it waits for approval.",
 )
-# The checks of pipelines.topup_health, which imports SQLAlchemy: only a run does that.
+# The checks of pipelines.topups.health, which imports SQLAlchemy: only a run does that.
 HEALTH_CHECKS = {
     "no_unknown_outcomes": "No request has an unknown outcome; an error when one waits for a person or for too long.",
     "open_invoices_paid_in_time": "No open invoice runs out: a warning at half of its life, an error at nine tenths.",
@@ -68,7 +68,7 @@ def ledger_tables(
     context: dg.AssetExecutionContext, topups: dg.ResourceParam[TopUpResource]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Without a change in the ledger nothing is written. A ledger that cannot be read fails a check before the run."""
-    from pipelines.topup_health import CHECKS, topups_not_blocked
+    from pipelines.topups.health import CHECKS, topups_not_blocked
 
     not_blocked = asset_check_result(PAYMENTS, NOT_BLOCKED.name, topups_not_blocked(topups.read_state()))
     try:

@@ -22,7 +22,7 @@ from pipelines.settings import SettingsError
 from smsonline.errors import VendorError
 
 if TYPE_CHECKING:
-    from pipelines.topup_service import TopUpOutcome
+    from pipelines.topups.service import TopUpOutcome
 
 logger = logging.getLogger("smsonline.topups")
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"
@@ -64,7 +64,7 @@ def create_payment(
     context: dg.OpExecutionContext, config: CreatePaymentConfig, topups: dg.ResourceParam[TopUpResource]
 ) -> None:
     """Succeeds with any decision and any outcome: an uncertain outcome is a state of the payment."""
-    from pipelines.topup_presenter import outcome_line
+    from pipelines.topups.presenter import outcome_line
 
     # A tag of the run overrides that of the job: whoever launched it may have asked for retries.
     context.instance.add_run_tags(context.run_id, NO_RETRIES)
@@ -110,7 +110,7 @@ def topup_reconcile_job() -> None:
 
 def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
     """What the run's page shows of a run that may request a payment, without empty values."""
-    from pipelines.topup_presenter import payment_instructions
+    from pipelines.topups.presenter import payment_instructions
     from topups.money import usd
     from topups.notifications.rendering import qr_png
 

@@ -19,7 +19,7 @@ from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason, Refusal
 
 if TYPE_CHECKING:
-    from pipelines.topup_service import TopUpService
+    from pipelines.topups.service import TopUpService
 
 Result = TypeVar("Result")
 RECONCILE = "topup_reconcile"
@@ -70,7 +70,7 @@ def _read_unless_running(
     instance: dg.DagsterInstance, job: str, read: Callable[[TopUpService], Result]
 ) -> Result | str:
     """What ``read`` returns, or why it is not called: a run of the job goes on, or a setting is wrong."""
-    from pipelines.topup_service import TopUpService  # imports SQLAlchemy
+    from pipelines.topups.service import TopUpService  # imports SQLAlchemy
 
     if active_runs(instance, job):
         return f"{Reason.IN_FLIGHT}: a run of {job} has not ended"

@@ -13,8 +13,8 @@ from pipelines.bootstrap import configured_policy, configured_units
 from pipelines.settings import Settings
 from topups.ledger import Ledger, LedgerUnavailable, Payment, open_ledger_readonly
 from topups.payment_states import State
-from topups.vendor_settings import likely_status, offset_text, zone_name
-from topups.vendor_statuses import ALL_STATUSES, PAID, PART_PAID, REFUND, is_unknown, parse_status
+from topups.vendor.setting_proposals import likely_status, offset_text, zone_name
+from topups.vendor.statuses import ALL_STATUSES, PAID, PART_PAID, REFUND, is_unknown, parse_status
 from topups.workflow.vendor_times import OBSERVATION
 
 PAID_ROWS = PAID | PART_PAID | REFUND

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials
 from smsonline.sandbox import Sandbox, serve
-from topups.vendor_statuses import FINAL, PAID
+from topups.vendor.statuses import FINAL, PAID
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CREATE = "create_invoice"

@@ -12,7 +12,7 @@ from smsonline.errors import UnknownOutcome
 from topups.ledger import open_ledger
 from topups.ledger.companion_files import CompanionFiles
 from topups.policy import HOUR, Policy
-from topups.vendor_gateway import VendorGateway
+from topups.vendor.http_gateway import VendorGateway
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.topup_run import run_topup
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.topup_state import TopUpState
+from pipelines.topups.state import TopUpState
 from warehouse.database.opening import open_warehouse
 from warehouse.schema.migrations import require_known_version
 

@@ -26,7 +26,7 @@ from topups import operator_actions
 from topups.ledger import Ledger, open_ledger
 from topups.ledger.companion_files import CompanionFiles
 from topups.policy import DAY, HOUR, Policy
-from topups.vendor_gateway import VendorGateway
+from topups.vendor.http_gateway import VendorGateway
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup

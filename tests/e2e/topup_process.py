@@ -17,7 +17,7 @@ from smsonline.config import ClientConfig, Credentials
 from topups.ledger import open_ledger
 from topups.notifications.delivery import Notice, deliver_outbox
 from topups.policy import Policy
-from topups.vendor_gateway import VendorGateway
+from topups.vendor.http_gateway import VendorGateway
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from report_warehouse import make_warehouse
 
-from pipelines import topup_state
 from pipelines.bootstrap import open_configured_ledger
 from pipelines.report.build import build_report
 from pipelines.report.data import load_report_data
 from pipelines.report.render_html import render_html
 from pipelines.settings import load_settings
-from pipelines.topup_health import topups_not_blocked
-from pipelines.topup_presenter import CHECK_NAMES
-from pipelines.topup_state import ENDED_BY_A_PERSON, NOT_BLOCKING, describe_decision, read_topup_state
+from pipelines.topups import state as topup_state
+from pipelines.topups.health import topups_not_blocked
+from pipelines.topups.presenter import CHECK_NAMES
+from pipelines.topups.state import ENDED_BY_A_PERSON, NOT_BLOCKING, describe_decision, read_topup_state
 from topups.decision.evaluate import Evaluation
 from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason, Refusal
@@ -70,10 +70,10 @@ def test_each_blocking_reason_is_visible_everywhere(ledger, command, report_data
     """In status, plan, report and check: its name, since when, and the command."""
     stop(ledger, reason)
     stopped = Evaluation(ACCOUNT, Refusal(reason, "what was measured"))
-    monkeypatch.setattr("pipelines.topup_service.TopUpService.evaluate_now", lambda _: stopped)
+    monkeypatch.setattr("pipelines.topups.service.TopUpService.evaluate_now", lambda _: stopped)
     monkeypatch.setattr("topups.workflow.reconcile.evaluate", lambda *_: stopped)
-    monkeypatch.setattr("pipelines.topup_service.evaluate", lambda *_: stopped)
-    monkeypatch.setattr("pipelines.topup_service.preview_snapshot", lambda c: c.ledger.snapshot(ACCOUNT, SINCE))
+    monkeypatch.setattr("pipelines.topups.service.evaluate", lambda *_: stopped)
+    monkeypatch.setattr("pipelines.topups.service.preview_snapshot", lambda c: c.ledger.snapshot(ACCOUNT, SINCE))
     state = read_topup_state(load_settings())
     check = topups_not_blocked(state)
     assert (check.passed, check.is_error) == (False, not state.waits_for_approval)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from topups.gateway import VendorPayment
-from topups.vendor_statuses import FINAL, PAID, PART_PAID, parse_status
+from topups.vendor.statuses import FINAL, PAID, PART_PAID, parse_status
 
 Words = tuple[tuple[str, str], ...]
 CAPITALS: Words = (("check", "Check"), ("paid", "PAID"), ("cancel", "CANCEL"), ("process", "Process"), ("fail", "FAIL"))

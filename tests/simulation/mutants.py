@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from topups import vendor_statuses
 from topups.decision import replay, rules, sizing, snapshot
 from topups.decision.clock_check import ClockCheck
 from topups.decision.snapshot import PaymentView
@@ -18,10 +17,12 @@ from topups.ledger.ledger import UnitOfWork
 from topups.ledger.models import Payment
 from topups.payment_states import PaymentException, State
 from topups.policy import Policy
-from topups.workflow import credit, reconcile, topup_run, watermarks
+from topups.vendor import statuses as vendor_statuses
 from topups.workflow import outcome as outcomes
+from topups.workflow import reconcile, topup_run, watermarks
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
+from topups.workflow.tracking import credit
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

@@ -11,7 +11,7 @@ from greenlet import getcurrent
 from tests.simulation.lists import ListHabits, Row
 from topups.gateway import PaymentRequest
 from topups.policy import DAY, Policy
-from topups.vendor_statuses import AWAITING_PAYMENT, CONFIRMING, LOCKED, PAID, PART_PAID_WAITING
+from topups.vendor.statuses import AWAITING_PAYMENT, CONFIRMING, LOCKED, PAID, PART_PAID_WAITING
 
 # A look at the list and the request after it may be so far apart: what appears in between cannot be known.
 TOLERANCE = timedelta(seconds=30)

@@ -11,8 +11,8 @@ from topup_fakes import ACCOUNT, FakeClock
 
 from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials
-from topups.vendor_gateway import VendorGateway
-from topups.vendor_records import Units
+from topups.vendor.http_gateway import VendorGateway
+from topups.vendor.records import Units
 
 SETTINGS = ClientConfig(max_attempts=1, requests_per_second=10**6, requests_per_minute=10**6)
 BALANCE = {"ok": True, "body": {"userId": ACCOUNT, "balance": 500, "totalCharges": "0"}}

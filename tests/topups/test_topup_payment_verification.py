@@ -10,8 +10,8 @@ from topups import payment_methods, payment_verification
 from topups.gateway import CreateResponse, PaymentRequest, Transaction, VendorPayment
 from topups.money import usd, with_unique_cents
 from topups.policy import kill_switch_on
-from topups.vendor_gateway import format_dollars
-from topups.vendor_records import parse_cents
+from topups.vendor.http_gateway import format_dollars
+from topups.vendor.records import parse_cents
 
 HOSTS = frozenset({"pay.cryptomus.com"})
 GOOD = "https://pay.cryptomus.com/pay/991d9a35-e6db-43b7-8922-0000000000"

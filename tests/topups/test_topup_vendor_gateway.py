@@ -9,7 +9,7 @@ from scripted_vendor import ScriptedVendor, invoice, serve_scripted
 from topup_fakes import ACCOUNT, FakeClock
 
 from topups.gateway import PaymentRequest, Uncertain, VendorUnavailable
-from topups.vendor_gateway import VendorGateway
+from topups.vendor.http_gateway import VendorGateway
 
 TEN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 SECONDS = int(TEN.timestamp())

@@ -7,8 +7,8 @@ import pytest
 from topup_fakes import START
 
 from topups.policy import policy_from
-from topups.vendor_settings import OTHER_WORDS, status_line, zone_name
-from topups.vendor_statuses import ALL_STATUSES, is_payable_or_pending, parse_status, status_mapping
+from topups.vendor.setting_proposals import OTHER_WORDS, status_line, zone_name
+from topups.vendor.statuses import ALL_STATUSES, is_payable_or_pending, parse_status, status_mapping
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

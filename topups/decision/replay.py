@@ -10,7 +10,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import Event, Observation
 from topups.ledger.queries import MEMORY, UNFINISHED
 from topups.payment_states import UNITS_DISAGREE, PaymentException, State
-from topups.vendor_statuses import is_payable_or_pending
+from topups.vendor.statuses import is_payable_or_pending
 
 
 def replay_snapshot(ledger: Ledger, account_id: str, at: datetime) -> AccountSnapshot:

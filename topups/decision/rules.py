@@ -12,7 +12,7 @@ from topups.decision.snapshot import AccountSnapshot, BurnForecast, PaymentView,
 from topups.money import MAX_PLAUSIBLE_CENTS, usd
 from topups.payment_states import State
 from topups.policy import DAY, Policy
-from topups.vendor_statuses import is_payable_or_pending
+from topups.vendor.statuses import is_payable_or_pending
 
 WINDOWS = (
     (Reason.CAP_DAY, "cap_day_cents", DAY),

@@ -15,7 +15,7 @@ from topups.payment_states import (
     PaymentException,
     State,
 )
-from topups.vendor_statuses import PAID, is_payable_or_pending
+from topups.vendor.statuses import PAID, is_payable_or_pending
 
 
 class Reason(StrEnum):

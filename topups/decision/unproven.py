@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from topups import vendor_statuses
 from topups.decision.snapshot import AccountSnapshot, PaymentView, Reason, RuleResult, may_be_ours
 from topups.payment_states import PaymentException, State
 from topups.policy import DAY, Policy
+from topups.vendor import statuses as vendor_statuses
 
 # Older failures tell nothing about the present.
 FAILURES_REMEMBERED = 7 * DAY

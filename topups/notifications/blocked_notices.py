@@ -10,7 +10,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import State, awaits_credit
 from topups.policy import DAY, MINUTE, Policy
-from topups.vendor_statuses import is_payable_or_pending
+from topups.vendor.statuses import is_payable_or_pending
 
 BLOCKED, UNBLOCKED = "blocked_", "unblocked"
 # Reasons that mean progress, each with the time that it may last before it is reported. Every other reason is reported

@@ -10,7 +10,7 @@ from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
 from topups.policy import Policy
-from topups.vendor_statuses import CONFIRMING, FINAL, is_unknown
+from topups.vendor.statuses import CONFIRMING, FINAL, is_unknown
 
 NOTICE_BY_STATE: dict[State, str] = {
     State.AWAITING_APPROVAL: "approval",

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from topups.vendor_settings import likely_status, offset_text, status_line, zone_name
-from topups.vendor_statuses import ALL_STATUSES
+from topups.vendor.setting_proposals import likely_status, offset_text, status_line, zone_name
+from topups.vendor.statuses import ALL_STATUSES
 
 
 def unknown_status_lines(status: str) -> list[str]:

@@ -20,11 +20,11 @@ from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
-from topups.workflow.credit import credit_paid_payments
-from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
-from topups.workflow.payment_tracking import apply_vendor_statuses
-from topups.workflow.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
+from topups.workflow.tracking.credit import credit_paid_payments
+from topups.workflow.tracking.external_payments import adopt_external_payments
+from topups.workflow.tracking.payment_tracking import apply_vendor_statuses
+from topups.workflow.tracking.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
 from topups.workflow.vendor_snapshots import (
     assess_completeness,
     blocking_ids,

@@ -30,7 +30,6 @@ from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.policy import kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.external_payments import adopt_external_payments
 from topups.workflow.outcome import record_outcome
 from topups.workflow.reconcile import (
     evaluate_account,
@@ -39,6 +38,7 @@ from topups.workflow.reconcile import (
     record_preflight_refusal,
     update_from_vendor,
 )
+from topups.workflow.tracking.external_payments import adopt_external_payments
 from topups.workflow.vendor_snapshots import blocking_ids, fetch_balance, fetch_payment_list
 from topups.workflow.watermarks import announce_request, pause_reason, record_end, require_writable
 

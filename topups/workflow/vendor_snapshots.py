@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from topups import vendor_statuses
 from topups.decision.clock_check import recorded_at
 from topups.decision.snapshot import payable_ids
 from topups.evidence import payment_units
@@ -14,6 +13,7 @@ from topups.gateway import Balance, PaymentList, Transaction, VendorUnavailable
 from topups.ledger.models import Payment, latest_amount_cents
 from topups.payment_states import OUTCOME_PENDING
 from topups.policy import DAY, Policy
+from topups.vendor import statuses as vendor_statuses
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.vendor_times import with_usable_times
 

@@ -4,8 +4,8 @@ import sys
 
 from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_table
 from pipelines.cli.topup.payments import operator_name
-from pipelines.topup_presenter import payment_json
-from pipelines.topup_service import TopUpService
+from pipelines.topups.presenter import payment_json
+from pipelines.topups.service import TopUpService
 from topups.money import usd
 
 COLUMNS = ("created (UTC)", "payment", "amount", "vendor's id", "vendor's status")

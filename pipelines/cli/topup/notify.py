@@ -3,8 +3,8 @@
 import sys
 
 from pipelines.cli.console import FAILED, exit_on_topup_error, load_command_settings, print_json, print_table
-from pipelines.notifications import check_addresses
 from pipelines.settings import SettingsError
+from pipelines.topups.notifications import check_addresses
 
 TEXTS = {None: "not tested", True: "accepted", False: "failed"}
 

@@ -13,8 +13,8 @@ from pipelines.cli.console import (
     print_stderr,
     print_table,
 )
-from pipelines.topup_presenter import event_json, payment_json, payment_problems
-from pipelines.topup_service import TopUpService
+from pipelines.topups.presenter import event_json, payment_json, payment_problems
+from pipelines.topups.service import TopUpService
 from topups.ledger.payment_ids import shorten_ids
 from topups.money import usd
 

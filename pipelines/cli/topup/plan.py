@@ -18,9 +18,9 @@ from pipelines.cli.console import (
 )
 from pipelines.cli.topup.forecast_text import forecast_json, forecast_lines, recommendation_lines
 from pipelines.settings import SettingsError, expand_home
-from pipelines.topup_presenter import preview_line, rule_json, rule_row
-from pipelines.topup_service import TopUpService
-from pipelines.topup_state import describe_decision, preview_state
+from pipelines.topups.presenter import preview_line, rule_json, rule_row
+from pipelines.topups.service import TopUpService
+from pipelines.topups.state import describe_decision, preview_state
 from topups.decision.evaluate import Evaluation
 from topups.decision.snapshot import Reason, Refusal
 from topups.ledger import LedgerUnavailable

@@ -11,8 +11,8 @@ from pipelines.cli.console import (
     print_json,
     print_stderr,
 )
-from pipelines.topup_presenter import reconcile_lines, run_lines
-from pipelines.topup_service import TopUpService
+from pipelines.topups.presenter import reconcile_lines, run_lines
+from pipelines.topups.service import TopUpService
 
 
 def run_topup(*, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from pipelines.report.data import ReportData, Row
 from pipelines.report.empty_state import empty_section, provenance
 from pipelines.report.formatting import NOT_AVAILABLE, dollars, duration, join_labels, plural, timestamp
 from pipelines.report.model import Cell, Chart, Columns, Figure, Legend, ReportTable, Section, Spec, make_table
-from pipelines.topup_state import TopUpState
+from pipelines.topups.state import TopUpState
 from topups.decision.snapshot import Reason
 
 MAX_CHARTED = 4

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from pipelines.defs.topup_jobs import fail_in_one_line
-from pipelines.topup_service import TopUpService
+from pipelines.topups.service import TopUpService
 
 METHODS = {"run": "request_topup", "plan": "preview", "reconcile": "reconcile", "list": "payments"}
 

@@ -11,7 +11,7 @@ from pipelines.definitions import defs
 from pipelines.defs.jobs import SYNC_JOB
 from pipelines.defs.resources import TopUpResource
 from pipelines.defs.topup_assets import HEALTH_CHECKS, NOT_BLOCKED, audit_events, ledger_tables
-from pipelines.topup_health import CHECKS, TopUpHealth
+from pipelines.topups.health import CHECKS, TopUpHealth
 from topups.decision.snapshot import AccountSnapshot, PaymentView
 from topups.ledger import Observation, Payment
 from topups.ledger.models import NewPayment, new_payment

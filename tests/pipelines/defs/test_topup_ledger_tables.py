@@ -9,8 +9,8 @@ from topup_ticks import copy_ledger, create, execute, reconcile
 from pipelines.bootstrap import configured_datasets, open_configured_ledger
 from pipelines.defs.resources import TopUpResource
 from pipelines.defs.topup_jobs import RECONCILE_JOB
-from pipelines.ledger_copy import changes_since, copy_changes
 from pipelines.settings import load_settings
+from pipelines.topups.ledger_copy import changes_since, copy_changes
 from warehouse.database.opening import open_warehouse
 from warehouse.ledger_replica import LedgerOffset
 

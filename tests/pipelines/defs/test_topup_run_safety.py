@@ -11,7 +11,7 @@ from pipelines.bootstrap import open_configured_ledger
 from pipelines.defs import topup_jobs
 from pipelines.defs.resources import TopUpResource
 from pipelines.settings import load_settings
-from pipelines.topup_service import TopUpService
+from pipelines.topups.service import TopUpService
 
 pytest_plugins = ("topup_shop",)
 # Dagster looks its own deprecated property up when it describes a schedule.

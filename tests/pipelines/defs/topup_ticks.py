@@ -25,7 +25,7 @@ from pipelines.defs.topup_assets import audit_events, ledger_tables
 from pipelines.defs.topup_jobs import CREATE_JOB, topup_create_job, topup_reconcile_job
 from pipelines.defs.topup_sensors import low_balance, topup_reconcile
 from pipelines.settings import load_settings
-from pipelines.topup_service import TopUpService
+from pipelines.topups.service import TopUpService
 
 SENSORS = ("low_balance", "low_balance_renamed")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scripted_vendor import ScriptedVendor, invoice, serve_scripted
 from topup_fakes import ACCOUNT, LOOSE, POLICY, CountingIds, FakeClock, Inbox
 
-from pipelines.topup_presenter import event_json, payment_json
+from pipelines.topups.presenter import event_json, payment_json
 from topups.decision.evaluate import evaluate
 from topups.gateway import PaymentList, PaymentRequest, VendorUnavailable
 from topups.ledger import open_ledger

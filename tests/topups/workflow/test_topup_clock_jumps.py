@@ -12,7 +12,7 @@ from topups import operator_actions
 from topups.decision.snapshot import Reason
 from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import State
-from topups.vendor_gateway import _vendor_time
+from topups.vendor.http_gateway import _vendor_time
 
 YEAR, FORTY_DAYS, TWO_HOURS = timedelta(days=365), timedelta(days=40), timedelta(hours=2)
 

@@ -20,7 +20,7 @@ from topups.decision.snapshot import Reason
 from topups.gateway import PaymentList
 from topups.ledger import open_ledger
 from topups.payment_states import State
-from topups.vendor_gateway import VendorGateway
+from topups.vendor.http_gateway import VendorGateway
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.topup_run import TopUpRunResult, run_topup
 

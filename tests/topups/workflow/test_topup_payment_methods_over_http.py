@@ -21,7 +21,7 @@ from topups.ledger import Ledger, open_ledger
 from topups.ledger.audit import audit
 from topups.payment_states import State
 from topups.policy import Policy
-from topups.vendor_gateway import VendorGateway
+from topups.vendor.http_gateway import VendorGateway
 from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import TopUpRunResult, run_topup

@@ -15,8 +15,8 @@ from smsonline.sandbox.simulation.state import SandboxState
 from topups.ledger import open_ledger
 from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import State
-from topups.vendor_gateway import VendorGateway
-from topups.vendor_records import Units
+from topups.vendor.http_gateway import VendorGateway
+from topups.vendor.records import Units
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup

@@ -106,7 +106,7 @@ def read_topup_state(settings: Settings) -> TopUpState:
     policy, now = configured_policy(settings), datetime.now(UTC)
     if policy.mode == "off":
         return describe_decision(Refusal(Reason.DISABLED), policy)
-    from pipelines.topup_service import TopUpService
+    from pipelines.topups.service import TopUpService
 
     notes = _settings_notes(settings, policy)
     try:

@@ -14,7 +14,7 @@ from topups.gateway import Accepted, CreateResponse, Outcome, Transaction, Uncer
 from topups.money import MAX_PLAUSIBLE_CENTS
 from topups.payment_methods import PaymentMethod
 from topups.payment_verification import last_path_segment
-from topups.vendor_statuses import parse_status
+from topups.vendor.statuses import parse_status
 
 MAX_ID_LENGTH = 128
 MAX_TEXT_LENGTH = 4 * MAX_ID_LENGTH

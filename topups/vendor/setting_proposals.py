@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from topups.vendor_statuses import ALL_STATUSES
+from topups.vendor.statuses import ALL_STATUSES
 
 # Words of other payment providers.
 OTHER_WORDS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assets.quality.checks import CheckResult
-from pipelines.topup_state import TopUpState
+from pipelines.topups.state import TopUpState
 from topups.decision.rules import WINDOWS
 from topups.decision.snapshot import AccountSnapshot
 from topups.evidence.arrivals import balance_increases
@@ -17,7 +17,7 @@ from topups.money import usd
 from topups.notifications.rules import CAP_LEVELS
 from topups.payment_states import State, expires_at
 from topups.policy import DAY, Policy
-from topups.workflow.credit import matched_amounts
+from topups.workflow.tracking.credit import matched_amounts
 
 # A reconcile run every two minutes, and as many runs by hand or by the sensor.
 OBSERVATIONS_PER_DAY = 1440

@@ -24,9 +24,9 @@ from pipelines.bootstrap import (
     open_configured_ledger,
     open_topup_context,
 )
-from pipelines.notifications import NoticeSender
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
+from pipelines.topups.notifications import NoticeSender
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.preview import last_forecast, preview_from_ledger
@@ -50,8 +50,8 @@ from topups.workflow.topup_run import TopUpRunResult, run_topup
 from topups.workflow.watermarks import adopt_ledger, pause_files, resume_files
 
 if TYPE_CHECKING:
-    from pipelines.ledger_copy import LedgerCopyResult
-    from pipelines.topup_health import TopUpHealth
+    from pipelines.topups.health import TopUpHealth
+    from pipelines.topups.ledger_copy import LedgerCopyResult
     from topups.forecast.recommendations import Recommendation
     from topups.forecast.runway import Forecast
 
@@ -236,7 +236,7 @@ class TopUpService:
 
         Raises ``LedgerNotFound`` and ``WarehouseError`` too.
         """
-        from pipelines.ledger_copy import copy_ledger
+        from pipelines.topups.ledger_copy import copy_ledger
 
         tables = [dataset.table for dataset in configured_datasets(self.settings).values()]
         url = self.settings.ledger.get_secret_value()
@@ -250,7 +250,7 @@ class TopUpService:
 
     def load_health(self) -> TopUpHealth | None:
         """What the health checks measure; None without a ledger."""
-        from pipelines.topup_health import load_health
+        from pipelines.topups.health import load_health
 
         with self._read_existing_ledger() as ledger:
             if ledger is None:

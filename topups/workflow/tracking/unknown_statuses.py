@@ -7,10 +7,10 @@ from topups.gateway import PaymentList
 from topups.ledger import outbox
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import PaymentException, State, awaits_credit, expires_at
-from topups.vendor_statuses import is_unknown
+from topups.vendor.statuses import is_unknown
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
-from topups.workflow.credit import find_matching_increase, matched_amounts
-from topups.workflow.payment_tracking import follow_status
+from topups.workflow.tracking.credit import find_matching_increase, matched_amounts
+from topups.workflow.tracking.payment_tracking import follow_status
 from topups.workflow.vendor_snapshots import fetch_transaction
 
 KIND = "unknown_status"

@@ -16,11 +16,11 @@ from topups.ledger import Event, Payment
 from topups.money import usd
 from topups.notifications.rules import PAYABLE
 from topups.payment_states import State
-from topups.vendor_statuses import is_payable_or_pending
+from topups.vendor.statuses import is_payable_or_pending
 from topups.workflow.topup_run import TopUpRunResult
 
 if TYPE_CHECKING:
-    from pipelines.topup_service import ReconcileOutcome
+    from pipelines.topups.service import ReconcileOutcome
 
 # What a rule requires, by the reason that it gives when it is not met.
 CHECK_NAMES: Mapping[Reason, str] = {

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from topups import vendor_statuses
 from topups.evidence import payment_units
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger import outbox
@@ -13,6 +12,7 @@ from topups.money import usd
 from topups.notifications import rules
 from topups.payment_states import PaymentException, State, expires_at, next_state, payment_exception
 from topups.policy import Policy
+from topups.vendor import statuses as vendor_statuses
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
 from topups.workflow.opening import DO_NOT_PAY, find_by_id, unmatched_rows, verified_instructions
 from topups.workflow.vendor_snapshots import fetch_transaction

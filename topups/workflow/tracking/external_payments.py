@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from topups import vendor_statuses
 from topups.decision.rules import max_reorder_point_cents
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger import continuity
@@ -12,6 +11,7 @@ from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
 from topups.policy import DAY
+from topups.vendor import statuses as vendor_statuses
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.opening import find_by_id, unmatched_rows
 

@@ -26,7 +26,7 @@ from topups.gateway import (
     VendorUnavailable,
 )
 from topups.payment_methods import PAYMENT_METHODS, PaymentMethod
-from topups.vendor_records import RecordReader, Units, cents_or_none, parse_cents, parse_create_response
+from topups.vendor.records import RecordReader, Units, cents_or_none, parse_cents, parse_create_response
 
 Members = dict[str, Any]
 

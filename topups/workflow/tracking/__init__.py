@@ -1,0 +1,1 @@
+"""Follows the payments of the vendor's list: statuses, payments of others, arrivals."""
