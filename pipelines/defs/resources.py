@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # they import pandas, DuckDB and SQLAlchemy, which only a run
     from assets.sync import SyncResult
     from pipelines.topups.health import TopUpHealth
     from pipelines.topups.ledger_copy import LedgerCopyResult
-    from pipelines.topups.service import ReconcileOutcome, TopUpOutcome, TopUpService, Warn
+    from pipelines.topups.outcomes import ReconcileOutcome, TopUpOutcome
+    from pipelines.topups.service import TopUpService, Warn
     from pipelines.topups.state import TopUpState
 
 API_KEY, LEDGER = f"{PREFIX}API_KEY", f"{PREFIX}LEDGER"

@@ -22,7 +22,7 @@ from pipelines.settings import SettingsError
 from smsonline.errors import VendorError
 
 if TYPE_CHECKING:
-    from pipelines.topups.service import TopUpOutcome
+    from pipelines.topups.outcomes import TopUpOutcome
 
 logger = logging.getLogger("smsonline.topups")
 CREATE_JOB, RECONCILE_JOB = "topup_create_job", "topup_reconcile_job"

@@ -20,7 +20,7 @@ from topups.vendor.statuses import is_payable_or_pending
 from topups.workflow.topup_run import TopUpRunResult
 
 if TYPE_CHECKING:
-    from pipelines.topups.service import ReconcileOutcome
+    from pipelines.topups.outcomes import ReconcileOutcome
 
 # What a rule requires, by the reason that it gives when it is not met.
 CHECK_NAMES: Mapping[Reason, str] = {

@@ -8,12 +8,11 @@ it says otherwise.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.bootstrap import (
     companion_files,
@@ -27,6 +26,7 @@ from pipelines.bootstrap import (
 from pipelines.runway_forecast import Forecaster
 from pipelines.settings import Settings, SettingsError
 from pipelines.topups.notifications import NoticeSender
+from pipelines.topups.outcomes import ReconcileOutcome, TopUpOutcome, TopUpPreview
 from topups import operator_actions
 from topups.decision.evaluate import Evaluation, evaluate
 from topups.decision.preview import last_forecast, preview_from_ledger
@@ -44,7 +44,7 @@ from topups.ledger import (
 from topups.ledger.payment_ids import PaymentNotFound, find_payment
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.policy import Policy, kill_switch_on
-from topups.workflow.context import ReconcileReport, TopUpContext
+from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
 from topups.workflow.topup_run import TopUpRunResult, run_topup
 from topups.workflow.watermarks import adopt_ledger, pause_files, resume_files
@@ -52,84 +52,10 @@ from topups.workflow.watermarks import adopt_ledger, pause_files, resume_files
 if TYPE_CHECKING:
     from pipelines.topups.health import TopUpHealth
     from pipelines.topups.ledger_copy import LedgerCopyResult
-    from topups.forecast.recommendations import Recommendation
-    from topups.forecast.runway import Forecast
 
 Warn = Callable[[str], None]
 EMPTY_LIST = "; smsonline topup list is empty until the first reconcile or run"
 KNOWN_WITHOUT_LEDGER = frozenset({Reason.DISABLED, Reason.NO_POLICY, Reason.KILL_SWITCH})
-
-
-class RunOutcome:
-    """What the outcomes of both runs share: whether the ledger could be used."""
-
-    @property
-    def ledger_problem(self) -> str:
-        """Why the ledger could not be used, in one line, or an empty text."""
-        raise NotImplementedError
-
-    def raise_if_ledger_unavailable(self) -> None:
-        """Raises ``LedgerUnavailable`` with the problem, for callers that fail then."""
-        if self.ledger_problem:
-            raise LedgerUnavailable(self.ledger_problem)
-
-
-@dataclass(frozen=True)
-class TopUpOutcome(RunOutcome):
-    """A run that may request one payment. An unusable ledger is a refusal with the reason ``LEDGER_UNAVAILABLE``."""
-
-    result: TopUpRunResult
-    notices_delivered: int = 0
-
-    @property
-    def ledger_problem(self) -> str:
-        """The explanation of a ``LEDGER_UNAVAILABLE`` refusal."""
-        refusal = self.result.refusal
-        return refusal.explanation if refusal and refusal.reason == Reason.LEDGER_UNAVAILABLE else ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The run as plain values; ``error`` only for a ledger that cannot be used."""
-        document = {**self.result.as_json(), "notices_delivered": self.notices_delivered}
-        return document | {"error": self.ledger_problem} if self.ledger_problem else document
-
-
-@dataclass(frozen=True)
-class ReconcileOutcome(RunOutcome):
-    """A run that requests nothing. A ledger that failed during the run is reported in ``ledger_problem``."""
-
-    account_id: str
-    report: ReconcileReport
-    notices_delivered: int = 0
-
-    @property
-    def ledger_problem(self) -> str:
-        """The problem that the run reported."""
-        return self.report.ledger_problem
-
-    def as_json(self) -> dict[str, Any]:
-        """Balance, problems, state changes and adopted payments as plain values."""
-        return {"account_id": self.account_id, **self.report.as_json(), "notices_delivered": self.notices_delivered}
-
-
-@dataclass(frozen=True)
-class TopUpPreview:
-    """What a run would decide at ``at`` under ``policy``, and the forecast and recommendations it rests on.
-
-    ``problem`` says why there is no forecast. ``ledger_note`` says that there is no ledger yet.
-    """
-
-    evaluation: Evaluation
-    policy: Policy
-    at: datetime
-    forecast: Forecast | None
-    problem: str
-    recommendations: Sequence[Recommendation]
-    ledger_note: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The decision under the same names as a run's, with every rule."""
-        document = {**self.evaluation.as_json(), "at": self.at.isoformat(), "mode": self.policy.mode}
-        return document | {"ledger_note": self.ledger_note} if self.ledger_note else document
 
 
 class TopUpService:

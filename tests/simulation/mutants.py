@@ -19,7 +19,7 @@ from topups.payment_states import PaymentException, State
 from topups.policy import Policy
 from topups.vendor import statuses as vendor_statuses
 from topups.workflow import outcome as outcomes
-from topups.workflow import reconcile, topup_run, watermarks
+from topups.workflow import reconcile, reservation, topup_run, watermarks
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 from topups.workflow.tracking import credit
@@ -124,7 +124,7 @@ def an_approved_payment_counts_from_its_plan(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_second_decision(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(topup_run, "_revalidate", lambda *_: None)
+    patch.setattr(reservation, "_revalidate", lambda *_: None)
 
 
 def a_foreign_row_in_progress_stops_blocking_at_its_end(patch: pytest.MonkeyPatch) -> None:
