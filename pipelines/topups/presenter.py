@@ -64,7 +64,7 @@ CHECK_NAMES: Mapping[Reason, str] = {
 PAYMENT_COLUMNS = (
     *("payment_id", "account_id", "decision_id", "state", "exception", "rail", "amount_cents", "currency", "network"),
     *("why", "hours_to_empty", "vendor_payment_id", "session_id", "vendor_status", "vendor_amount_cents"),
-    *("settled_cents", "url", "address", "amount_in_crypto", "instructions_problem", "unit_proof"),
+    *("final_cents", "url", "address", "amount_in_crypto", "instructions_problem", "unit_proof"),
     *("ends_at", "created_at", "counted_at", "state_since", "sending_at"),
     *("deadline_at", "slot_freed_at", "approved_at", "approved_by", "detail"),
     "vendor_created_at",
@@ -149,8 +149,8 @@ def payment_problems(payment: Payment, now: datetime) -> list[str]:
         problems.append("the vendor still lists it as payable; if somebody pays it, two payments arrive")
     if payment.state in PAYABLE:
         problems += [payment.instructions_problem, unit_warning(payment)]
-    if payment.settled_cents is not None and payment.settled_cents != payment.amount_cents:
-        problems.append(f"{usd(payment.settled_cents)} were paid instead of {usd(payment.amount_cents)}")
+    if payment.final_cents is not None and payment.final_cents != payment.amount_cents:
+        problems.append(f"{usd(payment.final_cents)} were paid instead of {usd(payment.amount_cents)}")
     return [problem for problem in problems if problem]
 
 

@@ -35,7 +35,7 @@ class Row:
     status: str = "check"
     since: datetime | None = None
     paid_at: datetime | None = None
-    settled_cents: int = 0
+    final_cents: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ListHabits:
 
     def listed(self, row: Row, statuses: Mapping[str, str]) -> VendorPayment:
         """The row as the list spells it and the gateway reads it."""
-        cents = row.settled_cents if self.rewrites and row.status in PAID | PART_PAID else row.cents
+        cents = row.final_cents if self.rewrites and row.status in PAID | PART_PAID else row.cents
         status = parse_status(dict(self.words).get(row.status, row.status), statuses)
         created, end = row.committed_at + self.shift, row.ends_at + self.shift
         return VendorPayment(row.vendor_id, row.session_id, "cryptomus", cents, status, created, end)

@@ -203,7 +203,7 @@ class Vendor:
         ends_at = now + timedelta(minutes=60)
         names = (f"order-{number}", f"session-{number}")
         row = Row(*names, cents, requested or cents, intent, now, now + timedelta(seconds=lag), ends_at)
-        row.settled_cents = cents + self.random.choice((0, 23, -cents // 100)) * self.habits.rewrites
+        row.final_cents = cents + self.random.choice((0, 23, -cents // 100)) * self.habits.rewrites
         self.note(f"{row.vendor_id} exists: {cents} for {intent[-4:] if intent else 'a person'}, lag {lag:.0f} s")
         self.truth.add(row)
         self.payers.meet(row)

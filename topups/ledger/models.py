@@ -56,7 +56,7 @@ class Payment:
     detail: str
     version: int
     vendor_created_at: datetime | None = None
-    settled_cents: int | None = None
+    final_cents: int | None = None
     instructions_problem: str = ""
     unit_proof: str = ""
 
@@ -73,7 +73,7 @@ class Payment:
 
 def latest_amount_cents(payment: Payment) -> int:
     """The amount that the vendor listed last; before that, the amount that was requested."""
-    return payment.settled_cents or payment.vendor_amount_cents or payment.amount_cents
+    return payment.final_cents or payment.vendor_amount_cents or payment.amount_cents
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ payments = Table(
     # The row's own time of creation; with ``sending_at`` it shows the zone of the vendor's times.
     Column("vendor_created_at", Timestamp),
     # What the vendor's row says after the payment ended, where it differs from the amount that was listed first.
-    Column("settled_cents", BigInteger),
+    Column("final_cents", BigInteger),
     # Why link or address cannot be shown, until that is resolved.
     Column("instructions_problem", Text, nullable=False, server_default=""),
     # What confirmed the unit of the amount: ``transaction``, ``page`` or ``balance``; empty while nothing did.

@@ -155,8 +155,8 @@ def _payment_lines(payment: Payment, row: OutboxRow, now: datetime, policy: Poli
     if row.kind in REQUESTS and payment.state in PAYABLE:
         lines += [*_how_to_pay(payment, now, policy), unit_warning(payment)]
     lines.append(payment.instructions_problem if payment.state in PAYABLE | {State.PAID} else "")
-    if payment.settled_cents is not None:
-        lines.append(f"The vendor's list now says {usd(payment.settled_cents)}")
+    if payment.final_cents is not None:
+        lines.append(f"The vendor's list now says {usd(payment.final_cents)}")
     if row.kind == "approval":
         lines.append(f"Decide until {policy.waking_hours.text(payment.state_since + policy.approval_life)}")
     lines.append(STEPS.get(row.kind, "").format(id=payment.payment_id))

@@ -260,6 +260,6 @@ def test_final_amount_and_dropped_rows_over_http(shop, monkeypatch):
     shop.sandbox.pay(payment.vendor_payment_id, payment.amount_cents + 23)
     shop.pass_time(10)
     credited = shop.ledger.payment(payment.payment_id)
-    assert (credited.state, credited.settled_cents) == (State.CREDITED, payment.amount_cents + 23)
+    assert (credited.state, credited.final_cents) == (State.CREDITED, payment.amount_cents + 23)
     shop.clock.advance(minutes=31)
     assert shop.run().refusal.reason == Reason.BALANCE_OK

@@ -46,7 +46,7 @@ def test_final_amount_is_recorded_and_proves_the_credit(world, status, cents, ex
     settle(world, status, cents)
     report = world.reconcile()
     assert report.listing.complete
-    assert (world.only.state, world.only.settled_cents, world.only.exception) == (State.PAID, cents, exception)
+    assert (world.only.state, world.only.final_cents, world.only.exception) == (State.PAID, cents, exception)
     assert "The vendor's list changed the amount of a payment of 25.00 USD" in titles(world)
     world.vendor.cents += cents
     world.clock.advance(minutes=2)
@@ -66,7 +66,7 @@ def test_underpaid_amount_that_arrived_ends_the_payment(world):
     world.vendor.cents += 1200
     world.clock.advance(minutes=2)
     world.reconcile()
-    assert (world.only.state, world.only.slot, world.only.settled_cents) == (State.CLOSED, None, 1200)
+    assert (world.only.state, world.only.slot, world.only.final_cents) == (State.CLOSED, None, 1200)
 
 
 @pytest.mark.parametrize(("status", "cents"), [("paid_over", 1523), ("wrong_amount", 1200), ("paid", 1480)])
@@ -74,7 +74,7 @@ def test_final_amount_of_a_foreign_payment_stops_nothing(world, status, cents):
     see_foreign(world, "check")
     settle(world, status, cents)
     world.reconcile()
-    assert (world.only.settled_cents, world.only.exception) == (cents, PaymentException.EXTERNAL)
+    assert (world.only.final_cents, world.only.exception) == (cents, PaymentException.EXTERNAL)
     world.vendor.cents += cents
     world.clock.advance(minutes=2)
     world.reconcile()

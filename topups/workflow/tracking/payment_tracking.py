@@ -178,7 +178,7 @@ def _amount_columns(payment: Payment, row: VendorPayment) -> dict[str, Any]:
         over = row.status in vendor_statuses.PAID and row.amount_cents > first
         plain = payment.exception in (PaymentException.NONE, PaymentException.ADOPTED)
         exception = PaymentException.PAID_OVER if over and plain else payment.exception
-        return {"settled_cents": row.amount_cents, "exception": exception}
+        return {"final_cents": row.amount_cents, "exception": exception}
     if payment.state == State.EXTERNAL:
         return {"vendor_amount_cents": row.amount_cents}
     problem = f"do not pay: the vendor changed the amount from {usd(first)} to {usd(row.amount_cents)}"
@@ -190,6 +190,6 @@ def _amount_notices(payment: Payment, changes: Mapping[str, Any]) -> list[Outbox
     if changes.get("exception") == PaymentException.AMOUNT_MISMATCH != payment.exception:
         return [rules.payment_notice(payment.payment_id, "mismatch")]
     moved_money = changes["vendor_status"] not in vendor_statuses.CANCELLED | vendor_statuses.FAILED
-    if "settled_cents" in changes and moved_money:
-        return [rules.payment_notice(payment.payment_id, "other_amount", settled_cents=changes["settled_cents"])]
+    if "final_cents" in changes and moved_money:
+        return [rules.payment_notice(payment.payment_id, "other_amount", final_cents=changes["final_cents"])]
     return []
