@@ -67,7 +67,6 @@ PAYMENT_COLUMNS = (
     *("final_cents", "url", "address", "amount_in_crypto", "instructions_problem", "unit_proof"),
     *("ends_at", "created_at", "counted_at", "state_since", "sending_at"),
     *("deadline_at", "slot_freed_at", "approved_at", "approved_by", "detail"),
-    "vendor_created_at",
 )
 
 

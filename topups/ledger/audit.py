@@ -11,7 +11,7 @@ from topups.ledger.schema import canonical_json
 from topups.payment_states import SLOT_HOLDING, IllegalTransition, State, assert_transition
 
 # Events of earlier versions do not have these columns.
-COLUMNS_SINCE_0003 = {"vendor_created_at": None, "final_cents": None, "instructions_problem": "", "unit_proof": ""}
+COLUMNS_SINCE_0003 = {"final_cents": None, "instructions_problem": "", "unit_proof": ""}
 
 
 def audit(ledger: Ledger) -> list[str]:

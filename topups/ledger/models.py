@@ -55,7 +55,6 @@ class Payment:
     credit: int | None
     detail: str
     version: int
-    vendor_created_at: datetime | None = None
     final_cents: int | None = None
     instructions_problem: str = ""
     unit_proof: str = ""

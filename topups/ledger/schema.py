@@ -124,8 +124,6 @@ payments = Table(
     Column("credit", BigInteger),
     Column("detail", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    # The row's own time of creation; with ``sending_at`` it shows the zone of the vendor's times.
-    Column("vendor_created_at", Timestamp),
     # What the vendor's row says after the payment ended, where it differs from the amount that was listed first.
     Column("final_cents", BigInteger),
     # Why link or address cannot be shown, until that is resolved.

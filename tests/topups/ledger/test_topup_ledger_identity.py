@@ -36,7 +36,7 @@ def test_ledgers_have_different_identities(tmp_path):
 
 
 SINCE_0003 = (
-    *("payments.vendor_created_at", "payments.final_cents", "payments.instructions_problem", "payments.unit_proof"),
+    *("payments.final_cents", "payments.instructions_problem", "payments.unit_proof"),
     *("controls.unproven_until", "controls.unproven_reason"),
 )
 

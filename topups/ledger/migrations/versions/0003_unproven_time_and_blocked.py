@@ -28,7 +28,6 @@ def upgrade() -> None:
             for name in names:
                 op.alter_column(table, name, type_=sa.Text)
     for column in (
-        sa.Column("vendor_created_at", sa.String(32)),
         sa.Column("final_cents", sa.BigInteger),
         sa.Column("instructions_problem", sa.Text, nullable=False, server_default=""),
         sa.Column("unit_proof", sa.Text, nullable=False, server_default=""),
