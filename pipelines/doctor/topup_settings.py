@@ -53,10 +53,10 @@ def suggest_topup_tables(settings: Settings, results: Sequence[ProbeResult]) -> 
 
 def _status_table(unknown: list[str]) -> SuggestedTables:
     guesses = {json.dumps(status): likely for status in unknown if (likely := likely_status(status))}
-    others = [json.dumps(status) for status in unknown if not likely_status(status)]
+    unexplained = [json.dumps(status) for status in unknown if not likely_status(status)]
     comment = "guesses, to be compared with the vendor's site: what counts as paid or unpaid depends on them"
-    if others:
-        comment += f"; {', '.join(others)} can be one of {', '.join(sorted(ALL_STATUSES))}"
+    if unexplained:
+        comment += f"; {', '.join(unexplained)} can be one of {', '.join(sorted(ALL_STATUSES))}"
     return {("topup", "statuses"): (comment, guesses)} if unknown else {}
 
 

@@ -162,12 +162,12 @@ KINDS = (
         gaps=(600, 4000, 6000, 70_000),
     ),
     # The list drops what ended, spells words differently and corrects the amounts of what was paid.
-    Kind("odd lists", lists=ListHabits(drops=timedelta(minutes=10), rewrites=True, words=CAPITALS)),
+    Kind("odd lists", lists=ListHabits(drops=timedelta(minutes=10), rewrites=True, spellings=CAPITALS)),
     Kind(
         *("odd words", replace(CALM, lag=0.4), 10),
         operators=0.5,
         spends=0.3,
-        lists=ListHabits(rewrites=True, words=SYNONYMS),
+        lists=ListHabits(rewrites=True, spellings=SYNONYMS),
         policy={"statuses": MEANINGS},
         gaps=(300, 900, 1500, 5500),
     ),
@@ -175,7 +175,7 @@ KINDS = (
         *("unknown words", replace(CALM, lag=0.4), 10),
         operators=0.5,
         spends=0.3,
-        lists=ListHabits(words=UNKNOWN_WORDS),
+        lists=ListHabits(spellings=UNKNOWN_WORDS),
         gaps=(300, 900, 1500, 5500, 40_000),
     ),
     Kind(
@@ -185,7 +185,7 @@ KINDS = (
         policy={"list_shows_paid_only": True},
         gaps=(61, 300, 900, 5500),
     ),
-    Kind("zones", lists=ListHabits(shift=timedelta(hours=-5), words=CAPITALS), gaps=(30, 120, 300, 1200, 4000)),
+    Kind("zones", lists=ListHabits(shift=timedelta(hours=-5), spellings=CAPITALS), gaps=(30, 120, 300, 1200, 4000)),
     # The clock is wrong during some passes; the vendor's own clock tells.
     Kind("clock jumps", replace(LATE, sends_date=True), 10, jumps=0.25, stall=0, gaps=(61, 300, 1200, 4000)),
     # The ledger is set back, lost, or not the only one; with the files beside it and without.

@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 from topups.gateway import VendorPayment
 from topups.vendor.statuses import FINAL, PAID, PART_PAID, parse_status
 
-Words = tuple[tuple[str, str], ...]
-CAPITALS: Words = (("check", "Check"), ("paid", "PAID"), ("cancel", "CANCEL"), ("process", "Process"), ("fail", "FAIL"))
-# Words that the policy of the world maps, and words that nobody has heard of.
-SYNONYMS: Words = (("paid", "Completed"), ("cancel", "Canceled"), ("check", "Open"), ("process", "Pending"))
-UNKNOWN_WORDS: Words = (
+Spellings = tuple[tuple[str, str], ...]
+CAPITALS: Spellings = (
+    ("check", "Check"),
+    ("paid", "PAID"),
+    ("cancel", "CANCEL"),
+    ("process", "Process"),
+    ("fail", "FAIL"),
+)
+# Spellings that the policy of the world maps, and words that nobody has heard of.
+SYNONYMS: Spellings = (("paid", "Completed"), ("cancel", "Canceled"), ("check", "Open"), ("process", "Pending"))
+UNKNOWN_WORDS: Spellings = (
     ("process", "kyc review"),
     ("confirm_check", "swept"),
     ("locked", "on_hold"),
@@ -50,7 +56,7 @@ class ListHabits:
     cuts: timedelta | None = None
     rewrites: bool = False
     shift: timedelta = timedelta()
-    words: Words = ()
+    spellings: Spellings = ()
 
     def shows(self, row: Row, now: datetime) -> bool:
         """Whether the list has the row by now."""
@@ -64,6 +70,6 @@ class ListHabits:
     def listed(self, row: Row, statuses: Mapping[str, str]) -> VendorPayment:
         """The row as the list spells it and the gateway reads it."""
         cents = row.final_cents if self.rewrites and row.status in PAID | PART_PAID else row.cents
-        status = parse_status(dict(self.words).get(row.status, row.status), statuses)
+        status = parse_status(dict(self.spellings).get(row.status, row.status), statuses)
         created, end = row.committed_at + self.shift, row.ends_at + self.shift
         return VendorPayment(row.vendor_id, row.session_id, "cryptomus", cents, status, created, end)

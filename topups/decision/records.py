@@ -43,5 +43,5 @@ def repeats(payload: Mapping[str, Any], previous: Mapping[str, Any]) -> bool:
 def _with_forecast(payload: Mapping[str, Any]) -> tuple[Any, ...]:
     burn = payload.get("burn") or {}
     rates = tuple(value if value is None else f"{value:.2g}" for value in burn.values())
-    facts = (NUMBER.sub("#", payload.get(name) or "") for name in ("figure", "limit"))
-    return *decided(payload), *facts, rates
+    texts = (NUMBER.sub("#", payload.get(name) or "") for name in ("figure", "limit"))
+    return *decided(payload), *texts, rates

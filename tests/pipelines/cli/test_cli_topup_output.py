@@ -212,6 +212,6 @@ def test_notify_reports_each_address_without_its_secret(shop, command, set_topup
     assert rows == [("json://127.0.0.1", True), ("nonsense://", False)]
 
 
-def test_missing_notification_address_is_said(shop, command):
+def test_missing_notification_address_is_reported(shop, command):
     for arguments in (["run"], ["plan"]):
         assert "warning: SMSONLINE_TOPUP_NOTIFY is not set" in command("topup", *arguments).err

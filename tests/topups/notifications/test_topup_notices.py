@@ -158,9 +158,9 @@ def test_open_breaker_and_approval_request_are_reported(world, inbox):
 
 def test_every_notice_kind_renders_without_a_payment(world):
     kinds = {*NOTICE_BY_STATE.values(), "pay_link", "half_life", "last_tenth", "mismatch", "credit_late", "external"}
-    others = {"unproven", "other_ledger", "withdrawn", "unblocked", "unknown_status", "zone"}
-    others |= {"other_amount", "credit_unproven", "units_disagree", "list_paid_only"}
-    assert kinds | others | {"duplicate", "breaker", "low_balance"} == set(TITLES)
+    further_kinds = {"unproven", "other_ledger", "withdrawn", "unblocked", "unknown_status", "zone"}
+    further_kinds |= {"other_amount", "credit_unproven", "units_disagree", "list_paid_only"}
+    assert kinds | further_kinds | {"duplicate", "breaker", "low_balance"} == set(TITLES)
     world.run()
     row = drive_claim(world)
     for kind in (*TITLES, "cap_day_90"):

@@ -69,7 +69,7 @@ def test_invoice_closed_by_an_operator_is_withdrawn(world):
     assert inbox.notices[0].urgent
 
 
-def test_invoice_nobody_was_asked_to_pay_is_not_withdrawn(world):
+def test_invoice_without_a_request_to_pay_is_not_withdrawn(world):
     world.run()
     world.vendor.cents = 4000
     assert pass_minutes(world, 54) == []

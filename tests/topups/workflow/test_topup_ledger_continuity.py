@@ -27,13 +27,13 @@ class Computer:
     def __init__(self, folder, vendor, clock):
         self.data, self.state = folder / "data", folder / "state"
         self.vendor, self.clock, self.ids = vendor, clock, CountingIds()
-        self.others = ()
+        self.further_watermarks = ()
         self.policy = replace(POLICY, **LOOSE, cap_day_cents=5000)
 
     def context(self, ledger):
         companions = CompanionFiles([self.data / "ledger.db", self.state / "ledger-1"])
         context = TopUpContext(ledger, self.vendor, self.policy, self.clock, self.ids, {}, companions=companions)
-        return replace(context, other_watermarks=lambda: self.others)
+        return replace(context, other_watermarks=lambda: self.further_watermarks)
 
     def opened(self):
         return open_ledger(f"sqlite:///{self.data / 'ledger.db'}")
@@ -216,22 +216,22 @@ def test_rows_after_a_gap_may_be_ours(computer):
 
 
 @pytest.mark.parametrize("problem", ["ahead", "other history", "other ledger", "damaged"])
-@pytest.mark.parametrize("place", ["file", "warehouse"])
-def test_watermark_that_does_not_fit_is_a_doubt(computer, problem, place):
+@pytest.mark.parametrize("location", ["file", "warehouse"])
+def test_watermark_that_does_not_fit_is_a_doubt(computer, problem, location):
     computer.run()
     computer.pay()
     computer.adopt()
     computer.reconcile()
     with computer.opened() as ledger:
-        mark = computer.context(ledger).companions.read_watermarks()[0]
+        watermark = computer.context(ledger).companions.read_watermarks()[0]
     wrong = {
-        "ahead": replace(mark, seq=mark.seq + 3),
-        "other history": replace(mark, hash="0" * 64),
-        "other ledger": replace(mark, ledger_id="another"),
+        "ahead": replace(watermark, seq=watermark.seq + 3),
+        "other history": replace(watermark, hash="0" * 64),
+        "other ledger": replace(watermark, ledger_id="another"),
         "damaged": LedgerWatermark("", 0, "", problem="the file cannot be read"),
     }[problem]
-    if place == "warehouse":
-        computer.others = (wrong,)
+    if location == "warehouse":
+        computer.further_watermarks = (wrong,)
     else:
         text = (
             "{"
@@ -242,7 +242,7 @@ def test_watermark_that_does_not_fit_is_a_doubt(computer, problem, place):
     assert computer.reconcile().contradiction
     computer.vendor.bill(4800, "paid")
     assert computer.reason() == Reason.CAP_DAY
-    computer.others = ()
+    computer.further_watermarks = ()
     assert computer.reconcile().contradiction == ""
 
 
@@ -250,8 +250,8 @@ def test_behind_is_not_a_doubt(computer):
     computer.run()
     with computer.opened() as ledger:
         first = ledger.events()[2]
-        mark = computer.context(ledger).companions.read_watermarks()[0]
-    computer.others = (replace(mark, seq=first.seq, hash=first.hash),)
+        watermark = computer.context(ledger).companions.read_watermarks()[0]
+    computer.further_watermarks = (replace(watermark, seq=first.seq, hash=first.hash),)
     assert computer.reconcile().contradiction == ""
 
 
@@ -306,7 +306,7 @@ def computers(tmp_path, vendor, clock):
     return both
 
 
-def race(one, two):
+def race(left, right):
     """Both read an empty list, and both create."""
     second = []
 
@@ -314,22 +314,22 @@ def race(one, two):
         """The vendor as the first computer sees it: the other one creates just before its request."""
 
         def __getattr__(self, name):
-            return getattr(two.vendor, name)
+            return getattr(right.vendor, name)
 
         def create(self, *request):
-            second.append(two.run())
-            return two.vendor.create(*request)
+            second.append(right.run())
+            return right.vendor.create(*request)
 
-    one.vendor, vendor = Late(), one.vendor
-    first = one.run()
-    one.vendor = vendor
+    left.vendor, vendor = Late(), left.vendor
+    first = left.run()
+    left.vendor = vendor
     return first, second[0]
 
 
 def test_two_ledgers_that_raced_both_stop(computers):
-    one, two = computers
-    assert [result.refusal for result in race(one, two)] == [None, None]
-    assert len(one.vendor.rows) == 2
+    left, right = computers
+    assert [result.refusal for result in race(left, right)] == [None, None]
+    assert len(left.vendor.rows) == 2
     for computer in computers:
         computer.clock.advance(minutes=1)
         computer.reconcile()
@@ -337,51 +337,51 @@ def test_two_ledgers_that_raced_both_stop(computers):
         assert any(
             title.startswith("A second ledger seems to ask for payments: 25.00 USD") for title in computer.titles()
         )
-    one.vendor.set("paid", 0)
-    one.vendor.set("paid", 1)
-    one.clock.advance(minutes=40)
-    one.vendor.cents += 5000
-    one.reconcile()
-    one.vendor.cents = 500
-    one.policy = replace(one.policy, cap_day_cents=10_000)
-    assert one.reason() == Reason.LEDGER_UNPROVEN
-    with one.opened() as ledger:
+    left.vendor.set("paid", 0)
+    left.vendor.set("paid", 1)
+    left.clock.advance(minutes=40)
+    left.vendor.cents += 5000
+    left.reconcile()
+    left.vendor.cents = 500
+    left.policy = replace(left.policy, cap_day_cents=10_000)
+    assert left.reason() == Reason.LEDGER_UNPROVEN
+    with left.opened() as ledger:
         in_two_months = ledger.snapshot(ACCOUNT, START + timedelta(days=60)).payments
     assert PaymentException.OTHER_LEDGER in [payment.exception for payment in in_two_months]
-    one.adopt()
-    assert one.reason() is None
+    left.adopt()
+    assert left.reason() is None
 
 
 def test_other_ledger_is_known_by_the_balance(computers):
-    one, two = computers
-    one.run()
-    two.clock.advance(minutes=1)
-    two.reconcile()
-    assert two.exceptions() == [PaymentException.OTHER_LEDGER]
-    assert one.exceptions() == []
+    left, right = computers
+    left.run()
+    right.clock.advance(minutes=1)
+    right.reconcile()
+    assert right.exceptions() == [PaymentException.OTHER_LEDGER]
+    assert left.exceptions() == []
 
 
 @pytest.mark.parametrize(("cents", "exception"), [(2400, "external"), (2499, "external"), (2500, "other_ledger")])
 def test_another_amount_is_a_persons(computers, cents, exception):
-    one, _ = computers
-    one.adopt()
-    one.clock.advance(minutes=16)
-    one.reconcile()
-    one.vendor.bill(cents)
-    one.clock.advance(minutes=1)
-    one.reconcile()
-    assert one.exceptions() == [exception]
+    left, _ = computers
+    left.adopt()
+    left.clock.advance(minutes=16)
+    left.reconcile()
+    left.vendor.bill(cents)
+    left.clock.advance(minutes=1)
+    left.reconcile()
+    assert left.exceptions() == [exception]
 
 
 def test_amount_between_two_balances_is_ours(computers):
-    one, _ = computers
-    one.vendor.cents = 540
-    one.clock.advance(minutes=1)
-    one.reconcile()
-    one.vendor.bill(2481)
-    one.clock.advance(minutes=1)
-    one.reconcile()
-    assert one.exceptions() == [PaymentException.OTHER_LEDGER]
+    left, _ = computers
+    left.vendor.cents = 540
+    left.clock.advance(minutes=1)
+    left.reconcile()
+    left.vendor.bill(2481)
+    left.clock.advance(minutes=1)
+    left.reconcile()
+    assert left.exceptions() == [PaymentException.OTHER_LEDGER]
 
 
 @pytest.mark.parametrize("how", ["lost", "lost_after_commit", "declined"])
@@ -398,14 +398,14 @@ def test_own_payment_is_never_another_ledgers(computer, how):
 
 
 def test_rule_names_the_payment_of_another_ledger(computers):
-    one, two = computers
-    one.run()
-    two.clock.advance(minutes=1)
-    two.reconcile()
-    with two.opened() as ledger:
+    left, right = computers
+    left.run()
+    right.clock.advance(minutes=1)
+    right.reconcile()
+    with right.opened() as ledger:
         external = ledger.payments(ACCOUNT, (State.EXTERNAL,))[0]
-        snapshot = ledger.snapshot(ACCOUNT, two.clock.now())
-    results = evaluate(snapshot, two.policy, two.clock.now()).results
+        snapshot = ledger.snapshot(ACCOUNT, right.clock.now())
+    results = evaluate(snapshot, right.policy, right.clock.now()).results
     rule = next(result for result in results if result.reason == Reason.LEDGER_UNPROVEN)
     assert not rule.passed
     assert external.payment_id in rule.figure

@@ -107,10 +107,10 @@ def test_a_zone_that_is_set_is_not_corrected(account):
     assert not account.context.ledger.observations(account.context.account_id, "zone")
 
 
-@pytest.mark.parametrize("ahead", [2 * MINUTE, 3 * HOUR, 170 * MINUTE, 132 * MINUTE, 14 * HOUR])
-def test_a_creation_in_the_future_tells_the_least_offset(ahead):
-    offset = offset_between(START + ahead, START, START)
-    assert abs(ahead - offset) <= 10 * MINUTE
+@pytest.mark.parametrize("lead", [2 * MINUTE, 3 * HOUR, 170 * MINUTE, 132 * MINUTE, 14 * HOUR])
+def test_a_creation_in_the_future_shows_the_least_offset(lead):
+    offset = offset_between(START + lead, START, START)
+    assert abs(lead - offset) <= 10 * MINUTE
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def report_unknown_statuses(context: TopUpContext, listing: PaymentList, payment
 
 def _arrived(context: TopUpContext, payment: Payment, payments: list[Payment]) -> bool:
     """Whether the balance shows the payment's money. Payments that are paid for certain are matched first."""
-    if payment.baseline is None or any(awaits_credit(other) for other in payments):
+    if payment.baseline is None or any(awaits_credit(known_paid) for known_paid in payments):
         return False
     balances = context.ledger.observations(context.account_id, "balance", payment.baseline)[::-1]
     increases, matched = arrivals(balances, context.policy.credit_wait), matched_amounts(payments)
