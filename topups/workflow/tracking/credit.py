@@ -26,16 +26,17 @@ def credit_paid_payments(context: TopUpContext, payments: list[Payment], report:
     first = min(payment.baseline or 0 for payment in waiting)
     balances = context.ledger.observations(context.account_id, "balance", first)[::-1]
     increases, spending = arrivals(balances, context.policy.credit_wait), spending_per_hour(balances)
-    matched = matched_amounts(payments)
+    matched, expected = matched_amounts(payments), sum(latest_amount_cents(payment) for payment in waiting)
     for payment in sorted(waiting, key=lambda p: p.state != State.EXTERNAL):
         if _stop_for_unit(context, payment, increases, report):
             continue
-        seq = find_matching_increase(payment, increases, matched, spending)
+        seq = find_matching_increase(payment, increases, matched, spending, expected)
         if seq is None:
             _end_unproven_wait(context, payment, report)
             continue
         _record_credit(context, payment, seq, report)
         matched[seq] = matched.get(seq, 0) + latest_amount_cents(payment)
+        expected -= latest_amount_cents(payment)
 
 
 def _was_underpaid(payment: Payment) -> bool:
@@ -105,33 +106,37 @@ def _amount_in_other_unit(payment: Payment, increases: Iterable[BalanceIncrease]
 
 
 def find_matching_increase(
-    payment: Payment, increases: Iterable[BalanceIncrease], matched: dict[int, int], spending: float
+    payment: Payment,
+    increases: Iterable[BalanceIncrease],
+    matched: dict[int, int],
+    spending: float,
+    expected: int | None = None,
 ) -> int | None:
     """The number of the observation that shows the payment's arrival, or None.
 
     After the payment's baseline, and as large as the payment less a fee or what was spent meanwhile. ``matched`` are
-    the cents of each increase that cover other payments already.
+    the cents of each increase that cover other payments already; ``expected`` are those of all payments that wait.
     """
     cents = latest_amount_cents(payment)
     for increase in increases:
         if payment.baseline is None or increase.seq <= payment.baseline:
             continue
-        if _covers(increase, cents, matched.get(increase.seq, 0), spending):
+        if _covers(increase, cents, matched.get(increase.seq, 0), spending, expected):
             return increase.seq
     return None
 
 
-def _covers(increase: BalanceIncrease, cents: int, matched: int, spending: float) -> bool:
+def _covers(increase: BalanceIncrease, cents: int, matched: int, spending: float, expected: int | None) -> bool:
     """Whether an increase shows that ``cents`` arrived.
 
-    The total of all charges tells it from refunds. Without that, a rise of exactly the amount does, and between two
-    close observations a rise less what may have been spent: a 25th of the amount, or twice the usual spending, never
-    more than half.
+    The total of all charges tells it from refunds. Without that, a rise of exactly the amount does, or of all that is
+    expected; and between two close observations a rise less what may have been spent: a 25th of the amount, or twice
+    the usual spending, never more than half.
     """
     if increase.charged_cents:
         return increase.charged_cents - matched >= cents - cents // 10
     left = increase.cents - matched
-    if left == cents and increase.charged_cents is None:
+    if left in (cents, expected) and increase.charged_cents is None:
         return True
     if increase.charged_cents is not None or increase.gap > SHORT_GAP:
         return False
