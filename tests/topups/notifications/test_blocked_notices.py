@@ -53,6 +53,10 @@ def person(world: World) -> Person:
     return Person(world)
 
 
+@pytest.mark.promise(
+    "Whatever stops a top-up that is due is reported when it begins and once a day, per reason, with the command "
+    "that helps"
+)
 def test_reason_is_reported_at_once_and_daily(person):
     person.watch(72, **STOPPED, time_zone="Europe/Berlin")
     assert person.times("NETWORK_NOT_ALLOWED") == [0, 24, 48]

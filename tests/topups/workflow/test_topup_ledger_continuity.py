@@ -99,6 +99,7 @@ def lose(computer, how):
         shutil.rmtree(computer.state)
 
 
+@pytest.mark.promise("The vendor's list then carries the caps")
 @pytest.mark.parametrize("how", ["deleted", "emptied", "container"])
 def test_cap_outlives_a_lost_ledger(computer, how):
     for _ in range(4):
@@ -111,6 +112,7 @@ def test_cap_outlives_a_lost_ledger(computer, how):
     assert set(computer.exceptions()) == {PaymentException.UNPROVEN}
 
 
+@pytest.mark.promise("Until you say so, such payments (exception `unproven`) count like its own")
 def test_cap_outlives_a_restored_folder(computer, tmp_path):
     computer.reconcile()
     computer.back_up(tmp_path / "backup")
@@ -170,6 +172,7 @@ def test_paid_row_ends_the_failures_before_it(computer):
     assert computer.reason() is None
 
 
+@pytest.mark.promise("They stop counting when they leave the windows, or with")
 def test_adopt_ends_the_doubt(computer):
     for _ in range(2):
         computer.run()
@@ -255,6 +258,7 @@ def test_behind_is_not_a_doubt(computer):
     assert computer.reconcile().contradiction == ""
 
 
+@pytest.mark.promise("A request that left less than 15 minutes before the loss stops everything until these are over")
 def test_request_that_only_the_watermark_knows_stops(computer, tmp_path):
     computer.reconcile()
     computer.adopt()
@@ -278,6 +282,7 @@ def test_list_of_paid_payments_cannot_tell(computer):
     assert computer.reason() is None
 
 
+@pytest.mark.promise("A pause outlives the ledger")
 @pytest.mark.parametrize("how", ["lost", "restored", "duplicated"])
 def test_pause_outlives_the_ledger(computer, tmp_path, how):
     computer.reconcile()
@@ -326,6 +331,7 @@ def race(left, right):
     return first, second[0]
 
 
+@pytest.mark.promise("is reported urgently (exception `other_ledger`), and nothing is created until `topup adopt`")
 def test_two_ledgers_that_raced_both_stop(computers):
     left, right = computers
     assert [result.refusal for result in race(left, right)] == [None, None]
