@@ -134,6 +134,7 @@ KINDS = (
         operators=0.02,
         spends=0.6,
         refunds=0.5,
+        policy={"amount_max_cents": 2100, "rail": "v3_invoice", "fingerprint": False},
         habits=(("in_time", 6), ("never", 1)),
         gaps=(300, 600, 850),
     ),
