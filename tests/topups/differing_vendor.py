@@ -1,18 +1,13 @@
 """A vendor over HTTP on loopback that differs from the documentation: its rows pass through functions of a test."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from scripted_vendor import ScriptedVendor, serve_scripted
-from topup_fakes import ACCOUNT, POLICY, CountingIds, FakeClock, FakeVendor, World
+from topup_fakes import ACCOUNT, FakeVendor
 
+from tests.scripted_vendor import ScriptedVendor
 from topups.gateway import PaymentRequest, VendorPayment
-from topups.ledger import open_ledger
-from topups.workflow.context import TopUpContext
 
 Row = dict[str, Any]
 

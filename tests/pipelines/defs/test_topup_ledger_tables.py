@@ -80,7 +80,7 @@ def test_another_ledger_replaces_the_copy(shop, home):
     copied()
     (home / "data/ledger.db").unlink()
     copied()
-    assert rows(COPY, "SELECT DISTINCT exception FROM topups.payments") == [("external",)]
+    assert rows(COPY, "SELECT DISTINCT exception FROM topups.payments") == [("unproven",)]
     assert rows(COPY, "SELECT count(*), max(seq) FROM topups.events") == [(len(in_the_ledger()),) * 2]
 
 

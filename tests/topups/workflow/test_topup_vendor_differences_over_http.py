@@ -7,15 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from differing_vendor import DifferingVendor
-from scripted_vendor import ScriptedVendor, serve_scripted
 from topup_fakes import LOOSE, POLICY, RICH, CountingIds, Inbox, World
 
+from tests.scripted_vendor import ScriptedVendor, serve_scripted
 from topups import operator_actions
 from topups.decision.snapshot import Reason
-from topups.ledger import open_ledger
 from topups.ledger.audit import audit
 from topups.notifications.delivery import deliver_outbox
-from topups.payment_states import PaymentException, State
+from topups.payment_states import State
 from topups.workflow.context import TopUpContext
 
 
@@ -181,7 +180,7 @@ def test_spelling_of_instants(world, spelling):
         assert world.only.ends_at == end
     all_notices = notices(world)
     pays = [n for n in all_notices if n.title.startswith("Please pay")]
-    assert pays and "60 minutes" in pays[0].body or spelling == "year"
+    assert (pays and "60 minutes" in pays[0].body) or spelling == "year"
     world.clock.advance(minutes=31)
     world.reconcile()
     assert any(n.title.startswith("Still unpaid") for n in notices(world)), spelling
