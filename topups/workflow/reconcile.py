@@ -18,11 +18,11 @@ from topups.ledger.models import Payment
 from topups.ledger.queries import UNFINISHED, LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import kill_switch_on
-from topups.workflow.blocked_topups import update_blocked
+from topups.workflow.blocked_topups import await_run, update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.tracking.credit import credit_paid_payments
-from topups.workflow.tracking.external_payments import adopt_external_payments
+from topups.workflow.tracking.external_payments import adopt_external_payments, unrecorded_payments
 from topups.workflow.tracking.payment_tracking import apply_vendor_statuses
 from topups.workflow.tracking.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
 from topups.workflow.vendor_snapshots import (
@@ -34,7 +34,7 @@ from topups.workflow.vendor_snapshots import (
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
-from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
+from topups.workflow.watermarks import check_ledger, doubted_until, missing_request, pause_reason, record_end
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -100,7 +100,9 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     """Evaluates the policy once on ledger and vendor, records the decision, and queues the notices that are due.
 
     The evaluation is in ``report.evaluation``, recorded under ``idempotency_key`` or else under the fingerprint of its
-    inputs. Returns the snapshot that was evaluated. Raises ``LedgerUnavailable``.
+    inputs: without a key nothing executes a plan. Returns the snapshot that was evaluated.
+
+    Raises ``LedgerUnavailable``.
     """
     context = with_trusted_time(context, report)
     now = context.clock.now()
@@ -110,7 +112,8 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
     queue_scheduled_notices(context.ledger, snapshot, report.payments, context.policy, now)
-    update_blocked(context, snapshot, recorded.balance, decision, report.payments)
+    stopped = decision if idempotency_key else await_run(decision)
+    update_blocked(context, snapshot, recorded.balance, stopped, report.payments)
     return snapshot
 
 
@@ -119,6 +122,7 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     nothing.
     """
     seen, gateway, now = ReconcileReport(unproven=missing_request(context)), context.gateway, context.clock.now()
+    unrecorded, doubts = [], doubted_until(context)
     recorded = read_instants(context.ledger, context.account_id, now + context.policy.clock_skew)
     try:
         seen.balance = gateway.balance()
@@ -130,10 +134,13 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
         payments = tracked_payments(context)
         seen.listing = assess_completeness(listing, payments, largest, context.policy)
         seen.listing = with_usable_times(context, seen.listing, payments)
+        unrecorded = unrecorded_payments(context, seen.listing, payments, doubts)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     seen.clock = check_clock(now, recorded, seen.balance, seen.listing, context.policy)
-    return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
+    snapshot = context.ledger.snapshot(context.account_id, context.clock.now(), unrecorded)
+    until = max(filter(None, (snapshot.unproven_until, doubts)), default=None)
+    return merge_observations(context, dataclasses.replace(snapshot, unproven_until=until), seen)
 
 
 def _refreshed(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> list[Payment]:

@@ -1,11 +1,12 @@
 """Compares the ledger with the files that outlive it, and writes its present state into them."""
 
 from contextlib import suppress
+from datetime import datetime
 
 from topups import operator_actions
 from topups.decision.snapshot import Reason, Refusal
 from topups.ledger import continuity
-from topups.ledger.companion_files import CompanionFileError, CompanionFiles
+from topups.ledger.companion_files import CompanionFileError, CompanionFiles, LedgerWatermark
 from topups.ledger.models import Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.operator_actions import ActionNotAllowed
@@ -17,15 +18,20 @@ def check_ledger(context: TopUpContext, report: ReconcileReport) -> None:
     ``LedgerUnavailable``.
     """
     companions = context.companions
-    watermarks = [*(companions.read_watermarks() if companions else ()), *context.other_watermarks()]
-    now = context.clock.now()
     report.contradiction = continuity.check_continuity(
-        context.ledger, context.account_id, watermarks, context.policy, now
+        context.ledger, context.account_id, _watermarks(context), context.policy, context.clock.now()
     )
     report.unproven = missing_request(context)
     if companions and report.contradiction:
         with suppress(CompanionFileError):
             companions.write_watermark(continuity.present_watermark(context.ledger), replace=True)
+
+
+def doubted_until(context: TopUpContext) -> datetime | None:
+    """Until when the next run would doubt the ledger beyond what is recorded in it. Records nothing."""
+    return continuity.doubted_until(
+        context.ledger, context.account_id, _watermarks(context), context.policy, context.clock.now()
+    )
 
 
 def missing_request(context: TopUpContext) -> str:
@@ -113,6 +119,11 @@ def adopt_ledger(context: TopUpContext, by: str) -> list[Payment]:
         except CompanionFileError as error:
             raise ActionNotAllowed(_not_recorded(error)) from None
     return accepted
+
+
+def _watermarks(context: TopUpContext) -> list[LedgerWatermark]:
+    written = context.companions.read_watermarks() if context.companions else []
+    return [*written, *context.other_watermarks()]
 
 
 def _not_recorded(error: CompanionFileError) -> str:

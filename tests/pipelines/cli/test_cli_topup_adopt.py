@@ -91,6 +91,7 @@ def test_resume_names_a_file_that_stays(shop, command, home):
     assert reason(command) == "KILL_SWITCH"
 
 
+@pytest.mark.promise("Any one of these switches stops; none undoes another")
 @pytest.mark.parametrize("variable", ["", "0", "off", None])
 def test_variable_does_not_undo_the_files_kill_switch(shop, command, home, monkeypatch, variable):
     (home / "smsonline.toml").write_text("[topup]\nkill = true\n")

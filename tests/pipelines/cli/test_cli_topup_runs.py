@@ -83,6 +83,10 @@ def test_pause_stops_payments_until_resume(shop, command):
     assert command("topup", "run", "--json").document["decision"] == "create"
 
 
+@pytest.mark.promise(
+    "`SMSONLINE_TOPUP_KILL=1` in the environment stops every program started with it, and `[topup] kill` in the "
+    "settings file too."
+)
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_kill_switch_works_from_environment_and_file(shop, command, home, set_topup, where):
     if where == "environment":

@@ -102,7 +102,7 @@ def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
 def test_each_reason_that_a_decision_can_give_is_tried_here():
     outside_of_decide = {Reason.LEDGER_UNAVAILABLE, Reason.LOST_RACE, Reason.NOT_SENT_STALE, Reason.ANOMALOUS_BURN}
     outside_of_decide |= {Reason.AMOUNT_ABOVE_MAX}  # the amount is reduced to the largest one: see the rule's own test
-    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE}
+    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE, Reason.NOT_EXECUTED}
     assert {expected for expected, _, _ in NOES} == set(Reason) - outside_of_decide
 
 
@@ -112,6 +112,7 @@ def test_the_amount_fills_up_to_the_target():
     assert (decision.amount_cents, decision.rail, decision.approval) == (2500, "v3_invoice", None)
 
 
+@pytest.mark.promise("No payment is requested unless all seven limits are set.")
 @pytest.mark.parametrize("name", REQUIRED)
 def test_missing_limit_is_refused_with_its_setting(name):
     lines = replace(POLICY, **{name: None}).problems()
@@ -123,6 +124,20 @@ def test_contradicting_limits_are_refused_by_name():
     text = "\n".join(lines)
     for name in ("TARGET_CENTS", "THRESHOLD_CENTS", "AMOUNT_MIN_CENTS", "CAP_DAY_CENTS", "CAP_WEEK_CENTS"):
         assert f"SMSONLINE_TOPUP_{name}" in text
+
+
+@pytest.mark.promise("Between two payments there are 30 minutes; after a failure 1, 4, then 24 hours.")
+@pytest.mark.parametrize(("failures", "wait"), [(1, HOUR), (2, 4 * HOUR)])
+def test_wait_between_payments_grows_with_failures(failures, wait):
+    def after(waited: timedelta) -> Reason | None:
+        return reason(replace(LOW, failures=failures, last_failure_at=START - waited))
+
+    second = timedelta(seconds=1)
+    assert [after(wait - second), after(wait)] == [Reason.BACKOFF, None]
+    assert Policy().backoff == (HOUR, 4 * HOUR, 24 * HOUR)
+    ended = fact(State.CREDITED, slot_freed_at=START - timedelta(minutes=30) + second)
+    assert reason(with_payments(ended)) == Reason.COOLDOWN
+    assert reason(with_payments(ended._replace(slot_freed_at=START - timedelta(minutes=30)))) is None
 
 
 def test_windows_roll_over_midnight():

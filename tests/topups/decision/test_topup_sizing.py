@@ -34,6 +34,10 @@ def refused(policy: Policy, *payments: PaymentView) -> Reason:
     return refusal.reason
 
 
+@pytest.mark.promise(
+    "The amount is reduced to the largest amount and to what the caps leave, if that is at least the smallest amount."
+)
+@pytest.mark.promise("At most twice the target is prepaid")
 @pytest.mark.parametrize(
     ("changes", "spent", "cents", "limit"),
     [
@@ -64,6 +68,7 @@ def test_payment_that_needs_no_reduction_says_nothing():
     assert planned(POLICY).explanation == "5.00 USD is below 10.00 USD; up to 30.00 USD it is missing 25.00 USD"
 
 
+@pytest.mark.promise("An approved amount is never exceeded.")
 def test_approved_amount_is_not_exceeded_even_below_the_minimum():
     waiting = payment(State.AWAITING_APPROVAL, 2000, HOUR, approved_at=START)
     assert planned(POLICY, waiting).amount_cents == 2000

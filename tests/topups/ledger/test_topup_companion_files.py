@@ -89,6 +89,7 @@ def test_damaged_watermark_is_named(files, places, text):
     assert intact == WATERMARK
 
 
+@pytest.mark.promise("what cannot be read stops")
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", None])
 def test_pause_file_that_says_nothing_pauses(files, places, content):
     path = places[1].with_name("ledger-0123.paused")

@@ -28,6 +28,7 @@ def burning(world: World, hours: float, busy: float | None = None) -> None:
     )
 
 
+@pytest.mark.promise("With `[topup] hours`, no invoice of one hour is created while you sleep")
 def test_nothing_is_requested_while_the_owner_sleeps(world):
     world.clock.at = NIGHT
     refusal = world.run(**DAYTIME).refusal
@@ -37,6 +38,7 @@ def test_nothing_is_requested_while_the_owner_sleeps(world):
     assert world.run(**DAYTIME).payment.state == State.OPEN
 
 
+@pytest.mark.promise("unless the balance ends before the morning")
 @pytest.mark.parametrize(("hours", "busy", "requested"), [(10, None, False), (8, None, True), (10, 8, True)])
 def test_runway_that_ends_before_the_morning_is_requested(world, hours, busy, requested):
     world.clock.at = NIGHT
@@ -81,6 +83,7 @@ def test_news_waits_for_the_morning_and_urgent_notices_do_not(world):
     assert "Arrived: 25.00 USD" in read_mail(world, inbox, **blocked)
 
 
+@pytest.mark.promise("An unanswered approval is no failure")
 def test_unanswered_approvals_are_no_failures(world):
     inbox, questions = Inbox(), 0
     for _ in range(5 * 24):
@@ -97,6 +100,7 @@ def test_rejected_approval_stays_a_failure(world):
     assert world.ledger.controls(ACCOUNT).failures == 1
 
 
+@pytest.mark.promise("neither is an invoice that expired in the night before you were reminded twice")
 @pytest.mark.parametrize(("start_hour", "failures"), [(10, 1), (20, 1), (21.5, 0), (23, 0)])
 def test_only_invoices_of_waking_hours_are_failures(world, start_hour, failures):
     world.clock.at = datetime(2026, 3, 2, tzinfo=UTC) + timedelta(hours=start_hour)

@@ -26,6 +26,7 @@ def request(world: World) -> None:
     assert deliver_outbox(world.ledger, Inbox(), ACCOUNT, world.clock)
 
 
+@pytest.mark.promise('an invoice that is no longer needed is withdrawn once ("do not pay")')
 def test_money_added_by_hand_withdraws_the_invoice_once(world):
     request(world)
     world.vendor.cents = 4000

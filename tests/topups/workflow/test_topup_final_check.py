@@ -96,6 +96,7 @@ def shop(served, tmp_path, clock, monkeypatch, request) -> Iterator[Shop]:
         yield shop
 
 
+@pytest.mark.promise("it is checked once more when the connection is open, immediately before the first byte")
 def test_pause_during_the_wait_sends_nothing(shop, tmp_path):
     def pause() -> None:
         with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as second:

@@ -80,6 +80,7 @@ def test_invariant_13_notices_are_sent_once_and_verified(world, host):
         assert ("https://" in notice.body) == bool(notice.qr) == (host != "evil.example")
 
 
+@pytest.mark.promise("After three failures in a row nothing is requested until a payment is credited or you resume.")
 def test_invariant_14_an_expiring_window_never_closes_the_breaker(world):
     world.vendor.script = ["declined"] * 9
     for _ in range(30):
@@ -124,6 +125,7 @@ def test_invariant_16_losing_the_ledger_never_causes_a_second_payable_payment(wo
     assert world.vendor.payable() == len(world.vendor.created) == 1
 
 
+@pytest.mark.promise("A forecast only requests earlier; it never exceeds a cap.")
 def test_invariant_17_a_forecast_never_exceeds_the_caps(world):
     """The wildest forecast there can be, over two days in which nobody pays."""
     world.context = replace(

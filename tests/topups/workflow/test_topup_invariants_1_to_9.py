@@ -70,6 +70,11 @@ def test_invariant_04_every_create_has_an_earlier_committed_sending_row_with_its
     assert seen[0][0][0][2] <= START.isoformat(timespec="microseconds")
 
 
+@pytest.mark.promise(
+    "What was created counts towards the caps, whether or not it was paid, in rolling windows of 24 hours, 7 and 30 "
+    "days."
+)
+@pytest.mark.promise("At most three payments are requested within 24 hours")
 @pytest.mark.parametrize(("limit", "most"), [({"cap_day_cents": 6000}, 6000), ({"creates_per_day": 3}, 7500)])
 def test_invariant_05_the_rolling_sum_and_count_of_what_was_created_keep_the_caps(world, limit, most):
     """Nobody pays: what was created counts, not what was paid. Each payment is 2500 cents, or what the cap leaves."""

@@ -16,7 +16,7 @@ from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import PaymentException, State
 from topups.workflow.context import TopUpContext
-from topups.workflow.reconcile import reconcile_account
+from topups.workflow.reconcile import preview_snapshot, reconcile_account
 from topups.workflow.topup_run import run_topup
 from topups.workflow.watermarks import adopt_ledger, pause_reason
 
@@ -99,6 +99,7 @@ def lose(computer, how):
         shutil.rmtree(computer.state)
 
 
+@pytest.mark.promise("The vendor's list then carries the caps")
 @pytest.mark.parametrize("how", ["deleted", "emptied", "container"])
 def test_cap_outlives_a_lost_ledger(computer, how):
     for _ in range(4):
@@ -111,6 +112,7 @@ def test_cap_outlives_a_lost_ledger(computer, how):
     assert set(computer.exceptions()) == {PaymentException.UNPROVEN}
 
 
+@pytest.mark.promise("Until you say so, such payments (exception `unproven`) count like its own")
 def test_cap_outlives_a_restored_folder(computer, tmp_path):
     computer.reconcile()
     computer.back_up(tmp_path / "backup")
@@ -122,6 +124,28 @@ def test_cap_outlives_a_restored_folder(computer, tmp_path):
     assert computer.reason() == Reason.CAP_DAY
     assert computer.titles().count("The ledger may lack payments: those at the vendor count as its own") == 1
     assert computer.exceptions() == [PaymentException.UNPROVEN] * 2
+
+
+@pytest.mark.parametrize("how", ["intact", "deleted", "restored", "container", "foreign"])
+@pytest.mark.parametrize("paid_only", [False, True])
+def test_preview_decides_as_the_run_after_it(computer, tmp_path, how, paid_only):
+    computer.adopt()
+    computer.back_up(tmp_path / "backup")
+    for _ in range(2):
+        computer.run()
+        computer.pay()
+    if how == "foreign":
+        computer.vendor.bill(4800, "paid")
+        computer.clock.advance(minutes=70)
+    elif how == "restored":
+        computer.restore(tmp_path / "backup")
+    elif how != "intact":
+        lose(computer, how)
+    computer.policy = replace(computer.policy, list_shows_paid_only=paid_only)
+    with computer.opened() as ledger:
+        preview = evaluate(preview_snapshot(computer.context(ledger)), computer.policy, computer.clock.now())
+    refusal = computer.run().refusal
+    assert (preview.refusal and preview.refusal.reason) == (refusal and refusal.reason)
 
 
 def test_count_of_the_day_outlives_the_ledger(computer):
@@ -170,6 +194,7 @@ def test_paid_row_ends_the_failures_before_it(computer):
     assert computer.reason() is None
 
 
+@pytest.mark.promise("They stop counting when they leave the windows, or with")
 def test_adopt_ends_the_doubt(computer):
     for _ in range(2):
         computer.run()
@@ -255,6 +280,7 @@ def test_behind_is_not_a_doubt(computer):
     assert computer.reconcile().contradiction == ""
 
 
+@pytest.mark.promise("A request that left less than 15 minutes before the loss stops everything until these are over")
 def test_request_that_only_the_watermark_knows_stops(computer, tmp_path):
     computer.reconcile()
     computer.adopt()
@@ -278,6 +304,7 @@ def test_list_of_paid_payments_cannot_tell(computer):
     assert computer.reason() is None
 
 
+@pytest.mark.promise("A pause outlives the ledger")
 @pytest.mark.parametrize("how", ["lost", "restored", "duplicated"])
 def test_pause_outlives_the_ledger(computer, tmp_path, how):
     computer.reconcile()
@@ -326,6 +353,7 @@ def race(left, right):
     return first, second[0]
 
 
+@pytest.mark.promise("is reported urgently (exception `other_ledger`), and nothing is created until `topup adopt`")
 def test_two_ledgers_that_raced_both_stop(computers):
     left, right = computers
     assert [result.refusal for result in race(left, right)] == [None, None]

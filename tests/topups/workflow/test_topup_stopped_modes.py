@@ -25,6 +25,7 @@ def stop(world, how):
     return world.context
 
 
+@pytest.mark.promise("Mode `off` stops every run that starts later")
 @pytest.mark.parametrize("how", ["off", "no limits", "environment", "pause"])
 def test_stopped_run_follows_the_payment(world, how):
     world.run()
