@@ -79,7 +79,7 @@ KINDS = (
     ),
     Kind(
         "unpaid",
-        replace(Faults(), creates=(("ok", 9), ("declined", 1))),
+        replace(Faults(), creates=(("ok", 8), ("declined", 2))),
         together=0.1,
         operators=0.05,
         gaps=(5500, 6000),

@@ -245,7 +245,7 @@ class Mutant:
 MUTANTS = (
     Mutant("retry the create on timeout", retry_the_create_on_timeout, "lost answers", 50, "3"),
     Mutant("no write-ahead row", no_write_ahead_row, "everything", 50, "4"),
-    Mutant("no slot", no_slot, "crowd", 400),
+    Mutant("no slot", no_slot, "crowd", 400, first=55),
     Mutant("free the slot on first absence", free_the_slot_on_first_absence, "lost answers", 400),
     Mutant(
         *("short quiescence", nothing, "lost answers", 400),
