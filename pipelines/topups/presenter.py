@@ -58,6 +58,7 @@ CHECK_NAMES: Mapping[Reason, str] = {
     Reason.LEDGER_UNPROVEN: "ledger proven",
     Reason.LOST_RACE: "no other run is faster",
     Reason.NOT_SENT_STALE: "list recent when sending",
+    Reason.NOT_EXECUTED: "a run requests what is due",
 }
 # An allow-list: the create response is unverified, and the ledger's counters are internal.
 PAYMENT_COLUMNS = (

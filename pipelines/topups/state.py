@@ -34,9 +34,12 @@ STATES: Mapping[Reason, str] = {
     Reason.PAID_NOT_CREDITED: "waiting for credit",
     Reason.IN_FLIGHT: "in progress",
     Reason.OUTSIDE_HOURS: "waiting for the morning",
+    Reason.NOT_EXECUTED: "due, but no run requests it",
 }
 # The top-up proceeds, or none is wanted: for what may go wrong meanwhile there are other checks and notices.
-NOT_BLOCKING = frozenset(STATES) - {Reason.KILL_SWITCH, Reason.AWAITING_APPROVAL, Reason.ANOMALOUS_BURN}
+NOT_BLOCKING = frozenset(STATES) - {
+    *(Reason.KILL_SWITCH, Reason.AWAITING_APPROVAL, Reason.ANOMALOUS_BURN, Reason.NOT_EXECUTED)
+}
 # Ended by a command or a setting: whether they are over is known from the ledger, without another run.
 ENDED_BY_A_PERSON = frozenset(
     {
@@ -123,11 +126,13 @@ def read_topup_state(settings: Settings) -> TopUpState:
 def preview_state(settings: Settings, evaluation: Evaluation, policy: Policy) -> TopUpState:
     """The state of a decision on fresh responses of the vendor; since when it lasts comes from the ledger."""
     notes = _settings_notes(settings, policy)
-    recorded = _read_recorded(settings, evaluation.account_id, policy, datetime.now(UTC))
+    now = datetime.now(UTC)
+    recorded = _read_recorded(settings, evaluation.account_id, policy, now)
     low = next((rule.passed for rule in evaluation.results if rule.reason == Reason.BALANCE_OK), True)
     if recorded is None:
         return describe_decision(evaluation.decision, policy, is_due=low, notes=notes)
-    return describe_decision(evaluation.decision, policy, recorded, is_due=low, notes=(*notes, *recorded.notes))
+    decision = recorded.await_run(evaluation.decision, now)
+    return describe_decision(decision, policy, recorded, is_due=low, notes=(*notes, *recorded.notes))
 
 
 def describe_decision(
@@ -175,8 +180,24 @@ class RecordedState:
         if blocked is None or now - blocked.seen_at > REWRITE_AFTER + policy.balance_max_age:
             return decision
         stopped = isinstance(decision, Refusal) and decision.reason in ENDED_BY_A_PERSON
+        if stopped or blocked.reason in ENDED_BY_A_PERSON:
+            return decision
+        if blocked.reason == Reason.NOT_EXECUTED:
+            return self.await_run(decision, now)
         same = isinstance(decision, Refusal) and decision.reason == blocked.reason
-        if same or stopped or blocked.reason in ENDED_BY_A_PERSON:
+        # Why the balance cannot be read is known to the run alone.
+        if same and blocked.reason != Reason.BALANCE_UNREADABLE:
+            return decision
+        return Refusal(blocked.reason, blocked.explanation)
+
+    def await_run(self, decision: PaymentPlan | Refusal, now: datetime) -> PaymentPlan | Refusal:
+        """The decision; a plan that no run has requested for long is a refusal."""
+        from topups.notifications.blocked_notices import NORMAL_DURATION
+
+        blocked = self.blocked
+        if isinstance(decision, Refusal) or blocked is None or blocked.reason != Reason.NOT_EXECUTED:
+            return decision
+        if now - blocked.since < NORMAL_DURATION[Reason.NOT_EXECUTED]:
             return decision
         return Refusal(blocked.reason, blocked.explanation)
 

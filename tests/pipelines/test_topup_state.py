@@ -119,6 +119,23 @@ def test_resume_ends_what_the_last_run_saw(ledger, command):
     assert read_topup_state(load_settings()).reason is None
 
 
+@pytest.mark.parametrize(("minutes", "reason"), [(59, None), (61, Reason.NOT_EXECUTED)])
+def test_due_top_up_that_no_run_requests_is_blocked(ledger, command, minutes, reason):
+    now = datetime.now(UTC)
+    ledger.record_balance(ACCOUNT, Balance(500, now), now)
+    for at in (now - timedelta(minutes=minutes), now):
+        record_blocked(ledger, ACCOUNT, Refusal(Reason.NOT_EXECUTED, "what was measured"), at)
+    state = read_topup_state(load_settings())
+    assert (state.reason, state.is_blocked, state.is_due) == (reason, reason is not None, True)
+    assert state.state == ("due, but no run requests it" if reason else "due")
+    assert ("switch on the sensor low_balance" in command("status").out) == (reason is not None)
+
+
+def test_status_names_why_the_balance_cannot_be_read(ledger):
+    record_blocked(ledger, ACCOUNT, Refusal(Reason.BALANCE_UNREADABLE, "what was measured"), datetime.now(UTC))
+    assert read_topup_state(load_settings()).explanation == "what was measured"
+
+
 def test_old_row_gives_way_to_the_stale_balance(ledger):
     now = datetime.now(UTC)
     ledger.record_balance(ACCOUNT, Balance(500, now - timedelta(hours=2)), now - timedelta(hours=2))

@@ -41,6 +41,7 @@ REMEDIES: Mapping[Reason, str] = {
     Reason.OUTSIDE_HOURS: "wait, or change [topup] hours",
     Reason.LOST_RACE: "nothing to do: another program was faster",
     Reason.NOT_SENT_STALE: "nothing to do: the next run decides again",
+    Reason.NOT_EXECUTED: "switch on the sensor low_balance in Dagster, or run smsonline topup run",
 }
 
 

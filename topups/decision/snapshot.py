@@ -55,6 +55,7 @@ class Reason(StrEnum):
     OUTSIDE_HOURS = "OUTSIDE_HOURS"
     LOST_RACE = "LOST_RACE"
     NOT_SENT_STALE = "NOT_SENT_STALE"
+    NOT_EXECUTED = "NOT_EXECUTED"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from topups.ledger.blocked import Blocked
 from topups.ledger.ledger import Ledger
 from topups.ledger.models import OutboxMessage, Payment
 from topups.payment_states import State, awaits_credit
-from topups.policy import DAY, MINUTE, Policy
+from topups.policy import DAY, HOUR, MINUTE, Policy
 from topups.vendor.statuses import is_payable_or_pending
 
 BLOCKED, UNBLOCKED = "blocked_", "unblocked"
@@ -24,6 +24,7 @@ NORMAL_DURATION: Mapping[Reason, timedelta] = {
     Reason.COOLDOWN: 45 * MINUTE,
     Reason.LOST_RACE: 15 * MINUTE,
     Reason.NOT_SENT_STALE: 15 * MINUTE,
+    Reason.NOT_EXECUTED: HOUR,
 }
 # A payment was requested, or a person is asked: the top-up is no longer stopped.
 CONTINUES = frozenset(

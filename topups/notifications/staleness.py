@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from topups.decision.snapshot import Reason
 from topups.ledger import outbox
 from topups.ledger.blocked import read_blocked
 from topups.ledger.ledger import Ledger
@@ -51,7 +52,7 @@ def _problem(ledger: Ledger, row: OutboxRow, payment: Payment | None, now: datet
 def _blocked_problem(ledger: Ledger, row: OutboxRow) -> str:
     blocked = read_blocked(ledger, row.account_id)
     if row.kind == UNBLOCKED:
-        if blocked and blocked.reason not in CONTINUES:
+        if blocked and blocked.reason not in CONTINUES | {Reason.NOT_EXECUTED}:
             return f"{blocked.reason} stops them"
         delivered_at = outbox.last_notice(ledger, row.account_id, f"{BLOCKED}%").delivered_at
         reported = delivered_at is not None and delivered_at.isoformat() > row.payload["after"]

@@ -6,10 +6,15 @@ from datetime import datetime
 from topups.decision.rules import reorder_point_cents
 from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
 from topups.gateway import Balance
-from topups.ledger.blocked import read_blocked, record_blocked
+from topups.ledger.blocked import Blocked, read_blocked, record_blocked
 from topups.ledger.models import Payment
 from topups.money import MAX_PLAUSIBLE_CENTS
-from topups.notifications.blocked_notices import CONTINUES, queue_blocked_notice, queue_unblocked_notice
+from topups.notifications.blocked_notices import (
+    CONTINUES,
+    NORMAL_DURATION,
+    queue_blocked_notice,
+    queue_unblocked_notice,
+)
 from topups.policy import MODES, Policy
 from topups.workflow.context import TopUpContext
 
@@ -31,6 +36,13 @@ def is_due(snapshot: AccountSnapshot, latest: Balance | None, policy: Policy, no
     return bool(policy.problems()) or balance.cents < reorder_point_cents(snapshot, policy)
 
 
+def await_run(decision: PaymentPlan | Refusal) -> Refusal:
+    """The decision as a pass that requests nothing records it: a plan waits for a run, which may never come."""
+    if isinstance(decision, Refusal):
+        return decision
+    return Refusal(Reason.NOT_EXECUTED, f"{decision.explanation}; no run has requested it yet")
+
+
 def update_blocked(
     context: TopUpContext,
     snapshot: AccountSnapshot,
@@ -46,11 +58,18 @@ def update_blocked(
     due = is_due(snapshot, latest, policy, now)
     refusal = decision if due and isinstance(decision, Refusal) else None
     before = read_blocked(ledger, account_id)
-    if refusal is None and due and before and before.reason in AT_SENDING:
+    passes = refusal is None or refusal.reason == Reason.NOT_EXECUTED
+    if passes and due and before and before.reason in AT_SENDING and _runs_go_on(before, now):
         return
-    ended = refusal is None or refusal.reason in CONTINUES
+    begins = refusal is not None and before is not None and Reason.NOT_EXECUTED == refusal.reason != before.reason
+    ended = refusal is None or refusal.reason in CONTINUES or begins
     if before and before.reason not in CONTINUES and ended and policy.mode != MODES[0]:
         queue_unblocked_notice(ledger, account_id, decision, now)
     record_blocked(ledger, account_id, refusal, now)
     if refusal:
         queue_blocked_notice(ledger, snapshot, payments, refusal, before, policy, now)
+
+
+def _runs_go_on(before: Blocked, now: datetime) -> bool:
+    """Whether a run that wrote the reason is recent."""
+    return now - before.seen_at < NORMAL_DURATION[Reason.NOT_EXECUTED]

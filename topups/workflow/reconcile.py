@@ -18,7 +18,7 @@ from topups.ledger.models import Payment
 from topups.ledger.queries import UNFINISHED, LedgerUnavailable
 from topups.notifications.rules import queue_scheduled_notices
 from topups.policy import kill_switch_on
-from topups.workflow.blocked_topups import update_blocked
+from topups.workflow.blocked_topups import await_run, update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.tracking.credit import credit_paid_payments
@@ -108,7 +108,9 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     """Evaluates the policy once on ledger and vendor, records the decision, and queues the notices that are due.
 
     The evaluation is in ``report.evaluation``, recorded under ``idempotency_key`` or else under the fingerprint of its
-    inputs. Returns the snapshot that was evaluated. Raises ``LedgerUnavailable``.
+    inputs: without a key nothing executes a plan. Returns the snapshot that was evaluated.
+
+    Raises ``LedgerUnavailable``.
     """
     context = with_trusted_time(context, report)
     now = context.clock.now()
@@ -118,7 +120,8 @@ def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency
     decision = report.evaluation.decision
     record_decision(context, idempotency_key or report.evaluation.facts_fingerprint, decision, snapshot.burn)
     queue_scheduled_notices(context.ledger, snapshot, report.payments, context.policy, now)
-    update_blocked(context, snapshot, recorded.balance, decision, report.payments)
+    stopped = decision if idempotency_key else await_run(decision)
+    update_blocked(context, snapshot, recorded.balance, stopped, report.payments)
     return snapshot
 
 

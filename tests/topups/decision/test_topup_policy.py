@@ -102,7 +102,7 @@ def test_every_no_has_its_reason_and_its_facts(expected, snapshot, policy):
 def test_each_reason_that_a_decision_can_give_is_tried_here():
     outside_of_decide = {Reason.LEDGER_UNAVAILABLE, Reason.LOST_RACE, Reason.NOT_SENT_STALE, Reason.ANOMALOUS_BURN}
     outside_of_decide |= {Reason.AMOUNT_ABOVE_MAX}  # the amount is reduced to the largest one: see the rule's own test
-    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE}
+    outside_of_decide |= {Reason.LEDGER_UNPROVEN, Reason.UNITS_DISAGREE, Reason.NOT_EXECUTED}
     assert {expected for expected, _, _ in NOES} == set(Reason) - outside_of_decide
 
 

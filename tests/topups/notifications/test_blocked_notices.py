@@ -259,6 +259,18 @@ def drained(world: World) -> None:
     world.run()
 
 
+def seen_beside_another_ledger(world: World) -> None:
+    world.reconcile()
+    operator_actions.adopt(world.ledger, ACCOUNT, "me", world.clock.now())
+    world.clock.advance(minutes=1)
+    world.vendor.bill(2500)
+
+
+def requested_in_another_unit(world: World) -> None:
+    world.vendor.cents_per_unit = 100
+    world.run()
+
+
 CASES: dict[Reason, tuple[Callable[[World], None], dict[str, object]]] = {
     Reason.KILL_SWITCH: (paused, {}),
     Reason.DRY_RUN_WOULD_CREATE: (nothing, {"mode": "dry_run"}),
@@ -284,6 +296,9 @@ CASES: dict[Reason, tuple[Callable[[World], None], dict[str, object]]] = {
     Reason.AWAITING_APPROVAL: (questioned, {"mode": "approve"}),
     Reason.ANOMALOUS_BURN: (drained, {}),
     Reason.CLOCK_SUSPECT: (wrong_clock, {}),
+    Reason.LEDGER_UNPROVEN: (seen_beside_another_ledger, {}),
+    Reason.UNITS_DISAGREE: (requested_in_another_unit, {}),
+    Reason.NOT_EXECUTED: (nothing, {}),
 }
 # Reported in another way, or nothing that stops a top-up.
 REPORTED_DIFFERENTLY = {
@@ -291,10 +306,8 @@ REPORTED_DIFFERENTLY = {
     Reason.AMOUNT_ABOVE_MAX: "the amount is reduced to the largest one",
     Reason.BALANCE_OK: "no top-up is due",
     Reason.LEDGER_UNAVAILABLE: "sent without the ledger",
-    Reason.LEDGER_UNPROVEN: "the rule's own tests",
-    Reason.UNITS_DISAGREE: "the rule's own tests",
     Reason.OUTSIDE_HOURS: "test_owner_hours.py",
-    Reason.APPROVAL_EXPIRED: "the pass before the decision ends it",
+    Reason.APPROVAL_EXPIRED: "test_expired_approval_repeats_or_waits_for_a_run",
     Reason.LOST_RACE: "test_refusals_at_sending_are_reported",
     Reason.NOT_SENT_STALE: "test_refusals_at_sending_are_reported",
 }
@@ -333,8 +346,51 @@ def test_refusals_at_sending_are_reported(person, world, reason):
     assert person.times(str(reason)) == [pytest.approx(0.4)]
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_expired_approval_repeats_or_waits_for_a_run(person, world, runs):
+    questioned(world)
+    person.watch(24, mode="approve")
+    for _ in range(40):
+        if runs:
+            world.run(mode="approve")
+        person.watch(0.05, step=0.05, mode="approve")
+    assert len(person.times("May 25.00 USD be asked for?")) == 1 + runs
+    assert len(person.times("NOT_EXECUTED")) == (not runs)
+
+
+def test_runs_that_request_nothing_for_an_hour_are_reported(person, world):
+    """The sensor is off: reconciliation goes on, and no run requests what is due."""
+    person.watch(1, step=1 / 30)
+    assert person.read == []
+    person.watch(49, step=1 / 4)
+    assert person.times("NOT_EXECUTED") == [pytest.approx(1), pytest.approx(25), pytest.approx(49)]
+    assert "switch on the sensor low_balance" in person.inbox.notices[0].body
+    assert world.run().refusal is None
+    person.read_mail()
+    assert person.times("Please pay") == [pytest.approx(50)]
+
+
+def test_hourly_runs_are_often_enough(person, world):
+    for _ in range(5):
+        person.watch(1, step=1 / 30)
+        world.vendor.cents = 5000
+        world.run()
+        world.vendor.cents = 500
+    assert person.read == []
+
+
+def test_end_of_a_pause_is_reported_before_a_run_comes(person, world):
+    paused(world)
+    person.watch(1)
+    operator_actions.resume(world.ledger, "me", world.clock.now())
+    person.watch(3)
+    assert person.times("KILL_SWITCH") == [0]
+    assert person.times("Top-ups continue") == [1]
+    assert person.times("NOT_EXECUTED") == [2]
+
+
 def test_normal_durations_are_within_an_hour():
-    assert all(duration < timedelta(hours=1) for duration in NORMAL_DURATION.values())
+    assert all(duration <= timedelta(hours=1) for duration in NORMAL_DURATION.values())
 
 
 def test_kind_of_each_reason_fits_its_column():
