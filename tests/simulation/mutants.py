@@ -194,7 +194,7 @@ def the_final_check_is_not_made(patch: pytest.MonkeyPatch) -> None:
 
 def watermarks_are_not_compared(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(continuity, "_contradiction", lambda *_: "")
-    patch.setattr(watermarks, "missing_request", lambda _: "")
+    patch.setattr(watermarks, "missing_request", lambda *_: "")
 
 
 def the_pause_beside_the_ledger_is_ignored(patch: pytest.MonkeyPatch) -> None:

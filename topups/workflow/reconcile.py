@@ -34,7 +34,14 @@ from topups.workflow.vendor_snapshots import (
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
-from topups.workflow.watermarks import check_ledger, doubted_until, missing_request, pause_reason, record_end
+from topups.workflow.watermarks import (
+    check_ledger,
+    doubted_until,
+    forget_future_requests,
+    missing_request,
+    pause_reason,
+    record_end,
+)
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -94,6 +101,7 @@ def _check_clock(context: TopUpContext, recorded: RecordedInstants, report: Reco
     report.listing = with_time_of(report.listing, report.clock)
     if recorded.after and not report.clock.problem:
         correct_future_instants(context.ledger, context.account_id, now + policy.clock_skew, now)
+        forget_future_requests(context, now + policy.clock_skew)
 
 
 def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:
@@ -121,7 +129,8 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway, now = ReconcileReport(unproven=missing_request(context)), context.gateway, context.clock.now()
+    gateway, now = context.gateway, context.clock.now()
+    seen = ReconcileReport(unproven=missing_request(context.ledger, context.companions, context.policy, now))
     unrecorded, doubts = [], doubted_until(context)
     recorded = read_instants(context.ledger, context.account_id, now + context.policy.clock_skew)
     try:
