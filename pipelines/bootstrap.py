@@ -39,8 +39,8 @@ NO_ADDRESS = (
     "SMSONLINE_TOPUP_NOTIFY is not set: nobody is notified of a payment to make, or of what stops one; "
     "set it, then smsonline topup notify --test"
 )
-# A comma can be part of an apprise URL; the next URL begins with its scheme.
-BETWEEN_URLS = re.compile(r"[,\s]+(?=[A-Za-z][\w.+-]*://)")
+# A comma can be part of an apprise URL, unless a scheme follows; a blank cannot.
+BETWEEN_URLS = re.compile(r"\s+|,+(?=[A-Za-z][\w.+-]*://)")
 
 
 def load_checked_settings() -> Settings:
@@ -169,12 +169,18 @@ def configured_units(settings: Settings) -> Units:
 
 def notification_urls(settings: Settings) -> list[str]:
     """The addresses for notices, which are secrets."""
-    return list(filter(None, BETWEEN_URLS.split(settings.topup.notify.get_secret_value().strip(" ,\n\t"))))
+    urls = BETWEEN_URLS.split(settings.topup.notify.get_secret_value())
+    return [url.strip(",") for url in urls if url.strip(",")]
 
 
 def missing_address(settings: Settings) -> str:
     """A line if top-ups are on and no address for notices is set, or an empty text."""
     return NO_ADDRESS if settings.topup.mode != "off" and not notification_urls(settings) else ""
+
+
+def topup_notes(settings: Settings, policy: Policy) -> list[str]:
+    """What the owner of top-ups that are on may not expect: no address for notices, and what the policy leads to."""
+    return [*filter(None, [missing_address(settings)]), *policy.warnings()]
 
 
 def silence_apprise() -> None:

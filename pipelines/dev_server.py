@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.bootstrap import configured_datasets, missing_address, open_pipeline
+from pipelines.bootstrap import configured_datasets, configured_policy, open_pipeline, topup_notes
 from pipelines.cli.console import (
     FAILED,
     MISCONFIGURED,
@@ -87,7 +87,9 @@ def check_settings() -> Settings:
 
     with exit_on_error():
         settings = load_command_settings()
-        if line := missing_address(settings):
+        policy = configured_policy(settings)
+        off = [] if policy.mode == "off" else [f"no top-up is requested: {problem}" for problem in policy.problems()]
+        for line in (*topup_notes(settings, policy), *off):
             print_warning(line)
         sync_schedule(configured_datasets(settings))
         with open_pipeline(settings):

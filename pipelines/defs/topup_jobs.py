@@ -112,6 +112,7 @@ def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
     """What the run's page shows of a run that may request a payment, without empty values."""
     from pipelines.topups.presenter import payment_instructions
     from topups.money import usd
+    from topups.notifications.payment_uris import scan_text
     from topups.notifications.rendering import qr_png
 
     metadata = {name: value for name, value in outcome.as_json().items() if name not in ("planned", "reconciled")}
@@ -119,8 +120,8 @@ def create_metadata(outcome: "TopUpOutcome") -> dict[str, Any]:
     if payment is not None:
         metadata |= {"amount": usd(payment.amount_cents), "amount_cents": payment.amount_cents, "rail": payment.rail}
         instructions: dict[str, Any] = dict(payment_instructions(payment))
-        if target := instructions.get("address") or instructions.get("link"):
-            png = base64.b64encode(qr_png(target)).decode()
+        if instructions:
+            png = base64.b64encode(qr_png(scan_text(payment))).decode()
             instructions["qr"] = dg.MetadataValue.md(f"![scan to pay](data:image/png;base64,{png})")
         if "link" in instructions:
             instructions["link"] = dg.MetadataValue.url(instructions["link"])

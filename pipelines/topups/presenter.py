@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from topups.decision.evaluate import Evaluation
+from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason, Refusal, RuleResult
 from topups.evidence.payment_units import unit_warning
 from topups.ledger import Event, Payment
@@ -105,7 +106,10 @@ def payment_instructions(payment: Payment) -> dict[str, str]:
 
 def run_lines(result: TopUpRunResult) -> list[str]:
     """A run for the terminal: outcome, explanation, how to pay and the vendor's last message."""
-    lines, payment = [outcome_line(result)], result.payment
+    lines, payment, refusal = [outcome_line(result)], result.payment, result.refusal
+    if refusal and refusal.reason != Reason.BALANCE_OK:
+        blocking = payment.payment_id if payment and payment.slot is None else ""
+        lines.append(f"what to do: {remedy(refusal.reason, refusal.payment_id or blocking)}")
     if result.refusal is None and payment is not None:
         how = payment_instructions(payment)
         lines += [payment.why, f"send {how['send']} to {how['address']}" if "address" in how else ""]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipelines.bootstrap import configured_policy, missing_address
+from pipelines.bootstrap import configured_policy, topup_notes
 from pipelines.settings import Settings, SettingsError
 from topups.decision.evaluate import Evaluation
 from topups.decision.remedies import remedy
@@ -111,7 +111,7 @@ def read_topup_state(settings: Settings) -> TopUpState:
         return describe_decision(Refusal(Reason.DISABLED), policy)
     from pipelines.topups.service import TopUpService
 
-    notes = _settings_notes(settings, policy)
+    notes = topup_notes(settings, policy)
     try:
         evaluation = TopUpService(settings).evaluate_now()
     except SettingsError as error:  # the account is not set
@@ -125,7 +125,7 @@ def read_topup_state(settings: Settings) -> TopUpState:
 
 def preview_state(settings: Settings, evaluation: Evaluation, policy: Policy) -> TopUpState:
     """The state of a decision on fresh responses of the vendor; since when it lasts comes from the ledger."""
-    notes = _settings_notes(settings, policy)
+    notes = topup_notes(settings, policy)
     now = datetime.now(UTC)
     recorded = _read_recorded(settings, evaluation.account_id, policy, now)
     low = next((rule.passed for rule in evaluation.results if rule.reason == Reason.BALANCE_OK), True)
@@ -239,7 +239,3 @@ def _ledger_notes(ledger: Ledger, account_id: str, payments: Sequence[Payment], 
             until = f"until {controls.unproven_until:%Y-%m-%d %H:%M} UTC payments that appear count towards the caps"
             notes.append(f"{controls.unproven_reason}; {until}; {remedy(Reason.LEDGER_UNPROVEN)}")
     return tuple(notes)
-
-
-def _settings_notes(settings: Settings, policy: Policy) -> tuple[str, ...]:
-    return tuple(filter(None, (missing_address(settings), *policy.warnings())))

@@ -69,6 +69,20 @@ def test_a_wrong_settings_file_is_one_line_before_anything_starts(capfd, tmp_pat
     assert "canary" not in line
 
 
+def test_warnings_of_the_top_ups_are_printed_at_the_start(capfd, monkeypatch, an_account):
+    cents = {"THRESHOLD": 5000, "TARGET": 8000, "AMOUNT_MIN": 1000, "AMOUNT_MAX": 5000}
+    cents |= {"CAP_DAY": 10_000, "CAP_WEEK": 20_000, "CAP_MONTH": 50_000, "APPROVAL_ABOVE": 1000}
+    monkeypatch.setenv("SMSONLINE_TOPUP_MODE", "auto")
+    dev_server.check_settings()
+    assert "warning: no top-up is requested: SMSONLINE_TOPUP_THRESHOLD_CENTS" in capfd.readouterr().err
+    for name, value in cents.items():
+        monkeypatch.setenv(f"SMSONLINE_TOPUP_{name}_CENTS", str(value))
+    dev_server.check_settings()
+    address, approval = capfd.readouterr().err.splitlines()
+    assert address.startswith("warning: SMSONLINE_TOPUP_NOTIFY is not set")
+    assert approval.startswith("warning: mode auto asks a person before every usual payment")
+
+
 def test_a_taken_port_is_one_line_before_anything_starts(capfd, an_account):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

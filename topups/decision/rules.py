@@ -155,7 +155,7 @@ def list_complete(snapshot: AccountSnapshot) -> RuleResult:
 
 def breaker_closed(snapshot: AccountSnapshot, policy: Policy) -> RuleResult:
     """Durable: only a credited payment or an operator closes the breaker, no window does."""
-    figure = f"{snapshot.failures} payments failed in a row"
+    figure = f"failed payments in a row: {snapshot.failures}"
     return RuleResult(
         Reason.BREAKER_OPEN, snapshot.failures < policy.breaker_failures, figure, f"{policy.breaker_failures}"
     )
@@ -245,7 +245,7 @@ def approval_given(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> 
         figure = f"{waiting.payment_id} waited {_duration(age)}"
         return RuleResult(Reason.APPROVAL_EXPIRED, False, figure, _duration(limit), waiting.payment_id)
     approved = waiting.approved_at is not None
-    status = "is approved" if approved else f"over {usd(waiting.amount_cents)} waits since {_duration(age)}"
+    status = "is approved" if approved else f"over {usd(waiting.amount_cents)} has waited {_duration(age)}"
     figure = f"{waiting.payment_id} {status}"
     return RuleResult(Reason.AWAITING_APPROVAL, approved, figure, _duration(limit), waiting.payment_id)
 

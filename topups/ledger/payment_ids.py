@@ -34,6 +34,8 @@ def find_payment(ledger: LedgerReader, payment_id: str) -> Payment:
         more = " and others" if len(candidates) > MAX_CANDIDATES else ""
         names = ", ".join(candidates[:MAX_CANDIDATES])
         raise PaymentNotFound(f"{text!r} is not the id of one payment: it may be {names}{more}; give more of it")
+    if payment is None and len(text) < SHORT:
+        raise PaymentNotFound(f"{text!r} is too short for an id: give {SHORT} characters as in smsonline topup list")
     if payment is None:
         raise PaymentNotFound(f"there is no payment {text!r}: smsonline topup list shows their ids")
     return payment

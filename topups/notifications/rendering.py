@@ -111,7 +111,8 @@ class Notice:
 def render(row: OutboxRow, payment: Payment | None, now: datetime, policy: Policy | None = None) -> Notice:
     """The message of a notice. Times are in the zone of the policy's owner, and named."""
     policy = policy or Policy()
-    lines = [*_payload_lines(row, policy), *_vendor_lines(row, now)]
+    lines = [f"Account {row.account_id}"] if payment is None else []
+    lines += [*_payload_lines(row, policy), *_vendor_lines(row, now)]
     lines += _payment_lines(payment, row, now, policy) if payment else []
     target = scan_text(payment) if payment and row.kind in REQUESTS else ""
     body = "\n".join(filter(None, lines))

@@ -6,9 +6,10 @@ from datetime import datetime
 from topups.decision.evaluate import decide
 from topups.decision.snapshot import AccountSnapshot, PaymentPlan, Reason, Refusal
 from topups.ledger.models import NewPayment, Payment
+from topups.money import usd
 from topups.notifications import rules
 from topups.payment_states import State
-from topups.policy import kill_switch_on
+from topups.policy import Policy, kill_switch_on
 from topups.workflow.context import TopUpContext
 
 
@@ -43,8 +44,18 @@ def request_approval(
     def check(current: AccountSnapshot) -> Refusal | None:
         return _revalidate(context, snapshot, current, plan, now)
 
-    notices = [rules.payment_notice(new_payment.payment_id, "approval", reason=str(reason))]
+    payload = {"reason": str(reason), "facts": _why_a_person(plan, context.policy)}
+    notices = [rules.payment_notice(new_payment.payment_id, "approval", **payload)]
     return context.ledger.insert_intent(new_payment, State.AWAITING_APPROVAL, check, now, notices)
+
+
+def _why_a_person(plan: PaymentPlan, policy: Policy) -> str:
+    """Why this payment needs a person."""
+    if plan.approval == Reason.ANOMALOUS_BURN:
+        return "the account spends far more than usual: somebody may be draining it"
+    if policy.mode != "auto":
+        return f"in mode {policy.mode} a person decides about each payment"
+    return f"above {usd(policy.approval_limit_cents or 0)} a person decides"
 
 
 def record_dry_run(context: TopUpContext, refusal: Refusal, idempotency_key: str) -> Payment | None:

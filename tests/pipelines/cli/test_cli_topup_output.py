@@ -212,6 +212,27 @@ def test_notify_reports_each_address_without_its_secret(shop, command, set_topup
     assert rows == [("json://127.0.0.1", True), ("nonsense://", False)]
 
 
+@pytest.mark.parametrize(
+    "notify", ["json://127.0.0.1/a, {word}", "json://127.0.0.1/a {word}", "{word},json://127.0.0.1/a"]
+)
+def test_word_beside_an_address_is_reported(shop, command, set_topup, notify):
+    set_topup(NOTIFY=notify.format(word=shop.api_key))
+    result = command("topup", "notify", "--json")
+    assert (result.code, shop.api_key in result.out + result.err) == (1, False)
+    assert sorted(row["address"] for row in result.document["addresses"]) == ["(not an address)", "json://127.0.0.1"]
+
+
+def test_run_names_what_helps(shop, command, set_topup):
+    set_topup(MODE="approve")
+    assert "what to do: smsonline topup approve " in command("topup", "run").out
+    waiting = command("topup", "list", "--json").document[0]["payment_id"]
+    assert f"what to do: smsonline topup approve {waiting}" in command("topup", "run").out
+    short = command("topup", "show", waiting[:4])
+    assert short.error_lines == [
+        f"error: '{waiting[:4]}' is too short for an id: give 8 characters as in smsonline topup list"
+    ]
+
+
 def test_missing_notification_address_is_reported(shop, command):
     assert "warning: SMSONLINE_TOPUP_NOTIFY is not set" in command("topup", "run").err
     assert "note: SMSONLINE_TOPUP_NOTIFY is not set" in command("topup", "plan").out

@@ -1,15 +1,18 @@
 """``topup_create_job``: what its page shows, and when it fails."""
 
 import base64
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 from topup_ticks import REPOSITORY, create, execute, output_metadata
 
 from pipelines.bootstrap import open_configured_ledger
-from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB
+from pipelines.defs.topup_jobs import CREATE_JOB, RECONCILE_JOB, create_metadata
 from pipelines.settings import load_settings
+from pipelines.topups.outcomes import TopUpOutcome
 from topups.notifications.rendering import qr_png
+from topups.workflow.topup_run import TopUpRunResult
 
 pytest_plugins = ("topup_shop",)
 
@@ -45,6 +48,15 @@ def test_a_wallet_payment_shows_address_and_amount(shop, set_topup):
     assert metadata["address"] == payment.address
     assert metadata["send"].endswith(" USDT on TRON")
     assert base64.b64encode(qr_png(payment.address)).decode() in metadata["qr"]
+
+
+def test_qr_code_holds_the_payment_uri_of_the_coin(shop):
+    create()
+    bitcoin = {"address": "bc1qexample", "currency": "BTC", "network": "BTC", "amount_in_crypto": "0.00025"}
+    payment = replace(payments()[0], **bitcoin)
+    metadata = create_metadata(TopUpOutcome(TopUpRunResult(payment.account_id, payment=payment)))
+    code = base64.b64encode(qr_png("bitcoin:bc1qexample?amount=0.00025")).decode()
+    assert code in metadata["qr"].value
 
 
 @pytest.mark.parametrize("fault", ["commit_then_timeout", "http_500", "garbage", "commit_then_drop"])
