@@ -1,18 +1,13 @@
 """A vendor over HTTP on loopback that differs from the documentation: its rows pass through functions of a test."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from scripted_vendor import ScriptedVendor, serve_scripted
-from topup_fakes import ACCOUNT, POLICY, CountingIds, FakeClock, FakeVendor, World
+from scripted_vendor import ScriptedVendor
+from topup_fakes import ACCOUNT, FakeVendor
 
 from topups.gateway import PaymentRequest, VendorPayment
-from topups.ledger import open_ledger
-from topups.workflow.context import TopUpContext
 
 Row = dict[str, Any]
 
@@ -44,14 +39,14 @@ class DifferingVendor:
         return {"ok": True, "body": self.state.url(self.state.bill(amount))}
 
     def transaction(self, order_id: str) -> Row:
-        found = self.state.transaction(order_id)
-        if found is None:
+        payment = self.state.transaction(order_id)
+        if payment is None:
             return {"ok": False, "errorMessage": "no such transaction"}
-        amount = f"{(found.amount_cents or 0) * self.dollars_per_unit:.2f}"
-        coin = {"currency": found.currency, "network": found.network, "to_address": found.address}
+        amount = f"{(payment.amount_cents or 0) * self.dollars_per_unit:.2f}"
+        coin = {"currency": payment.currency, "network": payment.network, "to_address": payment.address}
         return {
             "ok": True,
-            "body": {"order_id": order_id, "status": found.status, "amountInUSD": amount, "url": found.url, **coin},
+            "body": {"order_id": order_id, "status": payment.status, "amountInUSD": amount, "url": payment.url, **coin},
         }
 
 
