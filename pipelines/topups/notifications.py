@@ -19,9 +19,10 @@ from pipelines.settings import Settings
 from topups.ledger import LedgerUnavailable
 from topups.notifications.delivery import deliver_outbox, send_notice
 from topups.notifications.without_ledger import report_ledger
+from topups.workflow.context import with_trusted_time
 
 if TYPE_CHECKING:
-    from topups.workflow.context import TopUpContext
+    from topups.workflow.context import ReconcileReport, TopUpContext
 
 log = logging.getLogger("smsonline.topups")
 
@@ -35,13 +36,17 @@ class NoticeSender:
         for problem in self._notifier.problems if self._notifier else ():
             warn(problem)
 
-    def deliver(self, context: TopUpContext) -> int:
-        """How many notices of the outbox were delivered. A failure here does not change the outcome of the run."""
+    def deliver(self, context: TopUpContext, report: ReconcileReport | None) -> int:
+        """How many notices of the outbox were delivered, by the time that counts in the run of ``report``.
+
+        A failure here does not change the outcome of the run.
+        """
         if self._notifier is None:
             return 0
+        clock = with_trusted_time(context, report).clock if report else context.clock
         try:
             return deliver_outbox(
-                context.ledger, self._notifier, context.account_id, context.clock, context.checkpoint, context.policy
+                context.ledger, self._notifier, context.account_id, clock, context.checkpoint, context.policy
             )
         except LedgerUnavailable as error:
             self._warn(f"notices wait for the next run: {error}")

@@ -74,7 +74,7 @@ class TopUpService:
         try:
             with self._open_context() as context:
                 result = run_topup(context, idempotency_key)
-                outcome = TopUpOutcome(result, sender.deliver(context))
+                outcome = TopUpOutcome(result, sender.deliver(context, result.report))
             self._replace_copy(result.report)
         except LedgerUnavailable as error:
             outcome = TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
@@ -92,7 +92,7 @@ class TopUpService:
         try:
             with self._open_context() as context:
                 report = reconcile_account(context)
-                outcome = ReconcileOutcome(context.account_id, report, sender.deliver(context))
+                outcome = ReconcileOutcome(context.account_id, report, sender.deliver(context, report))
             self._replace_copy(report)
         except LedgerUnavailable as error:
             sender.report_ledger(str(error))

@@ -39,14 +39,14 @@ class DifferingVendor:
         return {"ok": True, "body": self.state.url(self.state.bill(amount))}
 
     def transaction(self, order_id: str) -> Row:
-        found = self.state.transaction(order_id)
-        if found is None:
+        payment = self.state.transaction(order_id)
+        if payment is None:
             return {"ok": False, "errorMessage": "no such transaction"}
-        amount = f"{(found.amount_cents or 0) * self.dollars_per_unit:.2f}"
-        coin = {"currency": found.currency, "network": found.network, "to_address": found.address}
+        amount = f"{(payment.amount_cents or 0) * self.dollars_per_unit:.2f}"
+        coin = {"currency": payment.currency, "network": payment.network, "to_address": payment.address}
         return {
             "ok": True,
-            "body": {"order_id": order_id, "status": found.status, "amountInUSD": amount, "url": found.url, **coin},
+            "body": {"order_id": order_id, "status": payment.status, "amountInUSD": amount, "url": payment.url, **coin},
         }
 
 

@@ -61,12 +61,17 @@ def reconcile_account(context: TopUpContext) -> ReconcileReport:
 
 def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     """Brings the ledger up to date with the vendor and fills ``report``. Raises ``LedgerUnavailable``."""
-    check_ledger(context, report)
     recorded = read_instants(context.ledger, context.account_id, context.clock.now() + context.policy.clock_skew)
     report.balance, report.balance_problem = fetch_balance(context)
+    # Before the list is recorded, which may prove what the ledger could not prove; by a clock that is not in doubt.
+    doubted = check_clock(context.clock.now(), recorded, report.balance, None, context.policy).problem
+    if not doubted:
+        check_ledger(context, report)
     report.listing, report.list_problem, payments = fetch_payment_list(context)
     _check_clock(context, recorded, report)
     if not report.clock.problem:
+        if doubted:
+            check_ledger(context, report)
         thin_observations(context.ledger, context.clock.now())
     context = with_trusted_time(context, report)
     expire_stale_intents(context, payments, report)
@@ -74,7 +79,7 @@ def update_from_vendor(context: TopUpContext, report: ReconcileReport) -> None:
     apply_vendor_statuses(context, _refreshed(context, payments, report), report)
     resolve_unknown_statuses(context, _refreshed(context, payments, report), report)
     payments = _refreshed(context, payments, report)
-    if report.listing:
+    if report.listing and not report.clock.problem:
         adopt_external_payments(context, report.listing, payments, report)
         report_unknown_statuses(context, report.listing, _refreshed(context, payments, report))
     credit_paid_payments(context, payments, report)

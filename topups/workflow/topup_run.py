@@ -27,7 +27,7 @@ from topups.notifications import rules
 from topups.payment_states import COUNTS_AS_CREATED, State
 from topups.policy import kill_switch_on
 from topups.workflow.blocked_topups import update_blocked
-from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
+from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
 from topups.workflow.outcome import record_outcome
 from topups.workflow.reconcile import (
     evaluate_account,
@@ -86,7 +86,7 @@ def _run(context: TopUpContext, idempotency_key: str) -> TopUpRunResult:
     report = ReconcileReport()
     if refusal:
         follow_payments(context, report)
-        record_preflight_refusal(context, idempotency_key, refusal)
+        record_preflight_refusal(with_trusted_time(context, report), idempotency_key, refusal)
         context.checkpoint(Checkpoint.DECIDED)
         return TopUpRunResult(context.account_id, refusal, report=report)
     update_from_vendor(context, report)

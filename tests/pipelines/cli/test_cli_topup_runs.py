@@ -1,8 +1,11 @@
 """``smsonline topup``: which commands create how many payments, against the sandbox over HTTP."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -153,3 +156,16 @@ def test_unavailable_vendor_fails_reconcile_and_refuses_run(shop, command):
     refused = command("topup", "run", "--json")
     assert (refused.code, refused.document["reason"]) == (0, "BALANCE_UNREADABLE")
     assert shop.creates() == 0
+
+
+def test_retries_of_notices_are_timed_by_the_clock_that_counts(shop, command, home, set_topup, monkeypatch):
+    """This machine is 400 days ahead: a notice that nobody took must not wait for another 400 days."""
+    monkeypatch.setattr("topups.notifications.apprise_notifier.AppriseNotifier.send", lambda *_: False)
+    set_topup(NOTIFY="json://127.0.0.1")
+    for endpoint in ("balance", "invoices"):
+        shop.faults.add(endpoint, "skewed_date")
+    assert "clock is 400 days" in command("topup", "reconcile", "--json").document["problems"][0]
+    with closing(sqlite3.connect(home / "data" / "ledger.db")) as database:
+        waiting = database.execute("SELECT claimed_until FROM outbox WHERE attempts > 0").fetchall()
+    this_year = f"{datetime.now(UTC) - timedelta(days=300):%Y-%m-%d}"
+    assert waiting and all(at < this_year for (at,) in waiting)

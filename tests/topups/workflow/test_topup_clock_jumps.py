@@ -10,8 +10,10 @@ from topup_fakes import ACCOUNT, POLICY, START, Inbox, World
 
 from topups import operator_actions
 from topups.decision.snapshot import Reason
+from topups.ledger.companion_files import LedgerWatermark
+from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications.delivery import deliver_outbox
-from topups.payment_states import State
+from topups.payment_states import PaymentException, State
 from topups.vendor.http_gateway import _vendor_time
 
 YEAR, FORTY_DAYS, TWO_HOURS = timedelta(days=365), timedelta(days=40), timedelta(hours=2)
@@ -195,3 +197,26 @@ def instants(world: World) -> list:
     payments = world.ledger.payments()
     seen = [o.at for kind in ("balance", "payments", "decision") for o in world.ledger.observations(ACCOUNT, kind)]
     return [*seen, *(at for p in payments for at in (p.created_at, p.counted_at, p.state_since, p.listed_at) if at)]
+
+
+def test_wrong_pass_extends_no_doubt_about_the_ledger(world, jumping):
+    unlike = LedgerWatermark("another-ledger", 7, "hash")
+    world.context = replace(world.context, other_watermarks=lambda: [unlike])
+    world.reconcile()
+    world.context = replace(world.context, other_watermarks=tuple)
+    world.pass_time(minutes=40)
+    before = world.ledger.controls(ALL_ACCOUNTS).unproven_until
+    jumping.one_wrong_pass(YEAR)
+    world.pass_time(minutes=4)
+    assert before < world.clock.now()
+    assert world.ledger.controls(ALL_ACCOUNTS).unproven_until == before
+
+
+def test_payment_seen_first_in_a_wrong_pass_is_attributed_in_the_next(world, jumping):
+    world.reconcile()
+    world.vendor.bill(1500)
+    jumping.one_wrong_pass(YEAR)
+    assert world.ledger.payments() == []
+    world.reconcile()
+    assert world.only.exception == PaymentException.UNPROVEN
+    assert world.only.counted_at <= world.clock.now()
