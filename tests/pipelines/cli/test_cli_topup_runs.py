@@ -1,6 +1,7 @@
 """``smsonline topup``: which commands create how many payments, against the sandbox over HTTP."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -140,7 +141,8 @@ def test_paid_payment_is_credited_when_the_balance_shows_it(shop, command):
     shop.pay(shown["vendor_payment_id"], shown["amount_cents"])
     shop.advance(301)
     result = command("topup", "reconcile", "--json")
-    assert (result.code, result.document["problems"]) == (0, ["this machine's clock is 0:05:01 behind the vendor's"])
+    assert (result.code, len(result.document["problems"])) == (0, 1)
+    assert re.fullmatch(r"this machine's clock is 0:05:0\d behind the vendor's", result.document["problems"][0])
     assert result.document["moved"][-1] == {"payment_id": payment, "from": "PAID", "to": "CREDITED"}
     # The vendor's clock is now five minutes ahead, and the Date header of its responses shows it.
     assert command("topup", "run", "--json").document["reason"] == "CLOCK_SUSPECT"
