@@ -39,7 +39,7 @@ def fail_in_one_line() -> Iterator[None]:
 
     try:
         yield
-    except (SettingsError, VendorError, LedgerUnavailable):  # each is one line already
+    except (dg.Failure, SettingsError, VendorError, LedgerUnavailable):  # each is one line already
         raise
     except Exception as error:
         logger.exception("a defect stopped the run")
