@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-header --quiet
 
-.PHONY: help demo test install up lint lock bench simulate docs test-browser audit clean
+.PHONY: help demo test test-databases histories kills install up lint lock bench simulate docs test-browser audit clean
 .DEFAULT_GOAL := help
 
 help: ## Lists the targets.
@@ -28,6 +28,12 @@ kills: .venv/installed-dev ## 300 random kills and 20 restores of older files; a
 
 bench: .venv-bench/installed ## Compares with dlt; BENCH="--repeats 2 --snapshots 480" for a short run.
 	.venv-bench/bin/python -m bench $(BENCH)
+
+test-databases: .venv/installed-dev ## Tests the top-ups on SQLite and PostgreSQL.
+	ALL_DATABASES=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/topups
+
+histories: .venv/installed-dev ## 1,000 random histories of lost and restored ledgers over HTTP; no cap may be exceeded.
+	$(BIN)/python -m tests.e2e.ledger_histories 1000 0
 
 simulate: .venv/installed-dev ## Simulates the top-ups; SEEDS=50000 for more scenarios.
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000)

@@ -96,6 +96,10 @@ class Policy:
 
     def problems(self) -> list[str]:
         """One line per reason why nothing may be paid under this policy; each names the settings to correct."""
+        return self._problems
+
+    @cached_property
+    def _problems(self) -> list[str]:
         unset = [PREFIX + name.upper() for name in REQUIRED if getattr(self, name) is None]
         if self.mode not in MODES:
             return [f"{PREFIX}MODE must be one of {', '.join(MODES)}, not {self.mode!r}"]

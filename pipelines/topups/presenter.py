@@ -57,7 +57,6 @@ CHECK_NAMES: Mapping[Reason, str] = {
     Reason.ANOMALOUS_BURN: "spending as usual",
     Reason.LEDGER_UNAVAILABLE: "ledger available",
     Reason.LEDGER_UNPROVEN: "ledger proven",
-    Reason.UNITS_DISAGREE: "units agree",
     Reason.LOST_RACE: "no other run is faster",
     Reason.NOT_SENT_STALE: "list recent when sending",
     Reason.NOT_EXECUTED: "a run requests what is due",
@@ -116,6 +115,7 @@ def run_lines(result: TopUpRunResult) -> list[str]:
         lines += [payment.why, f"send {how['send']} to {how['address']}" if "address" in how else ""]
         lines += [f"pay at {how['link']}" if "link" in how and "address" not in how else "", payment.detail]
         lines += [payment.instructions_problem, unit_warning(payment)]
+    lines += [result.report.contradiction] if result.report else []
     return [line for line in lines if line]
 
 

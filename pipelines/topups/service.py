@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,10 +44,10 @@ from topups.ledger import (
 from topups.ledger.payment_ids import PaymentNotFound, find_payment
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.policy import Policy, kill_switch_on
-from topups.workflow.context import TopUpContext
+from topups.workflow.context import ReconcileReport, TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
 from topups.workflow.topup_run import TopUpRunResult, run_topup
-from topups.workflow.watermarks import adopt_ledger, pause_files, resume_files
+from topups.workflow.watermarks import adopt_ledger, missing_request, pause_files, resume_files
 
 if TYPE_CHECKING:
     from pipelines.topups.health import TopUpHealth
@@ -75,6 +75,7 @@ class TopUpService:
             with self._open_context() as context:
                 result = run_topup(context, idempotency_key)
                 outcome = TopUpOutcome(result, sender.deliver(context))
+            self._replace_copy(result.report)
         except LedgerUnavailable as error:
             outcome = TopUpOutcome(TopUpRunResult(self.settings.account.user_id, _ledger_refusal(error)))
         sender.report_ledger(outcome.ledger_problem)
@@ -92,6 +93,7 @@ class TopUpService:
             with self._open_context() as context:
                 report = reconcile_account(context)
                 outcome = ReconcileOutcome(context.account_id, report, sender.deliver(context))
+            self._replace_copy(report)
         except LedgerUnavailable as error:
             sender.report_ledger(str(error))
             raise
@@ -134,7 +136,11 @@ class TopUpService:
             with open_ledger_readonly(settings.ledger.get_secret_value()) as ledger:
                 burn = last_forecast(ledger, account_id, policy, now)
                 return preview_from_ledger(
-                    ledger, account_id, policy, now, environment=environment, burn=burn, paused=paused
+                    *(ledger, account_id, policy, now),
+                    environment=environment,
+                    burn=burn,
+                    paused=paused,
+                    unproven=missing_request(ledger, companions, policy, now),
                 )
         except LedgerUnavailable as error:
             # Whether top-ups are disabled, stopped or have no limits is known without a ledger.
@@ -256,7 +262,19 @@ class TopUpService:
             if report.listing is None or not report.listing.complete:
                 problem = report.ledger_problem or report.list_problem or "it is incomplete"
                 raise operator_actions.ActionNotAllowed(f"nothing is adopted without the vendor's list: {problem}")
-            return adopt_ledger(context, by)
+            accepted = adopt_ledger(context, by)
+            if wait := missing_request(context.ledger, context.companions, context.policy, context.clock.now()):
+                self._warn(f"{wait}: the vendor may still be about to list its payment")
+        self._replace_copy(report)
+        return accepted
+
+    def _replace_copy(self, report: ReconcileReport | None) -> None:
+        """The warehouse's copy follows a ledger that contradicted it, or each run would doubt the ledger again."""
+        from warehouse.errors import WarehouseError
+
+        if report and report.contradiction and self.settings.warehouse.exists():
+            with suppress(WarehouseError, LedgerUnavailable):  # locked by a sync, which copies the ledger itself
+                self.copy_ledger()
 
     def _act(self, payment_id: str, action: Callable[[Ledger, str, str, datetime], Payment], by: str) -> Payment:
         with open_configured_ledger(self.settings) as ledger:

@@ -231,9 +231,11 @@ def _read_recorded(settings: Settings, account_id: str, policy: Policy, now: dat
 
 
 def _ledger_notes(ledger: Ledger, account_id: str, payments: Sequence[Payment], now: datetime) -> tuple[str, ...]:
-    controls = ledger.controls(account_id)
+    from topups.ledger.schema import ALL_ACCOUNTS
+
     notes = [f"payment {p.payment_id}: {p.instructions_problem}" for p in payments if p.instructions_problem]
-    if controls.unproven_until and now < controls.unproven_until:
-        until = f"until {controls.unproven_until:%Y-%m-%d %H:%M} UTC the vendor's own payments count towards the caps"
-        notes.append(f"{controls.unproven_reason}; {until}; {remedy(Reason.LEDGER_UNPROVEN)}")
+    for controls in map(ledger.controls, (account_id, ALL_ACCOUNTS)):
+        if controls.unproven_until and now < controls.unproven_until:
+            until = f"until {controls.unproven_until:%Y-%m-%d %H:%M} UTC payments that appear count towards the caps"
+            notes.append(f"{controls.unproven_reason}; {until}; {remedy(Reason.LEDGER_UNPROVEN)}")
     return tuple(notes)

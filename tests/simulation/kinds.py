@@ -32,7 +32,7 @@ BASE = Policy(
 class Kind:
     """A kind of world. ``together``: the chance that the other program starts while the first is under way.
 
-    ``sleeps``: the chance that the computer of program b goes to sleep at a step, until a later episode.
+    ``sleeps``: the chance that the computer of program b sleeps after a decision, until a later episode.
     ``policy``: what differs from ``BASE``. ``history``: what becomes of the ledger; ``companions``: whether files lie
     beside it. ``jumps``: the chance that the clock is wrong during a pass. ``refunds``: the chance that the vendor
     refunds orders between two passes. ``habits``: what the world's people do, where it is not the usual mixture.
@@ -79,7 +79,7 @@ KINDS = (
     ),
     Kind(
         "unpaid",
-        replace(Faults(), creates=(("ok", 9), ("declined", 1))),
+        replace(Faults(), creates=(("ok", 8), ("declined", 2))),
         together=0.1,
         operators=0.05,
         gaps=(5500, 6000),
@@ -126,6 +126,24 @@ KINDS = (
         habits=(("in_time", 6), ("never", 1)),
         gaps=(300, 900, 1500),
     ),
+    Kind(
+        *("early refunds", replace(CALM, list_fails=0, list_partial=0), 12),
+        together=0.1,
+        crash=0,
+        stall=0,
+        operators=0.02,
+        spends=0.6,
+        refunds=0.5,
+        policy={"amount_max_cents": 2100, "rail": "v3_invoice", "fingerprint": False},
+        habits=(("in_time", 6), ("never", 1)),
+        gaps=(300, 600, 850),
+    ),
+    # The vendor changes the amount of what it creates, and the response is lost.
+    Kind(
+        *("changed amounts", replace(Faults(), creates=(("lost_and_changed", 4), ("wrong_amount", 1), ("ok", 1)))),
+        operators=0.05,
+        gaps=(61, 70, 200, 900, 1000),
+    ),
     # What people pay takes hours to be confirmed, beyond the end of the payment.
     Kind(
         *("slow chain", CALM, 12),
@@ -145,7 +163,7 @@ KINDS = (
         stall=0,
         operators=0.02,
         spends=0.3,
-        sleeps=0.15,
+        sleeps=0.6,
         policy={"cap_day_cents": 3500, "expiry_grace": timedelta(minutes=1)},
         habits=(("never", 1),),
         gaps=(5500, 6000),
@@ -158,7 +176,7 @@ KINDS = (
         stall=0.01,
         operators=0.7,
         spends=0.3,
-        policy={"mode": "approve", "cap_day_cents": 4500},
+        policy={"mode": "approve", "cap_day_cents": 3500},
         gaps=(600, 4000, 6000, 70_000),
     ),
     # The list drops what ended, spells words differently and corrects the amounts of what was paid.

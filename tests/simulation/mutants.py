@@ -194,7 +194,7 @@ def the_final_check_is_not_made(patch: pytest.MonkeyPatch) -> None:
 
 def watermarks_are_not_compared(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(continuity, "_contradiction", lambda *_: "")
-    patch.setattr(watermarks, "missing_request", lambda _: "")
+    patch.setattr(watermarks, "missing_request", lambda *_: "")
 
 
 def the_pause_beside_the_ledger_is_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -245,15 +245,15 @@ class Mutant:
 MUTANTS = (
     Mutant("retry the create on timeout", retry_the_create_on_timeout, "lost answers", 50, "3"),
     Mutant("no write-ahead row", no_write_ahead_row, "everything", 50, "4"),
-    Mutant("no slot", no_slot, "crowd", 400),
+    Mutant("no slot", no_slot, "crowd", 400, first=55),
     Mutant("free the slot on first absence", free_the_slot_on_first_absence, "lost answers", 400),
     Mutant(
         *("short quiescence", nothing, "lost answers", 400),
         policy={"unknown_quiescence": timedelta(minutes=1), "absent_lists": 1},
     ),
     Mutant("a partial list counted as absence", a_partial_list_counts_as_absence, "bad lists", 400),
-    Mutant("a row of another amount is never ours", a_row_of_another_amount_is_never_ours, "everything", 400, "7"),
-    Mutant("windows end by our clock alone", windows_end_by_our_clock_alone, "days", 300, "5"),
+    Mutant("a row of another amount is never ours", a_row_of_another_amount_is_never_ours, "changed amounts", 400, "7"),
+    Mutant("windows end by our clock alone", windows_end_by_our_clock_alone, "days", 300, "5", 67),
     Mutant("a person's money is not waited for", a_persons_money_is_not_waited_for, "by hand", 200, "2"),
     Mutant("cap counts only paid", a_cap_counts_only_what_was_paid, "unpaid", 100, "5"),
     Mutant(
@@ -274,11 +274,14 @@ MUTANTS = (
     Mutant("memory of 30 days", the_memory_ends_before_the_month, "months", 400, "5"),
     Mutant("age of the list before sending", the_age_of_the_list_is_not_checked, "appearing", 400, "2 11"),
     Mutant("no check when the request leaves", the_final_check_is_not_made, "busy wire", 400, "9"),
-    Mutant("earlier rise proves a credit", a_rise_before_the_payment_proves_its_credit, "refunds", 400, "7"),
+    Mutant("earlier rise proves a credit", a_rise_before_the_payment_proves_its_credit, "early refunds", 400, "7", 88),
     Mutant("approval without its amount", an_approval_is_not_bound_to_its_amount, "approved", 400, "19"),
     Mutant("match by amount alone", a_match_needs_the_amount_alone, "everything", 400, "13"),
     Mutant("failed balance read falls back", a_failed_balance_read_falls_back, "everything", 400, "11"),
-    Mutant("watermarks are not compared", watermarks_are_not_compared, "restored", 400, "16 2 5"),
+    Mutant(
+        *("watermarks are not compared", watermarks_are_not_compared, "restored", 400, "2 5 16", 32),
+        policy={"watch_gap": timedelta(days=40)},
+    ),
     Mutant("pause beside the ledger ignored", the_pause_beside_the_ledger_is_ignored, "lost", 400, "9"),
     Mutant("unproven rows do not count", unproven_rows_do_not_count, "lost alone", 400, "16"),
     Mutant("time alone moves", time_alone_moves_while_clocks_disagree, "clock jumps", 400, "20"),

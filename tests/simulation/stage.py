@@ -56,6 +56,7 @@ class Program:
     def __init__(self, name: str, context: TopUpContext, store: "Store") -> None:
         self.name, self.context, self.store = name, replace(context, checkpoint=_stop), store
         self._running: greenlet | None = None
+        self.reached = ""
 
     @property
     def is_running(self) -> bool:
@@ -66,6 +67,10 @@ class Program:
 
     def run_to_next_checkpoint(self) -> str:
         """The checkpoint that was reached, or how the run ended."""
+        self.reached = self._run_to_next_checkpoint()
+        return self.reached
+
+    def _run_to_next_checkpoint(self) -> str:
         assert self._running is not None
         running = self._running
         reached = running.switch()

@@ -22,7 +22,7 @@ def test_the_same_seed_is_the_same_world() -> None:
 def test_worlds_reach_every_final_state() -> None:
     requests, states, texts = 0, set(), Counter()
     with stage() as opened:
-        for seed in range(60):
+        for seed in range(120):
             world = live(opened, seed)
             requests += len(world.truth.requests)
             states |= {payment.state for payment in opened.ledger.payments()}

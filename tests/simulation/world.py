@@ -9,13 +9,13 @@ from tests.simulation.ending import check_the_end
 from tests.simulation.histories import change_history
 from tests.simulation.kinds import BASE, Kind, kind_of
 from tests.simulation.stage import CountedIds, MemoryCompanions, Program, Stage, Store
-from tests.simulation.truth import Truth, Violation
+from tests.simulation.truth import PAID, UNDER_WAY, Truth, Violation
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, START, Clock, Vendor
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
 from topups.policy import KILL_VARIABLE, Policy
 from topups.workflow import watermarks
-from topups.workflow.context import TopUpContext
+from topups.workflow.context import Checkpoint, TopUpContext
 from topups.workflow.reconcile import reconcile_account
 from topups.workflow.topup_run import run_topup
 
@@ -135,7 +135,8 @@ class World:
             self.note(f"{program.name} dies")
             program.die()
             return
-        if self.kind.sleeps and program.name == "b" and self.random.random() < self.kind.sleeps:
+        falls_asleep = program.name == "b" and program.reached == Checkpoint.DECIDED
+        if falls_asleep and self.random.random() < self.kind.sleeps:
             self.note(f"{program.name} falls asleep")
             self.asleep.add(program)
             return
@@ -165,15 +166,24 @@ class World:
         self.vendor.cents -= min(self.vendor.cents, int(spent))
 
     def _refund(self) -> None:
-        """Orders come to nothing, and their price returns: by chance as much as a payment."""
+        """Orders come to nothing, and their price returns: by chance as much as a payment.
+
+        Without the total of all charges nobody could tell a refund from a payment that is expected.
+        """
+        if not self.kind.faults.sends_charges and self._expects_money():
+            return
         amounts = [row.cents for row in self.truth.rows[-1:]]
         self.vendor.cents += (cents := self.random.choice((300, 900, *amounts)))
         self.note(f"orders are refunded: {cents}, the balance is {self.vendor.cents}")
 
+    def _expects_money(self) -> bool:
+        requested = [row for row in self.truth.rows if row.intent]
+        return any(row.status in UNDER_WAY | PAID for row in requested[-1:])
+
     def _operator_acts(self) -> None:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
         deeds = (self._bill_by_hand, self._bill_by_hand, self._flip, self._flip)
-        agreeing = (self._agree,) * (6 if self.policy.mode == "approve" else 1)
+        agreeing = (self._agree,) * (20 if self.policy.mode == "approve" else 1)
         adopting = (self._adopt,) * (self.kind.history != "intact")
         self.random.choice((*deeds, *agreeing, *adopting))()
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from scripted_vendor import ScriptedVendor, invoice, serve_scripted
 from topup_fakes import ACCOUNT, FakeClock
 
+from tests.scripted_vendor import ScriptedVendor, invoice, serve_scripted
 from topups.gateway import PaymentRequest, Uncertain, VendorUnavailable
 from topups.vendor.http_gateway import VendorGateway
 

@@ -24,18 +24,20 @@ def preview_from_ledger(
     environment: Mapping[str, str] | None = None,
     burn: BurnForecast | None = None,
     paused: str = "",
+    unproven: str = "",
 ) -> Evaluation:
     """The decision on what the ledger has recorded by ``now``: what the sensor evaluates.
 
-    ``paused`` is the pause of the files beside the ledger. A ledger that cannot be read is the refusal
-    ``LEDGER_UNAVAILABLE``.
+    ``paused`` is the pause of the files beside the ledger, ``unproven`` what they know and the ledger does not.
+    A ledger that cannot be read is the refusal ``LEDGER_UNAVAILABLE``.
     """
     try:
         recorded = ledger.snapshot(account_id, now)
     except LedgerUnavailable as error:
         return Evaluation(account_id, Refusal(Reason.LEDGER_UNAVAILABLE, str(error)))
     paused = recorded.paused or paused
-    snapshot = dataclasses.replace(recorded, killed=kill_switch_on(environment), burn=burn, paused=paused)
+    killed = kill_switch_on(environment)
+    snapshot = dataclasses.replace(recorded, killed=killed, burn=burn, paused=paused, unproven=unproven)
     return evaluate(snapshot, policy, now)
 
 

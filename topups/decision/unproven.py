@@ -20,7 +20,8 @@ def ledger_proven(snapshot: AccountSnapshot, policy: Policy, now: datetime) -> R
         figure = f"payment {suspect.payment_id} looks like one of this program with another ledger"
     if not figure and policy.list_shows_paid_only and until and now < until:
         figure = "this ledger may lack payments, and the vendor lists only paid ones"
-    return RuleResult(Reason.LEDGER_UNPROVEN, not figure, figure or "complete", "until smsonline topup adopt")
+    limit = "" if snapshot.unproven else "until smsonline topup adopt"  # nobody ends the wait for a request
+    return RuleResult(Reason.LEDGER_UNPROVEN, not figure, figure or "complete", limit if figure else "")
 
 
 def failures_outside(

@@ -49,6 +49,16 @@ def check_continuity(
     return contradiction
 
 
+def doubted_until(
+    ledger: Ledger, account_id: str, watermarks: Iterable[LedgerWatermark], policy: Policy, now: datetime
+) -> datetime | None:
+    """Until when ``check_continuity`` would doubt what the ledger does not doubt yet; records nothing."""
+    with ledger.read_transaction() as connection:
+        if _contradiction(connection, watermarks):
+            return now + (MEMORY if policy.list_shows_paid_only else policy.unknown_quiescence)
+        return _first_seen(connection, account_id, now) + MEMORY if _is_new(connection, account_id) else None
+
+
 def is_request_missing(ledger: Ledger, requested_at: datetime) -> bool:
     """Whether the ledger has no payment whose request left at this time."""
     with ledger.read_transaction() as connection:
@@ -66,7 +76,9 @@ class Watch(NamedTuple):
     steady: bool
 
 
-def read_watch(ledger: Ledger, account_id: str, listing: PaymentList, policy: Policy) -> Watch:
+def read_watch(
+    ledger: Ledger, account_id: str, listing: PaymentList, policy: Policy, *, is_recorded: bool = True
+) -> Watch:
     """How long the list has been watched when ``listing``, the newest recorded one, was read."""
     query = (
         select(OBSERVATIONS.at)
@@ -75,7 +87,7 @@ def read_watch(ledger: Ledger, account_id: str, listing: PaymentList, policy: Po
         .order_by(OBSERVATIONS.seq.desc())
     )
     with ledger.read_transaction() as connection:
-        times: list[datetime] = list(connection.execute(query).scalars())[listing.complete :]
+        times: list[datetime] = list(connection.execute(query).scalars())[is_recorded and listing.complete :]
     if not times or listing.at - times[0] >= policy.watch_gap:
         return Watch(None, False)
     for newer, older in zip(times, [*times[1:], None], strict=True):

@@ -6,12 +6,12 @@ The events stay as they are. Otherwise a cooldown, a back-off or a cap would las
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import BindParameter, bindparam, func, select, update
 
 from topups.ledger import schema
 from topups.ledger.ledger import Ledger, UnitOfWork
 from topups.ledger.models import Payment
-from topups.ledger.queries import LAST_EVENT_OF_ACCOUNT, MEMORY, LedgerReader, read_controls
+from topups.ledger.queries import ACCOUNT, LAST_EVENT_OF_ACCOUNT, MEMORY, LedgerReader, read_controls
 
 P, OBSERVED = schema.payments.c, schema.observations.c
 # When something happened by our clock. The end of a payment page is the vendor's, a deadline lies ahead.
@@ -19,6 +19,26 @@ PAYMENT_INSTANTS = (
     *(P.created_at, P.counted_at, P.state_since, P.sending_at, P.slot_freed_at, P.approved_at, P.listed_at),
     P.absent_at,
 )
+
+
+LIMIT: BindParameter[Any] = bindparam("limit")
+OF_ACCOUNT = OBSERVED.account_id == ACCOUNT
+FIRST_OBSERVATION_AFTER = (
+    select(OBSERVED.at, OBSERVED.seq).where(OF_ACCOUNT, OBSERVED.at > LIMIT).order_by(OBSERVED.seq).limit(1)
+)
+LAST_OBSERVATION_BEFORE = (
+    select(OBSERVED.at)
+    .where(OF_ACCOUNT, OBSERVED.at <= LIMIT, OBSERVED.seq < bindparam("first"))
+    .order_by(OBSERVED.at.desc())
+    .limit(1)
+)
+FIRST_OF_PAYMENTS_AFTER = select(
+    *(
+        select(func.min(column)).where(P.account_id == ACCOUNT, column > LIMIT).scalar_subquery().label(column.name)
+        for column in (P.counted_at, P.state_since, P.slot_freed_at)
+    )
+)
+BEYOND_ALL = 2**62
 
 
 class RecordedInstants(NamedTuple):
@@ -33,22 +53,18 @@ class RecordedInstants(NamedTuple):
 
 def read_instants(reader: LedgerReader, account_id: str, limit: datetime) -> RecordedInstants:
     """The account's instants around ``limit``: what lies behind it is in the future. Raises ``LedgerUnavailable``."""
-    observed = select(OBSERVED.at, OBSERVED.seq).where(OBSERVED.account_id == account_id)
-    queries = [LAST_EVENT_OF_ACCOUNT]
-    queries += [
-        select(func.min(column)).where(P.account_id == account_id, column > limit)
-        for column in (P.counted_at, P.state_since, P.slot_freed_at)
-    ]
+    given = {"account": account_id, "limit": limit}
     with reader.read_transaction() as connection:
-        first = connection.execute(observed.where(OBSERVED.at > limit).order_by(OBSERVED.seq).limit(1)).one_or_none()
-        history = observed.where(OBSERVED.at <= limit).order_by(OBSERVED.at.desc()).limit(1)
-        before = connection.execute(history.where(OBSERVED.seq < first.seq) if first else history).one_or_none()
+        first = connection.execute(FIRST_OBSERVATION_AFTER, given).one_or_none()
+        upto = given | {"first": first.seq if first else BEYOND_ALL}
+        before = connection.execute(LAST_OBSERVATION_BEFORE, upto).scalar()
         instants = [
             first and first.at,
-            *(connection.execute(query, {"account": account_id}).scalar() for query in queries),
+            connection.execute(LAST_EVENT_OF_ACCOUNT, {"account": account_id}).scalar(),
+            *connection.execute(FIRST_OF_PAYMENTS_AFTER, given).one(),
+            read_controls(connection, account_id)[0].last_failure_at,
         ]
-        instants.append(read_controls(connection, account_id)[0].last_failure_at)
-    return RecordedInstants(before and before.at, min((at for at in instants if at and at > limit), default=None))
+    return RecordedInstants(before, min((at for at in instants if at and at > limit), default=None))
 
 
 def correct_future_instants(ledger: Ledger, account_id: str, limit: datetime, now: datetime) -> None:

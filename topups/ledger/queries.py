@@ -124,10 +124,15 @@ INSERT_NOTICE: dict[str, Insert] = {
 }
 
 
-def read_snapshot(connection: Connection, account_id: str, now: datetime) -> AccountSnapshot:
-    """What the ledger knows of an account: with the latest balance, without the vendor's list."""
+def read_snapshot(
+    connection: Connection, account_id: str, now: datetime, unrecorded: Iterable[PaymentView] = ()
+) -> AccountSnapshot:
+    """What the ledger knows of an account: with the latest balance, without the vendor's list.
+
+    ``unrecorded`` are payments that the next run would import.
+    """
     rows = connection.execute(RECENT_PAYMENTS, {"account": account_id, "since": now - MEMORY}).all()
-    payments = tuple(_payment_view(*row) for row in rows)
+    payments = (*(_payment_view(*row) for row in rows), *unrecorded)
     account_controls, common_controls = read_controls(connection, account_id)
     balance, latest = None, read_observations(connection, account_id, "balance", 0, 1)
     if latest and latest[0].figure is not None:
@@ -266,10 +271,10 @@ class LedgerReader:
                 if isinstance(driver, StillFile) and driver.was_written():
                     raise LedgerUnavailable(WRITTEN_MEANWHILE)
 
-    def snapshot(self, account_id: str, now: datetime) -> AccountSnapshot:
+    def snapshot(self, account_id: str, now: datetime, unrecorded: Iterable[PaymentView] = ()) -> AccountSnapshot:
         """What the ledger alone knows of an account: the latest balance, no list. Reads a few hundred rows."""
         with self.read_transaction() as connection:
-            return read_snapshot(connection, account_id, now)
+            return read_snapshot(connection, account_id, now, unrecorded)
 
     def payment(self, payment_id: str) -> Payment | None:
         """One payment, by its id or the vendor's."""

@@ -20,6 +20,7 @@ from topups.payment_states import OUTCOME_PENDING, State
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
 from topups.workflow.opening import find_by_id, mark_open, matches_intent, unmatched_rows
+from topups.workflow.tracking.payment_tracking import propose_paid_only_list
 from topups.workflow.vendor_snapshots import fetch_payment_list, fetch_transaction
 
 
@@ -215,6 +216,8 @@ def _search_again(context: TopUpContext, payment: Payment, report: ReconcileRepo
     same_amount = same_amount_rows(payment, rows)
     other_amount_count = len(rows) - len(same_amount)
     missing_count = count_missing_lists(payment, listing, len(same_amount), policy)
+    if payment.claim and not rows:
+        propose_paid_only_list(context, payment, listing)
     state = resolve_state(
         payment, listing, len(same_amount), other_amount_count, missing_count, context.clock.now(), policy
     )

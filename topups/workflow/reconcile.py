@@ -22,7 +22,7 @@ from topups.workflow.blocked_topups import await_run, update_blocked
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, with_trusted_time
 from topups.workflow.outcome import expire_stale_intents, resolve_unknown_outcomes
 from topups.workflow.tracking.credit import credit_paid_payments
-from topups.workflow.tracking.external_payments import adopt_external_payments
+from topups.workflow.tracking.external_payments import adopt_external_payments, unrecorded_payments
 from topups.workflow.tracking.payment_tracking import apply_vendor_statuses
 from topups.workflow.tracking.unknown_statuses import report_unknown_statuses, resolve_unknown_statuses
 from topups.workflow.vendor_snapshots import (
@@ -34,7 +34,14 @@ from topups.workflow.vendor_snapshots import (
     tracked_payments,
 )
 from topups.workflow.vendor_times import with_usable_times
-from topups.workflow.watermarks import check_ledger, missing_request, pause_reason, record_end
+from topups.workflow.watermarks import (
+    check_ledger,
+    doubted_until,
+    forget_future_requests,
+    missing_request,
+    pause_reason,
+    record_end,
+)
 
 
 def reconcile_account(context: TopUpContext) -> ReconcileReport:
@@ -94,6 +101,7 @@ def _check_clock(context: TopUpContext, recorded: RecordedInstants, report: Reco
     report.listing = with_time_of(report.listing, report.clock)
     if recorded.after and not report.clock.problem:
         correct_future_instants(context.ledger, context.account_id, now + policy.clock_skew, now)
+        forget_future_requests(context, now + policy.clock_skew)
 
 
 def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:
@@ -121,7 +129,9 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
     """The snapshot that a run would evaluate: the ledger with the vendor's present responses. Records and changes
     nothing.
     """
-    seen, gateway, now = ReconcileReport(unproven=missing_request(context)), context.gateway, context.clock.now()
+    gateway, now = context.gateway, context.clock.now()
+    seen = ReconcileReport(unproven=missing_request(context.ledger, context.companions, context.policy, now))
+    unrecorded, doubts = [], doubted_until(context)
     recorded = read_instants(context.ledger, context.account_id, now + context.policy.clock_skew)
     try:
         seen.balance = gateway.balance()
@@ -133,10 +143,13 @@ def preview_snapshot(context: TopUpContext) -> AccountSnapshot:
         payments = tracked_payments(context)
         seen.listing = assess_completeness(listing, payments, largest, context.policy)
         seen.listing = with_usable_times(context, seen.listing, payments)
+        unrecorded = unrecorded_payments(context, seen.listing, payments, doubts)
     except VendorUnavailable as error:
         seen.list_problem = str(error)
     seen.clock = check_clock(now, recorded, seen.balance, seen.listing, context.policy)
-    return merge_observations(context, context.ledger.snapshot(context.account_id, context.clock.now()), seen)
+    snapshot = context.ledger.snapshot(context.account_id, context.clock.now(), unrecorded)
+    until = max(filter(None, (snapshot.unproven_until, doubts)), default=None)
+    return merge_observations(context, dataclasses.replace(snapshot, unproven_until=until), seen)
 
 
 def _refreshed(context: TopUpContext, payments: list[Payment], report: ReconcileReport) -> list[Payment]:

@@ -1,14 +1,17 @@
 """Compares the ledger with the files that outlive it, and writes its present state into them."""
 
 from contextlib import suppress
+from datetime import datetime
 
 from topups import operator_actions
 from topups.decision.snapshot import Reason, Refusal
 from topups.ledger import continuity
-from topups.ledger.companion_files import CompanionFileError, CompanionFiles
+from topups.ledger.companion_files import CompanionFileError, CompanionFiles, LedgerWatermark
+from topups.ledger.ledger import Ledger
 from topups.ledger.models import Payment
 from topups.ledger.queries import LedgerUnavailable
 from topups.operator_actions import ActionNotAllowed
+from topups.policy import Policy
 from topups.workflow.context import ReconcileReport, TopUpContext
 
 
@@ -17,32 +20,32 @@ def check_ledger(context: TopUpContext, report: ReconcileReport) -> None:
     ``LedgerUnavailable``.
     """
     companions = context.companions
-    watermarks = [*(companions.read_watermarks() if companions else ()), *context.other_watermarks()]
-    now = context.clock.now()
     report.contradiction = continuity.check_continuity(
-        context.ledger, context.account_id, watermarks, context.policy, now
+        context.ledger, context.account_id, _watermarks(context), context.policy, context.clock.now()
     )
-    report.unproven = missing_request(context)
+    report.unproven = missing_request(context.ledger, companions, context.policy, context.clock.now())
     if companions and report.contradiction:
         with suppress(CompanionFileError):
             companions.write_watermark(continuity.present_watermark(context.ledger), replace=True)
 
 
-def missing_request(context: TopUpContext) -> str:
+def doubted_until(context: TopUpContext) -> datetime | None:
+    """Until when the next run would doubt the ledger beyond what is recorded in it. Records nothing."""
+    return continuity.doubted_until(
+        context.ledger, context.account_id, _watermarks(context), context.policy, context.clock.now()
+    )
+
+
+def missing_request(ledger: Ledger, companions: CompanionFiles | None, policy: Policy, now: datetime) -> str:
     """A request that left a short while ago and is not in the ledger, or an empty text.
 
     The vendor may still be about to list its payment, so nothing may be created meanwhile.
     """
-    if context.companions is None:
-        return ""
-    end = context.clock.now() - context.policy.unknown_quiescence
-    times = {watermark.requested_at for watermark in context.companions.read_watermarks()}
-    for at in sorted(at for at in times if at is not None and at > end):
-        if continuity.is_request_missing(context.ledger, at):
-            until = at + context.policy.unknown_quiescence
-            return (
-                f"a request that left at {at:%Y-%m-%d %H:%M:%S} UTC is not in this ledger; wait until {until:%H:%M:%S}"
-            )
+    times = {watermark.requested_at for watermark in companions.read_watermarks()} if companions else set()
+    for at in sorted(at for at in times if at is not None and at > now - policy.unknown_quiescence):
+        if continuity.is_request_missing(ledger, at):
+            until = f"wait until {at + policy.unknown_quiescence:%Y-%m-%d %H:%M:%S} UTC"
+            return f"a request that left at {at:%Y-%m-%d %H:%M:%S} UTC is not in this ledger; {until}"
     return ""
 
 
@@ -74,6 +77,13 @@ def record_end(context: TopUpContext) -> None:
     with suppress(CompanionFileError, LedgerUnavailable):
         if context.companions:
             context.companions.write_watermark(continuity.present_watermark(context.ledger))
+
+
+def forget_future_requests(context: TopUpContext, limit: datetime) -> None:
+    """Removes the time of a request that a clock which was ahead wrote; its payment was corrected in the ledger."""
+    with suppress(CompanionFileError):
+        if context.companions:
+            context.companions.write_watermark(continuity.present_watermark(context.ledger), until=limit)
 
 
 def pause_reason(context: TopUpContext) -> str:
@@ -113,6 +123,11 @@ def adopt_ledger(context: TopUpContext, by: str) -> list[Payment]:
         except CompanionFileError as error:
             raise ActionNotAllowed(_not_recorded(error)) from None
     return accepted
+
+
+def _watermarks(context: TopUpContext) -> list[LedgerWatermark]:
+    written = context.companions.read_watermarks() if context.companions else []
+    return [*written, *context.other_watermarks()]
 
 
 def _not_recorded(error: CompanionFileError) -> str:

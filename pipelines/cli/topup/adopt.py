@@ -3,18 +3,18 @@
 import sys
 
 from pipelines.cli.console import exit_on_topup_error, load_command_settings, print_json, print_table
-from pipelines.cli.topup.payments import operator_name
+from pipelines.cli.topup.payments import operator_name, warn
 from pipelines.topups.presenter import payment_json
 from pipelines.topups.service import TopUpService
 from topups.money import usd
 
-COLUMNS = ("created (UTC)", "payment", "amount", "vendor's id", "vendor's status")
+COLUMNS = ("counts since (UTC)", "payment", "amount", "vendor's id", "vendor's status")
 
 
 def run_adopt(by: str, *, as_json: bool) -> None:
     """Prints the payments that count as others' from now on; exits 1 when the vendor's list cannot be read."""
     with exit_on_topup_error(as_json=as_json):
-        accepted = TopUpService(load_command_settings()).adopt(operator_name(by))
+        accepted = TopUpService(load_command_settings(), warn).adopt(operator_name(by))
     if as_json:
         print_json({"adopted": [payment_json(payment) for payment in accepted]})
         return

@@ -77,7 +77,7 @@ def test_an_unknown_outcome_succeeds_and_shows_nothing_to_pay(shop, fault):
         ({"MODE": "dry_run"}, "DRY_RUN_WOULD_CREATE"),
         ({"MODE": "approve"}, "AWAITING_APPROVAL"),
         ({"KILL": "1"}, "KILL_SWITCH"),
-        ({"THRESHOLD_CENTS": "100", "TARGET_CENTS": "900"}, "BALANCE_OK"),
+        ({"THRESHOLD_CENTS": "100"}, "BALANCE_OK"),
     ],
 )
 def test_a_refusal_succeeds_with_its_reason(shop, set_topup, settings, reason):

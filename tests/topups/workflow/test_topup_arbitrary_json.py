@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted_vendor import ScriptedVendor, invoice, serve_scripted
 from topup_fakes import ACCOUNT, LOOSE, POLICY, CountingIds, FakeClock, Inbox
 
 from pipelines.topups.presenter import event_json, payment_json
+from tests.scripted_vendor import ScriptedVendor, invoice, serve_scripted
 from topups.decision.evaluate import evaluate
 from topups.gateway import PaymentList, PaymentRequest, VendorUnavailable
 from topups.ledger import open_ledger

@@ -16,7 +16,7 @@ from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import PaymentException, State
 from topups.workflow.context import TopUpContext
-from topups.workflow.reconcile import reconcile_account
+from topups.workflow.reconcile import preview_snapshot, reconcile_account
 from topups.workflow.topup_run import run_topup
 from topups.workflow.watermarks import adopt_ledger, pause_reason
 
@@ -124,6 +124,28 @@ def test_cap_outlives_a_restored_folder(computer, tmp_path):
     assert computer.reason() == Reason.CAP_DAY
     assert computer.titles().count("The ledger may lack payments: those at the vendor count as its own") == 1
     assert computer.exceptions() == [PaymentException.UNPROVEN] * 2
+
+
+@pytest.mark.parametrize("how", ["intact", "deleted", "restored", "container", "foreign"])
+@pytest.mark.parametrize("paid_only", [False, True])
+def test_preview_decides_as_the_run_after_it(computer, tmp_path, how, paid_only):
+    computer.adopt()
+    computer.back_up(tmp_path / "backup")
+    for _ in range(2):
+        computer.run()
+        computer.pay()
+    if how == "foreign":
+        computer.vendor.bill(4800, "paid")
+        computer.clock.advance(minutes=70)
+    elif how == "restored":
+        computer.restore(tmp_path / "backup")
+    elif how != "intact":
+        lose(computer, how)
+    computer.policy = replace(computer.policy, list_shows_paid_only=paid_only)
+    with computer.opened() as ledger:
+        preview = evaluate(preview_snapshot(computer.context(ledger)), computer.policy, computer.clock.now())
+    refusal = computer.run().refusal
+    assert (preview.refusal and preview.refusal.reason) == (refusal and refusal.reason)
 
 
 def test_count_of_the_day_outlives_the_ledger(computer):

@@ -38,6 +38,8 @@ def thin_observations(ledger: Ledger, now: datetime) -> int:
                 unit.connection.execute(update(IDENTITY).values(thinned_at=day + DAY + THINNED_AFTER))
             removed += len(superfluous)
         day += DAY
+    with ledger.write_transaction(now) as unit:  # looked at again a day later
+        unit.connection.execute(update(IDENTITY).values(thinned_at=min(day + THINNED_AFTER, now)))
     if removed:
         with suppress(LedgerUnavailable):  # it only makes the file smaller
             _return_free_space(ledger.engine)

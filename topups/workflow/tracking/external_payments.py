@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from topups.decision.rules import max_reorder_point_cents
+from topups.decision.snapshot import PaymentView
 from topups.gateway import PaymentList, VendorPayment
 from topups.ledger import continuity
-from topups.ledger.models import ExternalPayment, OutboxMessage, Payment
+from topups.ledger.models import ExternalPayment, OutboxMessage, Payment, external_payment
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, PaymentException, State
@@ -53,14 +54,44 @@ def adopt_external_payments(
     report.adopted += [payment.payment_id for payment in inserted]
 
 
+def unrecorded_payments(
+    context: TopUpContext, listing: PaymentList, payments: list[Payment], doubts: datetime | None
+) -> list[PaymentView]:
+    """The payments that the next run would import, named by the vendor's ids, for a decision that records nothing.
+
+    ``doubts`` is until when that run would doubt the ledger.
+    """
+    now = context.clock.now()
+    unmatched = unmatched_rows(context, listing)
+    if not unmatched or any(payment.state in OUTCOME_PENDING for payment in payments):
+        return []
+    attribute = _attribution(context, listing, now, doubts, is_recorded=False)
+    externals = (ExternalPayment(row.vendor_id, row, attribute(row), None) for row in unmatched)
+    imported = [external_payment(context.account_id, external, now) for external in externals]
+    return [
+        PaymentView(
+            *(p.payment_id, p.state, p.exception, p.amount_cents, p.counted_at, False),
+            vendor_status=p.vendor_status,
+            ends_at=p.ends_at,
+            rail=p.rail,
+        )
+        for p in imported
+    ]
+
+
 def _attribution(
-    context: TopUpContext, listing: PaymentList, now: datetime
+    context: TopUpContext,
+    listing: PaymentList,
+    now: datetime,
+    further_doubts: datetime | None = None,
+    *,
+    is_recorded: bool = True,
 ) -> Callable[[VendorPayment], PaymentException]:
     """Who made a row that is new to the ledger, as far as the ledger can tell."""
     ledger, account, policy = context.ledger, context.account_id, context.policy
     unresolved = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
-    watch = continuity.read_watch(ledger, account, listing, policy)
-    doubts = ledger.snapshot(account, now).unproven_until
+    watch = continuity.read_watch(ledger, account, listing, policy, is_recorded=is_recorded)
+    doubts = max(filter(None, (ledger.snapshot(account, now).unproven_until, further_doubts)), default=None)
     common = ledger.controls(ALL_ACCOUNTS).unproven_until
     is_intact = common is None or common <= now
     looks_like_ours = own_amounts(context, watch.since) if watch.since and is_intact else lambda _: False

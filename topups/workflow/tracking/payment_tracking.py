@@ -103,7 +103,7 @@ def _apply_without_row(context: TopUpContext, payment: Payment, listing: Payment
         if transaction is None and _was_dropped(payment, listing, now, context.policy):
             status = CANCELLED_STATUS
         if transaction and payment.state == State.OPEN and payment.listed_at is None:
-            _propose_paid_only_list(context, payment, listing)
+            propose_paid_only_list(context, payment, listing)
     if current.state == State.OPEN and _needs_verification(current):
         updated = _verify_instructions(context, current, None, report)
         if updated is None:
@@ -121,8 +121,8 @@ def _was_dropped(payment: Payment, listing: PaymentList, now: datetime, policy: 
     return unpaid and listing.complete and now >= expires_at(payment, policy) + policy.unknown_max_age
 
 
-def _propose_paid_only_list(context: TopUpContext, payment: Payment, listing: PaymentList) -> None:
-    """Proposes ``list_shows_paid_only`` once the vendor knows a payable payment that its complete lists never had."""
+def propose_paid_only_list(context: TopUpContext, payment: Payment, listing: PaymentList) -> None:
+    """Proposes ``list_shows_paid_only`` once the vendor named a payment that its complete lists do not have."""
     account, now = context.account_id, context.clock.now()
     if context.policy.list_shows_paid_only or not listing.complete:
         return

@@ -32,6 +32,7 @@ class ScriptedVendor:
         self.bodies: dict[str, Any] = {}
         self.requests: list[str] = []
         self.base_url = ""
+        self.respond = self.scripted
         self.reset()
 
     def reset(self) -> None:
@@ -40,11 +41,14 @@ class ScriptedVendor:
         self.bodies = {"balance": BALANCE, "payments": empty, "transaction": {"ok": False}, "invoice": created}
         self.requests.clear()
 
-    def body(self, path: str) -> bytes:
+    def scripted(self, path: str) -> Any:
         steps = path.partition("?")[0].split("/")
         endpoint = next((name for name in self.bodies if name in steps), "")
         self.requests.append(endpoint)
-        body = self.bodies.get(endpoint, {"ok": False})
+        return self.bodies.get(endpoint, {"ok": False})
+
+    def body(self, path: str) -> bytes:
+        body = self.respond(path)
         return body if isinstance(body, bytes) else json.dumps(body).encode()
 
     @contextmanager
