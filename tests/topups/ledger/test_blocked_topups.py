@@ -79,7 +79,7 @@ def test_refusal_at_sending_outlasts_passing_evaluations(world):
     world.context = replace(context, checkpoint=slow)
     assert world.run().refusal.reason == Reason.NOT_SENT_STALE
     world.context = context
-    world.clock.advance(hours=1)
+    world.clock.advance(minutes=50)
     world.reconcile()
     assert blocked(world)[0] == Reason.NOT_SENT_STALE
     world.run()
