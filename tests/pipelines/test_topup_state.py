@@ -1,25 +1,35 @@
 """One state of the top-ups in status, plan, report and the Dagster check: reason, since when, and what helps."""
 
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
-from report_warehouse import make_warehouse
+from pydantic import SecretStr
 
 from pipelines.bootstrap import open_configured_ledger
-from pipelines.report.build import build_report
-from pipelines.report.data import load_report_data
+from pipelines.report.data import ReportData
+from pipelines.report.model import Report
 from pipelines.report.render_html import render_html
-from pipelines.settings import load_settings
+from pipelines.report.sections.topups import topups as topups_section
+from pipelines.settings import Settings, load_settings
 from pipelines.topups import state as topup_state
 from pipelines.topups.health import topups_not_blocked
 from pipelines.topups.presenter import CHECK_NAMES
-from pipelines.topups.state import ENDED_BY_A_PERSON, NOT_BLOCKING, describe_decision, read_topup_state
+from pipelines.topups.state import (
+    ENDED_BY_A_PERSON,
+    NOT_BLOCKING,
+    TopUpState,
+    describe_decision,
+    preview_state,
+    read_topup_state,
+)
 from topups.decision.evaluate import Evaluation
 from topups.decision.remedies import remedy
 from topups.decision.snapshot import Reason, Refusal
 from topups.gateway import Balance
+from topups.ledger import Ledger
 from topups.ledger.blocked import record_blocked
 from topups.policy import Policy, policy_from
 
@@ -43,62 +53,86 @@ def ledger(home, monkeypatch):
         yield opened
 
 
-def stop(ledger, reason: Reason) -> None:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Iterator[tuple[Ledger, Settings]]:
+    """One ledger for all reasons: each stops an account of its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("shared"))
+        for name, value in SETTINGS.items():
+            patch.setenv(f"SMSONLINE_{name}", value)
+        settings = load_settings()
+        with open_configured_ledger(settings) as opened:
+            url = SecretStr(f"sqlite:///{Path('data/ledger.db').absolute()}")
+            yield opened, settings.model_copy(update={"ledger": url})
+
+
+def stop(ledger, reason: Reason, account: str = ACCOUNT) -> None:
     """The last run was stopped by the reason, as it was all the time since."""
     now = datetime.now(UTC)
-    ledger.record_balance(ACCOUNT, Balance(500, now), now)
+    ledger.record_balance(account, Balance(500, now), now)
     for at in (SINCE, now):
-        record_blocked(ledger, ACCOUNT, Refusal(reason, "what was measured"), at)
+        record_blocked(ledger, account, Refusal(reason, "what was measured"), at)
 
 
-@pytest.fixture(scope="module")
-def report_data(tmp_path_factory):
-    path = make_warehouse(tmp_path_factory.mktemp("report") / "warehouse.duckdb")
-    return load_report_data(path, datetime.now(UTC))
+def stopped_account(shared, reason: Reason, prefix: str = "") -> Settings:
+    """The settings of an account that the reason stops."""
+    ledger, settings = shared
+    account = f"{prefix}{reason}"
+    stop(ledger, reason, account)
+    return settings.model_copy(update={"user_id": account})
+
+
+def rendered(state: TopUpState) -> str:
+    """The section of the report, without the escapes of HTML."""
+    now = datetime.now(UTC)
+    return unescape(render_html(Report("today", "", sections=[topups_section(ReportData(now, topups=state))])))
 
 
 @pytest.mark.parametrize("reason", [reason for reason in BLOCKING if reason not in ENDED_BY_A_PERSON])
-def test_reason_of_the_last_run_is_the_state(ledger, reason):
-    stop(ledger, reason)
-    state = read_topup_state(load_settings())
+def test_reason_of_the_last_run_is_the_state(shared, reason):
+    state = read_topup_state(stopped_account(shared, reason, "recorded "))
     assert (state.reason, state.since, state.is_blocked) == (reason, SINCE, True)
     assert (state.explanation, state.remedy) == ("what was measured", remedy(reason))
 
 
 @pytest.mark.parametrize("reason", BLOCKING)
-def test_each_blocking_reason_is_visible_everywhere(ledger, command, report_data, monkeypatch, reason):
+def test_each_blocking_reason_is_visible_everywhere(shared, monkeypatch, reason):
     """In status, plan, report and check: its name, since when, and the command."""
-    stop(ledger, reason)
-    stopped = Evaluation(ACCOUNT, Refusal(reason, "what was measured"))
+    settings = stopped_account(shared, reason)
+    stopped = Evaluation(settings.user_id, Refusal(reason, "what was measured"))
     monkeypatch.setattr("pipelines.topups.service.TopUpService.evaluate_now", lambda _: stopped)
-    monkeypatch.setattr("topups.workflow.reconcile.evaluate", lambda *_: stopped)
-    monkeypatch.setattr("pipelines.topups.service.evaluate", lambda *_: stopped)
-    monkeypatch.setattr("pipelines.topups.service.preview_snapshot", lambda c: c.ledger.snapshot(ACCOUNT, SINCE))
-    state = read_topup_state(load_settings())
+    state, plan = read_topup_state(settings), preview_state(settings, stopped, POLICY)
     check = topups_not_blocked(state)
     assert (check.passed, check.is_error) == (False, not state.waits_for_approval)
-    section = next(s for s in build_report(replace(report_data, topups=state)).sections if s.key == "topups")
-    assert section.figures[0].table
-    cells = section.figures[0].table.rows[0]
-    shown = " ".join(cell if isinstance(cell, str) else f"{cell.text} {cell.small}" for cell in cells)
-    places = {"status": command("status").out, "plan": command("topup", "plan").out}
-    for view, text in (places | {"report": shown, "check": check.message}).items():
+    views = {"status": "\n".join(state.lines()), "plan": "\n".join(plan.lines()), "report": rendered(state)}
+    for view, text in (views | {"check": check.message}).items():
         assert str(reason) in text, view
         assert remedy(reason) in text, view
         assert "2026-03-02 08:30" in text, view
-    documents = command("status", "--json").document, command("topup", "plan", "--json").document
-    for topups in (document["topups"] for document in documents):
-        assert (topups["reason"], topups["remedy"], topups["blocked"]) == (reason, remedy(reason), True)
-        assert topups["since"] == SINCE.isoformat()
+    for document in (state.as_json(), plan.as_json()):
+        assert (document["reason"], document["remedy"], document["blocked"]) == (reason, remedy(reason), True)
+        assert document["since"] == SINCE.isoformat()
 
 
-def test_ledger_that_cannot_be_read_is_visible_everywhere(ledger, command, report_data):
+def test_status_and_plan_print_the_state(ledger, command, monkeypatch):
+    stop(ledger, Reason.CAP_DAY)
+    stopped = Evaluation(ACCOUNT, Refusal(Reason.CAP_DAY, "what was measured"))
+    monkeypatch.setattr("pipelines.topups.service.evaluate", lambda *_: stopped)
+    monkeypatch.setattr("pipelines.topups.service.preview_snapshot", lambda c: c.ledger.snapshot(ACCOUNT, SINCE))
+    state = read_topup_state(load_settings())
+    assert state.reason == Reason.CAP_DAY
+    for arguments in (("status",), ("topup", "plan")):
+        assert "\n".join(state.lines()) in command(*arguments).out
+        assert command(*arguments, "--json").document["topups"] == state.as_json()
+
+
+def test_ledger_that_cannot_be_read_is_visible_everywhere(ledger, command):
     ledger.close()
     Path("data/ledger.db").write_bytes(b"this is a letter, not a database " * 200)
     state = read_topup_state(load_settings())
     assert (state.reason, state.is_blocked) == (Reason.LEDGER_UNAVAILABLE, True)
-    page = render_html(build_report(replace(report_data, topups=state)))
-    places = [command("status").out, command("topup", "plan").out, page, topups_not_blocked(state).message]
+    views = rendered(state), topups_not_blocked(state).message
+    places = [command("status").out, command("topup", "plan").out, *views]
     assert all("LEDGER_UNAVAILABLE" in text and remedy(Reason.LEDGER_UNAVAILABLE) in text for text in places)
     assert all("file is not a database" in text for text in places)
 
