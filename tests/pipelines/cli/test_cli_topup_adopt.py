@@ -1,9 +1,12 @@
 """``smsonline topup adopt``, and a pause and kill switches that outlive the ledger."""
 
+import shutil
+
 import pytest
 
 from pipelines.bootstrap import companion_files
 from pipelines.settings import load_settings
+from pipelines.topups.service import TopUpService
 from topups.ledger import open_ledger
 
 pytest_plugins = ("topup_shop",)
@@ -47,6 +50,26 @@ def test_adopt_prints_what_it_accepts(shop, command):
     assert result.code == 0
     assert "payments made by others" in result.out
     assert "15.00 USD" in result.out
+
+
+def test_restored_ledger_is_doubted_once(shop, command, ledger_path, home):
+    """By the warehouse's copy too; status shows the doubt until it is over."""
+    command("topup", "reconcile")
+    shutil.copytree(ledger_path.parent, home / "backup")
+    command("topup", "run")
+    TopUpService(load_settings()).copy_ledger()
+    remove_ledger(ledger_path)
+    shutil.copy(home / "backup/ledger.db", ledger_path)
+    contradiction = "the ledger is an earlier copy: its last"
+    assert contradiction in command("topup", "reconcile").err
+    note = next(line for line in command("status").out.splitlines() if contradiction in line)
+    assert note.startswith("note: ")
+    assert "smsonline topup adopt" in note
+    assert command("topup", "reconcile").err == ""
+    assert command("topup", "adopt").code == 0
+    assert contradiction not in command("status").out
+    assert command("topup", "reconcile").err == ""
+    assert contradiction not in command("status").out
 
 
 def test_adopt_needs_the_vendors_list(shop, command):
