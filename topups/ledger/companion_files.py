@@ -54,12 +54,12 @@ class CompanionFiles:
     ) -> None:
         """Writes it in every place, but never goes back to an earlier event of the same ledger unless ``replace``.
 
-        The latest time of a request is kept, except one after ``until``: the clock was wrong then. Raises
+        The latest time of a request is kept; one after ``until`` becomes that, as the clock was wrong then. Raises
         ``CompanionFileError`` if no place can be written.
         """
         existing = self.read_watermarks()
         times = [w.requested_at for w in (*existing, watermark) if w.requested_at]
-        requested_at = max((at for at in times if until is None or at <= until), default=None)
+        requested_at = max((min(at, until or at) for at in times), default=None)
         same = [w for w in existing if w.ledger_id == watermark.ledger_id and not w.problem and not replace]
         newest = max([watermark, *same], key=lambda w: w.seq)
         document = {"ledger_id": newest.ledger_id, "seq": newest.seq, "hash": newest.hash}

@@ -36,8 +36,8 @@ from topups.workflow.vendor_snapshots import (
 from topups.workflow.vendor_times import with_usable_times
 from topups.workflow.watermarks import (
     check_ledger,
+    correct_future_requests,
     doubted_until,
-    forget_future_requests,
     missing_request,
     pause_reason,
     record_end,
@@ -104,9 +104,11 @@ def _check_clock(context: TopUpContext, recorded: RecordedInstants, report: Reco
     now, policy = context.clock.now(), context.policy
     report.clock = check_clock(now, recorded, report.balance, report.listing, policy)
     report.listing = with_time_of(report.listing, report.clock)
-    if recorded.after and not report.clock.problem:
+    if report.clock.problem:
+        return
+    if recorded.after:
         correct_future_instants(context.ledger, context.account_id, now + policy.clock_skew, now)
-        forget_future_requests(context, now + policy.clock_skew)
+    correct_future_requests(context, now + policy.clock_skew, now)
 
 
 def evaluate_account(context: TopUpContext, report: ReconcileReport, idempotency_key: str = "") -> AccountSnapshot:

@@ -79,11 +79,16 @@ def record_end(context: TopUpContext) -> None:
             context.companions.write_watermark(continuity.present_watermark(context.ledger))
 
 
-def forget_future_requests(context: TopUpContext, limit: datetime) -> None:
-    """Removes the time of a request that a clock which was ahead wrote; its payment was corrected in the ledger."""
-    with suppress(CompanionFileError):
-        if context.companions:
-            context.companions.write_watermark(continuity.present_watermark(context.ledger), until=limit)
+def correct_future_requests(context: TopUpContext, limit: datetime, now: datetime) -> None:
+    """A request that left after ``limit``, by a clock that was ahead, left at ``now``, as its payment in the ledger.
+
+    A ledger that lacks its payment waits for it from now on, and not until the wrong time has come.
+    """
+    companions = context.companions
+    times = [watermark.requested_at for watermark in companions.read_watermarks()] if companions else []
+    if companions and any(at > limit for at in times if at):
+        with suppress(CompanionFileError):
+            companions.write_watermark(continuity.present_watermark(context.ledger), until=now)
 
 
 def pause_reason(context: TopUpContext) -> str:

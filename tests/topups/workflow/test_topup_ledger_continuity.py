@@ -18,7 +18,7 @@ from topups.payment_states import PaymentException, State
 from topups.workflow.context import TopUpContext
 from topups.workflow.reconcile import preview_snapshot, reconcile_account
 from topups.workflow.topup_run import run_topup
-from topups.workflow.watermarks import adopt_ledger, pause_reason
+from topups.workflow.watermarks import adopt_ledger, missing_request, pause_reason
 
 
 class Computer:
@@ -295,6 +295,36 @@ def test_request_that_only_the_watermark_knows_stops(computer, tmp_path):
     computer.clock.advance(minutes=1)
     assert computer.reason() is None
     assert len(computer.vendor.created) == 2
+
+
+def test_request_dated_ahead_waits_from_now_on(computer):
+    """A lost ledger does not know the request that left while the clock was a year ahead."""
+    computer.reconcile()
+    computer.adopt()
+    with computer.opened() as ledger:
+        files = computer.context(ledger).companions
+        future = replace(files.read_watermarks()[0], requested_at=START + timedelta(days=365))
+        files.write_watermark(future)
+    assert computer.reason() == Reason.LEDGER_UNPROVEN
+    assert {watermark.requested_at for watermark in files.read_watermarks()} == {START}
+    computer.clock.advance(minutes=14)
+    assert computer.reason() == Reason.LEDGER_UNPROVEN
+    computer.clock.advance(minutes=1)
+    assert computer.reason() is None
+
+
+def test_request_of_a_clock_ahead_is_that_of_its_payment(computer):
+    computer.clock.advance(days=365)
+    computer.run()
+    computer.clock.at = START + timedelta(minutes=2)
+    balance, payments, right = computer.vendor.balance, computer.vendor.payments, computer.clock.now()
+    computer.vendor.balance = lambda: replace(balance(), vendor_at=right)
+    computer.vendor.payments = lambda: replace(payments(), vendor_at=right)
+    computer.reconcile()
+    with computer.opened() as ledger:
+        context = computer.context(ledger)
+        assert {w.requested_at for w in context.companions.read_watermarks()} == {START + timedelta(minutes=2)}
+        assert missing_request(ledger, context.companions, context.policy, computer.clock.now()) == ""
 
 
 def test_list_of_paid_payments_cannot_tell(computer):
