@@ -191,6 +191,7 @@ def test_mode_off_needs_no_account_and_no_ledger(home, command, imported):
     assert (state.state, state.is_blocked, topups_not_blocked(state).passed) == ("off", False, True)
     assert "top-ups: off: DISABLED" in command("status").out
     assert "sqlalchemy" not in imported("status")
+    assert "mode off" not in rendered(state), "the state says it"
 
 
 def test_missing_account_is_a_blocked_state(home, monkeypatch):

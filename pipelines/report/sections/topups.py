@@ -20,12 +20,12 @@ MAX_CHARTED = 4
 SECTION = Section(
     "topups",
     "Top-ups",
-    "The newest payments into each account, requested by the automation or by a user.",
-    legend=[
-        Legend("dot good", "credited"),
-        Legend("ring accent", "pending"),
-        Legend("cross bad", "not paid, or not in full"),
-    ],
+    "Whether the next payment is requested by itself, and the newest payments into each account.",
+)
+LEGEND = (
+    Legend("dot good", "credited"),
+    Legend("ring accent", "pending"),
+    Legend("cross bad", "not paid, or not in full"),
 )
 
 
@@ -92,14 +92,14 @@ def _state_figure(state: TopUpState) -> Figure:
     """Whether the next payment is requested by itself, and otherwise why not, since when, and what helps."""
     tone = "bad" if state.is_blocked or state.reason == Reason.KILL_SWITCH else "plain"
     cells: list[Cell | str] = [
-        Cell(state.state, f"mode {state.mode}", tone=tone),
+        Cell(state.state, "" if state.state == state.mode else f"mode {state.mode}", tone=tone),
         Cell(str(state.reason or "none"), state.explanation),
         timestamp(state.since) if state.since else NOT_AVAILABLE,
         state.remedy or "nothing to do",
     ]
     columns = ["State", "Reason", "Since (UTC)", "What to do"]
-    table = ReportTable("State of the top-ups", columns, [cells], columns)
-    return Figure(table=table, title="Present state", note=" ".join(f"Note: {note}." for note in state.notes))
+    table = ReportTable("State of the top-ups", columns, [cells], ["State", "Reason", "What to do"])
+    return Figure(table=table, note=" ".join(f"Note: {note}." for note in state.notes))
 
 
 def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
@@ -112,7 +112,7 @@ def _account(name: str, rows: Sequence[Row], number: int) -> Figure:
         return figure
     description = f"{len(credited)} of {plural(len(rows), 'top-up')} credited, {dollars(sum(credited))}."
     chart = Chart(f"topups-{number}", f"Top-ups of account {name}, US dollars", description, _draw(dated))
-    return replace(figure, charts=[chart], beside=True)
+    return replace(figure, charts=[chart], legend=LEGEND, beside=True)
 
 
 def _draw(rows: Sequence[Row]) -> Spec:
