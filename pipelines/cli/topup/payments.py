@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from pipelines.bootstrap import configured_policy
 from pipelines.cli.console import (
     exit_on_topup_error,
     load_command_settings,
@@ -15,6 +16,8 @@ from pipelines.cli.console import (
 )
 from pipelines.topups.presenter import event_json, payment_json, payment_problems
 from pipelines.topups.service import TopUpService
+from topups.decision.remedies import remedy
+from topups.decision.snapshot import Reason
 from topups.ledger.payment_ids import shorten_ids
 from topups.money import usd
 
@@ -79,7 +82,9 @@ def run_action(action: Literal["approve", "reject", "close"], payment_id: str, b
     if as_json:
         print_json(payment_json(payment))
         return
-    effect = EFFECTS[action].format(state=payment.state)
+    effect, mode = EFFECTS[action].format(state=payment.state), configured_policy(service.settings).mode
+    if action == "approve" and mode in ("off", "dry_run"):
+        effect = f"is approved, but mode {mode} asks for nothing: {remedy(Reason.DRY_RUN_WOULD_CREATE)}"
     sys.stdout.write(f"payment {payment.payment_id} over {usd(payment.amount_cents)} {effect}\n")
     if action == "close":
         sys.stdout.write("".join(f"{line}\n" for line in payment_problems(payment, datetime.now(UTC))))

@@ -119,6 +119,22 @@ def test_approved_payment_is_sent_by_the_next_run(shop, command, set_topup):
     assert shop.creates() == 1
 
 
+@pytest.mark.parametrize(
+    ("mode", "effect"),
+    [
+        ("approve", "is approved: the next run asks for it"),
+        ("auto", "is approved: the next run asks for it"),
+        ("dry_run", "mode dry_run asks for nothing: set SMSONLINE_TOPUP_MODE to approve or auto"),
+        ("off", "mode off asks for nothing: set SMSONLINE_TOPUP_MODE to approve or auto"),
+    ],
+)
+def test_approve_says_whether_the_mode_asks_for_it(shop, command, set_topup, mode, effect):
+    set_topup(MODE="approve")
+    waiting = command("topup", "run", "--json").document["payment_id"]
+    set_topup(MODE=mode)
+    assert command("topup", "approve", waiting).out.rstrip().endswith(effect)
+
+
 def test_rejected_payment_is_not_sent(shop, command, set_topup):
     set_topup(MODE="approve")
     waiting = command("topup", "run", "--json").document["payment_id"]
