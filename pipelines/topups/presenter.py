@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from topups.decision.evaluate import Evaluation
@@ -61,6 +62,7 @@ CHECK_NAMES: Mapping[Reason, str] = {
     Reason.NOT_SENT_STALE: "list recent when sending",
     Reason.NOT_EXECUTED: "a run requests what is due",
 }
+SHORT = 60  # characters
 # An allow-list: the create response is unverified, and the ledger's counters are internal.
 PAYMENT_COLUMNS = (
     *("payment_id", "account_id", "decision_id", "state", "exception", "rail", "amount_cents", "currency", "network"),
@@ -128,9 +130,13 @@ def reconcile_lines(outcome: ReconcileOutcome) -> list[str]:
 
 
 def rule_row(rule: RuleResult) -> list[str]:
-    """One rule as a row: check, result, value, limit; a rule that blocks names its reason."""
+    """One rule as a row: check, result, value, limit; a rule that blocks names its reason.
+
+    Of wrong limits only the first is named: the line below the table and the JSON name all.
+    """
     result = "pass" if rule.passed else f"blocks ({rule.reason})"
-    return [CHECK_NAMES[rule.reason], result, rule.figure, rule.limit]
+    figure = shorten(rule.figure, SHORT, placeholder=" ...") if rule.reason == Reason.NO_POLICY else rule.figure
+    return [CHECK_NAMES[rule.reason], result, figure, rule.limit]
 
 
 def rule_json(rule: RuleResult) -> dict[str, Any]:

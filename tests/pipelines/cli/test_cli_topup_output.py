@@ -1,5 +1,7 @@
 """``smsonline topup``: JSON, text and errors of the commands."""
 
+import os
+
 import pytest
 
 pytest_plugins = ("topup_shop",)
@@ -19,6 +21,16 @@ def test_missing_limits_are_named_in_the_refusal(shop, command, monkeypatch, nam
     assert "SMSONLINE_TOPUP_CAP_DAY_CENTS, SMSONLINE_TOPUP_CAP_MONTH_CENTS must be set" in text
     assert "CAP_WEEK" not in text
     assert shop.creates() == 0
+
+
+def test_plan_without_limits_stays_narrow(shop, command, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("SMSONLINE_TOPUP_") and name.endswith("_CENTS")]:
+        monkeypatch.delenv(name)
+    text = command("topup", "plan").out
+    row = next(line for line in text.splitlines() if "blocks (NO_POLICY)" in line)
+    assert len(row.rstrip()) < 140
+    assert row.rstrip().endswith("SMSONLINE_TOPUP_THRESHOLD_CENTS, ...")
+    assert "CAP_WEEK_CENTS" in text, "below the table"
 
 
 def test_malformed_setting_exits_2_with_one_line(shop, command, set_topup):
