@@ -4,12 +4,14 @@ They lie in several places, beside the ledger and in the user's state folder: a 
 lost does not take all of them with it. Each write is atomic and durable, and only the owner may read the files.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from sqlalchemy import make_url
 
 WATERMARK, PAUSED, NOTICES = ".watermark", ".paused", ".notices"
 MAX_NOTICES = 200
+LOCK_SECONDS = 2.0
 
 
 class CompanionFileError(Exception):
@@ -57,14 +60,15 @@ class CompanionFiles:
         The latest time of a request is kept; one after ``until`` becomes that, as the clock was wrong then. Raises
         ``CompanionFileError`` if no place can be written.
         """
-        existing = self.read_watermarks()
-        times = [w.requested_at for w in (*existing, watermark) if w.requested_at]
-        requested_at = max((min(at, until or at) for at in times), default=None)
-        same = [w for w in existing if w.ledger_id == watermark.ledger_id and not w.problem and not replace]
-        newest = max([watermark, *same], key=lambda w: w.seq)
-        document = {"ledger_id": newest.ledger_id, "seq": newest.seq, "hash": newest.hash}
-        text = json.dumps({**document, "requested_at": requested_at and requested_at.isoformat()})
-        self._write_all(WATERMARK, text)
+        with self._locked():
+            existing = self.read_watermarks()
+            times = [w.requested_at for w in (*existing, watermark) if w.requested_at]
+            requested_at = max((min(at, until or at) for at in times), default=None)
+            same = [w for w in existing if w.ledger_id == watermark.ledger_id and not w.problem and not replace]
+            newest = max([watermark, *same], key=lambda w: w.seq)
+            document = {"ledger_id": newest.ledger_id, "seq": newest.seq, "hash": newest.hash}
+            text = json.dumps({**document, "requested_at": requested_at and requested_at.isoformat()})
+            self._write_all(WATERMARK, text)
 
     def pause_reason(self) -> str:
         """Who paused and why; empty if no place has a pause. A file that cannot be read pauses too."""
@@ -96,12 +100,30 @@ class CompanionFiles:
     def record_notice(self, key: str, at: datetime) -> None:
         """Records that a notice was sent. Where nothing can be written it is not recorded: the notice may repeat."""
         merged: dict[str, datetime] = {}
-        for _, text in self._read_all(NOTICES):
-            for name, sent in _parse_notices(text).items():
-                merged[name] = max(sent, merged.get(name, sent))
-        newest = sorted((merged | {key: at}).items(), key=lambda item: item[1])[-MAX_NOTICES:]
-        with suppress(CompanionFileError):
+        with self._locked(), suppress(CompanionFileError):
+            for _, text in self._read_all(NOTICES):
+                for name, sent in _parse_notices(text).items():
+                    merged[name] = max(sent, merged.get(name, sent))
+            newest = sorted((merged | {key: at}).items(), key=lambda item: item[1])[-MAX_NOTICES:]
             self._write_all(NOTICES, json.dumps({name: sent.isoformat() for name, sent in newest}))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Others of this ledger wait meanwhile, so that reading and writing are one step.
+
+        Locks the folder of the first place: a lock on the ledger's file would end those of SQLite. Where that is not
+        possible, or another program holds it too long, it goes on without.
+        """
+        folder = -1
+        with suppress(OSError):
+            self.places[0].parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = os.open(self.places[0].parent, os.O_RDONLY)
+            _lock(folder)
+        try:
+            yield
+        finally:
+            if folder >= 0:
+                os.close(folder)
 
     def _paths(self, kind: str) -> list[Path]:
         return [path.with_name(path.name + kind) for path in self.places]
@@ -126,6 +148,16 @@ class CompanionFiles:
                 problems.append(f"{path} ({error.strerror})")
         if len(problems) == len(self.places):
             raise CompanionFileError(f"these files cannot be written: {', '.join(problems)}")
+
+
+def _lock(folder: int) -> None:
+    """Waits at most ``LOCK_SECONDS`` for a lock that ends when the descriptor is closed."""
+    end = time.monotonic() + LOCK_SECONDS
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.01)
 
 
 def companion_places(url: str, warehouse: Path, environment: Mapping[str, str]) -> list[Path]:

@@ -1,11 +1,16 @@
 """The files beside the ledger: in two places, each of them enough, and never a reason to go on where one is broken."""
 
+import fcntl
+import os
 import stat
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from threading import Thread
 
 import pytest
 from topup_fakes import START
 
+from topups.ledger import companion_files
 from topups.ledger.companion_files import CompanionFileError, CompanionFiles, LedgerWatermark, companion_places
 
 WATERMARK = LedgerWatermark("ledger-1", 7, "ab" * 32, START)
@@ -71,6 +76,45 @@ def test_watermark_does_not_go_back(files):
     assert files.read_watermarks()[0] == LedgerWatermark("ledger-1", 5, "cd" * 32, START)
     files.write_watermark(LedgerWatermark("ledger-2", 1, "ef" * 32))
     assert files.read_watermarks()[0] == LedgerWatermark("ledger-2", 1, "ef" * 32, START)
+
+
+@pytest.mark.parametrize("kind", ["watermark", "notices"])
+def test_two_writers_lose_nothing(places, kind):
+    """The second one starts when the first one has read, and comes with the later request."""
+    later = START + timedelta(minutes=5)
+
+    def write(files: CompanionFiles, at: datetime) -> None:
+        if kind == "watermark":
+            files.write_watermark(replace(WATERMARK, requested_at=at))
+        else:
+            files.record_notice(f"{at}", at)
+
+    second = Thread(target=write, args=(CompanionFiles(places), later))
+
+    class Overtaken(CompanionFiles):
+        def _read_all(self, kind):
+            texts = super()._read_all(kind)
+            second.start()
+            second.join(0.2)  # it waits for the first one
+            return texts
+
+    write(Overtaken(places), START)
+    second.join()
+    files = CompanionFiles(places)
+    if kind == "watermark":
+        assert [watermark.requested_at for watermark in files.read_watermarks()] == [later, later]
+    else:
+        assert (files.last_notice_at(f"{START}"), files.last_notice_at(f"{later}")) == (START, later)
+
+
+def test_folder_that_another_program_locks_delays_only(files, places, monkeypatch):
+    monkeypatch.setattr(companion_files, "LOCK_SECONDS", 0.02)
+    places[0].parent.mkdir()
+    folder = os.open(places[0].parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    files.write_watermark(WATERMARK)
+    assert files.read_watermarks() == [WATERMARK, WATERMARK]
+    os.close(folder)
 
 
 @pytest.mark.parametrize(
