@@ -1,1 +1,1 @@
-"""Shows on a local sandbox what the top-ups do where a simple script would pay twice."""
+"""Shows on a local sandbox what the top-ups do where a naive sensor would pay twice."""

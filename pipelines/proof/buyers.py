@@ -1,4 +1,4 @@
-"""Who keeps the account funded in a story: a simple script, and the code of this program."""
+"""Who keeps the account funded in a story: a naive sensor, and the code of this program."""
 
 import shutil
 from contextlib import suppress
@@ -48,8 +48,8 @@ class Buyer(Protocol):
 
 
 @dataclass
-class SimpleScript:
-    """Requests a payment when the balance is low, repeats a request that failed, and remembers it for an hour."""
+class NaiveSensor:
+    """Requests a payment when the balance is low, and repeats it on a time-out; no ledger, but a pause of an hour."""
 
     account: ProofAccount
     policy: Policy = POLICY
@@ -57,7 +57,7 @@ class SimpleScript:
     requested_at: datetime | None = None
 
     def tick(self) -> None:
-        """Reads the balance and requests what is missing, unless it remembers a request of the last hour."""
+        """Reads the balance and requests what is missing, except in the hour after a request."""
         now = self.account.clock.now()
         record = self.account.client.get("balance").payload["body"]
         cents = int((record[0] if isinstance(record, list) else record)["balance"])
@@ -75,7 +75,7 @@ class SimpleScript:
         self.requested_at = now
 
     def restore(self) -> None:
-        """It has no files: what it remembered is gone."""
+        """It has no files, and is started again."""
         self.requested_at = None
 
 

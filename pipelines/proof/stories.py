@@ -1,4 +1,4 @@
-"""Four stories in which a payment may be requested twice, each told to a simple script and to this program."""
+"""Four stories in which a payment may be requested twice, each told to a naive sensor and to this program."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.proof.account import CREATE, ProofAccount, proof_account
-from pipelines.proof.buyers import ATTEMPTS, POLICY, Buyer, SimpleScript, ThisProgram, pass_time
+from pipelines.proof.buyers import ATTEMPTS, POLICY, Buyer, NaiveSensor, ThisProgram, pass_time
+from topups.money import usd
 from topups.policy import HOUR, MINUTE
 
 Story = Callable[[ProofAccount, Buyer], None]
@@ -20,13 +21,13 @@ def lost_response(account: ProofAccount, buyer: Buyer) -> None:
 
 
 def crash_after_request(account: ProofAccount, buyer: Buyer) -> None:
-    """The process dies between the request and the note that it was sent."""
+    """The process ends between the request and the note that it was sent."""
     buyer.crash_next = True
     pass_time(account, buyer, 30 * MINUTE)
 
 
 def restored_ledger(account: ProofAccount, buyer: Buyer) -> None:
-    """The payment is paid, the files are restored from a copy made before it, and the balance is low again."""
+    """The payment is paid, an older copy of the files is restored, and the balance is low again."""
     pass_time(account, buyer, 10 * MINUTE)
     for row in account.payable():
         account.pay(row)
@@ -51,17 +52,27 @@ STORIES: dict[str, Story] = {
     "a restored ledger": restored_ledger,
     "a late payer": late_payer,
 }
+# What this program does in each story.
+RESPONSES = {
+    "a lost response": "waits until the vendor's list shows the payment, and keeps that one",
+    "a crash after the request": "wrote the request down before it left, and sends no other until it knows more",
+    "a restored ledger": f"counts the payment that the ledger lost: no more than {usd(POLICY.cap_day_cents)} a day",
+    "a late payer": "waits after a payment that nobody paid, and counts the money that comes late",
+}
 
 
 @dataclass(frozen=True)
 class StoryResult:
-    """Requests counted at the server, and US cents that a person who trusts every open page would have paid.
+    """What happened and what this program did.
+
+    Requests are counted at the server; cents are what a person who trusts every open page would have paid.
 
     ``most_payable`` is the largest number of this program's payments that could be paid at the same time.
     """
 
     story: str
     sentence: str
+    response: str
     naive_requests: int
     naive_cents: int
     program_requests: int
@@ -88,13 +99,14 @@ def tell_stories(folder: Path) -> list[StoryResult]:
 def _report(name: str, story: Story, folder: Path) -> StoryResult:
     (folder / "state").mkdir(parents=True)
     with proof_account() as account:
-        story(account, SimpleScript(account))
+        story(account, NaiveSensor(account))
         naive_requests, naive_cents = account.requested(), account.most_paid_cents
     with proof_account() as account:
         story(account, ThisProgram(account, folder))
         return StoryResult(
             name,
             str(story.__doc__),
+            f"This program {RESPONSES[name]}.",
             naive_requests,
             naive_cents,
             account.requested(),

@@ -147,7 +147,7 @@ def adopt(by: By = "", json: Json = False) -> None:
 
 @topup_app.command()
 def prove(json: Json = False) -> None:
-    """Shows on a local sandbox that no payment is requested twice, beside a simple script. Needs no settings."""
+    """Shows on a local sandbox that no payment is requested twice, beside a naive sensor. Needs no settings."""
     from pipelines.cli.topup.prove import run_prove
 
     run_prove(as_json=json)

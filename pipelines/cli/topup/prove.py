@@ -1,4 +1,4 @@
-"""``smsonline topup prove``: the program beside a simple script, on a local sandbox, in four stories."""
+"""``smsonline topup prove``: the program beside a naive sensor, on a local sandbox, in four stories."""
 
 import logging
 import sys
@@ -9,15 +9,7 @@ from pipelines.cli.console import FAILED, exit_on_topup_error, print_json, print
 from pipelines.proof.stories import StoryResult, tell_stories
 from topups.money import usd
 
-COLUMNS = (
-    *(
-        "story",
-        "script: requests",
-        "script: would have paid",
-        "this program: requests",
-        "this program: would have paid",
-    ),
-)
+COLUMNS = ("accident", "naive sensor", "would have paid", "this program", "would have paid")
 
 
 def run_prove(*, as_json: bool) -> None:
@@ -32,13 +24,25 @@ def run_prove(*, as_json: bool) -> None:
         )
     else:
         rows = [
-            [r.story, r.naive_requests, usd(r.naive_cents), r.program_requests, usd(r.program_cents)] for r in results
+            [
+                r.story,
+                requests(r.naive_requests),
+                usd(r.naive_cents),
+                requests(r.program_requests),
+                usd(r.program_cents),
+            ]
+            for r in results
         ]
         print_table("top-ups on a local sandbox", COLUMNS, rows, right=COLUMNS[1:])
-        sys.stdout.write("".join(f"{result.story}: {result.sentence}\n" for result in results))
+        sys.stdout.write("".join(f"{r.story}: {r.sentence}\n  {r.response}\n" for r in results))
         sys.stdout.write(f"\n{conclusion(results)}\n")
     if not safe:
         sys.exit(FAILED)
+
+
+def requests(number: int) -> str:
+    """The number with its unit."""
+    return f"{number} request" if number == 1 else f"{number} requests"
 
 
 def conclusion(results: list[StoryResult]) -> str:
@@ -47,4 +51,5 @@ def conclusion(results: list[StoryResult]) -> str:
     if broken:
         return f"NOT KEPT: more than one payable payment, or more than the cap of the day, in: {', '.join(broken)}"
     extra = sum(result.naive_cents - result.program_cents for result in results)
-    return f"kept: never more than one payable payment, no cap exceeded; the script would have paid {usd(extra)} more"
+    promise = "kept: never more than one payable payment, no cap exceeded"
+    return f"{promise}; the naive sensor would have paid {usd(extra)} more"
