@@ -17,6 +17,9 @@ ALL_STEPS = [
     *(Checkpoint.REQUESTED, Checkpoint.RESPONSE_RECORDED, Checkpoint.VERIFIED),
 ]
 
+# The world is on SQLite and on PostgreSQL.
+ON_BOTH_DATABASES = True
+
 
 def give_up(world):
     world.ledger.transition(world.only, State.UNKNOWN, world.clock.now())

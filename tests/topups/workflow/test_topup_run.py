@@ -14,6 +14,9 @@ from topups.policy import Policy
 from topups.workflow.context import Checkpoint
 from topups.workflow.topup_run import run_topup
 
+# The world is on SQLite and on PostgreSQL.
+ON_BOTH_DATABASES = True
+
 
 def test_low_balance_becomes_one_verified_open_payment(world):
     result = world.run()
