@@ -232,6 +232,17 @@ KINDS = (
     replace(SET_BACK, name="restored alone", history="restored"),
     replace(SET_BACK, name="lost", history="lost", companions=True),
     replace(SET_BACK, name="lost alone", history="lost"),
+    # Two ledgers of one account in turn, hours apart, each with files beside it: neither can tell whose the rows are.
+    replace(
+        SET_BACK,
+        name="two ledgers",
+        starts=10,
+        history="two",
+        companions=True,
+        together=0,
+        policy={"cap_day_cents": 3500, "fingerprint": False},  # odd cents cannot tell one ledger from the other
+        gaps=(4000, 8000, 20_000),
+    ),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind(
         "days",

@@ -13,6 +13,7 @@ from tests.simulation.truth import PAID, UNDER_WAY, Truth, Violation
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, START, Clock, Vendor
 from topups import operator_actions
 from topups.decision.snapshot import BurnForecast
+from topups.ledger import Ledger
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.policy import KILL_VARIABLE, Policy
 from topups.workflow import watermarks
@@ -197,7 +198,7 @@ class World:
         """A person pays by hand, flips a kill switch, lets go on again, or agrees to what waits."""
         deeds = (self._bill_by_hand, self._bill_by_hand, self._flip, self._flip)
         agreeing = (self._agree,) * (20 if self.policy.mode == "approve" else 1)
-        adopting = (self._adopt,) * (self.kind.history != "intact")
+        adopting = (self._adopt,) * (self.kind.history in ("restored", "lost"))
         self.random.choice((*deeds, *agreeing, *adopting))()
 
     def _bill_by_hand(self) -> None:
@@ -234,14 +235,15 @@ class World:
     def _agree(self) -> None:
         if self.policy.mode != "approve":
             return
-        waiting = self.truth.ledger.execute(
-            "SELECT payment_id FROM payments WHERE state = 'AWAITING_APPROVAL'"
-        ).fetchall()
-        for (payment_id,) in waiting:
-            self.note(f"a person approves {payment_id[-4:]}")
-            with_time = replace(self.policy, approval_life=timedelta(days=99))
-            approved = operator_actions.approve(self.ledger, payment_id, "sim", self.clock.at, with_time)
-            self.truth.approved[payment_id] = approved.amount_cents
+        for store in self.stores:
+            for (payment_id,) in store.raw.execute(WAITING).fetchall():
+                self._approve(store.ledger, payment_id)
+
+    def _approve(self, ledger: Ledger, payment_id: str) -> None:
+        self.note(f"a person approves {payment_id[-4:]}")
+        with_time = replace(self.policy, approval_life=timedelta(days=99))
+        approved = operator_actions.approve(ledger, payment_id, "sim", self.clock.at, with_time)
+        self.truth.approved[payment_id] = approved.amount_cents
 
     def _adopt(self) -> None:
         """A person compared the ledger with the vendor's site: what it lacks is accepted as made by others."""
