@@ -26,6 +26,7 @@ BASE = Policy(
     cooldown=timedelta(),
     backoff=(timedelta(),),
 )
+LONG_JUMPS = (timedelta(days=365), timedelta(days=40), -timedelta(days=40))
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Kind:
 
     ``sleeps``: the chance that the computer of program b sleeps after a decision, until a later episode.
     ``policy``: what differs from ``BASE``. ``history``: what becomes of the ledger; ``companions``: whether files lie
-    beside it. ``jumps``: the chance that the clock is wrong during a pass. ``refunds``: the chance that the vendor
-    refunds orders between two passes. ``habits``: what the world's people do, where it is not the usual mixture.
+    beside it. ``jumps``: the chance that the clock is wrong during a pass, by one of ``jump_spans``. ``refunds``: the
+    chance that the vendor refunds orders between two passes. ``habits``: what the world's people do, where it is not
+    the usual mixture.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Kind:
     spends: float = 0.05
     sleeps: float = 0
     jumps: float = 0
+    jump_spans: tuple[timedelta, ...] = (*LONG_JUMPS, timedelta(days=1), -timedelta(hours=1))
     refunds: float = 0
     history: Literal["intact", "restored", "lost", "two"] = "intact"
     companions: bool = False
@@ -206,11 +209,40 @@ KINDS = (
     Kind("zones", lists=ListHabits(shift=timedelta(hours=-5), spellings=CAPITALS), gaps=(30, 120, 300, 1200, 4000)),
     # The clock is wrong during some passes; the vendor's own clock tells.
     Kind("clock jumps", replace(LATE, sends_date=True), 10, jumps=0.25, stall=0, gaps=(61, 300, 1200, 4000)),
+    # Without the vendor's clock a jump of more than a week is noticed in one pass, and believed in the second.
+    Kind(
+        *("clock jumps, no date", LATE, 10),
+        together=0,
+        jumps=0.25,
+        jump_spans=LONG_JUMPS,
+        stall=0,
+        gaps=(61, 300, 1200, 4000),
+    ),
+    # The list has no rows that are older than some days; a payment that can be paid is younger.
+    Kind(
+        *("short lists", LATE, 10),
+        operators=0.3,
+        spends=0.3,
+        lists=ListHabits(cuts=timedelta(hours=30)),
+        policy={"cap_day_cents": 4500},
+        gaps=(61, 1200, 5500, 20_000, 40_000),
+    ),
     # The ledger is set back, lost, or not the only one; with the files beside it and without.
     replace(SET_BACK, name="restored", history="restored", companions=True),
     replace(SET_BACK, name="restored alone", history="restored"),
     replace(SET_BACK, name="lost", history="lost", companions=True),
     replace(SET_BACK, name="lost alone", history="lost"),
+    # Two ledgers of one account in turn, hours apart, each with files beside it: neither can tell whose the rows are.
+    replace(
+        SET_BACK,
+        name="two ledgers",
+        starts=10,
+        history="two",
+        companions=True,
+        together=0,
+        policy={"cap_day_cents": 3500, "fingerprint": False},  # odd cents cannot tell one ledger from the other
+        gaps=(4000, 8000, 20_000),
+    ),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind(
         "days",

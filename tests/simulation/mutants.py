@@ -205,6 +205,11 @@ def unproven_rows_do_not_count(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(snapshot, "COUNTS_LIKE_OURS", frozenset({PaymentException.DUPLICATE_SUSPECTED}))
 
 
+def a_gap_in_the_watch_raises_no_doubt(patch: pytest.MonkeyPatch) -> None:
+    real = continuity.read_watch
+    patch.setattr(continuity, "read_watch", lambda *seen, **given: real(*seen, **given)._replace(steady=True))
+
+
 def time_alone_moves_while_clocks_disagree(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reconcile, "check_clock", lambda *_: ClockCheck())
 
@@ -284,6 +289,7 @@ MUTANTS = (
     ),
     Mutant("pause beside the ledger ignored", the_pause_beside_the_ledger_is_ignored, "lost", 400, "9"),
     Mutant("unproven rows do not count", unproven_rows_do_not_count, "lost alone", 400, "16"),
+    Mutant("a gap raises no doubt", a_gap_in_the_watch_raises_no_doubt, "two ledgers", 200, "16"),
     Mutant("time alone moves", time_alone_moves_while_clocks_disagree, "clock jumps", 400, "20"),
     Mutant("a refund proves a credit", a_refund_proves_a_credit, "refunds", 400, "7"),
     Mutant("paid frees the slot", paid_frees_the_slot, "crowd", 100, "18"),

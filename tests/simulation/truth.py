@@ -22,6 +22,7 @@ FOLLOWED = """
 SELECT 1 FROM payments
 WHERE state = 'EXTERNAL' AND vendor_payment_id = ? AND baseline IS NOT NULL AND credit IS NULL
 """
+FROM_ANOTHER_LEDGER = "SELECT 1 FROM payments WHERE exception = 'other_ledger'"
 ENDED = "SELECT vendor_payment_id FROM payments WHERE state IN ('EXPIRED', 'CLOSED')"
 WINDOWS = ((DAY, "cap_day_cents"), (7 * DAY, "cap_week_cents"), (30 * DAY, "cap_month_cents"))
 
@@ -89,6 +90,8 @@ class Truth:
         intent = next((id_ for id_, cents in sending if cents == order.amount_cents and id_ not in requested), None)
         if intent is None:
             self._break(f"3: a second create request for one intent: {sending}")
+        if self.ledger.execute(FROM_ANOTHER_LEDGER).fetchone():
+            self._break("21: a create request though another ledger asks for payments too")
         self._on_fresh_reads(now)
         self._as_approved(intent, order.amount_cents)
         self._nothing_under_way(now)

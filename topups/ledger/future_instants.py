@@ -14,7 +14,7 @@ from topups.ledger.models import Payment
 from topups.ledger.queries import ACCOUNT, LAST_EVENT_OF_ACCOUNT, MEMORY, LedgerReader, read_controls
 
 P, OBSERVED = schema.payments.c, schema.observations.c
-# When something happened by our clock. The end of a payment page is the vendor's, a deadline lies ahead.
+# When something happened by our clock. The end of a payment page is the vendor's; a deadline follows its request.
 PAYMENT_INSTANTS = (
     *(P.created_at, P.counted_at, P.state_since, P.sending_at, P.slot_freed_at, P.approved_at, P.listed_at),
     P.absent_at,
@@ -93,5 +93,7 @@ def correct_future_instants(ledger: Ledger, account_id: str, limit: datetime, no
 def _correct_payment(unit: UnitOfWork, payment: Payment, limit: datetime) -> None:
     instants = {column.name: getattr(payment, column.name) for column in PAYMENT_INSTANTS}
     changes = {name: unit.now for name, at in instants.items() if at and at > limit}
+    if "sending_at" in changes and payment.sending_at and payment.deadline_at:
+        changes["deadline_at"] = unit.now + (payment.deadline_at - payment.sending_at)
     if changes:
         unit.update(payment, "clock_corrected", changes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from topup_fakes import ACCOUNT, POLICY, START, Inbox, World
+from topup_fakes import ACCOUNT, POLICY, START, Inbox, World, run_killed_at
 
 from topups import operator_actions
 from topups.decision.snapshot import Reason
@@ -15,6 +15,7 @@ from topups.ledger.schema import ALL_ACCOUNTS
 from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import PaymentException, State
 from topups.vendor.http_gateway import _vendor_time
+from topups.workflow.context import Checkpoint
 
 YEAR, FORTY_DAYS, TWO_HOURS = timedelta(days=365), timedelta(days=40), timedelta(hours=2)
 
@@ -161,6 +162,16 @@ def test_operator_confirms_the_clock(world):
     assert "smsonline topup resume" in world.run().refusal.explanation
     operator_actions.resume(world.ledger, "me", world.clock.now(), ACCOUNT)
     assert world.run().payment.state == State.OPEN
+
+
+def test_request_that_died_in_a_wrong_first_pass_times_out(world):
+    """Its deadline was next year's too: until then it would have held the slot."""
+    world.clock.at += YEAR
+    run_killed_at(world.context, Checkpoint.SENDING)
+    world.clock.at -= YEAR
+    operator_actions.resume(world.ledger, "me", world.clock.now(), ACCOUNT)
+    world.pass_time(minutes=40)
+    assert world.only.state == State.NOT_CREATED
 
 
 def test_long_sleep_costs_one_pass(world):
