@@ -35,9 +35,9 @@ class Kind:
 
     ``sleeps``: the chance that the computer of program b sleeps after a decision, until a later episode.
     ``policy``: what differs from ``BASE``. ``history``: what becomes of the ledger; ``companions``: whether files lie
-    beside it. ``jumps``: the chance that the clock is wrong during a pass, by one of ``jump_spans``. ``refunds``: the
-    chance that the vendor refunds orders between two passes. ``habits``: what the world's people do, where it is not
-    the usual mixture.
+    beside it. ``owner``: whether an owner reads the notices and pays. ``jumps``: the chance that the clock is wrong
+    during a pass, by one of ``jump_spans``. ``refunds``: the chance that the vendor refunds orders between two passes.
+    ``habits``: what the world's people do, where it is not the usual mixture.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Kind:
     refunds: float = 0
     history: Literal["intact", "restored", "lost", "two"] = "intact"
     companions: bool = False
+    owner: bool = False
     lists: ListHabits = field(default_factory=ListHabits)
     policy: Mapping[str, Any] = field(default_factory=dict)
     habits: tuple[tuple[str, int], ...] = HABITS
@@ -72,6 +73,18 @@ SET_BACK = Kind(
     policy={"cap_day_cents": 3500},
     habits=(("never", 4), ("in_time", 2), ("slowly", 1)),
     gaps=(300, 1200, 4000, 6000),
+)
+OWNED = Kind(
+    *("owner", replace(Faults(), creates=UNCLEAR), 24),
+    together=0,
+    crash=0,
+    stall=0,
+    operators=0.05,
+    spends=0.4,
+    owner=True,
+    policy={"hours": "08:00-14:00", "time_zone": "UTC", "cap_day_cents": 6000},
+    habits=(("when_requested", 1),),
+    gaps=(600, 900, 1500, 3000),
 )
 KINDS = (
     Kind("everything"),
@@ -243,6 +256,9 @@ KINDS = (
         policy={"cap_day_cents": 3500, "fingerprint": False},  # odd cents cannot tell one ledger from the other
         gaps=(4000, 8000, 20_000),
     ),
+    # The owner sleeps at night, and pays and approves what notices ask for.
+    OWNED,
+    replace(OWNED, name="owner approves", policy={**OWNED.policy, "mode": "approve"}),
     # A day has ten passes: windows end within seconds of the next, and the vendor may have been minutes late.
     Kind(
         "days",

@@ -15,11 +15,12 @@ from topups.ledger import continuity, ledger, queries
 from topups.ledger.companion_files import CompanionFiles
 from topups.ledger.ledger import UnitOfWork
 from topups.ledger.models import Payment
+from topups.notifications import rules as notice_rules
 from topups.payment_states import PaymentException, State
 from topups.policy import Policy
 from topups.vendor import statuses as vendor_statuses
+from topups.workflow import blocked_topups, reconcile, reservation, topup_run, watermarks
 from topups.workflow import outcome as outcomes
-from topups.workflow import reconcile, reservation, topup_run, watermarks
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
 from topups.workflow.outcome import record_outcome
 from topups.workflow.tracking import credit
@@ -210,6 +211,19 @@ def a_gap_in_the_watch_raises_no_doubt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(continuity, "read_watch", lambda *seen, **given: real(*seen, **given)._replace(steady=True))
 
 
+def nobody_is_notified_of_what_stops(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(blocked_topups, "queue_blocked_notice", lambda *_: None)
+
+
+def what_stops_is_not_recorded(patch: pytest.MonkeyPatch) -> None:
+    for module in (reconcile, topup_run):
+        patch.setattr(module, "update_blocked", lambda *_: None)
+
+
+def requests_to_pay_are_never_forbidden(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(notice_rules, "is_needed", lambda *_: True)
+
+
 def time_alone_moves_while_clocks_disagree(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reconcile, "check_clock", lambda *_: ClockCheck())
 
@@ -290,6 +304,9 @@ MUTANTS = (
     Mutant("pause beside the ledger ignored", the_pause_beside_the_ledger_is_ignored, "lost", 400, "9"),
     Mutant("unproven rows do not count", unproven_rows_do_not_count, "lost alone", 400, "16"),
     Mutant("a gap raises no doubt", a_gap_in_the_watch_raises_no_doubt, "two ledgers", 200, "16"),
+    Mutant("nobody is notified of what stops", nobody_is_notified_of_what_stops, "owner", 200, "24"),
+    Mutant("what stops is not recorded", what_stops_is_not_recorded, "owner", 200, "25"),
+    Mutant("needless payments are asked for", requests_to_pay_are_never_forbidden, "owner", 200, "22"),
     Mutant("time alone moves", time_alone_moves_while_clocks_disagree, "clock jumps", 400, "20"),
     Mutant("a refund proves a credit", a_refund_proves_a_credit, "refunds", 400, "7"),
     Mutant("paid frees the slot", paid_frees_the_slot, "crowd", 100, "18"),

@@ -35,6 +35,19 @@ class Payers:
     def _never(self, row: Row, when: float) -> None:
         self.vendor.later(60 * MINUTE + self.vendor.random.uniform(0, 300), self._say, row, "cancel")
 
+    def _when_requested(self, row: Row, when: float) -> None:
+        """The owner pays what a notice asks for; the rest ends."""
+        self.vendor.later(60 * MINUTE + self.vendor.random.uniform(0, 300), self._end_unpaid, row)
+
+    def _end_unpaid(self, row: Row) -> None:
+        if row.status == "check":
+            self._say(row, "cancel")
+
+    def pay_at_once(self, row: Row) -> None:
+        """Somebody pays now, and the chain takes minutes."""
+        self._say(row, "process")
+        self._settle(row, 0)
+
     def _in_time(self, row: Row, when: float) -> None:
         self.vendor.later(when, self._say, row, "process")
         self._settle(row, when)

@@ -8,6 +8,7 @@ from typing import Any
 from tests.simulation.ending import check_the_end
 from tests.simulation.histories import change_history
 from tests.simulation.kinds import BASE, Kind, kind_of
+from tests.simulation.owner import Owner
 from tests.simulation.stage import CountedIds, MemoryCompanions, Program, Stage, Store
 from tests.simulation.truth import PAID, UNDER_WAY, Truth, Violation
 from tests.simulation.vendor import ACCOUNT, NO_FAULTS, START, Clock, Vendor
@@ -48,6 +49,7 @@ class World:
         self.programs = self._programs(context)
         self.asleep: set[Program] = set()
         self.saved = False
+        self.owner = Owner(self) if kind.owner else None
 
     def _programs(self, context: TopUpContext) -> tuple[Program, Program]:
         """Two programs on one ledger, or on two machines with a ledger each."""
@@ -122,6 +124,13 @@ class World:
         while under_way := [p for p in self.programs if p.is_running and p not in self.asleep]:
             self._step(random.choice(under_way))
         self.truth.check_ledger(self.clock.at)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        if self.owner:
+            self.owner.deliver()
+        if self.truth.broken:
+            raise Violation(self.truth.broken)
 
     def _jump(self) -> timedelta:
         """How far the clock is off in the next pass.
@@ -237,9 +246,10 @@ class World:
             return
         for store in self.stores:
             for (payment_id,) in store.raw.execute(WAITING).fetchall():
-                self._approve(store.ledger, payment_id)
+                self.approve(store.ledger, payment_id)
 
-    def _approve(self, ledger: Ledger, payment_id: str) -> None:
+    def approve(self, ledger: Ledger, payment_id: str) -> None:
+        """A person approves what waits, however long it waited."""
         self.note(f"a person approves {payment_id[-4:]}")
         with_time = replace(self.policy, approval_life=timedelta(days=99))
         approved = operator_actions.approve(ledger, payment_id, "sim", self.clock.at, with_time)
@@ -269,6 +279,7 @@ class World:
             for program in one_of_each:
                 program.start(reconcile_account)
                 self._drive(program)
+                self._deliver()
             if not any(store.raw.execute(UNSETTLED).fetchone() for store in self.stores):
                 break
             self._advance(pause)
