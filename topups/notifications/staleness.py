@@ -11,6 +11,7 @@ from topups.notifications import rules
 from topups.notifications.blocked_notices import BLOCKED, CONTINUES, UNBLOCKED
 from topups.payment_states import State
 from topups.policy import DAY
+from topups.vendor.statuses import is_unknown
 
 # A notice is sent only while its payment is in one of these states.
 VALID_STATES = {
@@ -65,6 +66,8 @@ def _blocked_problem(ledger: Ledger, row: OutboxRow) -> str:
 def _request_problem(ledger: Ledger, payment: Payment, now: datetime) -> str:
     if not rules.may_request_payment(payment):
         return f"it is not to be paid, the vendor says {payment.vendor_status}"
+    if is_unknown(payment.vendor_status):
+        return f"it may be paid already, the vendor says {payment.vendor_status}"
     if payment.ends_at is not None and now >= payment.ends_at:
         return "its time is over"
     return "it is withdrawn" if "withdrawn" in outbox.payment_notices(ledger, payment.payment_id) else ""

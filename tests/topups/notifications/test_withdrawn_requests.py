@@ -51,6 +51,16 @@ def test_late_payment_of_the_first_withdraws_the_second(world):
     assert not [title for title in titles if title.startswith(REMINDERS)]
 
 
+def test_payment_found_with_an_unknown_word_is_not_requested(world):
+    """The response was lost; by the time the payment is found, the vendor's word for it may mean paid."""
+    world.vendor.script = ["lost_after_commit"]
+    world.run(**LOOSE)
+    world.vendor.set("banked")
+    titles = pass_minutes(world, 18)
+    assert "The vendor uses a status that is not known" in titles
+    assert not [title for title in titles if title.startswith((*REMINDERS, "How to pay"))]
+
+
 def test_payment_too_small_withdraws_nothing(world):
     request(world)
     world.vendor.bill(300, "process")
