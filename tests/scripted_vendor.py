@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from topup_fakes import ACCOUNT, FakeClock
-
 from smsonline.client import Client
 from smsonline.config import ClientConfig, Credentials
+from tests.topups.topup_fakes import ACCOUNT, FakeClock
 from topups.vendor.http_gateway import VendorGateway
 from topups.vendor.records import Units
 

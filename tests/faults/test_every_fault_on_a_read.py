@@ -59,7 +59,17 @@ RAISED = {
 # Responses with wrong data: the client returns them, the normaliser checks them.
 RETURNED = {
     *("latency", "empty_list", "shrunk", "missing_field", "extra_field", "reordered", "wrong_type"),
-    *("conflicting_rows", "extra_member", "huge_number", "nul", "paged", "positions", "skewed_date", "stale_edge"),
+    *(
+        "local_times",
+        "conflicting_rows",
+        "extra_member",
+        "huge_number",
+        "nul",
+        "paged",
+        "positions",
+        "skewed_date",
+        "stale_edge",
+    ),
     *(
         "surrogate",
         "wrapped",

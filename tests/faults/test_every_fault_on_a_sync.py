@@ -17,7 +17,7 @@ from warehouse.database.opening import open_warehouse
 OK, FAILED, REJECTED = "ok", "failed", "rejected"
 HARMLESS = {
     *("latency", "extra_field", "reordered", "numbers_as_text", "percent_sign", "nested", "bare", "duplicate_rows"),
-    *("wrong_type", "null_keys", "conflicting_rows", "positions", "zero_dates", "extra_member"),
+    *("wrong_type", "null_keys", "conflicting_rows", "positions", "zero_dates", "extra_member", "local_times"),
     *("surrogate", "nul", "huge_number"),  # cost one record
     *("stale_edge", "skewed_date"),  # older than what is loaded
 }

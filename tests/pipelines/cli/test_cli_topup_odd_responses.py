@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from topup_fakes import ACCOUNT
 from topup_shop import POLICY
 
 from tests.scripted_vendor import ScriptedVendor, invoice, serve_scripted
+from tests.topups.topup_fakes import ACCOUNT
 
 ODD_ROWS = [
     *({"expires_at": "9999-12-31 23:59:59"}, {"expires_at": 253402300799, "created": 253402300799000}, {"amount": []}),

@@ -186,8 +186,8 @@ def test_another_ledger_replaces_the_copy_with_a_line(shop, caplog):
     Path("data/ledger.db").rename("data/first.db")
     for suffix in ("-wal", "-shm"):
         Path(f"data/ledger.db{suffix}").unlink(missing_ok=True)
-    create()
     caplog.clear()
+    create()
     copy_ledger()
     with open_configured_ledger(load_settings()) as ledger:
         present = sorted(payment.payment_id for payment in ledger.payments())

@@ -41,9 +41,15 @@ def test_ambiguous_id_lists_the_candidates(any_ledger, ids):
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("text", ["", "0", "vendor_", "________", "%%%%%%%%", "no such payment"])
-def test_fewer_characters_and_wildcards_name_nothing(any_ledger, ids, text):
-    with pytest.raises(PaymentNotFound, match="there is no payment"):
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        *((text, "is too short for an id: give 8 characters") for text in ("", "0", "vendor_")),
+        *((text, "there is no payment") for text in ("________", "%%%%%%%%", "no such payment")),
+    ],
+)
+def test_fewer_characters_and_wildcards_name_nothing(any_ledger, ids, text, line):
+    with pytest.raises(PaymentNotFound, match=line):
         find_payment(any_ledger, text)
 
 
