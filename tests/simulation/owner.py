@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from tests.simulation.truth import PAYABLE, Violation
@@ -103,7 +104,7 @@ class Owner:
         if payment_id in self.withdrawn:
             raise Violation(f"22: a notice asks to pay {payment_id} after its withdrawal")
         snapshot = self.context.ledger.snapshot(self.context.account_id, world.clock.at)
-        balance = snapshot.balance
+        snapshot, balance = replace(snapshot, burn=self.context.burn()), snapshot.balance
         if balance and balance.cents >= reorder_point_cents(snapshot, world.policy):
             raise Violation(f"22: a notice asks to pay {payment_id} with {balance.cents} cents in the account")
         if payment_id not in self.requests:
