@@ -1,6 +1,5 @@
 """The input of a decision, frozen: the same snapshot gives the same decision, now or in a replay."""
 
-from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -275,13 +274,8 @@ def external_arriving_since(
     return since if followed and credit is None else None
 
 
-def payable_ids(listing: PaymentList, now: datetime, closed_ids: Set[str] = frozenset()) -> tuple[str, ...]:
-    """Ids of the vendor's payments that are payable or confirming, ours or external.
-
-    ``closed_ids`` are those that an operator closed: they no longer block.
-    """
+def payable_ids(listing: PaymentList, now: datetime) -> tuple[str, ...]:
+    """Ids of the vendor's payments that are payable or confirming, ours or external."""
     return tuple(
-        row.vendor_id
-        for row in listing.rows
-        if row.vendor_id not in closed_ids and is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
+        row.vendor_id for row in listing.rows if is_payable_or_pending(row.status, row.ends_at, now, row.created_at)
     )

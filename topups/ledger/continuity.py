@@ -15,7 +15,7 @@ from topups.gateway import PaymentList
 from topups.ledger import schema
 from topups.ledger.companion_files import LedgerWatermark
 from topups.ledger.ledger import Ledger, UnitOfWork
-from topups.ledger.models import OutboxMessage
+from topups.ledger.models import AccountControls, OutboxMessage
 from topups.ledger.queries import LAST_EVENT, MEMORY, read_controls
 from topups.ledger.schema import ALL_ACCOUNTS
 from topups.payment_states import OUTCOME_PENDING
@@ -41,7 +41,8 @@ def check_continuity(
     given = list(watermarks)
     with ledger.read_transaction() as connection:  # usually nothing is to be written, which needs no lock
         contradiction = _contradiction(connection, given)
-        if not contradiction and not _extended_until(connection, policy, now) and not _is_new(connection, account_id):
+        account, common = read_controls(connection, account_id)
+        if not contradiction and not _is_new(account) and not _extended_until(connection, common, policy, now):
             return ""
     with ledger.write_transaction(now) as unit:
         contradiction = _contradiction(unit.connection, given)
@@ -55,8 +56,9 @@ def doubted_until(
     """Until when ``check_continuity`` would doubt what the ledger does not doubt yet; records nothing."""
     with ledger.read_transaction() as connection:
         if _contradiction(connection, watermarks):
-            return now + (MEMORY if policy.list_shows_paid_only else policy.unknown_quiescence)
-        return _first_seen(connection, account_id, now) + MEMORY if _is_new(connection, account_id) else None
+            return _end_of_doubt(policy, now)
+        is_new = _is_new(read_controls(connection, account_id)[0])
+        return _first_seen(connection, account_id, now) + MEMORY if is_new else None
 
 
 def is_request_missing(ledger: Ledger, requested_at: datetime) -> bool:
@@ -126,11 +128,10 @@ def _problem(connection: Connection, present: LedgerWatermark, watermark: Ledger
     return ""
 
 
-def _extended_until(connection: Connection, policy: Policy, now: datetime) -> datetime | None:
+def _extended_until(connection: Connection, common: AccountControls, policy: Policy, now: datetime) -> datetime | None:
     """A later end of a doubt about the ledger: its rows were not looked at, or could not be attributed, in time."""
-    until = read_controls(connection, ALL_ACCOUNTS)[1].unproven_until
-    reason = read_controls(connection, ALL_ACCOUNTS)[1].unproven_reason
-    if until is None or not reason or until > now + policy.unknown_quiescence - MINUTE:
+    until = common.unproven_until
+    if until is None or not common.unproven_reason or until > now + policy.unknown_quiescence - MINUTE:
         return None
     query = select(func.max(OBSERVATIONS.at)).where(OBSERVATIONS.kind == "payments", OBSERVATIONS.complete)
     listed_at = connection.execute(query.where(OBSERVATIONS.at > now - MEMORY)).scalar()
@@ -141,26 +142,31 @@ def _extended_until(connection: Connection, policy: Policy, now: datetime) -> da
     return None
 
 
-def _is_new(connection: Connection, account_id: str) -> bool:
+def _end_of_doubt(policy: Policy, now: datetime) -> datetime:
+    """Until when rows that a contradicted ledger sees for the first time may be its own."""
+    return now + (MEMORY if policy.list_shows_paid_only else policy.unknown_quiescence)
+
+
+def _is_new(account: AccountControls) -> bool:
     """Whether nothing was ever decided about what the ledger can prove of this account."""
-    return read_controls(connection, account_id)[0].unproven_until is None
+    return account.unproven_until is None
 
 
 def _record(unit: UnitOfWork, account_id: str, contradiction: str, policy: Policy) -> None:
     now, connection = unit.now, unit.connection
-    if _is_new(connection, account_id):
+    account, common = read_controls(connection, account_id)
+    if _is_new(account):
         until = _first_seen(connection, account_id, now) + MEMORY
         reason = NEW if until > now else ""
         unit.update_controls(account_id, "unproven", unproven_until=until, unproven_reason=reason)
-    until = _extended_until(connection, policy, now) or now
+    until = _extended_until(connection, common, policy, now) or now
     if contradiction:
-        until = now + (MEMORY if policy.list_shows_paid_only else policy.unknown_quiescence)
-    current = read_controls(connection, ALL_ACCOUNTS)[1]
-    if until == now or (current.unproven_until and current.unproven_until > until - MINUTE):
+        until = _end_of_doubt(policy, now)
+    if until == now or (common.unproven_until and common.unproven_until > until - MINUTE):
         return
-    reason = contradiction or current.unproven_reason
+    reason = contradiction or common.unproven_reason
     unit.update_controls(ALL_ACCOUNTS, "unproven", unproven_until=until, unproven_reason=reason)
-    if contradiction and (current.unproven_until is None or current.unproven_until < now):
+    if contradiction and (common.unproven_until is None or common.unproven_until < now):
         explanation = f"{contradiction}; compare the payments with the vendor's site, then run smsonline topup adopt"
         payload = {"reason": "LEDGER_UNPROVEN", "facts": explanation}
         key = f"{account_id}:unproven:{now:%Y%m%dT%H%M%S}"

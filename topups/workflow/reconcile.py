@@ -38,8 +38,8 @@ from topups.workflow.watermarks import (
     check_ledger,
     correct_future_requests,
     doubted_until,
+    file_pause_reason,
     missing_request,
-    pause_reason,
     record_end,
 )
 
@@ -176,7 +176,7 @@ def merge_observations(context: TopUpContext, snapshot: AccountSnapshot, report:
         balance_problem=report.balance_problem,
         listing=vendor_list,
         killed=kill_switch_on(context.environment),
-        paused=pause_reason(context),
+        paused=snapshot.paused or file_pause_reason(context),
         unproven=report.unproven,
         burn=context.burn(),
         clock_problem=report.clock.problem,

@@ -106,9 +106,9 @@ def shrink_window_start(context: TopUpContext, at: datetime) -> datetime:
 
 def blocking_ids(context: TopUpContext, listing: PaymentList) -> tuple[str, ...]:
     """Ids of the vendor's payments that are payable or confirming, without those that an operator closed."""
-    now = context.clock.now()
-    payable = payable_ids(listing, now)
-    return payable and payable_ids(listing, now, context.ledger.closed_vendor_ids(context.account_id, payable))
+    payable = payable_ids(listing, context.clock.now())
+    closed = context.ledger.closed_vendor_ids(context.account_id, payable) if payable else frozenset()
+    return tuple(vendor_id for vendor_id in payable if vendor_id not in closed)
 
 
 def assess_completeness(

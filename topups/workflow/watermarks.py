@@ -93,8 +93,12 @@ def correct_future_requests(context: TopUpContext, limit: datetime, now: datetim
 
 def pause_reason(context: TopUpContext) -> str:
     """Who paused and why, by the ledger or a file beside it; empty if nobody did."""
-    files = context.companions.pause_reason() if context.companions else ""
-    return context.ledger.pause_reason(context.account_id) or files
+    return context.ledger.pause_reason(context.account_id) or file_pause_reason(context)
+
+
+def file_pause_reason(context: TopUpContext) -> str:
+    """Who paused and why, by the files beside the ledger; empty if nobody did."""
+    return context.companions.pause_reason() if context.companions else ""
 
 
 def pause_files(companions: CompanionFiles, text: str) -> bool:

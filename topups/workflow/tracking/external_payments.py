@@ -91,8 +91,8 @@ def _attribution(
     ledger, account, policy = context.ledger, context.account_id, context.policy
     unresolved = ledger.payments(account, (State.NOT_CREATED, State.NEEDS_HUMAN), 20)
     watch = continuity.read_watch(ledger, account, listing, policy, is_recorded=is_recorded)
-    doubts = max(filter(None, (ledger.snapshot(account, now).unproven_until, further_doubts)), default=None)
-    common = ledger.controls(ALL_ACCOUNTS).unproven_until
+    account_until, common = (ledger.controls(name).unproven_until for name in (account, ALL_ACCOUNTS))
+    doubts = max(filter(None, (account_until, common, further_doubts)), default=None)
     is_intact = common is None or common <= now
     looks_like_ours = own_amounts(context, watch.since) if watch.since and is_intact else lambda _: False
 
