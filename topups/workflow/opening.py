@@ -1,7 +1,7 @@
 """Opens a payment with what the vendor's own reads confirm about it: its row, its transaction, link or address."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from topups import payment_methods, payment_verification
 from topups.evidence import payment_units
@@ -24,6 +24,17 @@ from topups.workflow.vendor_id_conflicts import record_vendor_id_conflict
 MAX_EARLIER_PAYMENTS = 100
 
 
+class VendorMatch(NamedTuple):
+    """What the vendor's reads have for a payment of ours: its row and its transaction, None where there is none.
+
+    ``guessed``: the row was found by its amount alone.
+    """
+
+    row: VendorPayment | None
+    transaction: Transaction | None
+    guessed: bool = False
+
+
 def find_by_id(claim: CreateResponse, rows: Iterable[VendorPayment]) -> VendorPayment | None:
     """The row that the create response names, by the last segment of its link or by its order id."""
     names = {claim.session_id, claim.order_id} - {""}
@@ -36,18 +47,11 @@ def unmatched_rows(context: TopUpContext, listing: PaymentList) -> list[VendorPa
     return [row for row in listing.rows if row.vendor_id not in existing]
 
 
-def mark_open(
-    context: TopUpContext,
-    payment: Payment,
-    row: VendorPayment | None,
-    transaction: Transaction | None,
-    *,
-    guessed: bool = False,
-) -> Payment | None:
+def mark_open(context: TopUpContext, payment: Payment, match: VendorMatch) -> Payment | None:
     """Moves a payment to OPEN with everything about it that is verified. Returns None after a lost compare-and-swap."""
-    changes = _columns_from_vendor(context, payment, row, transaction, guessed=guessed)
+    changes = _columns_from_vendor(context, payment, match)
     mismatch = "exception" in changes
-    if guessed and not mismatch:
+    if match.guessed and not mismatch:
         changes["exception"] = PaymentException.ADOPTED
     now = context.clock.now()
     notices = rules.notices_for_state(payment.payment_id, State.OPEN)
@@ -69,17 +73,10 @@ def matches_intent(context: TopUpContext, payment: Payment, transaction: Transac
     return bool(transaction.order_id) and transaction.amount_cents is not None and not problem
 
 
-def _columns_from_vendor(
-    context: TopUpContext,
-    payment: Payment,
-    row: VendorPayment | None,
-    transaction: Transaction | None,
-    *,
-    guessed: bool,
-) -> dict[str, Any]:
-    response = payment.create_response
+def _columns_from_vendor(context: TopUpContext, payment: Payment, match: VendorMatch) -> dict[str, Any]:
+    response, row, transaction = payment.create_response, match.row, match.transaction
     changes: dict[str, Any] = {"detail": ""}
-    instructions = verified_instructions(context, payment, row, transaction, guessed=guessed)
+    instructions = verified_instructions(context, payment, match)
     if row:
         return {
             **changes,
@@ -100,20 +97,14 @@ def _columns_from_vendor(
     return {**changes, **instructions}
 
 
-def verified_instructions(
-    context: TopUpContext,
-    payment: Payment,
-    row: VendorPayment | None,
-    transaction: Transaction | None,
-    *,
-    guessed: bool,
-) -> dict[str, Any]:
+def verified_instructions(context: TopUpContext, payment: Payment, match: VendorMatch) -> dict[str, Any]:
     """Link, address and coins that may be shown: create response and a read agree on them, and on the amount.
 
     Otherwise ``instructions_problem`` says why not, and what contradicts the amount is an exception of the payment.
     """
+    row, transaction, _ = match
     if transaction and row and transaction.order_id != row.vendor_id:
-        transaction = None
+        transaction, match = None, match._replace(transaction=None)
     order, named = payment.request, (transaction or payment.create_response).amount_cents
     unit_problem = payment_units.created_unit_problem(order, named) if named is not None else ""
     if row and not unit_problem:
@@ -123,7 +114,7 @@ def verified_instructions(
     problem = payment_verification.row_problem(row, order) if row else ""
     if problem:
         return {**DO_NOT_PAY, "instructions_problem": f"do not pay: {problem}"}
-    shown = _agreed_instructions(context, payment, row, transaction, guessed=guessed)
+    shown = _agreed_instructions(context, payment, match)
     if not shown:
         return {"instructions_problem": _missing_instructions(context, payment, transaction)}
     proof = UNIT_BY_TRANSACTION if named is not None else payment.unit_proof or _earlier_unit_proof(context, order.rail)
@@ -136,14 +127,8 @@ DO_NOT_PAY = {
 }
 
 
-def _agreed_instructions(
-    context: TopUpContext,
-    payment: Payment,
-    row: VendorPayment | None,
-    transaction: Transaction | None,
-    *,
-    guessed: bool,
-) -> dict[str, Any]:
+def _agreed_instructions(context: TopUpContext, payment: Payment, match: VendorMatch) -> dict[str, Any]:
+    row, transaction, guessed = match
     response, order, hosts = payment.create_response, payment.request, context.policy.url_hosts
     wallet = payment_methods.PAYMENT_METHODS[order.rail].wallet
     if transaction and matches_intent(context, payment, transaction):

@@ -19,7 +19,7 @@ from topups.notifications import rules
 from topups.payment_states import OUTCOME_PENDING, State
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
-from topups.workflow.opening import find_by_id, mark_open, matches_intent, unmatched_rows
+from topups.workflow.opening import VendorMatch, find_by_id, mark_open, matches_intent, unmatched_rows
 from topups.workflow.tracking.payment_tracking import propose_paid_only_list
 from topups.workflow.vendor_snapshots import fetch_payment_list, fetch_transaction
 
@@ -149,7 +149,7 @@ def locate_and_open(context: TopUpContext, payment: Payment, listing: PaymentLis
         row, transaction = _probe_transactions(context, payment, rows)
     if row is None and transaction is None and not _is_proven_by_response(context, payment):
         return None
-    opened = mark_open(context, payment, row, transaction)
+    opened = mark_open(context, payment, VendorMatch(row, transaction))
     context.checkpoint(Checkpoint.VERIFIED)
     return opened
 
@@ -223,7 +223,7 @@ def _search_again(context: TopUpContext, payment: Payment, report: ReconcileRepo
     )
     if state == State.OPEN:
         transaction = fetch_transaction(context, same_amount[0].vendor_id)
-        opened = mark_open(context, payment, same_amount[0], transaction, guessed=True)
+        opened = mark_open(context, payment, VendorMatch(same_amount[0], transaction, guessed=True))
         report.moved += [(payment.payment_id, payment.state, opened.state)] if opened else []
     elif state is not None:
         detail = f"{len(same_amount)} of {len(rows)} new payments fit, {missing_count} lists without it"

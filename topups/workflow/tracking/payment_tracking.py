@@ -14,7 +14,7 @@ from topups.payment_states import PaymentException, State, expires_at, next_stat
 from topups.policy import Policy
 from topups.vendor import statuses as vendor_statuses
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext, transition
-from topups.workflow.opening import DO_NOT_PAY, find_by_id, unmatched_rows, verified_instructions
+from topups.workflow.opening import DO_NOT_PAY, VendorMatch, find_by_id, unmatched_rows, verified_instructions
 from topups.workflow.vendor_snapshots import fetch_transaction
 
 MAX_TRANSITIONS_PER_RUN = 6
@@ -76,8 +76,8 @@ def _verify_instructions(
 ) -> Payment | None:
     """Tries again to verify the link or address of an open payment, and the unit of its amount."""
     transaction = fetch_transaction(context, row.vendor_id if row else payment.vendor_payment_id or "")
-    guessed = payment.exception == PaymentException.ADOPTED
-    changes = verified_instructions(context, payment, row, transaction, guessed=guessed)
+    match = VendorMatch(row, transaction, guessed=payment.exception == PaymentException.ADOPTED)
+    changes = verified_instructions(context, payment, match)
     shown = payment.url or payment.address
     if shown and "exception" not in changes:
         changes = {name: value for name, value in changes.items() if name == "unit_proof"}
