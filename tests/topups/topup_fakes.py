@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from topups import operator_actions
 from topups.gateway import (
     Accepted,
     Balance,
@@ -23,6 +24,7 @@ from topups.gateway import (
     uuid7,
 )
 from topups.ledger import Ledger
+from topups.notifications.delivery import deliver_outbox
 from topups.notifications.rendering import Notice
 from topups.policy import Policy
 from topups.workflow.context import Checkpoint, ReconcileReport, TopUpContext
@@ -161,8 +163,10 @@ class FakeVendor:
         self.rows.append(row)
         return row
 
-    def set(self, status: str, number: int = -1) -> None:
-        self.rows[number] = replace(self.rows[number], status=status)
+    def set(self, status: str, number: int = -1, cents: int | None = None) -> None:
+        """Another status of a payment, and perhaps another amount."""
+        amount = self.rows[number].amount_cents if cents is None else cents
+        self.rows[number] = replace(self.rows[number], status=status, amount_cents=amount)
 
     def payable(self) -> int:
         return sum(row.status == "check" for row in self.rows)
@@ -222,6 +226,23 @@ class World:
         while self.clock.now() < end:
             self.clock.advance(minutes=step)
             self.reconcile()
+
+    def notices(self) -> list[Notice]:
+        """Delivers what waits."""
+        inbox = Inbox()
+        deliver_outbox(self.ledger, inbox, self.context.account_id, self.clock)
+        return inbox.notices
+
+    def titles(self) -> list[str]:
+        """Delivers what waits; the titles of it."""
+        return [notice.title for notice in self.notices()]
+
+    def see_foreign(self, *statuses: str) -> None:
+        """Payments of other people, in a ledger that an operator accepted as complete."""
+        for status in statuses:
+            self.vendor.bill(1500, status)
+        self.reconcile()
+        operator_actions.adopt(self.ledger, self.context.account_id, "me", self.clock.now())
 
     @property
     def only(self):

@@ -4,23 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from topup_fakes import LOOSE, RICH, START, Inbox
+from topup_fakes import LOOSE, RICH, START
 
 from topups.decision.snapshot import Reason
-from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import PaymentException, State
-
-
-def titles(world) -> list[str]:
-    inbox = Inbox()
-    deliver_outbox(world.ledger, inbox, world.context.account_id, world.clock)
-    return inbox.titles
-
-
-def notices(world) -> list:
-    inbox = Inbox()
-    deliver_outbox(world.ledger, inbox, world.context.account_id, world.clock)
-    return inbox.notices
 
 
 @pytest.mark.parametrize("status", ["succeeded", "open", "settled"])
@@ -30,7 +17,7 @@ def test_an_unknown_word_never_expires_a_payment(world, status):
     world.vendor.set(status)
     world.pass_time(step=60, days=3)
     assert world.only.state == State.OPEN
-    assert not [title for title in titles(world) if title.startswith(("Nobody paid", "Still unpaid"))]
+    assert not [title for title in world.titles() if title.startswith(("Nobody paid", "Still unpaid"))]
 
 
 def test_an_unknown_word_ends_after_the_late_watch(world):
@@ -38,11 +25,11 @@ def test_an_unknown_word_ends_after_the_late_watch(world):
     world.run()
     world.vendor.set("timed_out")
     world.reconcile()
-    seen = notices(world)
+    seen = world.notices()
     world.pass_time(step=60, days=7, hours=2)
     assert (world.only.state, world.only.exception) == (State.CLOSED, PaymentException.UNKNOWN_STATUS)
     assert "'timed_out'" in world.only.detail
-    sent = [notice for notice in seen + notices(world) if notice.title == "The vendor uses a status that is not known"]
+    sent = [notice for notice in seen + world.notices() if notice.title == "The vendor uses a status that is not known"]
     assert len(sent) == 2, "when it is seen, and when it is given up"
     assert all('[topup.statuses]\n"timed_out" = "cancel"' in notice.body for notice in sent)
     assert world.run().refusal is None
@@ -89,7 +76,7 @@ def test_old_rows_of_another_method_block_nothing(world):
         old = replace(world.vendor.bill(900, "succeeded", "stripe"), created_at=START - timedelta(days=30 + number))
         world.vendor.rows[-1] = replace(old, ends_at=None)
     assert world.run().refusal is None
-    assert "The vendor uses a status that is not known" not in titles(world)
+    assert "The vendor uses a status that is not known" not in world.titles()
 
 
 @pytest.mark.parametrize("dated", [True, False])
@@ -97,7 +84,7 @@ def test_a_foreign_row_without_an_end_blocks_three_days(world, dated):
     row = world.vendor.bill(900, "succeeded")
     world.vendor.rows[-1] = replace(row, ends_at=None, created_at=START if dated else None)
     world.reconcile()
-    assert titles(world).count("The vendor uses a status that is not known") == 1
+    assert world.titles().count("The vendor uses a status that is not known") == 1
     assert world.run(**LOOSE, **RICH).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     world.clock.advance(days=2, hours=23)
     assert world.run(**LOOSE, **RICH).refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
@@ -122,4 +109,4 @@ def test_a_foreign_row_with_money_on_its_way_blocks_on(world):
 def test_an_unknown_word_cannot_carry_a_link(world):
     world.vendor.bill(900, "https://evil.test/pay/1")
     world.reconcile()
-    assert not [notice for notice in notices(world) if "evil" in notice.body]
+    assert not [notice for notice in world.notices() if "evil" in notice.body]

@@ -4,33 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from topup_fakes import LOOSE, RICH, Inbox
+from topup_fakes import LOOSE, RICH
 
 from topups import operator_actions
 from topups.decision.snapshot import Reason
-from topups.notifications.delivery import deliver_outbox
 from topups.notifications.rendering import TITLES
 from topups.payment_states import PaymentException, State
 
 OTHER_HOST = "pay.example.org"
-
-
-def titles(world):
-    inbox = Inbox()
-    deliver_outbox(world.ledger, inbox, "acc", world.clock)
-    return inbox.titles
-
-
-def see_foreign(world, *statuses):
-    """Payments of other people, in a ledger that an operator accepted as complete."""
-    for status in statuses:
-        world.vendor.bill(1500, status)
-    world.reconcile()
-    operator_actions.adopt(world.ledger, "acc", "me", world.clock.now())
-
-
-def settle(world, status, cents):
-    world.vendor.rows[-1] = replace(world.vendor.rows[-1], status=status, amount_cents=cents)
 
 
 @pytest.mark.parametrize(
@@ -43,22 +24,22 @@ def settle(world, status, cents):
 )
 def test_final_amount_is_recorded_and_proves_the_credit(world, status, cents, exception):
     world.run()
-    settle(world, status, cents)
+    world.vendor.set(status, cents=cents)
     report = world.reconcile()
     assert report.listing.complete
     assert (world.only.state, world.only.final_cents, world.only.exception) == (State.PAID, cents, exception)
-    assert "The vendor's list changed the amount of a payment of 25.00 USD" in titles(world)
+    assert "The vendor's list changed the amount of a payment of 25.00 USD" in world.titles()
     world.vendor.cents += cents
     world.clock.advance(minutes=2)
     world.reconcile()
     assert world.only.state == State.CREDITED
-    assert titles(world) == ["Arrived: 25.00 USD"]
+    assert world.titles() == ["Arrived: 25.00 USD"]
     assert world.run(**LOOSE, **RICH).refusal.reason == Reason.BALANCE_OK
 
 
 def test_underpaid_amount_that_arrived_ends_the_payment(world):
     world.run()
-    settle(world, "wrong_amount", 1200)
+    world.vendor.set("wrong_amount", cents=1200)
     world.reconcile()
     world.clock.advance(minutes=2)
     world.reconcile()
@@ -71,8 +52,8 @@ def test_underpaid_amount_that_arrived_ends_the_payment(world):
 
 @pytest.mark.parametrize(("status", "cents"), [("paid_over", 1523), ("wrong_amount", 1200), ("paid", 1480)])
 def test_final_amount_of_a_foreign_payment_stops_nothing(world, status, cents):
-    see_foreign(world, "check")
-    settle(world, status, cents)
+    world.see_foreign("check")
+    world.vendor.set(status, cents=cents)
     world.reconcile()
     assert (world.only.final_cents, world.only.exception) == (cents, PaymentException.EXTERNAL)
     world.vendor.cents += cents
@@ -86,32 +67,32 @@ def test_final_amount_of_a_foreign_payment_stops_nothing(world, status, cents):
 @pytest.mark.parametrize("cents", [2600, 9900, 100])
 def test_payable_payment_of_changed_amount_is_not_to_be_paid(world, cents):
     world.run()
-    titles(world)
-    settle(world, "check", cents)
+    world.titles()
+    world.vendor.set("check", cents=cents)
     report = world.reconcile()
     assert report.listing.complete
     assert (world.only.exception, world.only.url) == (PaymentException.AMOUNT_MISMATCH, None)
     assert "do not pay" in world.only.instructions_problem
-    assert [title for title in titles(world) if title.startswith("Do not pay")]
+    assert [title for title in world.titles() if title.startswith("Do not pay")]
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
 
 
 @pytest.mark.parametrize("status", ["cancel", "paid", "fail", "wrong_amount"])
 def test_a_list_that_drops_final_rows_is_complete(world, status):
-    see_foreign(world, status)
+    world.see_foreign(status)
     world.vendor.rows.clear()
     world.clock.advance(minutes=2)
     assert world.run().refusal is None
 
 
 def test_a_list_that_drops_an_unfinished_row_is_not_complete(world):
-    see_foreign(world, "process")
+    world.see_foreign("process")
     world.vendor.rows.clear()
     assert world.run().refusal.reason == Reason.VENDOR_LIST_INCOMPLETE
 
 
 def test_a_list_that_lost_most_rows_is_believed_after_hours(world):
-    see_foreign(world, *["cancel"] * 8)
+    world.see_foreign(*["cancel"] * 8)
     del world.vendor.rows[1:]
     assert world.run().refusal.reason == Reason.VENDOR_LIST_INCOMPLETE
     world.pass_time(hours=1)
@@ -144,7 +125,7 @@ def show_paid_only(world):
         return replace(listing, rows=tuple(row for row in listing.rows if row.status == "paid"))
 
     world.vendor.payments = paid_only
-    see_foreign(world)
+    world.see_foreign()
 
 
 @pytest.mark.parametrize("transactions", [True, False])
@@ -184,7 +165,7 @@ def test_paid_only_list_is_learnt_from_the_transaction(world):
     world.run()
     assert (world.only.state, bool(world.only.url)) == (State.OPEN, True)
     world.pass_time(minutes=40)
-    assert titles(world).count(TITLES["list_paid_only"]) == 1
+    assert world.titles().count(TITLES["list_paid_only"]) == 1
 
 
 def test_link_to_another_host_says_why_until_it_is_allowed(world):
@@ -195,15 +176,15 @@ def test_link_to_another_host_says_why_until_it_is_allowed(world):
     assert OTHER_HOST in world.only.instructions_problem
     assert "[topup] url_hosts" in world.only.instructions_problem
     assert OTHER_HOST in world.run().refusal.explanation
-    titles(world)
+    world.titles()
     world.reconcile(url_hosts=frozenset({OTHER_HOST}))
     assert (world.only.url, world.only.instructions_problem) == (f"https://{OTHER_HOST}/pay/session-1", "")
-    assert titles(world) == ["How to pay 25.00 USD"]
+    assert world.titles() == ["How to pay 25.00 USD"]
 
 
 @pytest.mark.parametrize("status", ["process", "confirm_check", "check", "locked"])
 def test_closed_foreign_payment_blocks_no_more(world, status):
-    see_foreign(world, status)
+    world.see_foreign(status)
     assert world.run().refusal.reason == Reason.PAYMENT_OPEN_AT_VENDOR
     operator_actions.close(world.ledger, world.only.payment_id, "me", world.clock.now())
     assert world.only.state == State.CLOSED

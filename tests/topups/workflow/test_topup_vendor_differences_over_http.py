@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from differing_vendor import DifferingVendor
-from topup_fakes import LOOSE, POLICY, RICH, CountingIds, Inbox, World
+from topup_fakes import LOOSE, POLICY, RICH, CountingIds, World
 
 from tests.scripted_vendor import ScriptedVendor, serve_scripted
 from topups import operator_actions
 from topups.decision.snapshot import Reason
 from topups.ledger.audit import audit
-from topups.notifications.delivery import deliver_outbox
 from topups.payment_states import State
 from topups.workflow.context import TopUpContext
 
@@ -40,26 +39,9 @@ def gateway(world, **options):
         yield
 
 
-def notices(world):
-    inbox = Inbox()
-    deliver_outbox(world.ledger, inbox, "acc", world.clock)
-    return inbox.notices
-
-
-def see_foreign(world, *statuses):
-    for status in statuses:
-        world.vendor.bill(1500, status)
-    world.reconcile()
-    operator_actions.adopt(world.ledger, "acc", "me", world.clock.now())
-
-
-def settle(world, status, cents):
-    world.vendor.rows[-1] = replace(world.vendor.rows[-1], status=status, amount_cents=cents)
-
-
 @pytest.mark.parametrize("status", ["cancel", "fail", "paid", "wrong_amount"])
 def test_vendor_drops_final_rows(world, status):
-    see_foreign(world, status)
+    world.see_foreign(status)
     world.http.lists = lambda row: row.status == "check"
     world.clock.advance(minutes=2)
     assert world.run().refusal is None
@@ -80,7 +62,7 @@ def test_vendor_drops_our_unpaid_payment(world):
 def test_vendor_lists_paid_payments_only(world, transactions):
     world.http.lists = lambda row: row.status == "paid"
     world.vendor.transactions = transactions
-    see_foreign(world)
+    world.see_foreign()
     assert world.run(list_shows_paid_only=True).refusal is None
     assert (world.only.state, world.only.url) == (State.OPEN, "https://pay.cryptomus.com/pay/session-1")
     world.vendor.set("paid")
@@ -94,14 +76,14 @@ def test_vendor_lists_paid_payments_only(world, transactions):
 
 def test_paid_only_list_without_its_setting_creates_no_second(world):
     world.http.lists = lambda row: row.status == "paid"
-    see_foreign(world)
+    world.see_foreign()
     world.run()
     for _ in range(80):
         world.clock.advance(minutes=2)
         world.run()
     assert len(world.vendor.created) == 1
     assert world.only.state == State.NEEDS_HUMAN
-    assert len([notice for notice in notices(world) if "list_shows_paid_only = true" in notice.body]) == 1
+    assert len([notice for notice in world.notices() if "list_shows_paid_only = true" in notice.body]) == 1
     world.reconcile(list_shows_paid_only=True)
     assert (world.only.state, world.only.url) == (State.OPEN, "https://pay.cryptomus.com/pay/session-1")
 
@@ -112,7 +94,7 @@ def test_pay_page_on_another_host(world):
     world.pass_time(minutes=6)
     assert world.only.url is None
     assert "[topup] url_hosts" in world.run().refusal.explanation
-    bodies = [n.body for n in notices(world)]
+    bodies = [n.body for n in world.notices()]
     assert any("[topup] url_hosts" in b and "pay.example.org" in b for b in bodies), bodies
     world.reconcile(url_hosts=frozenset({"pay.example.org"}))
     assert world.only.url == "https://pay.example.org/pay/session-1"
@@ -121,7 +103,7 @@ def test_pay_page_on_another_host(world):
 @pytest.mark.parametrize(("status", "cents"), [("PAID_OVER", 2523), ("Paid", 2480), ("Wrong Amount", 1200)])
 def test_final_amount_of_ours(world, status, cents):
     world.run()
-    settle(world, status, cents)
+    world.vendor.set(status, cents=cents)
     world.pass_time(minutes=4)
     assert world.only.final_cents == cents
     world.vendor.cents += cents
@@ -153,7 +135,7 @@ def test_old_stripe_row_without_end(world):
     operator_actions.adopt(world.ledger, "acc", "me", world.clock.now())
     r = world.run()
     assert r.refusal is None
-    assert not [n for n in notices(world) if "status" in n.title]
+    assert not [n for n in world.notices() if "status" in n.title]
 
 
 @pytest.mark.parametrize("spelling", ["year", "iso", "millis", "UTC-5", "UTC+3"])
@@ -177,10 +159,10 @@ def test_spelling_of_instants(world, spelling):
     assert world.only.url
     end = world.vendor.rows[0].ends_at
     assert world.only.ends_at == (None if spelling == "year" else end)
-    assert "Please pay" in notices(world)[0].title
+    assert "Please pay" in world.notices()[0].title
     world.clock.advance(minutes=31)
     world.reconcile()
-    assert any(n.title.startswith("Still unpaid") for n in notices(world)), spelling
+    assert any(n.title.startswith("Still unpaid") for n in world.notices()), spelling
     world.clock.advance(minutes=65)
     world.vendor.set("cancel")
     world.pass_time(minutes=4)
@@ -191,7 +173,7 @@ def test_dollars_where_cents_are_assumed(world):
     world.http.dollars_per_unit = 1
     world.run()
     assert world.only.url is None
-    ns = notices(world)
+    ns = world.notices()
     assert not any("pay here" in n.body.lower() for n in ns)
     r = world.run().refusal
     assert r.reason == Reason.UNITS_DISAGREE and 'create = "dollars"' in r.explanation
@@ -201,5 +183,5 @@ def test_dollars_without_transaction(world):
     world.vendor.transactions = False
     world.run()
     assert world.only.unit_proof == ""
-    ns = notices(world)
+    ns = world.notices()
     assert "unit not confirmed" in ns[0].body, ns
