@@ -15,9 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote
 
 from sqlalchemy import make_url
+
+from topups.ledger.database.connections import database_file
 
 WATERMARK, PAUSED, NOTICES = ".watermark", ".paused", ".notices"
 MAX_NOTICES = 200
@@ -168,11 +169,11 @@ def companion_places(url: str, warehouse: Path, environment: Mapping[str, str]) 
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        database = parsed.database or ""
-        if database in ("", ":memory:") or "memory" in url:
+        file = database_file(parsed)
+        if file is None:
             return []
-        path = Path(unquote(database.removeprefix("file:").partition("?")[0])).absolute()
-        beside, name = path, f"sqlite:///{path}"
+        beside = file.absolute()
+        name = f"sqlite:///{beside}"
     else:
         name = parsed.render_as_string(hide_password=True)
         beside = warehouse.absolute().with_name(_state_name(name))

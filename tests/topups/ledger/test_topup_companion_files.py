@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from topup_fakes import START
 
-from topups.ledger import companion_files
+from topups.ledger import companion_files, open_ledger
 from topups.ledger.companion_files import CompanionFileError, CompanionFiles, LedgerWatermark, companion_places
 
 WATERMARK = LedgerWatermark("ledger-1", 7, "ab" * 32, START)
@@ -194,3 +194,11 @@ def test_state_folder_is_that_of_the_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for home in ({}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}):
         assert companion_places("sqlite:////x/l.db", tmp_path, home)[1].parent == tmp_path / ".local/state/smsonline"
+
+
+@pytest.mark.parametrize("name", ["memory/ledger.db", "a%20b/ledger.db", "a%2520b/ledger.db"])
+def test_files_lie_beside_the_ledger_in_any_folder(tmp_path, name):
+    url = f"sqlite:///{tmp_path / name}"
+    with open_ledger(url):
+        beside, _ = companion_places(url, tmp_path, {"XDG_STATE_HOME": str(tmp_path)})
+        assert stat.S_IMODE(beside.stat().st_mode) == 0o600

@@ -21,6 +21,7 @@ FROZEN_CLIENT_SECONDS = 10
 STATEMENT_SECONDS = 60
 # How long PostgreSQL's machine may not react at all.
 DEAD_NETWORK_SECONDS = 15
+IN_MEMORY = ("", ":memory:", "file::memory:")
 
 
 class LedgerNotFound(LedgerUnavailable):
@@ -35,7 +36,7 @@ def connect_for_writing(url: str, busy_seconds: float) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(url, parsed.database, busy_seconds)
+            return _sqlite(parsed, busy_seconds)
         return _postgresql(parsed, busy_seconds, read_only=False)
     except (ArgumentError, ImportError, OSError) as error:
         raise _unusable(error) from None
@@ -84,12 +85,21 @@ def _postgresql(url: URL, busy_seconds: float, *, read_only: bool) -> Engine:
     )
 
 
-def _sqlite(url: str, database: str | None, busy_seconds: float) -> Engine:
+def database_file(url: URL) -> Path | None:
+    """The file of a SQLite database, which may be given as a URI; None for one in memory."""
+    is_uri = (url.database or "").startswith("file:")
+    name, _, query = (url.database or "").partition("?") if is_uri else (url.database or "", "", "")
+    if name in IN_MEMORY or url.query.get("mode") == "memory" or "mode=memory" in query:
+        return None
+    return Path(unquote(name.removeprefix("file:")) if is_uri else name)
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
     arguments: dict[str, Any] = {"connect_args": {"timeout": busy_seconds, "check_same_thread": False}}
-    if database in (None, "", ":memory:"):
+    path = database_file(url)
+    if path is None and url.database in (None, *IN_MEMORY):
         arguments["poolclass"] = StaticPool
-    elif "memory" not in url:
-        path = _database_path(database)
+    elif path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # it exists; or SQLite will say what is wrong
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY))
@@ -106,12 +116,6 @@ def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _database_path(database: str) -> Path:
-    """The file of a SQLite database, which may be given as a URI."""
-    is_uri = database.startswith("file:")
-    return Path(unquote(database.removeprefix("file:").partition("?")[0]) if is_uri else database)
-
-
 def _restrict_to_owner(path: Path) -> None:
     """Nobody but the owner may read the ledger: it can hold payment links. SQLite's new files get the ledger's mode."""
     for suffix in ("", *SIDE_FILES):
@@ -120,8 +124,8 @@ def _restrict_to_owner(path: Path) -> None:
 
 
 def _sqlite_for_reading(url: URL, busy_seconds: float) -> Engine:
-    path = _database_path(url.database or "")
-    if not path.is_file():
+    path = database_file(url)
+    if path is None or not path.is_file():
         raise LedgerNotFound
 
     def connect() -> sqlite3.Connection:
